@@ -1,0 +1,200 @@
+//! [`Cluster`]: what runs, and how it is made to be what git says.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Observation;
+use crate::{
+    manifest::{ResourceId, WorkloadId},
+    sync::{ResourceReport, SyncPlan, SyncReport},
+};
+
+/// What a sync wants to know of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The objects that git names.
+    pub wanted: BTreeSet<Wanted>,
+}
+
+/// An object that git names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Wanted {
+    /// `apiVersion` as written.
+    pub api_version: String,
+    /// `kind` as written.
+    pub kind: String,
+    /// `metadata.namespace` as written.
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+/// Whether the cluster keeps values as they were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fidelity {
+    /// Values come back as sent: a value that differs was changed by someone.
+    Exact,
+    /// Values may come back in another spelling (`1000m` as `1`), so a field that its manager still owns is taken as unchanged.
+    Normalised,
+}
+
+/// What the cluster says of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindInfo {
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+}
+
+/// What was seen of the cluster for a [`Scope`].
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// Every object that carries this library's mark (whoever's sync set), and those of the wanted ones that exist.
+    /// Objects are whole, with `metadata.managedFields`.
+    pub objects: BTreeMap<ResourceId, Arc<Value>>,
+    /// The kinds among the wanted that the cluster knows, by (`apiVersion`, `kind`).
+    pub kinds: BTreeMap<(String, String), KindInfo>,
+    /// The namespace of namespaced objects that name none.
+    pub default_namespace: String,
+    /// Whether values come back as sent.
+    pub fidelity: Fidelity,
+}
+
+/// Told of each object as soon as its outcome is known.
+pub trait Progress: Send + Sync {
+    /// The outcome of one object.
+    fn resource(&self, report: &ResourceReport);
+}
+
+impl Progress for () {
+    fn resource(&self, _: &ResourceReport) {}
+}
+
+/// A workload as it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterWorkload {
+    /// Its id.
+    pub id: WorkloadId,
+    /// Its containers and init containers with the images of the pod template, init containers last.
+    pub containers: Vec<RunningContainer>,
+    /// How far its rollout is.
+    pub rollout: Rollout,
+}
+
+/// A container of a running workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningContainer {
+    /// The container's name.
+    pub name: String,
+    /// The image as the cluster has it.
+    pub image: String,
+}
+
+/// How far a rollout is, in pods.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// The state in one word.
+    pub state: RolloutState,
+    /// Pods wanted.
+    pub desired: i64,
+    /// Pods of the newest template.
+    pub updated: i64,
+    /// Pods that are ready.
+    pub ready: i64,
+    /// Pods that are available.
+    pub available: i64,
+    /// Pods of older templates.
+    pub outdated: i64,
+    /// What the cluster says of a rollout that is stuck.
+    pub messages: Vec<String>,
+}
+
+/// The state of a rollout, in v1's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RolloutState {
+    /// All pods are of the newest template and available.
+    Ready,
+    /// The controller is at it.
+    Updating,
+    /// The controller has not seen the newest template yet.
+    Started,
+    /// The rollout is stuck; the messages say why.
+    Error,
+    /// Nothing is known.
+    #[default]
+    Unknown,
+}
+
+impl fmt::Display for RolloutState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ready => "ready",
+            Self::Updating => "updating",
+            Self::Started => "started",
+            Self::Error => "error",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// A cluster.
+///
+/// # Contract
+/// - [`observe`](Self::observe) comes from watches where the API has them: asked again with nothing changed, it costs no request.
+///   It sees what an earlier [`apply`](Self::apply) of the same value did.
+/// - What could not be looked at (a forbidden kind) makes the observation partial, never empty.
+/// - [`apply`](Self::apply) carries out the steps stage by stage, each object on its own: the failure of one is its outcome and does not stop the others.
+///   Objects are sent with server-side apply under [`sync::FIELD_MANAGER`](crate::sync::FIELD_MANAGER), exactly as the plan has them.
+///   Deletions have the uid and resource version of the plan as preconditions.
+#[async_trait]
+pub trait Cluster: fmt::Debug + Send + Sync {
+    /// What is there of a scope.
+    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>, ClusterError>;
+
+    /// Carries out a plan.
+    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError>;
+
+    /// The workloads of a namespace, or of all, with their images and rollouts.
+    async fn workloads(
+        &self,
+        namespace: Option<&str>,
+    ) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError>;
+}
+
+/// How a [`Cluster`] fails as a whole. Messages name the thing and the next step and hold no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// The context, file or server named is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The API server wants credentials, or others.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// The API server knows who asks and does not allow it.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The API server wants fewer requests.
+    #[error("{0}")]
+    RateLimited(String),
+    /// The API server cannot be reached, or is out of order.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The configuration, or an answer of the API server, makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl ClusterError {
+    /// Whether the same call may succeed later with nothing else changed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::RateLimited(_) | Self::Unavailable(_))
+    }
+}

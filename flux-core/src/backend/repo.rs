@@ -1,0 +1,191 @@
+//! [`ConfigRepo`]: the repository that holds the desired state.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A revision of the repository: for git, the full hex id of a commit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Revision(pub Arc<str>);
+
+impl Revision {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first seven characters, as people quote revisions.
+    pub fn short(&self) -> &str {
+        self.0.get(..7).unwrap_or(&self.0)
+    }
+}
+
+impl From<&str> for Revision {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The address of a file's content: for git, the blob's id. Equal ids have equal bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ContentId(pub Arc<str>);
+
+impl From<&str> for ContentId {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The files under the configured paths at a revision: path from the root of the repository (`/` between the parts) → address.
+///
+/// Symbolic links and submodules are no files and are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tree {
+    /// The files.
+    pub files: BTreeMap<String, ContentId>,
+    /// Configured paths that the revision does not have.
+    pub missing: Vec<String>,
+}
+
+/// What is read of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileBody {
+    /// All of it.
+    Bytes(Bytes),
+    /// Nothing, as it is larger than the limit given.
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+    },
+}
+
+/// Who wrote a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// The name.
+    pub name: String,
+    /// The address, possibly empty.
+    pub email: String,
+}
+
+/// What one commit is to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// New contents by path. The files exist in the base revision; their modes are kept.
+    pub files: BTreeMap<String, Bytes>,
+    /// The commit message.
+    pub message: String,
+    /// The author; the committer is the backend's identity, and the author too when this is none.
+    pub author: Option<Author>,
+    /// When it was made.
+    pub time: Timestamp,
+    /// A note to attach to the commit (git notes), landing together with it.
+    pub note: Option<String>,
+}
+
+/// Which commits to tell of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Stop before this revision; none for the whole history.
+    pub after: Option<Revision>,
+    /// Start at this revision.
+    pub upto: Revision,
+    /// Tell of at most so many, newest first.
+    pub limit: usize,
+}
+
+/// A commit that touched the configured paths.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Its revision.
+    pub revision: Revision,
+    /// Who wrote it.
+    pub author: Author,
+    /// When it was written.
+    pub time: Timestamp,
+    /// The whole message.
+    pub message: String,
+    /// The note that this library attached, if any.
+    pub note: Option<String>,
+}
+
+/// The repository that holds the desired state, on one branch, under the configured paths.
+///
+/// # Contract
+/// - [`head`](Self::head) asks upstream each time; it transfers nothing when upstream has not moved.
+/// - [`tree`](Self::tree) and [`read`](Self::read) work for every revision that `head`, `commit` or `history` gave.
+/// - [`commit`](Self::commit) is a compare-and-swap: either the branch upstream goes from `base` to the new revision with all files
+///   changed, or nothing changed and the error says why. It never forces. Of several at once on one base, one lands and
+///   the others get [`RepoError::Moved`].
+#[async_trait]
+pub trait ConfigRepo: fmt::Debug + Send + Sync {
+    /// The revision at the tip of the branch upstream, now.
+    async fn head(&self) -> Result<Revision, RepoError>;
+
+    /// The files at a revision, under the configured paths.
+    async fn tree(&self, at: &Revision) -> Result<Tree, RepoError>;
+
+    /// The contents of files, in the order of `ids`. A file of more than `limit` bytes is not read.
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError>;
+
+    /// Makes one commit on `base` and lands it upstream.
+    ///
+    /// # Errors
+    /// [`RepoError::Moved`] if the branch upstream is no longer at `base`; [`RepoError::Rejected`] if upstream's hooks or rights refuse.
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError>;
+
+    /// The commits of a range that touched the configured paths, newest first.
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError>;
+}
+
+/// How a [`ConfigRepo`] fails. Messages name the thing and the next step and hold no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepoError {
+    /// Upstream moved away from the revision that was planned on: plan anew on the new one.
+    #[error("the branch moved from {base} while a change to it was made; plan anew on the new tip")]
+    Moved {
+        /// The revision that was planned on.
+        base: Revision,
+    },
+    /// The repository, branch, revision or content is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// Upstream wants credentials, or others.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// Upstream knows who asks and does not allow it.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Upstream refused the change (a hook, a protected branch).
+    #[error("{0}")]
+    Rejected(String),
+    /// Upstream cannot be reached, or the transfer broke off.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The request or the repository itself is unusable: a URL that is none, a damaged mirror.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl RepoError {
+    /// Whether the same call may succeed later with nothing else changed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Moved { .. } | Self::Unavailable(_))
+    }
+}

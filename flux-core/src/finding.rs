@@ -1,0 +1,150 @@
+//! What is told to people: typed findings with a code, a place, the evidence and the remedy.
+//!
+//! Every "no" of the library that is not a verdict about a workload is a [`Finding`]. The codes are stable and are all
+//! listed in [`Code`]; `docs/codes.md` repeats them for people who script against the JSON.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A place in a file of the config repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// Path from the root of the repository, with `/` between the parts.
+    pub path: String,
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Column in characters, counted from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.path, self.line, self.column)
+    }
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Something may not be what its author meant; everything asked for was done.
+    Warning,
+    /// Something could not be read, decided or done.
+    Error,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $severity:ident;)*) => {
+        /// The stable code of a finding, in lower-case kebab form.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl Code {
+            /// All codes, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code as it stands in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// How bad a finding with this code is.
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A file is not YAML: the parser's words are the evidence.
+    InvalidYaml = "invalid-yaml", Error;
+    /// A file or a document is larger, deeper or more repetitive than the loader accepts.
+    TooLarge = "too-large", Error;
+    /// A file is a template (`{{ … }}`), not YAML; it is left alone.
+    Template = "template", Error;
+    /// A document is YAML, but not a Kubernetes object.
+    NotAnObject = "not-an-object", Error;
+    /// A document has no `metadata.name`.
+    MissingName = "missing-name", Error;
+    /// A document is encrypted with SOPS and left alone.
+    Encrypted = "encrypted", Warning;
+    /// Two documents describe the same object; neither is used.
+    DuplicateId = "duplicate-id", Error;
+    /// A workload's shape is not what its kind says.
+    InvalidWorkload = "invalid-workload", Error;
+    /// An image reference cannot be parsed.
+    InvalidImage = "invalid-image", Error;
+    /// A tag pattern cannot be parsed: it matches nothing.
+    InvalidPattern = "invalid-pattern", Error;
+    /// A policy annotation has a value that it cannot have.
+    InvalidPolicy = "invalid-policy", Error;
+    /// A policy names a container that the workload does not have.
+    UnknownContainer = "unknown-container", Warning;
+    /// A policy annotation has a key that no policy has.
+    UnknownPolicy = "unknown-policy", Warning;
+    /// An image repository cannot be read.
+    RegistryUnavailable = "registry-unavailable", Error;
+    /// A registry refused the credentials, or wants some.
+    RegistryUnauthorized = "registry-unauthorized", Error;
+    /// An image repository does not exist.
+    ImageRepositoryNotFound = "image-repository-not-found", Error;
+    /// A tag is listed, but nothing can be learnt of its image.
+    ImageUnreadable = "image-unreadable", Warning;
+    /// What the registry told is incomplete or old.
+    PartialImages = "partial-images", Warning;
+    /// What the cluster told is incomplete or old.
+    PartialCluster = "partial-cluster", Warning;
+    /// A kind is neither built in nor defined in git or the cluster.
+    UnknownKind = "unknown-kind", Error;
+    /// An object could not be applied.
+    ApplyFailed = "apply-failed", Error;
+    /// Pruning was held back by a guard.
+    PruneHeldBack = "prune-held-back", Warning;
+    /// A configured path is not in the repository.
+    PathNotFound = "path-not-found", Error;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Something that a person should know: what, about what, where, seen how, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which rule speaks.
+    pub code: Code,
+    /// What it speaks of: a workload id, a file, an image repository.
+    pub subject: String,
+    /// Where in the config repository, when it is a matter of a file.
+    pub place: Option<Place>,
+    /// What was seen. Never a secret.
+    pub evidence: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Finding {
+    /// Returns how bad it is; the code decides.
+    pub const fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{} [{}]: {}", self.subject, self.code, self.evidence)?;
+        if !self.remedy.is_empty() {
+            write!(f, "\n  remedy: {}", self.remedy)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! What a registry tells of an image.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, InvalidImage};
+
+/// What a registry tells of one image.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImageInfo {
+    /// The digest of the manifest or index that the tag points to.
+    pub digest: Option<Digest>,
+    /// When the image was built; none if unknown. Dates of 1970 and before are no dates (reproducible builds
+    /// write them) and are read as none by [`ImageInfo::built`].
+    pub created: Option<Timestamp>,
+    /// The labels of the image's configuration.
+    pub labels: BTreeMap<String, String>,
+    /// The platforms the image was built for; empty if unknown.
+    pub platforms: Vec<Platform>,
+}
+
+impl ImageInfo {
+    /// When the image was built, if that can be trusted.
+    pub fn built(&self) -> Option<Timestamp> {
+        // A year of slack: time zones and toolchains shift the epoch by hours, nobody built an image in 1970.
+        const FIRST: i64 = 366 * 24 * 3600;
+        self.created.filter(|t| t.as_second() >= FIRST)
+    }
+}
+
+/// A platform, `os/architecture[/variant]`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Platform {
+    /// The operating system, as Go names it.
+    pub os: String,
+    /// The architecture, as Go names it.
+    pub architecture: String,
+    /// The variant, such as `v7`.
+    pub variant: Option<String>,
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        self.variant.as_ref().map_or(Ok(()), |v| write!(f, "/{v}"))
+    }
+}
+
+impl FromStr for Platform {
+    type Err = InvalidImage;
+
+    fn from_str(text: &str) -> Result<Self, InvalidImage> {
+        let parts: Vec<&str> = text.split('/').collect();
+        match parts[..] {
+            [os, architecture] if !os.is_empty() && !architecture.is_empty() => {
+                Ok(Self { os: os.to_owned(), architecture: architecture.to_owned(), variant: None })
+            }
+            [os, architecture, variant] if ![os, architecture, variant].contains(&"") => Ok(Self {
+                os: os.to_owned(),
+                architecture: architecture.to_owned(),
+                variant: Some(variant.to_owned()),
+            }),
+            _ => Err(InvalidImage {
+                text: text.to_owned(),
+                problem: "a platform is os/architecture[/variant]",
+            }),
+        }
+    }
+}
+
+impl TryFrom<String> for Platform {
+    type Error = InvalidImage;
+
+    fn try_from(text: String) -> Result<Self, InvalidImage> {
+        text.parse()
+    }
+}
+
+impl From<Platform> for String {
+    fn from(value: Platform) -> Self {
+        value.to_string()
+    }
+}

@@ -1,0 +1,127 @@
+//! Identities of objects: what v1 wrote as `namespace:kind/name`.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// The namespace part that stands for "none" in the text of a cluster-scoped object's id.
+pub const CLUSTER: &str = "<cluster>";
+
+/// The id of a workload in v1's text, `namespace:kind/name`, with the kind in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WorkloadId {
+    namespace: String,
+    kind: String,
+    name: String,
+}
+
+/// Why a text is no [`WorkloadId`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a workload id: write namespace:kind/name, as in shop:deployment/web")]
+pub struct InvalidId {
+    /// The text.
+    pub text: String,
+}
+
+impl WorkloadId {
+    /// Makes an id of its parts. The kind is put in lower case.
+    ///
+    /// The parts are taken from parsed objects and not checked; [`FromStr`] checks.
+    pub fn new(namespace: impl Into<String>, kind: impl AsRef<str>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), kind: kind.as_ref().to_lowercase(), name: name.into() }
+    }
+
+    /// Parses `namespace:kind/name`, or `kind/name` within `default_namespace`.
+    ///
+    /// # Errors
+    /// [`InvalidId`] if the text has neither form.
+    pub fn parse_in(default_namespace: &str, text: &str) -> Result<Self, InvalidId> {
+        if text.contains(':') { text.parse() } else { format!("{default_namespace}:{text}").parse() }
+            .map_err(|_| InvalidId { text: text.to_owned() })
+    }
+
+    /// The namespace, [`CLUSTER`] for a cluster-scoped object.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The kind, in lower case.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for WorkloadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}/{}", self.namespace, self.kind, self.name)
+    }
+}
+
+impl FromStr for WorkloadId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let invalid = || InvalidId { text: text.to_owned() };
+        let word = |s: &str, extra: &str| {
+            !s.is_empty()
+                && s.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c) || extra.contains(c))
+        };
+        let (namespace, rest) = text.split_once(':').ok_or_else(invalid)?;
+        let (kind, name) = rest.split_once('/').ok_or_else(invalid)?;
+        let namespace_ok = namespace == CLUSTER || word(namespace, "");
+        if namespace_ok && word(kind, "") && word(name, ".:") {
+            Ok(Self::new(namespace, kind, name))
+        } else {
+            Err(invalid())
+        }
+    }
+}
+
+impl TryFrom<String> for WorkloadId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<WorkloadId> for String {
+    fn from(id: WorkloadId) -> Self {
+        id.to_string()
+    }
+}
+
+/// The identity of any Kubernetes object: group, kind, namespace and name. The version is no part of it.
+///
+/// Its text is v1's, without the group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ResourceId {
+    /// The namespace; none for a cluster-scoped object.
+    pub namespace: Option<String>,
+    /// The kind as the object writes it.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// The API group, empty for the core group.
+    pub group: String,
+}
+
+impl ResourceId {
+    /// The id in v1's text form, as a workload id.
+    pub fn workload_id(&self) -> WorkloadId {
+        WorkloadId::new(self.namespace.as_deref().unwrap_or(CLUSTER), &self.kind, &self.name)
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let namespace = self.namespace.as_deref().unwrap_or(CLUSTER);
+        write!(f, "{namespace}:{}/{}", self.kind.to_lowercase(), self.name)
+    }
+}

@@ -1,0 +1,231 @@
+//! Manifests: YAML documents with byte spans, the workloads in them and their containers, and edits in place.
+//!
+//! Reading and editing share one parse ([`parse`]), so they cannot disagree. A [`ParsedFile`] depends on nothing but the file's bytes: it
+//! is kept under the file's [`ContentId`](crate::backend::ContentId) and never made twice.
+
+mod id;
+mod parse;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    finding::{Code, Finding, Place},
+    image::{ImageRef, InvalidImage},
+};
+
+pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
+pub use parse::{annotation_edits, apply, parse, prove};
+
+/// Everything that was read of one file. Holds no path: equal bytes have equal parses.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ParsedFile {
+    /// The objects, in the order in which they stand. Items of a list stand as objects of their own.
+    pub resources: Vec<Resource>,
+    /// What could not be read. The rest of the file is used.
+    pub problems: Vec<Problem>,
+}
+
+/// A finding about a file whose path is not known yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which rule speaks.
+    pub code: Code,
+    /// Of what, when it is not the file itself.
+    pub subject: Option<String>,
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Column in characters, counted from 1.
+    pub column: u32,
+    /// What was seen.
+    pub evidence: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Problem {
+    /// The finding about the file at `path`.
+    pub fn at(&self, path: &str) -> Finding {
+        Finding {
+            code: self.code,
+            subject: self.subject.clone().unwrap_or_else(|| path.to_owned()),
+            place: Some(Place { path: path.to_owned(), line: self.line, column: self.column }),
+            evidence: self.evidence.clone(),
+            remedy: self.remedy.clone(),
+        }
+    }
+}
+
+/// One Kubernetes object of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`, as written.
+    pub kind: String,
+    /// `metadata.namespace`, if written.
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: String,
+    /// Where the object starts: line, counted from 1.
+    pub line: u32,
+    /// Where the object starts: column in characters, counted from 1.
+    pub column: u32,
+    /// The object as Kubernetes reads it.
+    pub object: Arc<Value>,
+    /// The annotations, with the places of their values.
+    pub annotations: BTreeMap<String, Annotation>,
+    /// The containers, if this is a workload: containers, then init containers, then ephemeral ones.
+    pub workload: Option<Vec<Container>>,
+}
+
+impl Resource {
+    /// The API group; empty for the core group.
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+}
+
+/// The value of an annotation and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// The value.
+    pub value: String,
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Column in characters, counted from 1.
+    pub column: u32,
+}
+
+/// A place in a workload that names an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// The container's name.
+    pub name: String,
+    /// Which list it stands in.
+    pub role: ContainerRole,
+    /// The image as written; an error if there is none or it cannot be parsed.
+    pub image: Result<ImageRef, BadImage>,
+    /// Line of the image, counted from 1.
+    pub line: u32,
+    /// Column of the image in characters, counted from 1.
+    pub column: u32,
+    /// The scalars that an edit of the image rewrites.
+    pub sites: Vec<Site>,
+}
+
+/// The text of an image that cannot be parsed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadImage {
+    /// The text as written.
+    pub text: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl From<InvalidImage> for BadImage {
+    fn from(e: InvalidImage) -> Self {
+        Self { problem: e.problem.to_owned(), text: e.text }
+    }
+}
+
+/// Which list of a pod a container stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainerRole {
+    /// `containers`.
+    Main,
+    /// `initContainers`.
+    Init,
+    /// `ephemeralContainers`.
+    Ephemeral,
+}
+
+/// A scalar that holds an image or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// Which part of the reference it holds.
+    pub part: Part,
+    /// The path of the scalar within its object, as a JSON pointer.
+    pub pointer: String,
+    /// First byte of the scalar's source text, quotes included.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+    /// The source text.
+    pub source: String,
+    /// Why an edit here is refused, if it is: an anchor that others use, a block scalar that cannot be kept.
+    pub refused: Option<String>,
+}
+
+/// Which part of an image reference a scalar holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// The whole reference.
+    Image,
+    /// The registry host.
+    Registry,
+    /// The name without the registry, possibly with a tag.
+    Repository,
+    /// The tag.
+    Tag,
+    /// The digest.
+    Digest,
+}
+
+impl Container {
+    /// The edits that set the image: all parts or none.
+    ///
+    /// # Errors
+    /// [`EditError`] if a part cannot be written in place.
+    pub fn edits(&self, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
+        parse::image_edits(self, to)
+    }
+}
+
+/// A replacement of bytes in one file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Edit {
+    /// First byte replaced.
+    pub start: usize,
+    /// The byte after the last one replaced.
+    pub end: usize,
+    /// What stands there.
+    pub before: String,
+    /// What is to stand there.
+    pub after: String,
+}
+
+/// What an edit is meant to do to the values of a file; [`prove`] holds the result against it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The index of the object in the file.
+    pub resource: usize,
+    /// The path of the value within the object, as a JSON pointer.
+    pub pointer: String,
+    /// The new value; none if it is to go.
+    pub value: Option<Value>,
+}
+
+/// Why an edit cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The file is not the one that the edit was made for.
+    #[error("the bytes {start}..{end} are not what the edit expects")]
+    Mismatch {
+        /// First byte of the edit.
+        start: usize,
+        /// The byte after its last.
+        end: usize,
+    },
+    /// The shape of the document does not allow an edit in place.
+    #[error("cannot be edited in place: {0}")]
+    Unsupported(String),
+    /// The edited file does not say exactly what was meant.
+    #[error("the edit would change more than was meant, or something else: {0}")]
+    NotProven(String),
+}

@@ -1,0 +1,9 @@
+//! In-memory backends: the embedded default, and the model that the real ones are compared with.
+
+mod cluster;
+mod registry;
+mod repo;
+
+pub use cluster::MemoryCluster;
+pub use registry::MemoryRegistry;
+pub use repo::MemoryRepo;

@@ -1,0 +1,1 @@
+//! What every [`Cluster`](crate::backend::Cluster) must do.

@@ -1,0 +1,1 @@
+//! What every [`ConfigRepo`](crate::backend::ConfigRepo) must do.

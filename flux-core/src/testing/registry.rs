@@ -1,0 +1,1 @@
+//! What every [`Registry`](crate::backend::Registry) must do.

@@ -1,0 +1,1 @@
+//! Cluster over the Kubernetes API: server-side apply, observation by watch.

@@ -1,0 +1,1 @@
+//! Registry over the OCI distribution API.
