@@ -116,16 +116,21 @@ impl<'t, 's> Editor<'t, 's> {
         let Some((key, value)) = self.annotations else { return self.create(changes) };
         match &self.tree[value].kind {
             Kind::Map { entries, .. } if !entries.is_empty() => self.change_entries(key, value, changes),
-            Kind::Map { .. } | Kind::Scalar { .. } => self.fill(key, value, changes),
-            Kind::Seq { .. } | Kind::Alias(_) => Err("`annotations` is no mapping".to_owned()),
+            Kind::Map { .. } => self.fill(key, value, changes),
+            Kind::Scalar { .. } if Cursor::at(self.tree, self.lines.source, value).is_null() => {
+                self.fill(key, value, changes)
+            }
+            Kind::Scalar { .. } | Kind::Seq { .. } | Kind::Alias(_) => {
+                Err("`annotations` is no mapping".to_owned())
+            }
         }
     }
 
     /// There is no `annotations` key yet.
     fn create(&mut self, changes: &[(&str, Option<&str>)]) -> Result<(), String> {
         let added = additions(changes);
-        let &(_, last) = self.metadata.entries.last().ok_or("`metadata` is blank")?;
-        let end = self.tree[last].end;
+        let last = *self.metadata.entries.last().ok_or("`metadata` is blank")?;
+        let end = self.end(last);
         if self.metadata.flow {
             let inner = self.metadata.flow_map(&added);
             let entry = self.metadata.flow_entry("annotations", &inner);
@@ -197,12 +202,12 @@ impl<'t, 's> Editor<'t, 's> {
                 let text = layout.flow_entries(&added);
                 match survivor {
                     Some(i) => {
-                        let at = self.tree[layout.entries[i].1].end;
+                        let at = self.end(layout.entries[i]);
                         self.insert(at, format!(",{}{text}", layout.gap));
                     }
                     None => {
-                        let (first, last) = (layout.entries[0].0, layout.entries[layout.entries.len() - 1].1);
-                        self.replace(self.tree[first].start, self.tree[last].end, text);
+                        let (first, last) = (layout.entries[0], layout.entries[layout.entries.len() - 1]);
+                        self.replace(self.tree[first.0].start, self.end(last), text);
                     }
                 }
             }
@@ -211,7 +216,7 @@ impl<'t, 's> Editor<'t, 's> {
                 self.remove_lines(layout.entries[i])?;
             }
             if !added.is_empty() {
-                let after = survivor.map_or(self.tree[key].end, |i| self.tree[layout.entries[i].1].end);
+                let after = survivor.map_or(self.tree[key].end, |i| self.end(layout.entries[i]));
                 let lines = layout.lines(self.lines.eol(after), &added);
                 self.insert(self.lines.end(after), lines);
             }
@@ -309,10 +314,21 @@ impl<'t, 's> Editor<'t, 's> {
             if let Some(&(key, _)) = entries.get(next) {
                 self.replace(self.tree[entries[i].0].start, self.tree[key].start, String::new());
             } else if i > 0 {
-                let (from, to) = (self.tree[entries[i - 1].1].end, self.tree[entries[next - 1].1].end);
+                let (from, to) = (self.end(entries[i - 1]), self.end(entries[next - 1]));
                 self.replace(from, to, String::new());
             }
             i = next;
+        }
+    }
+
+    /// The end of an entry: that of its value, or of its colon and the blank behind it where no value is written.
+    fn end(&self, (key, value): (NodeId, NodeId)) -> usize {
+        let end = self.tree[value].end;
+        let absent = self.tree[value].start == end;
+        match self.lines.colon(self.tree[key].end).filter(|_| absent) {
+            Some(colon) if self.lines.source[colon..].starts_with(' ') => colon + 1,
+            Some(colon) => colon,
+            None => end,
         }
     }
 

@@ -225,7 +225,9 @@ impl<'s> Loader<'s, '_> {
                 return self.not_an_object(at, evidence);
             }
         };
+        let sealed = is_sealed(&object);
         match list_items(&kind, &mut object) {
+            Some(_) if sealed => self.problem(encrypted(at, None)),
             Some(items) => {
                 let item_kind = kind.trim_end_matches("List");
                 let listed = (!item_kind.is_empty()).then_some((api_version.as_str(), item_kind));
@@ -295,14 +297,7 @@ impl<'s> Loader<'s, '_> {
             workload: None,
         };
         if resource.is_encrypted() {
-            problems.push(Problem {
-                code: Code::Encrypted,
-                subject: Some(subject.clone()),
-                line,
-                column,
-                evidence: "the document is encrypted with SOPS: it is left alone".to_owned(),
-                remedy: "edit it with sops".to_owned(),
-            });
+            problems.push(encrypted(at, Some(&subject)));
         }
         let index = self.file.resources.len();
         resource.workload = workload::containers(at, &resource, (index, &subject), &mut problems);
@@ -347,6 +342,24 @@ impl<'s> Loader<'s, '_> {
 
 fn marker_place(at: &Marker) -> (u32, u32) {
     (u32::try_from(at.line()).unwrap_or(u32::MAX), u32::try_from(at.col() + 1).unwrap_or(u32::MAX))
+}
+
+/// The problem of a document that SOPS has encrypted.
+fn encrypted(at: &Cursor<'_, '_>, subject: Option<&str>) -> Problem {
+    let (line, column) = at.place();
+    Problem {
+        code: Code::Encrypted,
+        subject: subject.map(str::to_owned),
+        line,
+        column,
+        evidence: "the document is encrypted with SOPS: it is left alone".to_owned(),
+        remedy: "edit it with sops".to_owned(),
+    }
+}
+
+/// Whether SOPS has put its seal on an object.
+pub(super) fn is_sealed(object: &Map<String, Value>) -> bool {
+    object.get("sops").and_then(|sops| sops.get("mac")).is_some_and(Value::is_string)
 }
 
 /// The items of an object that is a list by its shape: a kind that ends in `List`, `items` at the top and no name of its own.

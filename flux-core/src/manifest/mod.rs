@@ -2,6 +2,40 @@
 //!
 //! Reading and editing share one parse ([`parse`]), so they cannot disagree. A [`ParsedFile`] depends on nothing but the file's bytes: it
 //! is kept under the file's [`ContentId`](crate::backend::ContentId) and never made twice.
+//!
+//! What is read is what `kubectl` would send: YAML 1.1 scalars as Go's library types them (`on` is true, `0644` is 420, `1.20` is 1.2), of equal keys
+//! the last, aliases and merge keys resolved, lists taken apart into their items. What cannot be read is a [`Problem`] with its place, and never
+//! stops the rest.
+//!
+//! An edit replaces the scalar that holds the value and no other byte:
+//!
+//! - quotes stay; a new value without quotes gets them where YAML would read it as something else; a block scalar becomes a plain one;
+//! - an alias is replaced by the value where it stands, and the anchor and its other users keep theirs;
+//! - a value that other places use (under an anchor with aliases, by a merge key) is refused with the reason: its change would change them too;
+//! - an image in several keys (`registry`, `repository`, `tag`, `digest`) is changed in all that differ, or not at all;
+//! - a document encrypted with SOPS is refused: its seal would break.
+//!
+//! [`prove`] applies edits only if the result, read again, differs in the intended values and nothing else.
+//!
+//! ```
+//! use flux_core::manifest::{parse, prove};
+//!
+//! let file = b"apiVersion: apps/v1
+//! kind: Deployment
+//! metadata: {name: web}
+//! spec:
+//!   template:
+//!     spec:
+//!       containers:
+//!       - {name: web, image: 'example/web:1.19'}  # the shop window
+//! ";
+//! let parsed = parse(file);
+//! let web = &parsed.resources[0].workload.as_ref().unwrap()[0];
+//! let (edits, intents): (Vec<_>, Vec<_>) = web.edits(&"example/web:1.20".parse()?)?.into_iter().unzip();
+//! let edited = prove(file, &edits, &intents)?;
+//! assert!(String::from_utf8(edited)?.ends_with("image: 'example/web:1.20'}  # the shop window\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod annotations;
 mod edit;
@@ -109,7 +143,7 @@ impl Resource {
 
     /// Whether SOPS has encrypted the document: it is not what the cluster should get, and an edit would break its seal.
     pub fn is_encrypted(&self) -> bool {
-        self.object.pointer("/sops/mac").is_some_and(Value::is_string)
+        self.object.as_object().is_some_and(load::is_sealed)
     }
 }
 
@@ -204,7 +238,7 @@ pub enum Part {
 }
 
 impl Container {
-    /// The edits that set the image: all parts or none.
+    /// The edits that set the image: all parts or none, and none if it is that image already.
     ///
     /// # Errors
     /// [`EditError`] if a part cannot be written in place.

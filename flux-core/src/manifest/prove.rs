@@ -26,7 +26,7 @@ fn compare(before: &ParsedFile, after: &ParsedFile, intents: &[Intent]) -> Resul
     }
     let (old, new) = (said(before), said(after));
     if old != new {
-        let fresh = new.iter().find(|p| !old.contains(p)).map_or("others", |p| p.2);
+        let fresh = new.iter().find(|p| !old.contains(p)).map_or("one less", |p| p.1);
         return Err(format!("the file would have other problems: {fresh}"));
     }
     if let Some(lost) = intents.iter().find(|intent| intent.resource >= before.resources.len()) {
@@ -46,9 +46,10 @@ fn compare(before: &ParsedFile, after: &ParsedFile, intents: &[Intent]) -> Resul
     Ok(())
 }
 
-/// What the problems say, wherever they stand.
-fn said(file: &ParsedFile) -> Vec<(Code, Option<&str>, &str)> {
-    file.problems.iter().map(|p| (p.code, p.subject.as_deref(), p.evidence.as_str())).collect()
+/// What is wrong with the documents, wherever they stand. What is wrong with objects follows from their values.
+fn said(file: &ParsedFile) -> Vec<(Code, &str)> {
+    let of_documents = file.problems.iter().filter(|problem| problem.subject.is_none());
+    of_documents.map(|problem| (problem.code, problem.evidence.as_str())).collect()
 }
 
 fn named(resource: &Resource) -> String {

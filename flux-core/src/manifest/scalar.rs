@@ -26,7 +26,8 @@ pub(super) enum Scalar<'a> {
 pub(super) fn resolve(text: &str, style: Style, tag: Option<Tag>) -> Result<Scalar<'_>, String> {
     let plain = matches!(style, Style::Plain | Style::Absent);
     let untyped = |text| resolve_plain(text).unwrap_or(Scalar::Text(Cow::Borrowed(text)));
-    let wrong = |what| Err(format!("`{text}` is not {what}, which its tag says"));
+    // The text may be a secret and is not repeated.
+    let wrong = |what| Err(format!("the text is not {what}, which its tag says"));
     match tag {
         None if plain => Ok(untyped(text)),
         None | Some(Tag::Str | Tag::NonSpecific | Tag::Other | Tag::Merge) => {

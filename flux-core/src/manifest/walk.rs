@@ -165,6 +165,16 @@ pub(super) fn key_text(tree: &Tree<'_>, key: NodeId) -> Option<String> {
 /// How deep merges may be nested for the look-up of a single key.
 const MERGES: usize = 16;
 
+/// Whether a key has this text.
+fn is_key(tree: &Tree<'_>, key: NodeId, wanted: &str) -> bool {
+    let Some((text, style)) = tree.scalar(key) else { return false };
+    match resolve(text, style, tree[tree.target(key)].tag) {
+        Ok(Scalar::Text(text)) => text == wanted,
+        Ok(other) => to_key(other).is_ok_and(|text| text == wanted),
+        Err(_) => false,
+    }
+}
+
 fn find_within(tree: &Tree<'_>, map: NodeId, wanted: &str, depth: usize) -> Option<(NodeId, Option<String>)> {
     let Kind::Map { entries, .. } = &tree[map].kind else { return None };
     for &(key, value) in entries.iter().rev() {
@@ -175,7 +185,7 @@ fn find_within(tree: &Tree<'_>, map: NodeId, wanted: &str, depth: usize) -> Opti
             {
                 return Some((found.0, Some(merged_from(tree, value))));
             }
-        } else if key_text(tree, key).as_deref() == Some(wanted) {
+        } else if is_key(tree, key, wanted) {
             return Some((value, None));
         }
     }

@@ -147,6 +147,14 @@ const BLOCK: &[(Changes<'static>, &str, &str)] = &[
         "metadata:\n  name: m\n  annotations:\n    z: z\n    b: w\n    a: x",
         "metadata:\n  name: m\n  annotations:\n    z: z\n    c: x",
     ),
+    // A neighbour without a value.
+    (
+        SET,
+        "metadata: {name: m, namespace: }\n",
+        "metadata: {name: m, namespace: , annotations: {fluxcd.io/automated: \"true\"}}\n",
+    ),
+    (REMOVE, "metadata: {name: m, annotations: {b: , a: x}}\n", "metadata: {name: m, annotations: {b: }}\n"),
+    (REMOVE, "metadata: {name: m, annotations: {a: , b: w}}\n", "metadata: {name: m, annotations: {b: w}}\n"),
     // Nothing to do.
     (REMOVE, "metadata:\n  name: m\n", "metadata:\n  name: m\n"),
     (REMOVE, "metadata:\n  name: m\n  annotations: {}\n", "metadata:\n  name: m\n  annotations: {}\n"),

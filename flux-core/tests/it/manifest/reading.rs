@@ -193,6 +193,14 @@ sops:
     assert_eq!(problems(&file), [(Code::Encrypted, 1, 1)]);
     assert!(file.resources[0].is_encrypted());
     assert_eq!(file.resources[0].annotations["fluxcd.io/automated"].value, "true");
+    let list = parse(
+        format!(
+            "apiVersion: v1\nkind: List\nitems: [{{{}}}]\nsops: {{mac: x}}\n",
+            A.trim().replace('\n', ", ")
+        )
+        .as_bytes(),
+    );
+    assert_eq!((list.resources.len(), problems(&list)), (0, vec![(Code::Encrypted, 1, 1)]));
 }
 
 #[test]
