@@ -113,8 +113,16 @@ impl Http {
 
     async fn read(&self, request: Built) -> Result<Answer, Failure> {
         let request = built(request)?;
+        self.reads(|| self.send(request.clone())).await
+    }
+
+    /// Something that only reads, within the time for that and with a few tries.
+    pub(crate) async fn reads<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, Failure> {
         self.tries(|| async {
-            timeout(READ, self.send(request.clone())).await.unwrap_or_else(|_| {
+            timeout(READ, attempt()).await.unwrap_or_else(|_| {
                 Err(Failure::new(Kind::Unreachable, format!("no answer within {READ:?}")))
             })
         })
@@ -155,10 +163,10 @@ impl Http {
 
     /// Tries up to three times, as long as failures look passing. All our requests are idempotent: applying again is applying, and
     /// a deletion names the uid.
-    async fn tries<F: Future<Output = Result<Answer, Failure>>>(
+    async fn tries<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         attempt: impl Fn() -> F,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<T, Failure> {
         let began = Instant::now();
         for pause in PAUSES {
             match attempt().await {

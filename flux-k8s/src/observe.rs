@@ -160,7 +160,7 @@ impl KubeCluster {
     /// Asks for the kinds of the server.
     pub(crate) async fn discover(&self) -> Result<Arc<Kinds>, Failure> {
         let _alone = self.asking.lock().await;
-        let kinds = Arc::new(Kinds::discover(&self.http.client).await?);
+        let kinds = Arc::new(self.http.reads(|| Kinds::discover(&self.http.client)).await?);
         self.with_known(|known| known.kinds = Some(kinds.clone()));
         Ok(kinds)
     }
