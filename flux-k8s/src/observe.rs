@@ -13,6 +13,7 @@ use flux_core::{
 };
 use futures::{StreamExt as _, future::join_all};
 use jiff::SignedDuration;
+use kube::core::ApiResource;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -76,13 +77,9 @@ fn is_of_all(failure: &Failure) -> bool {
     matches!(failure.kind, Sort::Unreachable | Sort::Untrusted | Sort::Unauthorized)
 }
 
-fn name_of(kind: &Kind) -> String {
-    let resource = &kind.resource;
-    if resource.group.is_empty() {
-        resource.plural.clone()
-    } else {
-        format!("{}.{}", resource.plural, resource.group)
-    }
+/// How a kind is called in what is said of it.
+fn name_of(resource: &ApiResource) -> String {
+    format!("{} ({})", resource.kind, resource.api_version)
 }
 
 impl KubeCluster {
@@ -191,7 +188,7 @@ impl KubeCluster {
                 match memory.searched.get(&(kind.resource.group.clone(), kind.resource.kind.clone())) {
                     Some(None) => {}
                     Some(Some((at, failure))) if at.elapsed() < FORBIDDEN_AGAIN => {
-                        doubts.missing(&name_of(&kind), failure);
+                        doubts.missing(&name_of(&kind.resource), failure);
                     }
                     _ => asked.push(kind),
                 }
@@ -215,11 +212,11 @@ impl KubeCluster {
                     // Discovered, but not to be listed after all: there can be nothing of ours.
                     Sort::NotFound | Sort::Invalid => None,
                     Sort::Forbidden => {
-                        doubts.missing(&name_of(&kind), &failure);
+                        doubts.missing(&name_of(&kind.resource), &failure);
                         Some((Instant::now(), failure))
                     }
                     _ => {
-                        doubts.missing(&name_of(&kind), &failure);
+                        doubts.missing(&name_of(&kind.resource), &failure);
                         continue;
                     }
                 },
@@ -234,7 +231,7 @@ impl KubeCluster {
         let watches = self.watches.all(|key| key.selection == Selection::Marked);
         let mut gone = BTreeSet::new();
         for (key, health) in healths(watches).await {
-            let what = format!("{} ({})", key.kind, key.api_version);
+            let what = key.name();
             if self.judge(&what, health, doubts)? {
                 gone.insert(key);
             }
@@ -362,7 +359,8 @@ impl KubeCluster {
         }
         let waits = watched.iter().map(|(_, _, watch, _)| recovered(watch));
         for (health, (kind, namespace, watch, names)) in join_all(waits).await.into_iter().zip(&watched) {
-            let what = format!("{} in {}", name_of(kind), namespace.as_deref().unwrap_or("the cluster"));
+            let what =
+                format!("{} in {}", name_of(&kind.resource), namespace.as_deref().unwrap_or("the cluster"));
             self.judge(&what, health, doubts)?;
             watch.with(|store| {
                 for name in names {
@@ -385,7 +383,7 @@ impl KubeCluster {
             Sort::NotFound => Ok(()),
             _ if is_of_all(failure) => Err(failure.clone()),
             _ => {
-                let what = format!("{} in {}", name_of(kind), namespace.unwrap_or("the cluster"));
+                let what = format!("{} in {}", name_of(&kind.resource), namespace.unwrap_or("the cluster"));
                 doubts.missing(&what, failure);
                 Ok(())
             }
@@ -419,7 +417,7 @@ impl KubeCluster {
         let mut doubts = Doubts::default();
         let mut found = Vec::new();
         for (key, health) in healths(watches.clone()).await {
-            let what = format!("{} ({})", key.kind, key.api_version);
+            let what = key.name();
             if self.judge(&what, health, &mut doubts)? {
                 doubts.missing.insert(format!("{what}: the server does not have this kind"));
             }

@@ -79,6 +79,11 @@ impl WatchKey {
         Self { api_version: resource.api_version.clone(), kind: resource.kind.clone(), selection }
     }
 
+    /// How the kind is called in what is said of it.
+    pub(crate) fn name(&self) -> String {
+        format!("{} ({})", self.kind, self.api_version)
+    }
+
     /// The API group.
     pub(crate) fn group(&self) -> &str {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
