@@ -10,6 +10,6 @@ mod select;
 mod version;
 
 pub use annotations::{Ignore, Lock, Policies, PolicyText};
-pub use guard::{Guards, Hold, parse_duration, parse_platforms};
+pub use guard::{Freeze, Frozen, Guards, Hold, parse_duration, parse_platforms};
 pub use pattern::{Candidate, InvalidPattern, Order, Rank, TagPattern};
 pub use select::{Choice, Missing, Question, Rejection, Rule, Seen, Tagged, Verdict, choose, explain};

@@ -1,6 +1,8 @@
 //! Guards: what keeps a release back although a tag would be newer. Data, and pure questions to it.
 
 mod age;
+mod cron;
+mod freeze;
 mod platforms;
 
 use jiff::SignedDuration;
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::image::Platform;
 
 pub use age::parse_duration;
+pub use freeze::{Freeze, Frozen};
 pub(super) use platforms::lacking;
 pub use platforms::parse_platforms;
 
@@ -19,6 +22,8 @@ pub struct Guards {
     pub allow_downgrade: bool,
     /// `min-age`: how long ago an image must have been built.
     pub min_age: Option<SignedDuration>,
+    /// `freeze`: when nothing is released.
+    pub freeze: Option<Freeze>,
     /// `hold`: automation waits until it is lifted.
     pub hold: Option<Hold>,
     /// `platforms`: what an image must have been built for; all of them.
