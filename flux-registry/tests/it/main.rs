@@ -1,0 +1,1 @@
+//! The OCI registry against real and against ill-behaved servers.
