@@ -252,3 +252,6 @@ impl PartialEq for TagPattern {
 }
 
 impl Eq for TagPattern {}
+
+#[cfg(test)]
+mod tests;

@@ -103,7 +103,9 @@ impl Window {
                 ([minute, hour, day, month, weekday], duration, rest.first().copied())
             }
             _ => {
-                return Err(format!("`{text}` is no window: write one as `0 16 * * 5 for 64h Europe/Berlin`"));
+                return Err(format!(
+                    "`{text}` is no window: write one as `0 16 * * 5 for 64h Europe/Berlin`"
+                ));
             }
         };
         let cron = Cron::parse(fields)?;
