@@ -367,9 +367,9 @@ fn client(endpoint: &Endpoint, settings: &Settings) -> Result<Client, Fault> {
         ..ClientConfig::default()
     };
     if endpoint.loopback {
-        // The client has no switch against the environment's proxy; a proxy that is for no host is one.
+        // The client has no switch against the environment's proxy; another one that is not for this machine is one.
         config.http_proxy = Some("http://127.0.0.1:9".to_owned());
-        config.no_proxy = Some("*".to_owned());
+        config.no_proxy = Some("localhost,127.0.0.0/8,::1".to_owned());
     }
     // `Client::new` would fall back to a configuration without these certificates and time limits.
     Client::try_from(config).map_err(Fault::from)
