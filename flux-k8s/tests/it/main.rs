@@ -1,0 +1,8 @@
+//! The cluster on a real API server, and on one that misbehaves on purpose.
+
+mod apply;
+mod faults;
+mod observe;
+mod open;
+mod support;
+mod workloads;
