@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    backend::{Cluster, Scope, Wanted as Asked},
+    backend::Cluster,
     finding::Place,
     memory::MemoryCluster,
     sync::{Outcome, SyncReport, SyncSet, owned},
@@ -34,14 +34,7 @@ fn desired(objects: &[Value]) -> Desired {
 }
 
 fn observe(cluster: &MemoryCluster, objects: &[Value]) -> Observation<Observed> {
-    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-    let wanted = objects.iter().map(|o| Asked {
-        api_version: text(&o["apiVersion"]),
-        kind: text(&o["kind"]),
-        namespace: o["metadata"]["namespace"].as_str().map(str::to_owned),
-        name: text(&o["metadata"]["name"]),
-    });
-    block_on(cluster.observe(&Scope { wanted: wanted.collect() })).unwrap()
+    block_on(cluster.observe(&desired(objects).scope())).unwrap()
 }
 
 fn plan_on(cluster: &MemoryCluster, objects: &[Value], options: &SyncOptions) -> SyncPlan {
@@ -149,6 +142,15 @@ fn two_documents_of_one_object_both_fail() {
     assert_eq!(reasons, [Reason::Duplicate, Reason::Duplicate, Reason::NotInCluster]);
     assert_eq!(codes(&plan), [Code::DuplicateId]);
     assert_eq!(plan.findings[0].evidence, "it is described at all.yaml:1:1 and at all.yaml:2:1");
+}
+
+#[test]
+fn what_is_encrypted_is_left_alone_and_still_counts_as_wanted() {
+    let mut secret = object("v1", "Secret", "s");
+    let cluster = synced(&[secret.clone(), config_map("a")]);
+    secret["sops"] = json!({"mac": "ENC[…]"});
+    let plan = plan_on(&cluster, &[secret, config_map("a")], &pruning());
+    assert_eq!((&step(&plan, "s").action, step(&plan, "s").reason), (&Action::Skip, Reason::Encrypted));
 }
 
 #[test]

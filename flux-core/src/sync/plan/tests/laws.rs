@@ -171,8 +171,6 @@ fn bytes(plan: &SyncPlan) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
-
     /// Law 1: the same input in any order gives the same bytes.
     #[test]
     fn order_does_not_matter(
