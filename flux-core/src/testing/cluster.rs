@@ -1,4 +1,4 @@
-//! What every [`Cluster`](crate::backend::Cluster) must do: the conformance suite.
+//! What every [`Cluster`] must do: the conformance suite.
 //!
 //! A backend makes a [`ClusterFixture`] and runs the suite with [`run`], or each of [`CASES`] as a test of its own. Cases have names and
 //! sync sets of their own and may run at the same time on one fixture. A case that fails panics and says what it expected.

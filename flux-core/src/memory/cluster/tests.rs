@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     backend::RolloutState,
     finding::Place,
-    sync::{self, Desired, DesiredObject, Outcome, SyncOptions, SyncSet},
+    sync::{self, Desired, DesiredObject, Outcome, Reason, SyncOptions, SyncSet},
 };
 
 fn id(kind: &str, name: &str) -> ResourceId {
