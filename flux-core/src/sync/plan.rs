@@ -360,3 +360,6 @@ impl Differences<'_> {
         Compare { schema: Schema::of_group(self.group), quantities, defaults }.objects(&sent, self.live)
     }
 }
+
+#[cfg(test)]
+mod tests;
