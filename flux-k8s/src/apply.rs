@@ -15,10 +15,10 @@ use crate::{
     cluster::{KubeCluster, at_once},
     definitions::{self, Definition},
     failure::{Failure, Kind as Sort},
-    kinds::Kind,
+    kinds::{Kind, Kinds},
     live::text,
     store::version,
-    watch::{Selection, WatchKey},
+    watch::{Selection, Watch, WatchKey},
 };
 
 /// How many objects of a stage are sent at once.
@@ -32,6 +32,13 @@ struct Done {
     defines: Option<Definition>,
 }
 
+impl Done {
+    /// All is said in the report.
+    fn well(report: ResourceReport) -> Self {
+        Self { report, finding: None, defines: None }
+    }
+}
+
 /// The first failure that concerns the whole server; what comes after is not tried.
 type Dead = OnceLock<Failure>;
 
@@ -41,10 +48,7 @@ impl KubeCluster {
         plan: &SyncPlan,
         progress: &dyn Progress,
     ) -> Result<SyncReport, ClusterError> {
-        let acts = |step: &Step| {
-            matches!(step.action, Action::Create { .. } | Action::Apply { .. } | Action::Prune { .. })
-        };
-        if plan.steps.iter().any(acts) && self.with_known(|known| known.kinds.is_none()) {
+        if plan.steps.iter().any(Step::is_sent) && self.with_known(|known| known.kinds.is_none()) {
             self.discover().await.map_err(|failure| failure.error(&self.http.target))?;
         }
         let mut report = SyncReport {
@@ -68,20 +72,15 @@ impl KubeCluster {
                 report.findings.extend(self.wait_for_definitions(definitions).await);
             }
         }
-        report.resources.sort_by(|a, b| a.id.cmp(&b.id));
+        report.resources.sort_by(|a, b| (&a.id, &a.place).cmp(&(&b.id, &b.place)));
+        report.findings.sort();
+        report.findings.dedup();
         Ok(report)
     }
 
     async fn step(&self, step: &Step, dead: &Dead) -> Done {
-        let told = |outcome| Done {
-            report: report(step, outcome, step.reason, step.message.clone()),
-            finding: None,
-            defines: None,
-        };
         match &step.action {
-            Action::Leave => told(Outcome::Unchanged),
-            Action::Skip => told(Outcome::Skipped),
-            Action::Fail => told(Outcome::Failed),
+            Action::Leave | Action::Skip | Action::Fail => Done::well(step.done()),
             Action::Create { object } => self.send(step, object, false, dead).await,
             Action::Apply { object, content_equal } => self.send(step, object, *content_equal, dead).await,
             Action::Prune { uid, resource_version } => {
@@ -114,7 +113,7 @@ impl KubeCluster {
         if defines.is_some() || definitions::changes_kinds(&step.id) {
             self.with_known(|known| known.kinds = None);
         }
-        Done { report: report(step, outcome, step.reason, step.message.clone()), finding: None, defines }
+        Done { defines, ..Done::well(ResourceReport { outcome, ..step.done() }) }
     }
 
     async fn prune(
@@ -148,11 +147,7 @@ impl KubeCluster {
         if definitions::changes_kinds(&step.id) {
             self.with_known(|known| known.kinds = None);
         }
-        Done {
-            report: report(step, Outcome::Pruned, step.reason, step.message.clone()),
-            finding: None,
-            defines: None,
-        }
+        Done::well(step.done())
     }
 
     fn is_gone(&self, step: &Step, uid: Option<&str>) {
@@ -163,7 +158,7 @@ impl KubeCluster {
     }
 
     /// The running watches of a step's kind, in any version.
-    fn watches_of(&self, step: &Step) -> Vec<(WatchKey, Arc<crate::watch::Watch>)> {
+    fn watches_of(&self, step: &Step) -> Vec<(WatchKey, Arc<Watch>)> {
         self.watches.all(|key| key.kind == step.id.kind && key.group() == step.id.group)
     }
 
@@ -182,13 +177,10 @@ impl KubeCluster {
     async fn kind_of(&self, step: &Step, dead: &Dead) -> Result<Kind, Box<Done>> {
         if let Some(failure) = dead.get() {
             let message = format!("not tried: {}", failure.error(&self.http.target));
-            return Err(Box::new(Done {
-                report: report(step, Outcome::Failed, Reason::Unavailable, message),
-                finding: None,
-                defines: None,
-            }));
+            // The finding is that of the object with which it was noticed.
+            return Err(Box::new(Done::well(step.failed(Reason::Unavailable, message))));
         }
-        let find = |kinds: &crate::kinds::Kinds| kinds.get(&step.api_version, &step.id.kind).cloned();
+        let find = |kinds: &Kinds| kinds.get(&step.api_version, &step.id.kind).cloned();
         if let Some(kind) = self.with_known(|known| known.kinds.as_ref().and_then(|kinds| find(kinds))) {
             return Ok(kind);
         }
@@ -205,7 +197,7 @@ impl KubeCluster {
                     &message,
                     "correct apiVersion and kind, or add the CustomResourceDefinition to git or the cluster",
                 )),
-                report: report(step, Outcome::Failed, Reason::UnknownKind, message),
+                report: step.failed(Reason::UnknownKind, message),
                 defines: None,
             })
         })
@@ -258,20 +250,9 @@ impl KubeCluster {
         };
         Done {
             finding: Some(finding(Code::ApplyFailed, step, &message, &remedy)),
-            report: report(step, Outcome::Failed, reason, message),
+            report: step.failed(reason, message),
             defines: None,
         }
-    }
-}
-
-fn report(step: &Step, outcome: Outcome, reason: Reason, message: String) -> ResourceReport {
-    ResourceReport {
-        id: step.id.clone(),
-        outcome,
-        reason,
-        message,
-        fields: step.fields.iter().map(|field| field.path.clone()).collect(),
-        place: step.place.clone(),
     }
 }
 

@@ -11,7 +11,12 @@ use std::{
 use flux_core::backend::{Clock, SystemClock};
 use oci_distribution::client::{Certificate, CertificateEncoding};
 
-use crate::{Credentials, ImageStore, OciRegistry, Retry, cache::Cache, host::Endpoint, session::Settings};
+use crate::{
+    Credentials, ImageStore, OciRegistry, Retry,
+    cache::Cache,
+    host::{Endpoint, Transport, Transports},
+    session::Settings,
+};
 
 pub(crate) const USER_AGENT: &str = concat!("flux-registry/", env!("CARGO_PKG_VERSION"));
 
@@ -36,7 +41,7 @@ pub enum BuildError {
 #[derive(Debug)]
 pub struct OciRegistryBuilder {
     credentials: Credentials,
-    insecure_hosts: Vec<String>,
+    transports: Transports,
     ca_files: Vec<PathBuf>,
     timeout: Duration,
     connect_timeout: Duration,
@@ -52,7 +57,7 @@ impl Default for OciRegistryBuilder {
     fn default() -> Self {
         Self {
             credentials: Credentials::new(),
-            insecure_hosts: Vec::new(),
+            transports: Transports::default(),
             ca_files: Vec::new(),
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
@@ -75,10 +80,17 @@ impl OciRegistryBuilder {
     }
 
     /// One more host, `host:port` or `host` for all its ports, that is asked over plain HTTP: without protection of
-    /// passwords. Loopback addresses and `localhost` always are.
+    /// passwords. Loopback addresses and `localhost` are, unless they are listed as [secure](Self::secure_host).
     #[must_use]
-    pub fn insecure_host(mut self, host: impl Into<String>) -> Self {
-        self.insecure_hosts.push(host.into());
+    pub fn insecure_host(mut self, host: &str) -> Self {
+        self.transports.insert(host, Transport::Plain);
+        self
+    }
+
+    /// One more host, `host:port` or `host` for all its ports, that is asked over TLS although it is this machine.
+    #[must_use]
+    pub fn secure_host(mut self, host: &str) -> Self {
+        self.transports.insert(host, Transport::Tls);
         self
     }
 
@@ -164,7 +176,7 @@ impl OciRegistryBuilder {
             connect_timeout: self.connect_timeout,
             concurrency: self.concurrency,
             max_pages: self.max_pages,
-            insecure_hosts: self.insecure_hosts,
+            transports: self.transports,
             clock: self.clock,
             authorities,
         };

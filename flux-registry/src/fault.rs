@@ -70,6 +70,8 @@ impl Fault {
             (Some(OciErrorCode::Toomanyrequests), _) | (_, StatusCode::TOO_MANY_REQUESTS) => {
                 Self::RateLimited(said, until)
             }
+            // Out of order, but it says until when.
+            (_, StatusCode::SERVICE_UNAVAILABLE) if until.is_some() => Self::RateLimited(said, until),
             (_, StatusCode::UNAUTHORIZED) | (Some(OciErrorCode::Unauthorized), _) => Self::Unauthorized(said),
             (Some(OciErrorCode::NameUnknown), _) => Self::NoRepository,
             (_, StatusCode::FORBIDDEN) | (Some(OciErrorCode::Denied), _) => Self::Forbidden(said),
@@ -99,8 +101,18 @@ impl Fault {
         while let Some(deeper) = cause.and_then(std::error::Error::source) {
             cause = Some(deeper);
         }
-        let cause = cause.map(|c| format!(": {}", printable(&c.to_string()))).unwrap_or_default();
-        Self::Unreachable(format!("{what}{cause}"))
+        let cause = cause.map(|c| printable(&c.to_string())).unwrap_or_default();
+        Self::Unreachable(if cause.contains("InvalidContentType") {
+            "it does not speak TLS: if it is to be asked over plain HTTP, list it as an insecure host"
+                .to_owned()
+        } else if cause.contains("UnknownIssuer") {
+            "its certificate is from an authority that is not trusted here: give a file with that authority"
+                .to_owned()
+        } else if cause.is_empty() {
+            what.to_owned()
+        } else {
+            format!("{what}: {cause}")
+        })
     }
 }
 

@@ -1,6 +1,9 @@
 //! Hosts: how they are written in credentials, where their registry is asked, and over what.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use flux_core::image::{DEFAULT_REGISTRY, ImageName};
 
@@ -42,6 +45,24 @@ fn canonical(host: &str) -> String {
     if DOCKER_HUB.contains(&host.as_str()) { DEFAULT_REGISTRY.to_owned() } else { host }
 }
 
+/// What a host is asked over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Plain,
+    Tls,
+}
+
+/// What hosts are asked over, by host with a port or for all ports. The others: this machine over plain HTTP, all else
+/// over TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Transports(BTreeMap<String, Transport>);
+
+impl Transports {
+    pub(crate) fn insert(&mut self, host: &str, transport: Transport) {
+        self.0.insert(canonical(host), transport);
+    }
+}
+
 /// Where the registry of an image is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
@@ -54,16 +75,17 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint for an image; `insecure` lists hosts, with a port or for all ports, that are asked over plain HTTP.
-    pub(crate) fn of(name: &ImageName, insecure: &[String]) -> Self {
+    /// The endpoint for an image.
+    pub(crate) fn of(name: &ImageName, transports: &Transports) -> Self {
         let host = canonical(name.registry());
         let loopback = is_loopback(&host);
-        let listed = insecure.iter().any(|entry| {
-            let entry = entry.to_ascii_lowercase();
-            entry == host || entry == without_port(&host)
-        });
+        let plain = match transports.0.get(&host).or_else(|| transports.0.get(without_port(&host))) {
+            Some(Transport::Plain) => true,
+            Some(Transport::Tls) => false,
+            None => loopback,
+        };
         let authority = if host == DEFAULT_REGISTRY { HUB_ENDPOINT.to_owned() } else { host };
-        Self { authority, plain: loopback || listed, loopback }
+        Self { authority, plain, loopback }
     }
 
     /// The address that all requests start with.
@@ -122,7 +144,11 @@ mod tests {
 
     #[test]
     fn only_loopback_and_listed_hosts_are_asked_over_plain_http() {
-        let insecure = ["registry.lan".to_owned(), "other.lan:5000".to_owned()];
+        let mut transports = Transports::default();
+        for host in ["Registry.lan", "other.lan:5000"] {
+            transports.insert(host, Transport::Plain);
+        }
+        transports.insert("localhost:5443", Transport::Tls);
         for (name, base) in [
             ("nginx", "https://registry-1.docker.io"),
             ("docker.io/a/b", "https://registry-1.docker.io"),
@@ -131,13 +157,14 @@ mod tests {
             ("kind.localhost/a", "http://kind.localhost"),
             ("127.0.0.1:5000/a", "http://127.0.0.1:5000"),
             ("[::1]:5000/a", "http://[::1]:5000"),
+            ("localhost:5443/a", "https://localhost:5443"),
             ("notlocalhost.com/a", "https://notlocalhost.com"),
             ("registry.lan:80/a", "http://registry.lan:80"),
             ("Registry.lan/a", "http://registry.lan"),
             ("other.lan:5000/a", "http://other.lan:5000"),
             ("other.lan/a", "https://other.lan"),
         ] {
-            assert_eq!(Endpoint::of(&name.parse().unwrap(), &insecure).base(), base, "{name}");
+            assert_eq!(Endpoint::of(&name.parse().unwrap(), &transports).base(), base, "{name}");
         }
     }
 }

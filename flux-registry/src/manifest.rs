@@ -299,4 +299,14 @@ mod tests {
             assert!(format!("{fault:?}").contains(why), "{manifest}: {fault:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(body: Vec<u8>, text in "[\\[{\"a-z:,0-9}\\]]{0,40}") {
+            for body in [body, text.into_bytes()] {
+                let _ = super::read(&body);
+                let _ = read_config(SHA.parse().unwrap(), &body);
+            }
+        }
+    }
 }

@@ -55,7 +55,7 @@ impl fmt::Debug for OciRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OciRegistry")
             .field("credentials", &self.credentials)
-            .field("insecure_hosts", &self.settings.insecure_hosts)
+            .field("insecure_hosts", &self.settings.transports)
             .finish_non_exhaustive()
     }
 }
@@ -113,7 +113,7 @@ impl OciRegistry {
 #[async_trait]
 impl Registry for OciRegistry {
     async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError> {
-        let endpoint = Endpoint::of(name, &self.settings.insecure_hosts);
+        let endpoint = Endpoint::of(name, &self.settings.transports);
         let login = self.credentials.login(name);
         let about = self.about(name, &endpoint, login);
         let seen = match self.session(&endpoint, login) {
@@ -129,7 +129,7 @@ impl Registry for OciRegistry {
     }
 
     async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError> {
-        let endpoint = Endpoint::of(name, &self.settings.insecure_hosts);
+        let endpoint = Endpoint::of(name, &self.settings.transports);
         let login = self.credentials.login(name);
         let about = self.about(name, &endpoint, login);
         let session = self.session(&endpoint, login).map_err(|fault| about.error(&fault))?;

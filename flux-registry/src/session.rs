@@ -31,7 +31,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use crate::{
     credentials::Login,
     fault::Fault,
-    host::Endpoint,
+    host::{Endpoint, Transports},
     manifest,
     retry::{Retry, retry_after},
 };
@@ -44,7 +44,7 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     pub(crate) concurrency: usize,
     pub(crate) max_pages: usize,
-    pub(crate) insecure_hosts: Vec<String>,
+    pub(crate) transports: Transports,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) authorities: Vec<Certificate>,
 }

@@ -170,7 +170,7 @@ async fn a_kind_that_cannot_be_listed_makes_the_observation_partial() {
     let (cluster, _) =
         cluster(
             |_, path, _| {
-                if path.ends_with("/services") { refusal(500, "InternalError") } else { list([]) }
+                if path.ends_with("/services") { refusal(500, "InternalError") } else { list(&[]) }
             },
         );
     let seen = cluster.observe(&scope([])).await.unwrap();
@@ -178,11 +178,11 @@ async fn a_kind_that_cannot_be_listed_makes_the_observation_partial() {
     assert_eq!(missing, ["services: said InternalError"]);
 }
 
-fn list<const N: usize>(names: [&str; N]) -> Answer {
+fn list(names: &[&str]) -> Answer {
     let object = |name: &str| json!({ "metadata": { "name": name, "namespace": "default", "resourceVersion": "3", "labels": { "fluxcd.io/sync-gc-mark": "x" } } });
     Ok((
         200,
-        json!({ "kind": "List", "apiVersion": "v1", "metadata": { "resourceVersion": "5" }, "items": names.map(object) }),
+        json!({ "kind": "List", "apiVersion": "v1", "metadata": { "resourceVersion": "5" }, "items": names.iter().map(|name| object(name)).collect::<Vec<_>>() }),
     ))
 }
 
@@ -193,8 +193,8 @@ async fn when_a_watch_fails_what_was_seen_is_told_as_stale() {
     let (cluster, _) = cluster(move |method, path, _| match (*is_up.lock().unwrap(), method) {
         (false, _) => reset(),
         (true, "WATCH") => refusal(503, "ServiceUnavailable"),
-        (true, _) if path.ends_with("/configmaps") => list(["a"]),
-        (true, _) => list([]),
+        (true, _) if path.ends_with("/configmaps") => list(&["a"]),
+        (true, _) => list(&[]),
     });
     let wanted = scope([&config_map("default", "a", "1")]);
     let seen = cluster.observe(&wanted).await.unwrap();

@@ -21,7 +21,7 @@ async fn a_short_pause_is_made() {
     let fake = Fake::start(|seen| match seen.number {
         0 => Reply::status(200),
         1 => Reply::status(429).header("retry-after", "0"),
-        2 => Reply::status(429).header("retry-after", "Wed, 01 May 2024 10:00:00 GMT"),
+        2 => Reply::status(503).header("retry-after", "Wed, 01 May 2024 10:00:00 GMT"),
         _ => Reply::tags(["v1"]),
     })
     .await;
@@ -135,4 +135,15 @@ async fn a_boundless_answer_is_cut_off() {
     let error = seen.value[&tag("v1")].clone().unwrap_err();
     assert!(error.message.contains("larger than 4 MiB"), "{error}");
     assert_eq!(seen.completeness, Completeness::Complete, "it will not get smaller");
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_speak_tls_is_told_from_one_that_is_silent() {
+    let fake = Fake::start(|_| Reply::tags(["v1"])).await;
+    let registry = registry().secure_host(&fake.host).build().unwrap();
+    let error = registry.tags(&fake.name("a")).await.unwrap_err();
+    assert!(
+        matches!(&error, RegistryError::Unavailable(m) if m.contains("list it as an insecure host")),
+        "{error:?}"
+    );
 }

@@ -8,7 +8,7 @@ use flux_core::{
     image::{Digest, ImageName, Tag},
     testing::registry::{Build, RegistryFixture, conformance},
 };
-use flux_registry::{Credentials, OciRegistry};
+use flux_registry::{Credentials, OciRegistry, Retry};
 use flux_test_support::{Image, RegistryServer, Schema, unique};
 use oci_distribution::{
     Client, Reference, RegistryOperation,
@@ -200,4 +200,21 @@ async fn strangers_see_what_is_public() {
     let seen = registry.tags(&name).await.unwrap();
     assert_eq!((seen.value, seen.authority.as_str()), (vec![tag("v1")], "anonymous"));
     assert!(registry.inspect(&name, &tags(&["v1"])).await.unwrap().value[&tag("v1")].is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_authority_is_trusted_when_it_is_given() {
+    // Any server with a certificate of a private authority does: it has no images, and says so.
+    let Some(server) = flux_test_support::git_https() else { return };
+    let url = server.url("any");
+    let host = url.trim_start_matches("https://").split('/').next().unwrap();
+    let name: ImageName = format!("{host}/a").parse().unwrap();
+    let registry = || OciRegistry::builder().retry(Retry::NEVER).secure_host(host);
+    let error = registry().build().unwrap().tags(&name).await.unwrap_err();
+    assert!(
+        matches!(&error, RegistryError::Unavailable(m) if m.contains("is not trusted here")),
+        "{error:?}"
+    );
+    let error = registry().ca_file(server.ca()).build().unwrap().tags(&name).await.unwrap_err();
+    assert!(matches!(error, RegistryError::NotFound(_)), "{error:?}");
 }
