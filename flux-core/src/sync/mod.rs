@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    backend::Revision,
+    backend::{Revision, Scope, Wanted},
     finding::{Finding, Place},
     manifest::ResourceId,
 };
@@ -74,6 +74,18 @@ pub struct Desired {
     pub objects: Vec<DesiredObject>,
     /// What could not be read. With any error among these, nothing is pruned.
     pub findings: Vec<Finding>,
+}
+
+impl Desired {
+    /// What the planner wants to know of the cluster about these objects.
+    pub fn scope(&self) -> Scope {
+        let wanted = self.objects.iter().filter_map(|desired| {
+            let id = object::id_of(&desired.object)?;
+            let api_version = object::text(&desired.object, "apiVersion")?.to_owned();
+            Some(Wanted { api_version, kind: id.kind, namespace: id.namespace, name: id.name })
+        });
+        Scope { wanted: wanted.collect() }
+    }
 }
 
 /// How a sync is to be done.
@@ -206,6 +218,8 @@ pub enum Reason {
     PruneHeldBack,
     /// Its `fluxcd.io/ignore` annotation says to leave it alone.
     Ignored,
+    /// It is encrypted with SOPS: what it says cannot be read.
+    Encrypted,
     /// Its namespace is not among those that may be touched.
     NamespaceNotAllowed,
     /// Its kind is neither built in nor defined.

@@ -40,6 +40,11 @@ pub(crate) fn id_of(object: &Value) -> Option<ResourceId> {
     })
 }
 
+/// Whether SOPS encrypted an object: its values are not what they say.
+pub(super) fn is_encrypted(object: &Value) -> bool {
+    object["sops"]["mac"].is_string()
+}
+
 /// What the `ignore` annotation of an object asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ignore {

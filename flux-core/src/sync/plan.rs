@@ -165,6 +165,10 @@ impl<'a> Planner<'a> {
         if let Some(message) = ignored {
             return self.push(id, desired, Action::Skip, Reason::Ignored, message.to_owned());
         }
+        if object::is_encrypted(&desired.object) {
+            let message = "it is encrypted with SOPS, and is left as it is in the cluster".to_owned();
+            return self.push(id, desired, Action::Skip, Reason::Encrypted, message);
+        }
         match object::as_meant(&desired.object, id.namespace.as_deref()) {
             Ok(meant) => match live {
                 None => self.create(id, desired, meant),
@@ -360,3 +364,6 @@ impl Differences<'_> {
         Compare { schema: Schema::of_group(self.group), quantities, defaults }.objects(&sent, self.live)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! What every [`Cluster`](crate::backend::Cluster) must do: the conformance suite.
+//! What every [`Cluster`] must do: the conformance suite.
 //!
 //! A backend makes a [`ClusterFixture`] and runs the suite with [`run`], or each of [`CASES`] as a test of its own. Cases have names and
 //! sync sets of their own and may run at the same time on one fixture. A case that fails panics and says what it expected.
@@ -7,14 +7,14 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a conformance suite reports by panicking")]
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::{
-    backend::{Cluster, RolloutState, Scope, Wanted},
+    backend::{Cluster, RolloutState},
     finding::{Code, Place},
     manifest::ResourceId,
     sync::{self, Desired, DesiredObject, Outcome, Reason, SyncOptions, SyncReport, SyncSet},
@@ -137,16 +137,6 @@ impl<'a> Bench<'a> {
     }
 
     async fn plan(&self, objects: &[Value]) -> sync::SyncPlan {
-        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-        let wanted: BTreeSet<Wanted> = objects
-            .iter()
-            .map(|o| Wanted {
-                api_version: text(&o["apiVersion"]),
-                kind: text(&o["kind"]),
-                namespace: o["metadata"]["namespace"].as_str().map(str::to_owned),
-                name: text(&o["metadata"]["name"]),
-            })
-            .collect();
         let desired = Desired {
             objects: objects
                 .iter()
@@ -159,7 +149,7 @@ impl<'a> Bench<'a> {
             ..Desired::default()
         };
         let observed =
-            self.fixture.cluster().observe(&Scope { wanted }).await.expect("the cluster can be observed");
+            self.fixture.cluster().observe(&desired.scope()).await.expect("the cluster can be observed");
         assert!(observed.completeness.is_complete(), "everything can be seen: {:?}", observed.completeness);
         sync::plan(&desired, &observed, &self.options)
     }

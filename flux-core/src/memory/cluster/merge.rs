@@ -129,10 +129,10 @@ fn collect(value: &Value, path: &FieldPath, schema: Schema, out: &mut Fields) {
 
 /// The items of a list that merges, with their elements; none if the list is one value.
 fn keyed(items: &[Value], shape: Shape) -> Option<Vec<(Elem, &Value)>> {
-    let elem = |item: &Value| match shape {
-        Shape::Map(keys) => Elem::key_of(item, keys),
-        Shape::Set => Some(Elem::Value(item.to_string())),
-        Shape::Atomic => None,
+    let elem: &dyn Fn(&Value) -> Option<Elem> = match shape {
+        Shape::Map(keys) => &|item| Elem::key_of(item, keys),
+        Shape::Set => &|item| Some(Elem::Value(item.to_string())),
+        Shape::Atomic => return None,
     };
     items.iter().map(|item| Some((elem(item)?, item))).collect()
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     backend::RolloutState,
     finding::Place,
-    sync::{self, Desired, DesiredObject, Outcome, SyncOptions, SyncSet},
+    sync::{self, Desired, DesiredObject, Outcome, Reason, SyncOptions, SyncSet},
 };
 
 fn id(kind: &str, name: &str) -> ResourceId {
@@ -25,18 +25,11 @@ fn config_map(name: &str, data: Value) -> Value {
 }
 
 fn sync(cluster: &MemoryCluster, objects: &[Value]) -> SyncReport {
-    let wanted = objects.iter().map(|o| Wanted {
-        api_version: text(o, "apiVersion").to_owned(),
-        kind: text(o, "kind").to_owned(),
-        namespace: o["metadata"]["namespace"].as_str().map(str::to_owned),
-        name: text(&o["metadata"], "name").to_owned(),
-    });
-    let scope = Scope { wanted: wanted.collect() };
     let place = Place { path: "a.yaml".to_owned(), line: 1, column: 1 };
     let objects =
         objects.iter().map(|o| DesiredObject { object: Arc::new(o.clone()), place: place.clone() }).collect();
     let desired = Desired { objects, ..Desired::default() };
-    let observed = block_on(cluster.observe(&scope)).unwrap();
+    let observed = block_on(cluster.observe(&desired.scope())).unwrap();
     let plan = sync::plan(&desired, &observed, &SyncOptions::new(SyncSet("s".to_owned())));
     block_on(cluster.apply(&plan, &())).unwrap()
 }
