@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::{
-    cluster::{KubeCluster, at_once},
+    cluster::{AT_ONCE, KubeCluster, at_once},
     definitions::{self, Definition},
     failure::{Failure, Kind as Sort},
     kinds::{Kind, Kinds},
@@ -21,9 +21,6 @@ use crate::{
     store::version,
     watch::{Selection, Watch, WatchKey},
 };
-
-/// How many objects of a stage are sent at once.
-const AT_ONCE: usize = 16;
 
 /// What became of one step.
 struct Done {

@@ -48,7 +48,6 @@ async fn with_nothing_changed_a_cycle_makes_no_request() {
         widget["metadata"]["name"] = json!(format!("w{n}"));
         objects.push(widget);
     }
-    let wanted = scope(&objects);
     let options = SyncOptions::new(SyncSet(namespace.clone()));
     let desired = Desired {
         objects: objects
@@ -60,6 +59,7 @@ async fn with_nothing_changed_a_cycle_makes_no_request() {
             .collect(),
         ..Desired::default()
     };
+    let wanted = desired.scope();
     let cycle = async || {
         let seen = cluster.observe(&wanted).await.unwrap();
         assert!(seen.completeness.is_complete(), "{:?}", seen.completeness);
@@ -164,53 +164,44 @@ async fn an_object_is_seen_in_the_version_that_git_has_it_in() {
 async fn a_kind_that_must_not_be_seen_makes_the_observation_partial() {
     let Some(server) = flux_test_support::kube() else { return };
     let namespace = server.namespace("rbac");
-    // May see ConfigMaps everywhere and Services in one namespace only.
-    let (user, role) = (server.restricted_user(), flux_test_support::unique("reader"));
-    server.kubectl(&["create", "clusterrole", &role, "--verb=get,list,watch", "--resource=configmaps"]);
-    server.kubectl(&[
-        "create",
-        "clusterrolebinding",
-        &role,
-        &format!("--clusterrole={role}"),
-        &format!("--user={user}"),
-    ]);
-    server.kubectl(&[
-        "-n",
-        &namespace,
-        "create",
-        "role",
-        "services",
-        "--verb=get,list,watch",
-        "--resource=services",
-    ]);
-    server.kubectl(&[
-        "-n",
-        &namespace,
-        "create",
-        "rolebinding",
-        "services",
-        "--role=services",
-        &format!("--user={user}"),
-    ]);
+    let user = format!("--user={}", server.restricted_user());
+    let everywhere = flux_test_support::unique("reader");
+    let (verbs, role) = ("--verb=get,list,watch", format!("--clusterrole={everywhere}"));
+    server.kubectl(&["create", "clusterrole", &everywhere, verbs, "--resource=configmaps"]);
+    server.kubectl(&["create", "clusterrolebinding", &everywhere, &role, &user]);
+    let here = |plural: &str, verbs: &str| {
+        let (role, resource) = (format!("--role={plural}"), format!("--resource={plural}"));
+        server.kubectl(&["-n", &namespace, "create", "role", plural, verbs, &resource]);
+        server.kubectl(&["-n", &namespace, "create", "rolebinding", plural, &role, &user]);
+    };
+    here("services", verbs);
+    here("resourcequotas", "--verb=get");
+    server.kubectl(&["-n", &namespace, "create", "quota", "seen-by-name"]);
     server.kubectl(&["-n", &namespace, "create", "configmap", "seen"]);
     server.kubectl(&["-n", &namespace, "create", "service", "clusterip", "seen-too", "--tcp=80"]);
     server.kubectl(&["-n", &namespace, "create", "secret", "generic", "unseen"]);
 
     let cluster = KubeCluster::builder().kubeconfig(server.restricted_kubeconfig()).open().await.unwrap();
     let object = |kind: &str, name: &str| json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": name, "namespace": namespace } });
-    let objects = [object("ConfigMap", "seen"), object("Service", "seen-too"), object("Secret", "unseen")];
+    let objects = [
+        object("ConfigMap", "seen"),
+        object("ResourceQuota", "seen-by-name"),
+        object("Service", "seen-too"),
+        object("Secret", "unseen"),
+    ];
     for _ in 0..3 {
         let seen = cluster.observe(&scope(&objects)).await.unwrap();
-        assert_eq!(names(&seen.value, &namespace), ["seen", "seen-too"]);
+        assert_eq!(names(&seen.value, &namespace), ["seen", "seen-by-name", "seen-too"]);
         let Completeness::Partial(missing) = seen.completeness else { panic!("{:?}", seen.completeness) };
-        for kind in ["Service", "Secret", "Deployment"] {
-            assert!(missing.iter().any(|m| m.starts_with(kind)), "{kind}: {missing:#?}");
+        let told = |kind: &str| missing.iter().any(|m| m.contains(kind));
+        for kind in ["Service (v1): ", "Secret (v1): ", "Deployment (apps/v1)"] {
+            assert!(told(kind), "{kind}: {missing:#?}");
         }
-        assert!(!missing.iter().any(|m| m.starts_with("ConfigMap")), "{missing:#?}");
+        assert!(!told("ConfigMap"), "{missing:#?}");
     }
     let seen = cluster.workloads(Some(&namespace)).await.unwrap();
     assert!(matches!(seen.completeness, Completeness::Partial(missing) if missing.len() == 4));
-    server.kubectl(&["delete", "clusterrole,clusterrolebinding", &role]);
+    server.kubectl(&["delete", "clusterrole,clusterrolebinding", &everywhere]);
 }
 
 #[tokio::test]
