@@ -216,7 +216,7 @@ impl KubeCluster {
                 let message = failure.error(&self.http.target).to_string();
                 (Reason::Unavailable, message, "sync again when the API server answers".to_owned())
             }
-            Sort::RateLimited | Sort::Overloaded => {
+            Sort::Silent | Sort::RateLimited | Sort::Overloaded => {
                 (Reason::Unavailable, said, "the API server is overloaded; sync again in a while".to_owned())
             }
             Sort::Broken => (

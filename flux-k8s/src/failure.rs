@@ -25,8 +25,10 @@ impl fmt::Display for Target {
 /// What can be done about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// No answer: refused, reset, timed out.
+    /// No connection: refused, reset, or dead by all signs.
     Unreachable,
+    /// No answer to this request in its time; others may fare better.
+    Silent,
     /// The server's certificate is not trusted.
     Untrusted,
     /// 401, or the credentials could not be had.
@@ -143,7 +145,7 @@ impl Failure {
 
     /// Whether the same request may pass in a moment.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self.kind, Kind::Unreachable | Kind::RateLimited | Kind::Overloaded)
+        matches!(self.kind, Kind::Unreachable | Kind::Silent | Kind::RateLimited | Kind::Overloaded)
     }
 
     /// Whether it concerns the server and not one kind or object of it.
@@ -165,7 +167,7 @@ impl Failure {
     /// The same without any words that could quote the object: for Secrets.
     pub(crate) fn redacted(&self) -> String {
         let what = match self.kind {
-            Kind::Unreachable | Kind::Untrusted | Kind::Unauthorized | Kind::Forbidden => {
+            Kind::Unreachable | Kind::Silent | Kind::Untrusted | Kind::Unauthorized | Kind::Forbidden => {
                 return self.message.clone();
             }
             Kind::NotFound => "not found, or its namespace is not",
@@ -186,7 +188,7 @@ impl Failure {
     pub(crate) fn error(&self, target: &Target) -> ClusterError {
         let text = self.text();
         match self.kind {
-            Kind::Unreachable => ClusterError::Unavailable(format!(
+            Kind::Unreachable | Kind::Silent => ClusterError::Unavailable(format!(
                 "{target} cannot be reached: {text}; check that it runs and that the address is right"
             )),
             Kind::Untrusted => ClusterError::Invalid(format!(

@@ -121,9 +121,9 @@ impl Http {
         attempt: impl Fn() -> F,
     ) -> Result<T, Failure> {
         self.tries(|| async {
-            timeout(READ, attempt()).await.unwrap_or_else(|_| {
-                Err(Failure::new(Kind::Unreachable, format!("no answer within {READ:?}")))
-            })
+            timeout(READ, attempt())
+                .await
+                .unwrap_or_else(|_| Err(Failure::new(Kind::Silent, format!("no answer within {READ:?}"))))
         })
         .await
     }

@@ -176,7 +176,7 @@ impl KubeCluster {
     async fn wait_for_marked(&self, doubts: &mut Doubts) -> Result<bool, Failure> {
         let watches = self.watches.all(|key| key.selection == Selection::Marked);
         let mut gone = BTreeSet::new();
-        for (key, health) in healths(watches).await {
+        for (key, health) in healths(watches).await? {
             let what = key.name();
             if doubts.judge(&what, health)? {
                 gone.insert(key);

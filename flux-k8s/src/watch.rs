@@ -204,7 +204,7 @@ impl Watch {
             Err(_) => {
                 let mut health = self.health();
                 if !health.synced && health.broken.is_none() {
-                    let failure = Failure::new(Kind::Unreachable, format!("no list within {FIRST_LIST:?}"));
+                    let failure = Failure::new(Kind::Silent, format!("no list within {FIRST_LIST:?}"));
                     health.broken = Some(Broken { since: self.began, failure, times: 1 });
                 }
                 health
@@ -319,12 +319,26 @@ fn failure_of(error: &Error) -> Failure {
 }
 
 /// How watches go, once they have their lists or have been given the time for it.
-pub(crate) async fn healths(watches: Vec<(WatchKey, Arc<Watch>)>) -> Vec<(WatchKey, Health)> {
-    join_all(watches.into_iter().map(|(key, watch)| async move {
+///
+/// # Errors
+/// The first failure, if there is nothing from any of them and that is not for want of rights: the server is out of order, not one kind.
+pub(crate) async fn healths(
+    watches: Vec<(WatchKey, Arc<Watch>)>,
+) -> Result<Vec<(WatchKey, Health)>, Failure> {
+    let healths = join_all(watches.into_iter().map(|(key, watch)| async move {
         let health = recovered(&watch).await;
         (key, health)
     }))
-    .await
+    .await;
+    if healths.iter().all(|(_, health)| !health.synced) {
+        let failures = healths.iter().filter_map(|(_, health)| health.broken.as_ref());
+        let mut of_server =
+            failures.map(|b| &b.failure).filter(|f| !matches!(f.kind, Kind::Forbidden | Kind::NotFound));
+        if let Some(failure) = of_server.next() {
+            return Err(failure.clone());
+        }
+    }
+    Ok(healths)
 }
 
 /// How a watch goes, after a chance to recover if it went well once and fails now.

@@ -105,7 +105,7 @@ impl KubeCluster {
         }
         let mut doubts = Doubts::default();
         let mut found = Vec::new();
-        for (key, health) in healths(watches.clone()).await {
+        for (key, health) in healths(watches.clone()).await? {
             let what = key.name();
             if doubts.judge(&what, health)? {
                 doubts.said([format!("{what}: the server does not have this kind")]);

@@ -187,6 +187,28 @@ fn list(names: &[&str]) -> Answer {
 }
 
 #[tokio::test]
+async fn one_kind_that_is_out_of_order_is_missing_and_all_of_them_are_an_error() {
+    let mut service = config_map("default", "a", "1");
+    service["kind"] = json!("Service");
+    let wanted = scope([&config_map("default", "a", "1"), &service]);
+    let broken = |all: bool| {
+        cluster(move |method, path, _| match method {
+            _ if all || path.contains("/services") => refusal(500, "InternalError"),
+            "WATCH" => refusal(503, "ServiceUnavailable"),
+            _ => list(&["a"]),
+        })
+    };
+    let seen = broken(false).0.observe(&wanted).await.unwrap();
+    assert_eq!(names(&seen.value, "default"), ["a"]);
+    assert!(matches!(seen.completeness, Completeness::Partial(_)), "{:?}", seen.completeness);
+
+    let error = broken(true).0.observe(&wanted).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Unavailable(_)), "{error:?}");
+    let error = broken(true).0.workloads(None).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test]
 async fn when_a_watch_fails_what_was_seen_is_told_as_stale() {
     let up = Arc::new(Mutex::new(true));
     let is_up = up.clone();
