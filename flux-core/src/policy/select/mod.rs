@@ -27,6 +27,7 @@
 
 mod rule;
 mod survey;
+mod words;
 
 #[cfg(test)]
 mod tests;
