@@ -94,6 +94,7 @@ mod annotations;
 mod constraint;
 mod document;
 mod glob;
+mod group;
 mod guard;
 mod number;
 mod pattern;
@@ -103,7 +104,10 @@ mod version;
 
 pub use annotations::{Ignore, Lock, PREFIX, Policies, PolicyText};
 pub use document::{POLICY_GROUP, POLICY_KIND, PolicyRules, PolicySubject, is_policy_document};
+pub use group::{Apart, Member, apart};
 pub use guard::{Freeze, Frozen, Guards, Hold, parse_duration, parse_platforms};
 pub use pattern::{Candidate, InvalidPattern, Order, Rank, TagPattern};
-pub use select::{Choice, Missing, Question, Rejection, Rule, Seen, Tagged, Verdict, choose, explain};
+pub use select::{
+    Choice, Missing, Question, Rejection, Rule, Seen, Tagged, Verdict, choose, explain, guarded,
+};
 pub use stop::Stop;

@@ -233,6 +233,16 @@ impl<'a> Survey<'a> {
         (digest && info.digest.is_none()).then_some(Bar::NoDigest)
     }
 
+    pub(super) fn guarded_by_name(&self, tag: &'a Tag) -> Result<Option<Rejection>, Missing> {
+        let Question { tags, guards, current, .. } = self.question;
+        let listed = tags.iter().find(|t| t.tag == tag).copied();
+        let entrant = self.entrant(listed.unwrap_or(Tagged { tag, seen: Seen::NotAsked }));
+        match self.guarded(entrant.tagged, guards.pin_digest || current.digest.is_some()) {
+            Some(Bar::Unknown) => Err(images([entrant.tagged])),
+            bar => Ok(bar.map(|bar| self.rejection(&entrant, &bar))),
+        }
+    }
+
     fn update(&self, entrant: &Entrant<'a>) -> Choice {
         let Question { guards, current, .. } = self.question;
         let tag = entrant.tagged.tag.clone();
