@@ -10,9 +10,10 @@ use flux_core::{
 use futures::StreamExt as _;
 use kube::core::params::{DeleteParams, Preconditions};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::{
-    cluster::{KubeCluster, at_once},
+    cluster::{AT_ONCE, KubeCluster, at_once},
     definitions::{self, Definition},
     failure::{Failure, Kind as Sort},
     kinds::{Kind, Kinds},
@@ -20,9 +21,6 @@ use crate::{
     store::version,
     watch::{Selection, Watch, WatchKey},
 };
-
-/// How many objects of a stage are sent at once.
-const AT_ONCE: usize = 16;
 
 /// What became of one step.
 struct Done {
@@ -39,8 +37,14 @@ impl Done {
     }
 }
 
-/// The first failure that concerns the whole server; what comes after is not tried.
-type Dead = OnceLock<Failure>;
+/// What the steps of one plan share.
+#[derive(Default)]
+struct Run {
+    /// The first failure that concerns the whole server; what comes after is not tried.
+    dead: OnceLock<Failure>,
+    /// The kinds, asked for again for one that was not known. Once: what is missing then is missing for all.
+    kinds: OnceCell<Arc<Kinds>>,
+}
 
 impl KubeCluster {
     pub(crate) async fn act(
@@ -56,12 +60,12 @@ impl KubeCluster {
             resources: Vec::with_capacity(plan.steps.len()),
             findings: plan.findings.clone(),
         };
-        let dead = Dead::new();
+        let run = Run::default();
         let mut steps: Vec<&Step> = plan.steps.iter().collect();
         steps.sort_by_key(|step| step.stage);
         for stage in steps.chunk_by(|a, b| a.stage == b.stage) {
             let mut definitions = Vec::new();
-            let mut done = at_once(AT_ONCE, stage.iter().map(|step| self.step(step, &dead)));
+            let mut done = at_once(AT_ONCE, stage.iter().map(|step| self.step(step, &run)));
             while let Some(done) = done.next().await {
                 progress.resource(&done.report);
                 report.resources.push(done.report);
@@ -78,19 +82,19 @@ impl KubeCluster {
         Ok(report)
     }
 
-    async fn step(&self, step: &Step, dead: &Dead) -> Done {
+    async fn step(&self, step: &Step, run: &Run) -> Done {
         match &step.action {
             Action::Leave | Action::Skip | Action::Fail => Done::well(step.done()),
-            Action::Create { object } => self.send(step, object, false, dead).await,
-            Action::Apply { object, content_equal } => self.send(step, object, *content_equal, dead).await,
+            Action::Create { object } => self.send(step, object, false, run).await,
+            Action::Apply { object, content_equal } => self.send(step, object, *content_equal, run).await,
             Action::Prune { uid, resource_version } => {
-                self.prune(step, uid.as_deref(), resource_version.as_deref(), dead).await
+                self.prune(step, uid.as_deref(), resource_version.as_deref(), run).await
             }
         }
     }
 
-    async fn send(&self, step: &Step, object: &Value, content_equal: bool, dead: &Dead) -> Done {
-        let kind = match self.kind_of(step, dead).await {
+    async fn send(&self, step: &Step, object: &Value, content_equal: bool, run: &Run) -> Done {
+        let kind = match self.kind_of(step, run).await {
             Ok(kind) => kind,
             Err(done) => return *done,
         };
@@ -98,7 +102,7 @@ impl KubeCluster {
         let seen = self.seen_version(step);
         let answer = match self.http.apply(&kind.resource, namespace, &step.id.name, object).await {
             Ok(answer) => answer,
-            Err(failure) => return self.failed(step, &failure, dead),
+            Err(failure) => return self.failed(step, &failure, run),
         };
         let body = Arc::new(answer.body);
         let outcome = match () {
@@ -116,14 +120,8 @@ impl KubeCluster {
         Done { defines, ..Done::well(ResourceReport { outcome, ..step.done() }) }
     }
 
-    async fn prune(
-        &self,
-        step: &Step,
-        uid: Option<&str>,
-        resource_version: Option<&str>,
-        dead: &Dead,
-    ) -> Done {
-        let kind = match self.kind_of(step, dead).await {
+    async fn prune(&self, step: &Step, uid: Option<&str>, resource_version: Option<&str>, run: &Run) -> Done {
+        let kind = match self.kind_of(step, run).await {
             Ok(kind) => kind,
             Err(done) => return *done,
         };
@@ -142,7 +140,7 @@ impl KubeCluster {
             }
             Ok(_) => self.is_gone(step, uid),
             Err(failure) if failure.kind == Sort::NotFound => self.is_gone(step, uid),
-            Err(failure) => return self.failed(step, &failure, dead),
+            Err(failure) => return self.failed(step, &failure, run),
         }
         if definitions::changes_kinds(&step.id) {
             self.with_known(|known| known.kinds = None);
@@ -174,8 +172,8 @@ impl KubeCluster {
         watch.with(|store| store.get(&at).and_then(|object| version(object)))
     }
 
-    async fn kind_of(&self, step: &Step, dead: &Dead) -> Result<Kind, Box<Done>> {
-        if let Some(failure) = dead.get() {
+    async fn kind_of(&self, step: &Step, run: &Run) -> Result<Kind, Box<Done>> {
+        if let Some(failure) = run.dead.get() {
             let message = format!("not tried: {}", failure.error(&self.http.target));
             // The finding is that of the object with which it was noticed.
             return Err(Box::new(Done::well(step.failed(Reason::Unavailable, message))));
@@ -184,8 +182,12 @@ impl KubeCluster {
         if let Some(kind) = self.with_known(|known| known.kinds.as_ref().and_then(|kinds| find(kinds))) {
             return Ok(kind);
         }
-        let kinds = self.discover().await.map_err(|failure| Box::new(self.failed(step, &failure, dead)))?;
-        find(&kinds).ok_or_else(|| {
+        let kinds = run
+            .kinds
+            .get_or_try_init(|| self.discover())
+            .await
+            .map_err(|failure| Box::new(self.failed(step, &failure, run)))?;
+        find(kinds).ok_or_else(|| {
             let message = format!(
                 "the server has no kind {} in {}; its CustomResourceDefinition is not there",
                 step.id.kind, step.api_version
@@ -203,14 +205,14 @@ impl KubeCluster {
         })
     }
 
-    fn failed(&self, step: &Step, failure: &Failure, dead: &Dead) -> Done {
+    fn failed(&self, step: &Step, failure: &Failure, run: &Run) -> Done {
         let user = &self.http.target.user;
         let prune = matches!(step.action, Action::Prune { .. });
         let is_secret = step.id.kind == "Secret" && step.id.group.is_empty();
         let said = if is_secret { failure.redacted() } else { failure.text() };
         let (reason, message, remedy) = match failure.kind {
             Sort::Unreachable | Sort::Untrusted | Sort::Unauthorized => {
-                let _ = dead.set(failure.clone());
+                let _ = run.dead.set(failure.clone());
                 let message = failure.error(&self.http.target).to_string();
                 (Reason::Unavailable, message, "sync again when the API server answers".to_owned())
             }

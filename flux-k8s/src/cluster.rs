@@ -15,13 +15,7 @@ use futures::{Stream, StreamExt as _, stream};
 use kube::Client;
 use tokio::time::Instant;
 
-use crate::{
-    failure::{Failure, Target},
-    http::Http,
-    kinds::Kinds,
-    open::Builder,
-    watch::Watches,
-};
+use crate::{failure::Target, http::Http, kinds::Kinds, open::Builder, watch::Watches};
 
 /// A cluster behind a Kubernetes API server.
 ///
@@ -52,8 +46,8 @@ pub struct KubeCluster {
 pub(crate) struct Known {
     /// The kinds; none before the first look, and when an apply has changed them.
     pub(crate) kinds: Option<Arc<Kinds>>,
-    /// The kinds (group, kind) that were looked through for marked objects, and why that failed if it was forbidden.
-    pub(crate) searched: BTreeMap<(String, String), Option<(Instant, Failure)>>,
+    /// The kinds (group, kind) that were looked through for marked objects, and when that was forbidden if it was.
+    pub(crate) searched: BTreeMap<(String, String), Option<Instant>>,
     /// The wanted objects that the last look found without the mark, or not at all.
     pub(crate) strays: BTreeSet<Wanted>,
 }
@@ -95,6 +89,9 @@ impl KubeCluster {
         f(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+/// How many requests for objects are under way at once.
+pub(crate) const AT_ONCE: usize = 16;
 
 /// Carries out futures, up to `n` at once, and gives their results as they come.
 ///

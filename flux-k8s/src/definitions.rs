@@ -83,18 +83,13 @@ impl KubeCluster {
         // Whether it came to that is seen below, by what the server lists.
         let _ = timeout(PATIENCE, join_all(waits)).await;
         loop {
-            let kinds = self.discover().await;
+            // A server that is not there is told of by the steps that come next.
+            let Ok(kinds) = self.discover().await else { return Vec::new() };
             let served = |definition: &Definition| {
-                kinds.as_ref().is_ok_and(|kinds| {
-                    definition.api_versions.iter().all(|v| kinds.get(v, &definition.kind).is_some())
-                })
+                definition.api_versions.iter().all(|v| kinds.get(v, &definition.kind).is_some())
             };
             let missing: Vec<&Definition> = definitions.iter().filter(|d| !served(d)).collect();
-            if missing.is_empty() {
-                return Vec::new();
-            }
-            // A server that is not there will not be waited for.
-            if Instant::now() > deadline || kinds.is_err() {
+            if missing.is_empty() || Instant::now() > deadline {
                 return missing.into_iter().map(not_served).collect();
             }
             sleep(PAUSE).await;

@@ -146,6 +146,11 @@ impl Failure {
         matches!(self.kind, Kind::Unreachable | Kind::RateLimited | Kind::Overloaded)
     }
 
+    /// Whether it concerns the server and not one kind or object of it.
+    pub(crate) fn is_of_server(&self) -> bool {
+        matches!(self.kind, Kind::Unreachable | Kind::Untrusted | Kind::Unauthorized)
+    }
+
     /// The message with the fields that it does not name already.
     pub(crate) fn text(&self) -> String {
         let mut text = self.message.clone();

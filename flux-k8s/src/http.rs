@@ -38,8 +38,7 @@ pub(crate) struct Http {
     pub(crate) target: Arc<Target>,
 }
 
-/// An answer.
-#[derive(Debug)]
+/// An answer. No `Debug`: it may be a Secret.
 pub(crate) struct Answer {
     /// Whether the object was made by this request (status 201).
     pub(crate) created: bool,

@@ -8,7 +8,7 @@ use kube::{
     core::{ApiResource, discovery::v2::APIGroupDiscoveryList},
 };
 
-use crate::failure::{Failure, Kind as Sort};
+use crate::failure::Failure;
 
 /// A kind in one version.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,13 @@ pub(crate) struct Kind {
     pub(crate) watchable: bool,
     /// Whether its objects can be read one by one.
     pub(crate) readable: bool,
+}
+
+impl Kind {
+    /// How it is called in what is said of it.
+    pub(crate) fn name(&self) -> String {
+        format!("{} ({})", self.resource.kind, self.resource.api_version)
+    }
 }
 
 /// All kinds of a server.
@@ -52,7 +59,7 @@ impl Kinds {
     pub(crate) async fn discover(client: &Client) -> Result<Self, Failure> {
         match Self::aggregated(client).await {
             Ok(kinds) if !kinds.by_version.is_empty() => Ok(kinds),
-            Err(e) if matches!(e.kind, Sort::Unreachable | Sort::Untrusted | Sort::Unauthorized) => Err(e),
+            Err(e) if e.is_of_server() => Err(e),
             // A server before 1.26 answers with something else.
             _ => Self::one_by_one(client).await,
         }

@@ -23,6 +23,7 @@
 mod apply;
 mod cluster;
 mod definitions;
+mod doubts;
 mod failure;
 mod http;
 mod kinds;
@@ -30,6 +31,7 @@ mod live;
 mod observe;
 mod open;
 mod store;
+mod strays;
 mod watch;
 mod workloads;
 

@@ -1,6 +1,6 @@
 //! Objects as the API server sends them: whole, whatever their kind.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use kube::{
     Resource,
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// An object as it came, and of its metadata what a watch needs. kube's own dynamic object drops fields of the metadata that it does not know.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) value: Value,
     meta: ObjectMeta,
@@ -28,6 +28,13 @@ impl<'de> Deserialize<'de> for Live {
             ..ObjectMeta::default()
         };
         Ok(Self { value, meta })
+    }
+}
+
+/// Names the object only: it may be a Secret.
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").field("meta", &self.meta).finish_non_exhaustive()
     }
 }
 

@@ -117,7 +117,7 @@ impl Builder {
         let target = Target {
             server: server(&config),
             source,
-            user: context.user.map_or_else(|| "nobody in particular".to_owned(), |u| format!("`{u}`")),
+            user: context.user.unwrap_or_else(|| "anonymous".to_owned()),
         };
         Ok((config, target))
     }

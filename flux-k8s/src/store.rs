@@ -10,7 +10,7 @@ use crate::live::text;
 pub(crate) type Key = (Option<String>, String);
 
 /// The objects of one watch.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Store {
     /// What the watch has told.
     seen: BTreeMap<Key, Arc<Value>>,
@@ -22,14 +22,12 @@ pub(crate) struct Store {
     lists: u64,
 }
 
-#[derive(Debug)]
 struct Ours {
     did: Did,
     /// How many lists had been begun when we did it: a list begun later knows of it.
     lists: u64,
 }
 
-#[derive(Debug)]
 enum Did {
     Apply(Arc<Value>),
     /// Deleted the object of this uid.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, future::join_all};
 use kube::{
     Api,
     core::ApiResource,
@@ -39,6 +39,8 @@ const TERM: u32 = 120;
 const FIRST_LIST: Duration = Duration::from_secs(8);
 /// After this time a first failure is not waited out.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a watch that fails is given to recover when it is needed.
+const RECOVERY: Duration = Duration::from_secs(2);
 /// How often a watch that is forbidden is tried again.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(60);
 
@@ -77,6 +79,11 @@ pub(crate) struct WatchKey {
 impl WatchKey {
     pub(crate) fn new(resource: &ApiResource, selection: Selection) -> Self {
         Self { api_version: resource.api_version.clone(), kind: resource.kind.clone(), selection }
+    }
+
+    /// How the kind is called in what is said of it.
+    pub(crate) fn name(&self) -> String {
+        format!("{} ({})", self.kind, self.api_version)
     }
 
     /// The API group.
@@ -136,15 +143,13 @@ impl Health {
     }
 }
 
-/// A running watch. Dropping it ends its task.
-#[derive(Debug)]
+/// A running watch. Dropping it ends its task. No `Debug`, here and below: among the objects are Secrets.
 pub(crate) struct Watch {
     shared: Arc<Shared>,
     began: Instant,
     task: AbortHandle,
 }
 
-#[derive(Debug)]
 struct Shared {
     key: WatchKey,
     store: Mutex<Store>,
@@ -184,7 +189,7 @@ impl Watch {
     }
 
     /// Waits until there is a complete list, or it is clear that there will not be one soon.
-    pub(crate) async fn settled(&self) -> Health {
+    async fn settled(&self) -> Health {
         let mut health = self.shared.health.subscribe();
         let wait = async {
             loop {
@@ -207,13 +212,12 @@ impl Watch {
         }
     }
 
-    /// How it goes.
-    pub(crate) fn health(&self) -> Health {
+    fn health(&self) -> Health {
         self.shared.health.borrow().clone()
     }
 
     /// Tries a failing watch again now, and waits up to `wait` for it to go well.
-    pub(crate) async fn retry(&self, wait: Duration) -> Health {
+    async fn retry(&self, wait: Duration) -> Health {
         let mut health = self.shared.health.subscribe();
         self.shared.kick.notify_one();
         let well = health.wait_for(|health| health.broken.is_none());
@@ -314,8 +318,26 @@ fn failure_of(error: &Error) -> Failure {
     }
 }
 
+/// How watches go, once they have their lists or have been given the time for it.
+pub(crate) async fn healths(watches: Vec<(WatchKey, Arc<Watch>)>) -> Vec<(WatchKey, Health)> {
+    join_all(watches.into_iter().map(|(key, watch)| async move {
+        let health = recovered(&watch).await;
+        (key, health)
+    }))
+    .await
+}
+
+/// How a watch goes, after a chance to recover if it went well once and fails now.
+pub(crate) async fn recovered(watch: &Watch) -> Health {
+    let health = watch.settled().await;
+    match &health.broken {
+        Some(broken) if broken.failure.is_passing() && health.synced => watch.retry(RECOVERY).await,
+        _ => health,
+    }
+}
+
 /// All watches of a cluster.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Watches(Mutex<BTreeMap<WatchKey, Arc<Watch>>>);
 
 impl Watches {

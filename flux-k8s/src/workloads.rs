@@ -1,14 +1,22 @@
 //! The workloads that run: read from objects, from which everything else is dropped before they are kept.
 
+use std::sync::Arc;
+
 use flux_core::{
-    backend::{ClusterWorkload, RunningContainer},
+    backend::{ClusterWorkload, Observation, RunningContainer},
     manifest::WorkloadId,
     sync,
 };
 use kube::core::ApiResource;
 use serde_json::Value;
 
-use crate::live::text;
+use crate::{
+    cluster::KubeCluster,
+    doubts::Doubts,
+    failure::Failure,
+    live::text,
+    watch::{Selection, WatchKey, healths},
+};
 
 /// The kinds of workloads: group, version, kind, plural.
 const KINDS: [(&str, &str, &str, &str); 4] = [
@@ -71,6 +79,51 @@ pub(crate) fn workload(object: &Value) -> ClusterWorkload {
             .map(|c| RunningContainer { name: word(c, "name"), image: word(c, "image") })
             .collect(),
         rollout: sync::rollout_of(object),
+    }
+}
+
+impl KubeCluster {
+    /// The workloads of a namespace or of all.
+    pub(crate) async fn look_at_workloads(
+        &self,
+        namespace: Option<&str>,
+    ) -> Result<Observation<Vec<ClusterWorkload>>, Failure> {
+        let mut watches = Vec::new();
+        for resource in kinds() {
+            // What is watched everywhere need not be watched in one namespace too.
+            let everywhere = Selection::Workloads { namespace: None };
+            let key = WatchKey::new(&resource, everywhere.clone());
+            let watch = match (self.watches.get(&key), namespace) {
+                (Some(watch), _) => watch,
+                (None, None) => self.watches.start(&self.http, &resource, everywhere),
+                (None, Some(ns)) => {
+                    let selection = Selection::Workloads { namespace: Some(ns.to_owned()) };
+                    self.watches.start(&self.http, &resource, selection)
+                }
+            };
+            watches.push((key, watch));
+        }
+        let mut doubts = Doubts::default();
+        let mut found = Vec::new();
+        for (key, health) in healths(watches.clone()).await {
+            let what = key.name();
+            if doubts.judge(&what, health)? {
+                doubts.said([format!("{what}: the server does not have this kind")]);
+            }
+        }
+        for (_, watch) in watches {
+            watch.with(|store| {
+                let here =
+                    |object: &&Arc<Value>| namespace.is_none_or(|ns| text(object, "namespace") == Some(ns));
+                found.extend(store.iter().filter(here).map(|object| workload(object)));
+            });
+        }
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(Observation {
+            value: found,
+            completeness: doubts.completeness(),
+            authority: self.http.target.user.clone(),
+        })
     }
 }
 

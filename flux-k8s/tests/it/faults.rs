@@ -175,7 +175,7 @@ async fn a_kind_that_cannot_be_listed_makes_the_observation_partial() {
         );
     let seen = cluster.observe(&scope([])).await.unwrap();
     let Completeness::Partial(missing) = seen.completeness else { panic!("{:?}", seen.completeness) };
-    assert_eq!(missing, ["services: said InternalError"]);
+    assert_eq!(missing, ["Service (v1): said InternalError"]);
 }
 
 fn list(names: &[&str]) -> Answer {
