@@ -72,6 +72,11 @@ impl Mirror {
         }
     }
 
+    /// Lets go of what is open, so that what is opened next is what is on disk.
+    pub(crate) fn reopen(&self) -> Result<(), RepoError> {
+        self.opened().map(|opened| opened.store.forget())
+    }
+
     /// Waits until no other writes to the mirror, and keeps others from it.
     pub(crate) fn lock(&self) -> Result<Guard, RepoError> {
         let path = self.opened()?.folder.join("lock");

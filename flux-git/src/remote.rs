@@ -149,13 +149,18 @@ impl Remote {
         let at = |name: &str, id: Oid| repo.refname_to_id(&self.tracking(name)).is_ok_and(|here| here == id);
         at(&heads.branch_ref, heads.tip)
             && repo.find_commit(heads.tip).and_then(|commit| commit.tree()).is_ok()
-            && heads.notes.is_none_or(|notes| at(&self.notes_ref, notes))
+            && self.notes_tip(repo) == heads.notes
     }
 
     /// Moves the mirror's references to what upstream's name, if the mirror has it all. A commit is here only with all that it needs: packs
     /// arrive whole, and what we make ourselves stands on what is here.
     fn adopt(&self, repo: &Repository, heads: &Heads) -> Result<bool, git2::Error> {
         let here = |id: Oid| repo.find_commit(id).and_then(|commit| commit.tree()).is_ok();
+        if heads.notes.is_none()
+            && let Ok(mut notes) = repo.find_reference(&self.tracking(&self.notes_ref))
+        {
+            notes.delete()?;
+        }
         if !here(heads.tip) || !heads.notes.is_none_or(here) {
             return Ok(false);
         }
@@ -343,16 +348,21 @@ impl Upstream for Remote {
     }
 
     fn repair(&self, cancel: &Cancel) -> Result<bool, RepoError> {
+        // What is open already may still see what is gone from the disk.
+        self.mirror.reopen()?;
         let is_whole = {
             let repo = self.mirror.open()?;
             let references = repo.references_glob(&format!("refs/flux/{}/heads/*", self.key));
-            let mut tips = references.into_iter().flatten().map(|reference| reference.ok()?.target());
-            tips.all(|tip| tip.is_some_and(|tip| objects::is_whole(&repo, tip)))
+            let tips: Vec<_> =
+                references.into_iter().flatten().map(|reference| reference.ok()?.target()).collect();
+            let whole = |tip: &Option<Oid>| tip.is_some_and(|tip| objects::is_whole(&repo, tip));
+            // Without any it was never fetched into, or just made anew.
+            !tips.is_empty() && tips.iter().all(whole)
         };
         if is_whole {
             return Ok(false);
         }
-        tracing::warn!(url = %self.url, "the mirror is damaged and is made anew");
+        tracing::info!(url = %self.url, "the mirror lacks objects and is made anew");
         self.mirror.make_anew(&self.mirror.lock()?)?;
         self.refresh(&*self.mirror.open()?, cancel)?;
         Ok(true)

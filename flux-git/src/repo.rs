@@ -101,16 +101,20 @@ impl fmt::Debug for GitRepo {
 }
 
 impl Inner {
-    /// Reads from the store; if that fails because the store is damaged, once more from a new one.
-    fn reading<T>(
+    /// Works in the store; if that fails because the store is damaged, or lacks what upstream has, once more in a new one.
+    fn in_store<T>(
         &self,
         cancel: &Cancel,
-        read: impl Fn(&Repository) -> Result<T, RepoError>,
+        work: impl Fn(&Repository) -> Result<T, RepoError>,
     ) -> Result<T, RepoError> {
-        let first = read(&*self.upstream.store()?);
+        let first = work(&*self.upstream.store()?);
         match first {
-            Err(error @ (RepoError::NotFound(_) | RepoError::Invalid(_))) => {
-                if self.upstream.repair(cancel)? { read(&*self.upstream.store()?) } else { Err(error) }
+            Err(error @ (RepoError::NotFound(_) | RepoError::Invalid(_) | RepoError::Unavailable(_))) => {
+                if self.upstream.repair(cancel)? {
+                    work(&*self.upstream.store()?)
+                } else {
+                    Err(error)
+                }
             }
             other => other,
         }
@@ -125,7 +129,7 @@ impl Inner {
         if let Some(tree) = cached {
             return Ok((*tree).clone());
         }
-        let (id, tree) = self.reading(cancel, |repo| {
+        let (id, tree) = self.in_store(cancel, |repo| {
             let id = objects::find_commit(repo, at)?.id();
             Ok((id, objects::list(repo, id, &self.paths)?))
         })?;
@@ -138,7 +142,7 @@ impl Inner {
     }
 
     fn commit(&self, base: &Revision, change: &Change, cancel: &Cancel) -> Result<Revision, RepoError> {
-        let (base, commit) = self.reading(cancel, |repo| {
+        let (base, commit) = self.in_store(cancel, |repo| {
             let base = objects::find_commit(repo, base)?.id();
             Ok((base, objects::build(repo, base, change, &self.paths, &self.committer)?))
         })?;
@@ -170,7 +174,7 @@ impl ConfigRepo for GitRepo {
             return Ok(Vec::new());
         }
         let ids = ids.to_vec();
-        self.work(move |inner, cancel| inner.reading(cancel, |repo| objects::read(repo, &ids, limit))).await
+        self.work(move |inner, cancel| inner.in_store(cancel, |repo| objects::read(repo, &ids, limit))).await
     }
 
     async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError> {
@@ -181,7 +185,7 @@ impl ConfigRepo for GitRepo {
     async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError> {
         let range = range.clone();
         self.work(move |inner, cancel| {
-            inner.reading(cancel, |repo| {
+            inner.in_store(cancel, |repo| {
                 objects::history(repo, &range, &inner.paths, inner.upstream.notes_tip(repo))
             })
         })

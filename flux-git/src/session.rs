@@ -157,9 +157,11 @@ impl<'a> Session<'a> {
         if allowed.is_username() && !self.named.replace(true) {
             return Cred::username(self.credentials.user_name(user));
         }
+        // A key file that can't be read is told of in our words; libgit2 doesn't name it.
+        let problem = self.credentials.identity_problem().filter(|_| allowed.is_ssh_key());
         for way in Way::ALL {
             // Each way once: libgit2 asks again for as long as it gets an answer.
-            if self.tried.borrow().contains(&way) {
+            if self.tried.borrow().contains(&way) || (way == Way::Identity && problem.is_some()) {
                 continue;
             }
             if let Some(credential) = way.credential(self.credentials, self.url, user, allowed) {
@@ -173,7 +175,6 @@ impl<'a> Session<'a> {
             }
         }
         let tried: Vec<&str> = self.tried.borrow().iter().map(|way| way.name()).collect();
-        let problem = self.credentials.identity_problem().filter(|_| allowed.is_ssh_key());
         let text = match (problem, tried.as_slice()) {
             (Some(problem), _) => format!("{} wants credentials, but {problem}", self.url),
             (None, []) => format!("{} wants credentials and none were given; give some", self.url),

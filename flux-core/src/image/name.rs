@@ -101,7 +101,7 @@ impl ImageName {
             return Err("the name is longer than 255 characters");
         }
         if !path.split('/').all(is_element) {
-            return Err("a name is made of letters and digits, with `.`, `_`, `-` or a single `/` between");
+            return Err("a name is made of letters, digits, `.`, `_` and `-`, with single `/` between");
         }
         Ok(Self { host: host.map(str::to_owned), path: path.to_owned() })
     }

@@ -84,10 +84,7 @@ impl FromStr for Digest {
         if ok {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidImage {
-                text: text.to_owned(),
-                problem: "a digest is algorithm:value, with a value of 32 characters or more",
-            })
+            Err(InvalidImage { text: text.to_owned(), problem: "a digest is algorithm:value" })
         }
     }
 }

@@ -1,7 +1,6 @@
 //! From what git says and what the cluster has to what must be done: order, ownership, drift, prune guards.
-
 //!
-//! [`plan`] is pure. For each object it compares what git says with what the cluster has, by two means: the checksum of what was
+//! [`plan()`] is pure. For each object it compares what git says with what the cluster has, by two means: the checksum of what was
 //! applied last (has git changed?) and the ownership of fields that the API server records (has anyone else changed what we set?).
 //! Values are compared only where the cluster keeps them as they were sent, or where nothing of ours is recorded.
 
@@ -109,7 +108,7 @@ impl SyncOptions {
     }
 }
 
-/// What a sync is about to do: plain data, made by [`plan`], carried out by [`Cluster::apply`](crate::backend::Cluster::apply).
+/// What a sync is about to do: plain data, made by [`plan()`], carried out by [`Cluster::apply`](crate::backend::Cluster::apply).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SyncPlan {
     /// The revision it brings the cluster to.

@@ -2,17 +2,16 @@
 
 use std::{path::Path, sync::Arc};
 
-use bytes::Bytes;
 use flux_core::{
     backend::{Author, Change, ConfigRepo as _, Range, RepoError},
-    testing::config_repo::{self, Refusal, Seed, SeedKind},
+    testing::config_repo::{self, Refusal},
 };
 use flux_git::GitRepo;
-use jiff::Timestamp;
 
-use crate::upstream::{GitFixture, init_bare, revision};
-
-const WEB: [Seed; 1] = [Seed { path: "web.yaml", body: "image: web:1\n", kind: SeedKind::Plain }];
+use crate::{
+    servers::{WEB, change},
+    upstream::{GitFixture, init_bare, revision},
+};
 
 /// Repositories in a folder, reached by their paths.
 pub(crate) fn fixture(folder: &Path, refusal: Refusal) -> GitFixture {
@@ -27,16 +26,6 @@ pub(crate) fn fixture(folder: &Path, refusal: Refusal) -> GitFixture {
         }),
         reach: Arc::new(|path| GitRepo::builder(path.to_str().unwrap())),
         refusal,
-    }
-}
-
-fn change(body: &str) -> Change {
-    Change {
-        files: [("web.yaml".to_owned(), Bytes::copy_from_slice(body.as_bytes()))].into(),
-        message: "Release".into(),
-        author: None,
-        time: Timestamp::constant(1_700_000_000, 0),
-        note: None,
     }
 }
 

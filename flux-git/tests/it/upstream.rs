@@ -45,11 +45,17 @@ impl GitFixture {
 }
 
 impl Bare {
+    /// One that is reached by its path.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        let reach: Arc<Reach> = Arc::new(|path| GitRepo::builder(path.to_str().unwrap()));
+        Self { path, reach, refusal: Refusal::Silent }
+    }
+
     pub(crate) fn repository(&self) -> Repository {
         Repository::open_bare(&self.path).unwrap()
     }
 
-    fn seed(&self, seeds: &[Seed]) {
+    pub(crate) fn seed(&self, seeds: &[Seed]) {
         let repo = self.repository();
         let mut index = git2::Index::new().unwrap();
         for seed in seeds {

@@ -27,6 +27,7 @@
 
 mod rule;
 mod survey;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -157,11 +158,11 @@ impl fmt::Display for Missing {
             Self::Tags => f.write_str("the list of tags is incomplete"),
             Self::Images { ask, unreadable } => match unreadable.first() {
                 Some((tag, error)) if unreadable.len() == 1 => {
-                    write!(f, "nothing could be learnt of tag {tag}, which may be the newest: {error}")
+                    write!(f, "nothing could be learnt of tag {tag}, so nothing is decided: {error}")
                 }
                 Some((tag, error)) => write!(
                     f,
-                    "nothing could be learnt of {} tags, of which any may be the newest; {tag}: {error}",
+                    "nothing could be learnt of {} tags, so nothing is decided; {tag}: {error}",
                     unreadable.len()
                 ),
                 None => write!(f, "the registry was not asked for {}", list(ask)),
@@ -191,6 +192,16 @@ pub enum Verdict {
 /// Decides which tag a container should run.
 pub fn choose(question: &Question<'_>) -> Choice {
     Survey::of(question).choose()
+}
+
+/// What the guards have to say about one tag, for someone who asks for it by name: patterns, ranks and ties aside.
+///
+/// `None` if nothing speaks against it.
+///
+/// # Errors
+/// [`Missing`] if its image must be known for that, and is not.
+pub fn guarded<'a>(question: &'a Question<'a>, tag: &'a Tag) -> Result<Option<Rejection>, Missing> {
+    Survey::of(question).guarded_by_name(tag)
 }
 
 /// Says of every tag, newest first, whether it is chosen, or the one rule that rejects it.

@@ -4,10 +4,7 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    Choice, Missing, Question, Rejection, Rule, Seen, Tagged, Verdict,
-    rule::{Bar, list},
-};
+use super::{Choice, Missing, Question, Rejection, Seen, Tagged, rule::Bar};
 use crate::{
     image::{ImageInfo, Tag},
     policy::{Candidate, Rank, guard::lacking, pattern::is_latest},
@@ -43,8 +40,8 @@ impl Eq for Entrant<'_> {}
 /// What can be said before the candidates are walked.
 #[derive(Debug)]
 pub(super) struct Survey<'a> {
-    question: &'a Question<'a>,
-    running: Option<&'a str>,
+    pub(super) question: &'a Question<'a>,
+    pub(super) running: Option<&'a str>,
     /// Whether the pattern takes the running tag.
     taken: bool,
     /// Where the running tag stands, if it can be judged.
@@ -80,13 +77,13 @@ impl<'a> Survey<'a> {
         survey
     }
 
-    fn entrant(&self, tagged: Tagged<'a>) -> Entrant<'a> {
+    pub(super) fn entrant(&self, tagged: Tagged<'a>) -> Entrant<'a> {
         let created = tagged.seen.info().and_then(ImageInfo::built);
         let rank = self.question.pattern.rank(&Candidate { tag: tagged.tag.as_str(), created });
         Entrant { rank, tagged }
     }
 
-    fn competitor(&self, tag: &str) -> Option<&Entrant<'a>> {
+    pub(super) fn competitor(&self, tag: &str) -> Option<&Entrant<'a>> {
         self.competitors.iter().find(|e| e.tagged.tag.as_str() == tag)
     }
 
@@ -143,7 +140,7 @@ impl<'a> Survey<'a> {
         Choice::Keep { tag: self.running_tag(), held }
     }
 
-    fn runs(&self, entrant: &Entrant<'_>) -> bool {
+    pub(super) fn runs(&self, entrant: &Entrant<'_>) -> bool {
         self.running == Some(entrant.tagged.tag.as_str())
     }
 
@@ -190,7 +187,7 @@ impl<'a> Survey<'a> {
     }
 
     /// What speaks against a competitor that does not run. Cheap: nothing is put into words.
-    fn bar(&self, entrant: &Entrant<'a>) -> Option<Bar<'a>> {
+    pub(super) fn bar(&self, entrant: &Entrant<'a>) -> Option<Bar<'a>> {
         let q = self.question;
         let rank = &entrant.rank;
         if self.dates && !rank.is_known() {
@@ -236,6 +233,16 @@ impl<'a> Survey<'a> {
         (digest && info.digest.is_none()).then_some(Bar::NoDigest)
     }
 
+    pub(super) fn guarded_by_name(&self, tag: &'a Tag) -> Result<Option<Rejection>, Missing> {
+        let Question { tags, guards, current, .. } = self.question;
+        let listed = tags.iter().find(|t| t.tag == tag).copied();
+        let entrant = self.entrant(listed.unwrap_or(Tagged { tag, seen: Seen::NotAsked }));
+        match self.guarded(entrant.tagged, guards.pin_digest || current.digest.is_some()) {
+            Some(Bar::Unknown) => Err(images([entrant.tagged])),
+            bar => Ok(bar.map(|bar| self.rejection(&entrant, &bar))),
+        }
+    }
+
     fn update(&self, entrant: &Entrant<'a>) -> Choice {
         let Question { guards, current, .. } = self.question;
         let tag = entrant.tagged.tag.clone();
@@ -266,135 +273,9 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// All tags, not only the competitors.
-    pub(super) fn newest_first(&self) -> Vec<Entrant<'a>> {
-        let mut all: Vec<Entrant<'_>> = self.question.tags.iter().map(|t| self.entrant(*t)).collect();
-        all.sort_by(|a, b| b.cmp(a));
-        all
-    }
-
-    pub(super) fn verdict(&self, entrant: &Entrant<'a>, choice: &Choice) -> Verdict {
-        let pattern = self.question.pattern;
-        let tag = entrant.tagged.tag;
-        if matches!(choice, Choice::Update { tag: chosen, .. } if chosen == tag) {
-            return Verdict::Selected;
-        }
-        if self.runs(entrant) {
-            return Verdict::Current;
-        }
-        let rejection =
-            |rule, message: String| Verdict::Rejected(Rejection::new(rule, message).with("pattern", pattern));
-        if !pattern.matches(tag.as_str()) {
-            return if is_latest(tag.as_str()) {
-                rejection(
-                    Rule::Latest,
-                    "the tag latest is released only where glob:latest asks for it".to_owned(),
-                )
-            } else {
-                rejection(Rule::Pattern, format!("the pattern {pattern} does not take it"))
-            };
-        }
-        if let Seen::Gone(error) = entrant.tagged.seen {
-            let message = format!("the tag is listed, but its image is not there: {error}");
-            return Verdict::Rejected(Rejection::new(Rule::Gone, message).with("error", error));
-        }
-        let bar = match self.bar(entrant) {
-            Some(Bar::NoDate) if entrant.tagged.seen.info().is_none() => Some(Bar::Unknown),
-            bar => bar,
-        };
-        Verdict::Rejected(match bar {
-            Some(bar) => self.rejection(entrant, &bar),
-            None => self.passed_over(entrant, choice),
-        })
-    }
-
-    /// Why a tag is not chosen that nothing speaks against.
-    fn passed_over(&self, entrant: &Entrant<'a>, choice: &Choice) -> Rejection {
-        match choice {
-            Choice::Undecided(missing) => {
-                Rejection::new(Rule::Undecided, format!("nothing is decided: {missing}"))
-                    .with("missing", missing)
-            }
-            Choice::Update { tag, .. } | Choice::Keep { tag: Some(tag), .. } => {
-                let other = self.competitor(tag.as_str());
-                Rejection::new(Rule::Outranked, format!("{tag} is newer"))
-                    .with("newer", tag)
-                    .with_some("built", built(entrant))
-                    .with_some("newer_built", other.and_then(built))
-            }
-            Choice::Keep { tag: None, .. } | Choice::NoCandidate => {
-                Rejection::new(Rule::Undecided, "nothing is decided: the running tag is not known")
-            }
-        }
-    }
-
-    /// Puts into words what speaks against a competitor.
-    fn rejection(&self, entrant: &Entrant<'_>, bar: &Bar<'_>) -> Rejection {
-        let tag = entrant.tagged.tag;
-        let running = self.running.unwrap_or_default();
-        let running_built = || self.competitor(running).and_then(built);
-        match bar {
-            Bar::SameRank => {
-                Rejection::new(Rule::SameRank, format!("{tag} has the rank of {running}, which runs"))
-                    .with("running", running)
-            }
-            Bar::Downgrade => {
-                let message =
-                    format!("{tag} is older than {running}, which runs; automation does not go down");
-                Rejection::new(Rule::Downgrade, message)
-                    .with("running", running)
-                    .with_some("built", built(entrant))
-                    .with_some("running_built", running_built())
-            }
-            Bar::TakenBack => {
-                let taken_back = self.question.newer_than.map_or("", Tag::as_str);
-                Rejection::new(
-                    Rule::TakenBack,
-                    format!("{tag} is not newer than {taken_back}, which was taken back"),
-                )
-                .with("taken_back", taken_back)
-            }
-            Bar::NoDate => {
-                let created = entrant.tagged.seen.info().and_then(|info| info.created);
-                Rejection::new(Rule::NoDate, format!("the image of {tag} has no trustworthy build date"))
-                    .with_some("created", created)
-            }
-            Bar::MinAge { built, from } => Rejection::new(
-                Rule::MinAge,
-                format!("{tag} was built at {built}, and is old enough from {from}"),
-            )
-            .with("built", built)
-            .with("from", from)
-            .with_some("min_age", self.question.guards.min_age),
-            Bar::Platforms { lacking, had } => {
-                let lacking = list(lacking);
-                Rejection::new(Rule::Platforms, format!("the image of {tag} is not built for {lacking}"))
-                    .with("lacking", lacking)
-                    .with("platforms", list(had))
-            }
-            Bar::NoDigest => Rejection::new(
-                Rule::NoDigest,
-                format!("the digest of {tag} is not known, and it is to be written beside the tag"),
-            ),
-            Bar::Unknown => match entrant.tagged.seen {
-                Seen::Unreadable(error) | Seen::Gone(error) => {
-                    Rejection::new(Rule::Unreadable, format!("nothing could be learnt of its image: {error}"))
-                        .with("error", error)
-                }
-                Seen::NotAsked | Seen::Known(_) => {
-                    Rejection::new(Rule::Undecided, "the registry was not asked for its image")
-                }
-            },
-        }
-    }
-
     fn told(&self, entrant: &Entrant<'_>, bar: &Bar<'_>) -> (Tag, Rejection) {
         (entrant.tagged.tag.clone(), self.rejection(entrant, bar))
     }
-}
-
-fn built(entrant: &Entrant<'_>) -> Option<Timestamp> {
-    entrant.tagged.seen.info().and_then(ImageInfo::built)
 }
 
 /// The images of these tags are missing.
