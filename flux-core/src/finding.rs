@@ -108,6 +108,23 @@ codes! {
     PathNotFound = "path-not-found", Error;
 }
 
+impl Code {
+    /// Whether there may be objects in git that could not be read for it: then a sync has not done all that git says, and nothing may be
+    /// pruned, as what is missing may be among them.
+    pub const fn hides_objects(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidYaml
+                | Self::TooLarge
+                | Self::Template
+                | Self::NotAnObject
+                | Self::MissingName
+                | Self::DuplicateId
+                | Self::PathNotFound
+        )
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

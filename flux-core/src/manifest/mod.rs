@@ -73,6 +73,12 @@ pub use kinds::{Scope, scope_of};
 pub use load::parse;
 pub use prove::prove;
 
+/// The bytes that a file may have; a larger one is not read.
+pub const MAX_FILE_BYTES: u64 = limits::Limit::BYTES as u64;
+
+/// The format of a [`ParsedFile`], for caches that outlive the process. It changes whenever the same bytes would be parsed into something else.
+pub const PARSE_FORMAT: u32 = 1;
+
 /// Everything that was read of one file. Holds no path: equal bytes have equal parses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ParsedFile {

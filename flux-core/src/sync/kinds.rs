@@ -5,67 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::object;
-use crate::backend::KindInfo;
-
-/// The built-in kinds that clusters serve: group, namespaced kinds, cluster-scoped kinds.
-const BUILTIN: &[(&str, &[&str], &[&str])] = &[
-    (
-        "",
-        &[
-            "ConfigMap",
-            "Endpoints",
-            "Event",
-            "LimitRange",
-            "PersistentVolumeClaim",
-            "Pod",
-            "PodTemplate",
-            "ReplicationController",
-            "ResourceQuota",
-            "Secret",
-            "Service",
-            "ServiceAccount",
-        ],
-        &["Namespace", "Node", "PersistentVolume"],
-    ),
-    ("apps", &["ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"], &[]),
-    (
-        "extensions",
-        &["DaemonSet", "Deployment", "Ingress", "NetworkPolicy", "ReplicaSet"],
-        &["PodSecurityPolicy"],
-    ),
-    ("batch", &["CronJob", "Job"], &[]),
-    ("autoscaling", &["HorizontalPodAutoscaler"], &[]),
-    ("policy", &["PodDisruptionBudget"], &["PodSecurityPolicy"]),
-    ("networking.k8s.io", &["Ingress", "NetworkPolicy"], &["IngressClass", "IPAddress", "ServiceCIDR"]),
-    ("rbac.authorization.k8s.io", &["Role", "RoleBinding"], &["ClusterRole", "ClusterRoleBinding"]),
-    (
-        "storage.k8s.io",
-        &["CSIStorageCapacity"],
-        &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"],
-    ),
-    ("scheduling.k8s.io", &[], &["PriorityClass"]),
-    ("node.k8s.io", &[], &["RuntimeClass"]),
-    ("coordination.k8s.io", &["Lease"], &[]),
-    ("discovery.k8s.io", &["EndpointSlice"], &[]),
-    ("events.k8s.io", &["Event"], &[]),
-    ("apiextensions.k8s.io", &[], &["CustomResourceDefinition"]),
-    ("apiregistration.k8s.io", &[], &["APIService"]),
-    ("certificates.k8s.io", &[], &["CertificateSigningRequest", "ClusterTrustBundle"]),
-    ("flowcontrol.apiserver.k8s.io", &[], &["FlowSchema", "PriorityLevelConfiguration"]),
-    ("resource.k8s.io", &["ResourceClaim", "ResourceClaimTemplate"], &["DeviceClass", "ResourceSlice"]),
-    (
-        "admissionregistration.k8s.io",
-        &[],
-        &[
-            "MutatingAdmissionPolicy",
-            "MutatingAdmissionPolicyBinding",
-            "MutatingWebhookConfiguration",
-            "ValidatingAdmissionPolicy",
-            "ValidatingAdmissionPolicyBinding",
-            "ValidatingWebhookConfiguration",
-        ],
-    ),
-];
+use crate::{
+    backend::KindInfo,
+    manifest::{self, Scope},
+};
 
 /// The group of an `apiVersion`, empty for the core group.
 pub(crate) fn group_of(api_version: &str) -> &str {
@@ -74,15 +17,7 @@ pub(crate) fn group_of(api_version: &str) -> &str {
 
 /// What is known of a built-in kind.
 pub(crate) fn builtin(api_version: &str, kind: &str) -> Option<KindInfo> {
-    let group = group_of(api_version);
-    let (_, namespaced, cluster) = BUILTIN.iter().find(|(g, ..)| *g == group)?;
-    if namespaced.contains(&kind) {
-        Some(KindInfo { namespaced: true })
-    } else if cluster.contains(&kind) {
-        Some(KindInfo { namespaced: false })
-    } else {
-        None
-    }
+    manifest::scope_of(api_version, kind).map(|scope| KindInfo { namespaced: scope == Scope::Namespaced })
 }
 
 /// The kinds that a CustomResourceDefinition defines, one for each version; none if the object is something else.

@@ -26,12 +26,12 @@ impl SyncSet {
     /// The name that v1 gave to what one git URL, branch and list of paths describe: objects that v1 marked are known again.
     ///
     /// A password in the URL is no part of the name.
-    pub fn v1(url: &str, branch: &str, paths: &[impl AsRef<str>]) -> Self {
+    pub fn v1(url: &str, branch: &str, paths: &[String]) -> Self {
         let mut hash = Sha256::new();
         hash.update(safe_url(url));
         hash.update(branch);
         for path in paths {
-            hash.update(path.as_ref());
+            hash.update(path);
         }
         Self(URL_SAFE_NO_PAD.encode(hash.finalize()))
     }
@@ -135,10 +135,10 @@ mod tests {
             assert_eq!(safe_url(url), safe);
         }
         let expected = URL_SAFE_NO_PAD.encode(Sha256::digest("ssh://git@github.com/org/repomasterab"));
-        assert_eq!(SyncSet::v1("git@github.com:org/repo", "master", &["a", "b"]).0, expected);
         assert_eq!(
-            SyncSet::v1("https://u:1@h/r", "b", &[""; 0]),
-            SyncSet::v1("https://u:2@h/r", "b", &[""; 0])
+            SyncSet::v1("git@github.com:org/repo", "master", &["a".to_owned(), "b".to_owned()]).0,
+            expected
         );
+        assert_eq!(SyncSet::v1("https://u:1@h/r", "b", &[]), SyncSet::v1("https://u:2@h/r", "b", &[]));
     }
 }

@@ -192,43 +192,66 @@ impl fmt::Debug for Action {
     }
 }
 
-/// Why an object is treated as it is: stable codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Reason {
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// Why an object is treated as it is: stable codes in lower-case kebab form.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl Reason {
+            /// All reasons, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code as it stands in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+reasons! {
     /// Git names it and the cluster has none.
-    NotInCluster,
+    NotInCluster = "not-in-cluster";
     /// Git has changed since it was applied.
-    ChangedInGit,
+    ChangedInGit = "changed-in-git";
     /// Someone changed a field that git decides.
-    Drifted,
+    Drifted = "drifted";
     /// It was there before this library first applied it.
-    Adopted,
+    Adopted = "adopted";
     /// It is as git says.
-    UpToDate,
+    UpToDate = "up-to-date";
     /// Git no longer names it.
-    NotInGit,
+    NotInGit = "not-in-git";
     /// Git no longer names it, and pruning is off.
-    PruneOff,
+    PruneOff = "prune-off";
     /// Git no longer names it, but this library did not create it.
-    NotCreatedByFlux,
+    NotCreatedByFlux = "not-created-by-flux";
     /// Git no longer names it, but a guard held pruning back.
-    PruneHeldBack,
+    PruneHeldBack = "prune-held-back";
     /// Its `fluxcd.io/ignore` annotation says to leave it alone.
-    Ignored,
+    Ignored = "ignored";
     /// It is encrypted with SOPS: what it says cannot be read.
-    Encrypted,
+    Encrypted = "encrypted";
     /// Its namespace is not among those that may be touched.
-    NamespaceNotAllowed,
+    NamespaceNotAllowed = "namespace-not-allowed";
     /// Its kind is neither built in nor defined.
-    UnknownKind,
+    UnknownKind = "unknown-kind";
     /// Another document describes the same object.
-    Duplicate,
+    Duplicate = "duplicate";
     /// The cluster refused it.
-    Rejected,
+    Rejected = "rejected";
     /// The cluster could not be reached for it.
-    Unavailable,
+    Unavailable = "unavailable";
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A field that differs between git and the cluster.

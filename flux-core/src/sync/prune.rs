@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     backend::{Completeness, Observation, Observed},
-    finding::{Code, Finding, Severity},
+    finding::{Code, Finding},
     manifest::ResourceId,
 };
 
@@ -154,7 +154,7 @@ fn guard(
     ours: usize,
 ) -> Option<(String, String)> {
     let said = |evidence: String, remedy: &str| Some((evidence, remedy.to_owned()));
-    if let Some(finding) = wanted.findings.iter().find(|f| f.severity() == Severity::Error) {
+    if let Some(finding) = wanted.findings.iter().find(|f| f.code.hides_objects()) {
         let place = finding.place.as_ref().map_or_else(|| finding.subject.clone(), ToString::to_string);
         return said(
             format!("what git says is not known in full ({} at {place})", finding.code),

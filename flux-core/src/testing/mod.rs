@@ -3,4 +3,7 @@
 
 pub mod cluster;
 pub mod config_repo;
+mod mocks;
 pub mod registry;
+
+pub use mocks::{MockCluster, MockConfigRepo, MockRegistry};

@@ -1,0 +1,156 @@
+//! Looking at the config repository: only what was never parsed is read.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::DeployError;
+use crate::{
+    backend::{ConfigRepo, ContentId, FileBody, Revision, Tree},
+    finding::{Code, Finding},
+    manifest::{self, Manifests, ParsedFile, Problem},
+};
+
+/// What git describes at a revision.
+#[derive(Debug)]
+pub struct Look {
+    /// The revision.
+    pub revision: Revision,
+    /// The manifests.
+    pub manifests: Arc<Manifests>,
+    /// The address of each manifest file.
+    pub files: BTreeMap<String, ContentId>,
+    /// What is wrong with files and paths.
+    pub findings: Vec<Finding>,
+    /// What it cost.
+    pub reading: Reading,
+}
+
+/// What a look cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Manifest files at the revision.
+    pub files: usize,
+    /// Of these, how many were read and parsed. The others were known by their address.
+    pub parsed: usize,
+}
+
+/// Where parsed files are kept, by the address of their content. An entry never changes, so a cache may forget, but never be wrong.
+///
+/// Calls may block for as long as a small local file takes to read.
+pub trait ParseCache: fmt::Debug + Send + Sync {
+    /// The parses of `ids`, in their order; none where unknown.
+    fn get(&self, ids: &[ContentId]) -> Vec<Option<Arc<ParsedFile>>>;
+
+    /// Keeps parses.
+    fn put(&self, parsed: &[(ContentId, Arc<ParsedFile>)]);
+}
+
+/// A [`ParseCache`] for the life of the process.
+#[derive(Debug, Default)]
+pub struct MemoryParseCache(Mutex<HashMap<ContentId, Arc<ParsedFile>>>);
+
+impl ParseCache for MemoryParseCache {
+    fn get(&self, ids: &[ContentId]) -> Vec<Option<Arc<ParsedFile>>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.iter().map(|id| known.get(id).cloned()).collect()
+    }
+
+    fn put(&self, parsed: &[(ContentId, Arc<ParsedFile>)]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(parsed.iter().cloned());
+    }
+}
+
+/// Looks at the repository and remembers the last look.
+#[derive(Debug)]
+pub(super) struct Looker {
+    cache: Arc<dyn ParseCache>,
+    last: Mutex<Option<Arc<Look>>>,
+}
+
+impl Looker {
+    pub(super) fn new(cache: Arc<dyn ParseCache>) -> Self {
+        Self { cache, last: Mutex::new(None) }
+    }
+
+    pub(super) async fn look(&self, repo: &dyn ConfigRepo, at: &Revision) -> Result<Arc<Look>, DeployError> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(last) = last.filter(|last| last.revision == *at) {
+            return Ok(last);
+        }
+        let look = Arc::new(self.read(repo, at).await?);
+        let Reading { files, parsed } = look.reading;
+        tracing::debug!(revision = %at, files, parsed, "read the config repository");
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(look.clone());
+        Ok(look)
+    }
+
+    async fn read(&self, repo: &dyn ConfigRepo, at: &Revision) -> Result<Look, DeployError> {
+        let tree = repo.tree(at).await?;
+        let files: BTreeMap<String, ContentId> =
+            manifest::manifest_paths(tree.files.keys().map(String::as_str))
+                .into_iter()
+                .filter_map(|path| Some((path.to_owned(), tree.files.get(path)?.clone())))
+                .collect();
+        let mut ids: Vec<ContentId> = files.values().cloned().collect();
+        ids.sort();
+        ids.dedup();
+        let mut parsed: HashMap<ContentId, Arc<ParsedFile>> = HashMap::with_capacity(ids.len());
+        let mut unknown = Vec::new();
+        for (id, known) in ids.iter().zip(self.cache.get(&ids)) {
+            match known {
+                Some(file) => drop(parsed.insert(id.clone(), file)),
+                None => unknown.push(id.clone()),
+            }
+        }
+        let reading = Reading { files: files.len(), parsed: unknown.len() };
+        let mut fresh = Vec::with_capacity(unknown.len());
+        // In portions, so that a large repository is never held in memory as bytes.
+        for portion in unknown.chunks(256) {
+            let bodies = repo.read(portion, manifest::MAX_FILE_BYTES).await?;
+            for (id, body) in portion.iter().zip(bodies) {
+                fresh.push((id.clone(), Arc::new(parse(&body))));
+            }
+        }
+        if !fresh.is_empty() {
+            self.cache.put(&fresh);
+            parsed.extend(fresh);
+        }
+        let by_path =
+            files.iter().filter_map(|(path, id)| Some((path.clone(), parsed.get(id)?.clone()))).collect();
+        let manifests = Arc::new(Manifests::new(by_path));
+        let mut findings = manifests.findings();
+        findings.extend(missing_paths(&tree));
+        findings.sort();
+        Ok(Look { revision: at.clone(), manifests, files, findings, reading })
+    }
+}
+
+fn parse(body: &FileBody) -> ParsedFile {
+    match body {
+        FileBody::Bytes(bytes) => manifest::parse(bytes),
+        FileBody::TooLarge { size } => ParsedFile {
+            resources: Vec::new(),
+            problems: vec![Problem {
+                code: Code::TooLarge,
+                subject: None,
+                line: 1,
+                column: 1,
+                evidence: format!("the file has {size} bytes; at most {} are read", manifest::MAX_FILE_BYTES),
+                remedy: "split the file, or keep it outside the configured paths".to_owned(),
+            }],
+        },
+    }
+}
+
+fn missing_paths(tree: &Tree) -> impl Iterator<Item = Finding> {
+    tree.missing.iter().map(|path| Finding {
+        code: Code::PathNotFound,
+        subject: path.clone(),
+        place: None,
+        evidence: "the repository has no such path at this revision".to_owned(),
+        remedy: "correct the configured path, or add it to the repository".to_owned(),
+    })
+}

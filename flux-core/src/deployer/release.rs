@@ -1,0 +1,244 @@
+//! Releases: look, ask the registries for what the planner needs, plan, prove, commit; on a moved branch, again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+
+use super::{DeployError, Deployer, Look, MAX_ATTEMPTS};
+use crate::{
+    backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
+    finding::{Code, Finding},
+    image::{CanonicalName, ImageName, Tag},
+    manifest,
+    release::{self, ClusterFacts, ImageFacts, Needs, ReleasePlan, RepositoryFacts, Request, Snapshot},
+};
+
+/// How many repositories are asked at the same time.
+const CONCURRENT_REPOSITORIES: usize = 16;
+
+/// How often the planner may ask for more before it has to decide on what it has.
+const MAX_ROUNDS: usize = 32;
+
+/// What a release did.
+#[derive(Clone, Debug)]
+pub struct ReleaseReport {
+    /// The plan that was carried out.
+    pub plan: ReleasePlan,
+    /// The commit; none if there was nothing to change or if it was a dry run.
+    pub revision: Option<Revision>,
+}
+
+/// A plan with the proven contents of the files it changes.
+#[derive(Clone, Debug)]
+pub struct Released {
+    /// The plan.
+    pub plan: ReleasePlan,
+    /// The new contents by path.
+    pub files: BTreeMap<String, Bytes>,
+}
+
+impl Deployer {
+    /// Plans a release and proves its edits, and stops there.
+    ///
+    /// # Errors
+    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at, or if an edit would not do what it is meant to.
+    pub async fn plan_release(&self, request: &Request) -> Result<Released, DeployError> {
+        let look = self.look().await?;
+        let facts = ImageFacts::default();
+        let cluster = self.cluster_facts().await?;
+        self.plan_on(&look, request, facts, cluster).await.map(|(released, _)| released)
+    }
+
+    /// Plans a release and lands it as one commit. When the branch moves meanwhile, plans anew on the new tip.
+    ///
+    /// # Errors
+    /// Those of [`plan_release`](Self::plan_release) and of [`ConfigRepo::commit`](crate::backend::ConfigRepo::commit);
+    /// [`DeployError::KeptMoving`] after [`MAX_ATTEMPTS`].
+    pub async fn release(&self, request: &Request) -> Result<ReleaseReport, DeployError> {
+        let cluster = self.cluster_facts().await?;
+        let mut facts = ImageFacts::default();
+        for _ in 0..MAX_ATTEMPTS {
+            let look = self.look().await?;
+            let (released, seen) = self.plan_on(&look, request, facts, cluster.clone()).await?;
+            match self.carry_out(released).await {
+                Err(DeployError::Repo(RepoError::Moved { base })) => {
+                    tracing::info!(%base, "the branch moved; planning anew");
+                    facts = seen;
+                }
+                other => return other,
+            }
+        }
+        Err(DeployError::KeptMoving { attempts: MAX_ATTEMPTS })
+    }
+
+    /// Lands a plan that was made earlier, or reports that there is nothing to land.
+    ///
+    /// # Errors
+    /// [`RepoError::Moved`] if the branch is no longer where the plan was made; nothing is written then.
+    pub async fn carry_out(&self, released: Released) -> Result<ReleaseReport, DeployError> {
+        let Released { plan, files } = released;
+        if plan.is_empty() {
+            return Ok(ReleaseReport { plan, revision: None });
+        }
+        let change = Change {
+            files,
+            message: plan.message(),
+            author: plan.request.cause.user.as_deref().map(author),
+            time: self.clock.now(),
+            note: Some(plan.note()),
+        };
+        let revision = self.repo.commit(&plan.base, &change).await?;
+        tracing::info!(%revision, edits = plan.edits.len(), "released");
+        Ok(ReleaseReport { plan, revision: Some(revision) })
+    }
+
+    async fn plan_on(
+        &self,
+        look: &Look,
+        request: &Request,
+        images: ImageFacts,
+        cluster: (ClusterFacts, Vec<Finding>),
+    ) -> Result<(Released, ImageFacts), DeployError> {
+        let now = self.clock.now();
+        let (cluster, cluster_findings) = cluster;
+        let mut snapshot = Snapshot {
+            base: look.revision.clone(),
+            manifests: look.manifests.clone(),
+            images,
+            cluster: Some(cluster),
+        };
+        for _ in 0..MAX_ROUNDS {
+            let needs = release::needs(&snapshot, request, now);
+            if needs.is_empty() {
+                break;
+            }
+            self.ask(&needs, &mut snapshot.images).await;
+        }
+        let mut plan = release::plan(&snapshot, request, now);
+        plan.findings.extend(look.findings.iter().cloned());
+        plan.findings.extend(cluster_findings);
+        plan.findings.sort();
+        plan.findings.dedup();
+        let files = self.prove(look, &plan).await?;
+        Ok((Released { plan, files }, snapshot.images))
+    }
+
+    /// Reads the files that a plan edits, and proves the edits.
+    async fn prove(&self, look: &Look, plan: &ReleasePlan) -> Result<BTreeMap<String, Bytes>, DeployError> {
+        let edits = plan.edits_by_path();
+        let paths: Vec<&str> = edits.keys().copied().filter(|path| look.files.contains_key(*path)).collect();
+        let ids: Vec<_> = paths.iter().filter_map(|path| look.files.get(*path).cloned()).collect();
+        let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
+        let mut files = BTreeMap::new();
+        for (path, body) in paths.into_iter().zip(bodies) {
+            let FileBody::Bytes(source) = body else { continue };
+            let intents = plan.intents.get(path).map(Vec::as_slice).unwrap_or_default();
+            let after = manifest::prove(&source, &edits[path], intents)
+                .map_err(|source| DeployError::Edit { path: path.to_owned(), source })?;
+            files.insert(path.to_owned(), Bytes::from(after));
+        }
+        Ok(files)
+    }
+
+    /// Asks the registries for what is needed. What cannot be had is noted as such, so that it is not asked again.
+    pub(super) async fn ask(&self, needs: &Needs, facts: &mut ImageFacts) {
+        let tags = stream::iter(needs.tags.clone())
+            .map(|(key, name)| async move { (key, self.registry.tags(&name).await) })
+            .buffer_unordered(CONCURRENT_REPOSITORIES)
+            .collect::<Vec<_>>()
+            .await;
+        for (key, answer) in tags {
+            facts.repositories.insert(key, answer.map(RepositoryFacts::of));
+        }
+        let details = stream::iter(needs.details.clone())
+            .map(|(key, (name, tags))| self.inspect(key, name, tags))
+            .buffer_unordered(CONCURRENT_REPOSITORIES)
+            .collect::<Vec<_>>()
+            .await;
+        for (key, asked, answer) in details {
+            let Some(Ok(known)) = facts.repositories.get_mut(&key) else { continue };
+            match answer {
+                Ok(images) => {
+                    known.images.extend(images.value);
+                    if known.completeness.is_complete() {
+                        known.completeness = images.completeness;
+                    }
+                }
+                Err(error) => {
+                    known.images.extend(asked.iter().map(|tag| {
+                        let error =
+                            crate::backend::InspectError { missing: false, message: error.to_string() };
+                        (tag.clone(), Err(error))
+                    }));
+                    known.completeness = Completeness::Partial(vec![error.to_string()]);
+                }
+            }
+            // A backend that leaves a tag out must not be asked for it for ever.
+            for tag in asked {
+                known.images.entry(tag).or_insert_with(|| {
+                    let message = "the registry gave no answer for this tag".to_owned();
+                    Err(crate::backend::InspectError { missing: false, message })
+                });
+            }
+        }
+    }
+
+    async fn inspect(
+        &self,
+        key: CanonicalName,
+        name: ImageName,
+        tags: BTreeSet<Tag>,
+    ) -> (
+        CanonicalName,
+        BTreeSet<Tag>,
+        Result<crate::backend::Observation<crate::backend::Images>, crate::backend::RegistryError>,
+    ) {
+        let list: Vec<Tag> = tags.iter().cloned().collect();
+        let answer = self.registry.inspect(&name, &list).await;
+        (key, tags, answer)
+    }
+
+    pub(super) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {
+        let seen = self.cluster.workloads(None).await?;
+        let findings = partial_cluster(&seen.completeness);
+        let workloads = seen.value.into_iter().map(|w| w.id).collect();
+        Ok((ClusterFacts { workloads, complete: findings.is_empty() }, findings))
+    }
+}
+
+/// The findings about a cluster that was not seen whole.
+pub(super) fn partial_cluster(completeness: &Completeness) -> Vec<Finding> {
+    let finding = |evidence: String, remedy: &str| Finding {
+        code: Code::PartialCluster,
+        subject: "cluster".to_owned(),
+        place: None,
+        evidence,
+        remedy: remedy.to_owned(),
+    };
+    match completeness {
+        Completeness::Complete => Vec::new(),
+        Completeness::Partial(missing) => missing
+            .iter()
+            .map(|what| {
+                finding(what.clone(), "grant get, list and watch on it, or leave it out of what is synced")
+            })
+            .collect(),
+        Completeness::Stale { age, reason } => {
+            vec![finding(
+                format!("last seen {age:#} ago: {reason}"),
+                "see that the API server can be reached",
+            )]
+        }
+    }
+}
+
+/// The author that a user's words name: `Name <address>`, or a name.
+fn author(user: &str) -> Author {
+    match user.split_once('<') {
+        Some((name, rest)) => {
+            Author { name: name.trim().to_owned(), email: rest.trim_end_matches('>').trim().to_owned() }
+        }
+        None => Author { name: user.trim().to_owned(), email: String::new() },
+    }
+}

@@ -1,0 +1,281 @@
+//! What the deployer does around the planners, on in-memory backends; mocks stand for what these do not do on demand.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use futures::executor::block_on;
+
+use super::*;
+use crate::{
+    backend::{Change, Commit, ContentId, FileBody, FixedClock, Range, RegistryError, RepoError, Tree},
+    finding::Code,
+    image::{ImageInfo, ImageName},
+    manifest::WorkloadId,
+    memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
+    release::{Reason, Request, Status},
+    sync::{Outcome, SyncOptions, SyncSet},
+};
+
+fn manifest(name: &str, tag: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  namespace: shop\nspec:\n  replicas: 1\n  selector: {{matchLabels: {{app: {name}}}}}\n  \
+         template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec:\n      containers:\n      - name: {name}\n        image: team/{name}:{tag}\n"
+    )
+}
+
+fn repo() -> MemoryRepo {
+    MemoryRepo::new([("shop/web.yaml", manifest("web", "1.0")), ("shop/api.yaml", manifest("api", "1.0"))])
+}
+
+fn registry() -> MemoryRegistry {
+    let mut registry = MemoryRegistry::new();
+    for name in ["team/web", "team/api"] {
+        let name: ImageName = name.parse().unwrap();
+        for (tag, created) in [("1.0", "2026-01-01T00:00:00Z"), ("1.1", "2026-02-01T00:00:00Z")] {
+            let created = Some(created.parse().unwrap());
+            registry = registry.with_image(
+                &name,
+                tag.parse().unwrap(),
+                ImageInfo { created, ..ImageInfo::default() },
+            );
+        }
+    }
+    registry
+}
+
+fn web() -> WorkloadId {
+    "shop:deployment/web".parse().unwrap()
+}
+
+fn options() -> SyncOptions {
+    SyncOptions::new(SyncSet("test".to_owned()))
+}
+
+/// A deployer whose cluster runs what git says.
+fn deployer(repo: Arc<dyn ConfigRepo>, registry: Arc<dyn Registry>) -> Deployer {
+    let deployer = Deployer::new(repo, registry, Arc::new(MemoryCluster::new()))
+        .with_clock(Arc::new(FixedClock("2026-03-01T00:00:00Z".parse().unwrap())));
+    block_on(deployer.sync(&options(), &())).unwrap();
+    deployer
+}
+
+/// A repository around another, on which somebody else commits before each of the first `races` commits.
+#[derive(Debug)]
+struct Contended {
+    inner: MemoryRepo,
+    races: AtomicUsize,
+    reads: Mutex<Vec<ContentId>>,
+}
+
+impl Contended {
+    fn new(inner: MemoryRepo, races: usize) -> Arc<Self> {
+        Arc::new(Self { inner, races: AtomicUsize::new(races), reads: Mutex::default() })
+    }
+}
+
+#[async_trait]
+impl ConfigRepo for Contended {
+    async fn head(&self) -> Result<Revision, RepoError> {
+        self.inner.head().await
+    }
+
+    async fn tree(&self, at: &Revision) -> Result<Tree, RepoError> {
+        self.inner.tree(at).await
+    }
+
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+        self.reads.lock().unwrap().extend(ids.iter().cloned());
+        self.inner.read(ids, limit).await
+    }
+
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError> {
+        let left = self.races.load(Ordering::SeqCst);
+        if left > 0 {
+            self.races.store(left - 1, Ordering::SeqCst);
+            self.inner.push_file(
+                format!("shop/other-{left}.yaml"),
+                manifest(&format!("other-{left}"), "1.0"),
+                "Another hand",
+            );
+        }
+        self.inner.commit(base, change).await
+    }
+
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError> {
+        self.inner.history(range).await
+    }
+}
+
+#[test]
+fn a_release_is_one_commit_on_the_revision_that_was_planned_on() {
+    let repo = Arc::new(repo());
+    let deployer = deployer(repo.clone(), Arc::new(registry()));
+    let report = block_on(deployer.release(&Request::latest(web()))).unwrap();
+    let revision = report.revision.unwrap();
+    let range = Range { after: Some(report.plan.base.clone()), upto: revision, limit: 10 };
+    let commits = block_on(repo.history(&range)).unwrap();
+    assert_eq!(commits.len(), 1);
+    assert_eq!(commits[0].message, "Release all latest to shop:deployment/web");
+    assert_eq!(commits[0].note.as_deref(), Some(report.plan.note().as_str()));
+    let look = block_on(deployer.look()).unwrap();
+    let image = look.manifests.workload(&web()).unwrap().resource.workload.as_ref().unwrap()[0].image.clone();
+    assert_eq!(image.unwrap().to_string(), "team/web:1.1");
+}
+
+#[test]
+fn when_the_branch_moves_the_release_is_planned_anew_and_nothing_is_lost() {
+    let repo = Contended::new(repo(), 3);
+    let deployer = deployer(repo.clone(), Arc::new(registry()));
+    let report = block_on(deployer.release(&Request::latest(web()))).unwrap();
+    assert!(report.revision.is_some());
+    let look = block_on(deployer.look()).unwrap();
+    let ids: Vec<String> = look.manifests.workloads().map(|w| w.id.to_string()).collect();
+    assert_eq!(ids.len(), 5, "{ids:?}");
+}
+
+#[test]
+fn a_branch_that_keeps_moving_is_given_up_on_with_nothing_written() {
+    let repo = Contended::new(repo(), usize::MAX);
+    let deployer = deployer(repo, Arc::new(registry()));
+    let error = block_on(deployer.release(&Request::latest(web()))).unwrap_err();
+    assert!(matches!(error, DeployError::KeptMoving { attempts: MAX_ATTEMPTS }), "{error}");
+}
+
+#[test]
+fn a_plan_of_an_older_revision_does_not_land() {
+    let repo = Arc::new(repo());
+    let deployer = deployer(repo.clone(), Arc::new(registry()));
+    let planned = block_on(deployer.plan_release(&Request::latest(web()))).unwrap();
+    repo.push_file("shop/new.yaml", manifest("new", "1.0"), "Another hand");
+    let error = block_on(deployer.carry_out(planned)).unwrap_err();
+    assert!(matches!(error, DeployError::Repo(RepoError::Moved { .. })), "{error}");
+}
+
+#[test]
+fn what_was_read_once_is_not_read_again() {
+    let repo = Contended::new(repo(), 0);
+    let deployer = deployer(repo.clone(), Arc::new(registry()));
+    repo.reads.lock().unwrap().clear();
+    block_on(deployer.plan_sync(&options())).unwrap();
+    assert_eq!(repo.reads.lock().unwrap().len(), 0, "an unmoved tip");
+    repo.inner.push_file("shop/web.yaml", manifest("web", "1.1"), "By hand");
+    let look = block_on(deployer.look()).unwrap();
+    assert_eq!(look.reading, Reading { files: 2, parsed: 1 });
+    assert_eq!(repo.reads.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn only_what_a_policy_needs_is_asked_of_the_registry() {
+    let versions = manifest("web", "1.0").replace(
+        "  namespace: shop\n",
+        "  namespace: shop\n  annotations: {fluxcd.io/tag.web: 'semver:*'}\n",
+    );
+    for (text, inspected) in [(versions, 0), (manifest("web", "1.0"), 2)] {
+        let registry = Arc::new(registry());
+        let deployer = deployer(Arc::new(MemoryRepo::new([("web.yaml", text)])), registry.clone());
+        let plan = block_on(deployer.plan_release(&Request::latest(web()))).unwrap().plan;
+        assert_eq!(plan.workloads[&web()].status, Status::Success);
+        assert_eq!((registry.counts().tags, registry.counts().inspected), (1, inspected));
+    }
+}
+
+#[test]
+fn one_repository_that_cannot_be_read_stops_no_other() {
+    let api: ImageName = "team/api".parse().unwrap();
+    let refused = RegistryError::Unauthorized("team/api wants a login".to_owned());
+    let registry = registry().with_error(&api, refused);
+    let deployer = deployer(Arc::new(repo()), Arc::new(registry));
+    let request = Request::image(crate::release::Selection::All, crate::release::Wish::Latest);
+    let report = block_on(deployer.release(&request)).unwrap();
+    let verdicts: BTreeMap<String, Reason> =
+        report.plan.workloads.iter().map(|(id, v)| (id.name().to_owned(), v.reason)).collect();
+    assert_eq!(verdicts["web"], Reason::NewerImage);
+    assert_eq!(verdicts["api"], Reason::RegistryUnauthorized);
+    assert!(report.plan.findings.iter().any(|f| f.code == Code::RegistryUnauthorized));
+}
+
+#[test]
+fn a_broken_file_stops_no_other_and_is_told_by_release_and_sync_alike() {
+    let repo = Arc::new(repo());
+    repo.push_file("shop/broken.yaml", "kind: [\n", "Break");
+    let deployer = deployer(repo, Arc::new(registry()));
+    let report = block_on(deployer.release(&Request::latest(web()))).unwrap();
+    assert!(report.revision.is_some());
+    let synced = block_on(deployer.sync(&options(), &())).unwrap();
+    assert!(synced.resources.iter().any(|r| r.outcome == Outcome::Changed));
+    for findings in [&report.plan.findings, &synced.findings] {
+        let broken = findings.iter().find(|f| f.code == Code::InvalidYaml).unwrap();
+        assert_eq!(broken.place.as_ref().unwrap().path, "shop/broken.yaml");
+    }
+}
+
+#[test]
+fn lists_join_git_the_cluster_and_the_registry() {
+    let deployer = deployer(Arc::new(repo()), Arc::new(registry()));
+    let workloads = block_on(deployer.list_workloads(Some("shop"))).unwrap();
+    assert_eq!(workloads.entries.len(), 2);
+    assert_eq!(workloads.entries[1].containers[0].image, "team/web:1.0");
+    let images = block_on(deployer.list_images(|id| *id == web())).unwrap();
+    let tags: Vec<String> =
+        images.entries[0].containers[0].available.iter().map(|t| t.tag.to_string()).collect();
+    assert_eq!(tags, ["1.1", "1.0"]);
+}
+
+#[cfg(feature = "testing")]
+mod failing {
+    //! Errors that the in-memory backends do not produce.
+
+    use super::*;
+    use crate::{
+        backend::{ClusterError, InspectError, Observation},
+        testing::{MockCluster, MockConfigRepo, MockRegistry},
+    };
+
+    #[test]
+    fn a_repository_that_is_away_fails_the_operation_and_asks_nothing_else() {
+        let mut repo = MockConfigRepo::new();
+        repo.expect_head()
+            .returning(|| Err(RepoError::Unavailable("git.example.com does not answer".to_owned())));
+        let deployer =
+            Deployer::new(Arc::new(repo), Arc::new(MockRegistry::new()), Arc::new(MockCluster::new()));
+        let error = block_on(deployer.plan_sync(&options())).unwrap_err();
+        assert_eq!(error.to_string(), "git.example.com does not answer");
+    }
+
+    #[test]
+    fn a_cluster_that_is_away_fails_a_release_before_anything_is_written() {
+        let mut cluster = MockCluster::new();
+        cluster.expect_workloads().returning(|_| Err(ClusterError::Unavailable("no API server".to_owned())));
+        let repo = Arc::new(repo());
+        let head = block_on(repo.head()).unwrap();
+        let deployer = Deployer::new(repo.clone(), Arc::new(registry()), Arc::new(cluster));
+        let error = block_on(deployer.release(&Request::latest(web()))).unwrap_err();
+        assert!(matches!(error, DeployError::Cluster(ClusterError::Unavailable(_))), "{error}");
+        assert_eq!(block_on(repo.head()).unwrap(), head);
+    }
+
+    #[test]
+    fn a_registry_that_tells_nothing_of_the_newest_tag_decides_nothing() {
+        let mut registry = MockRegistry::new();
+        registry.expect_tags().returning(|_| {
+            Ok(Observation::complete(vec!["1.0".parse().unwrap(), "1.1".parse().unwrap()], "test"))
+        });
+        registry.expect_inspect().times(1).returning(|_, tags| {
+            let broken = InspectError { missing: false, message: "500".to_owned() };
+            let images =
+                tags.iter().filter(|t| t.as_str() == "1.1").map(|t| (t.clone(), Err(broken.clone())));
+            // And of 1.0 it says nothing at all: a backend that breaks its contract must not be asked for ever.
+            Ok(Observation::complete(images.collect(), "test"))
+        });
+        let deployer = deployer(Arc::new(repo()), Arc::new(registry));
+        let plan = block_on(deployer.plan_release(&Request::latest(web()))).unwrap().plan;
+        assert_eq!(plan.workloads[&web()].reason, Reason::Incomplete);
+        assert!(plan.is_empty());
+    }
+}

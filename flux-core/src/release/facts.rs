@@ -1,0 +1,75 @@
+//! What is wrong with what the registries told, as findings.
+
+use super::ImageFacts;
+use crate::{
+    backend::{Completeness, RegistryError},
+    finding::{Code, Finding},
+};
+
+/// The findings about repositories that could not be read, or not whole.
+pub fn image_findings(facts: &ImageFacts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, known) in &facts.repositories {
+        let mut tell = |code: Code, evidence: String, remedy: &str| {
+            findings.push(Finding {
+                code,
+                subject: name.to_string(),
+                place: None,
+                evidence,
+                remedy: remedy.to_owned(),
+            });
+        };
+        let known = match known {
+            Ok(known) => known,
+            Err(error) => {
+                let (code, remedy) = of_error(error);
+                tell(code, error.to_string(), remedy);
+                continue;
+            }
+        };
+        match &known.completeness {
+            Completeness::Complete => {}
+            Completeness::Partial(missing) => {
+                tell(
+                    Code::PartialImages,
+                    missing.join("; "),
+                    "try again; nothing is decided that the missing part could change",
+                );
+            }
+            Completeness::Stale { age, reason } => {
+                tell(
+                    Code::PartialImages,
+                    format!("last read {age:#} ago: {reason}"),
+                    "see that the registry can be reached",
+                );
+            }
+        }
+        for (tag, image) in &known.images {
+            if let Err(error) = image {
+                tell(
+                    Code::ImageUnreadable,
+                    format!("{tag}: {error}"),
+                    "push the image again, or remove the tag",
+                );
+            }
+        }
+    }
+    findings
+}
+
+fn of_error(error: &RegistryError) -> (Code, &'static str) {
+    match error {
+        RegistryError::NotFound(_) => {
+            (Code::ImageRepositoryNotFound, "correct the image's name in the manifest, or push the image")
+        }
+        RegistryError::Unauthorized(_) | RegistryError::Forbidden(_) => {
+            (Code::RegistryUnauthorized, "give credentials that may pull it, with --docker-config or a login")
+        }
+        RegistryError::RateLimited { .. } => {
+            (Code::RegistryUnavailable, "ask less often, or with credentials that have a higher limit")
+        }
+        RegistryError::Unavailable(_) | RegistryError::Invalid(_) => {
+            (Code::RegistryUnavailable, "see that the registry can be reached from here, then try again")
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What was seen, and what must still be asked: the inputs of the planner.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    backend::{Completeness, Images, Observation, RegistryError, Revision, Tags},
+    image::{CanonicalName, ImageName, Tag},
+    manifest::{Manifests, WorkloadId},
+};
+
+/// Everything a plan is made from.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The revision that the manifests were read at.
+    pub base: Revision,
+    /// What git describes.
+    pub manifests: Arc<Manifests>,
+    /// What the registries hold, as far as it was asked.
+    pub images: ImageFacts,
+    /// Which workloads the cluster has; none where a composition has no cluster to ask.
+    pub cluster: Option<ClusterFacts>,
+}
+
+/// The workloads that a cluster has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterFacts {
+    /// Their ids.
+    pub workloads: BTreeSet<WorkloadId>,
+    /// Whether these are all.
+    pub complete: bool,
+}
+
+/// What the registries hold, by canonical name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// One entry a repository asked for.
+    pub repositories: BTreeMap<CanonicalName, Result<RepositoryFacts, RegistryError>>,
+}
+
+/// What one image repository holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RepositoryFacts {
+    /// Its tags, in no particular order.
+    pub tags: Tags,
+    /// Whether these are all.
+    pub completeness: Completeness,
+    /// What was learnt of the tags asked for.
+    pub images: Images,
+}
+
+impl RepositoryFacts {
+    /// Of an observation of its tags, with no details yet.
+    pub fn of(tags: Observation<Tags>) -> Self {
+        Self { tags: tags.value, completeness: tags.completeness, images: Images::new() }
+    }
+}
+
+impl ImageFacts {
+    /// What is known of a repository; none if it was not asked.
+    pub fn get(&self, name: &ImageName) -> Option<&Result<RepositoryFacts, RegistryError>> {
+        self.repositories.get(&name.canonical())
+    }
+}
+
+/// What must be asked of the registries before a plan can be made. Empty when everything is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// Repositories whose tags are needed.
+    pub tags: BTreeMap<CanonicalName, ImageName>,
+    /// Tags of which details are needed.
+    pub details: BTreeMap<CanonicalName, (ImageName, BTreeSet<Tag>)>,
+}
+
+impl Needs {
+    /// Whether nothing needs to be asked.
+    pub fn is_empty(&self) -> bool {
+        self.tags.is_empty() && self.details.is_empty()
+    }
+
+    /// Adds a repository whose tags are needed.
+    pub(crate) fn tags_of(&mut self, name: &ImageName) {
+        self.tags.entry(name.canonical()).or_insert_with(|| name.clone());
+    }
+
+    /// Adds a tag of which details are needed.
+    pub(crate) fn details_of(&mut self, name: &ImageName, tag: &Tag) {
+        self.details
+            .entry(name.canonical())
+            .or_insert_with(|| (name.clone(), BTreeSet::new()))
+            .1
+            .insert(tag.clone());
+    }
+}

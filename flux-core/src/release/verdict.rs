@@ -1,0 +1,221 @@
+//! What becomes of each workload and container, and why: one vocabulary of statuses, reasons and messages.
+//!
+//! Statuses and message texts are those of Flux v1. Reasons are stable codes of our own; [`Reason`] is their one list.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::image::ImageRef;
+
+/// What becomes of a workload, in v1's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Its manifest is changed.
+    Success,
+    /// It was asked for and is left as it is.
+    Skipped,
+    /// It was not asked for.
+    Ignored,
+    /// What was asked for cannot be done.
+    Failed,
+    /// Nothing can be said.
+    Unknown,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Success => "success",
+            Self::Skipped => "skipped",
+            Self::Ignored => "ignored",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $status:ident, $message:literal;)*) => {
+        /// Why a workload or a container is treated as it is: stable codes in lower-case kebab form.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl Reason {
+            /// All reasons, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code as it stands in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The status of a workload whose verdict has this reason.
+            pub const fn status(self) -> Status {
+                match self { $(Self::$name => Status::$status,)* }
+            }
+
+            /// v1's message for a workload whose verdict has this reason; empty for a success.
+            pub const fn message(self) -> &'static str {
+                match self { $(Self::$name => $message,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A newer image is selected.
+    NewerImage = "newer-image", Success, "";
+    /// The image that was asked for is selected.
+    RequestedImage = "requested-image", Success, "";
+    /// The image that should run runs already.
+    UpToDate = "up-to-date", Skipped, "image(s) up to date";
+    /// The request does not name the workload.
+    NotIncluded = "not-included", Ignored, "not included";
+    /// The request excludes the workload.
+    Excluded = "excluded", Ignored, "excluded";
+    /// No container has an image of the name that was asked for.
+    DifferentImage = "different-image", Ignored, "a different image";
+    /// The container's image is not of the name that was asked for.
+    OtherImage = "other-image", Ignored, "does not use image(s)";
+    /// The workload is locked.
+    Locked = "locked", Skipped, "locked";
+    /// The workload's `ignore` policy says to leave it alone.
+    IgnoredByPolicy = "ignored-by-policy", Skipped, "ignore";
+    /// The workload is not automated.
+    NotAutomated = "not-automated", Ignored, "not automated";
+    /// Git describes the workload, and the cluster does not have it.
+    NotInCluster = "not-in-cluster", Skipped, "not accessible in cluster";
+    /// The cluster has the workload, and git does not describe it.
+    NotInRepository = "not-in-repository", Skipped, "not found in repository";
+    /// Neither git nor the cluster has the workload.
+    NotFound = "not-found", Failed, "not found in repository or cluster";
+    /// The image that was asked for is not in its registry.
+    ImageNotFound = "image-not-found", Failed, "cannot find one or more images";
+    /// No tag passes the container's pattern.
+    NoMatchingTag = "no-matching-tag", Skipped, "cannot find one or more images";
+    /// The tag that was asked for does not pass the container's pattern.
+    TagNotMatching = "tag-not-matching", Skipped, "cannot find one or more images";
+    /// The container's tag pattern cannot be parsed, so it matches nothing.
+    InvalidPattern = "invalid-pattern", Skipped, "cannot find one or more images";
+    /// A guard's annotation cannot be parsed, so automation does nothing.
+    InvalidPolicy = "invalid-policy", Skipped, "invalid policy";
+    /// The container's image cannot be parsed.
+    InvalidImage = "invalid-image", Skipped, "cannot find one or more images";
+    /// The container's image has no tag, so automation cannot tell what runs.
+    Untagged = "untagged", Skipped, "image has no tag";
+    /// The image repository cannot be read.
+    RegistryUnavailable = "registry-unavailable", Skipped, "cannot find one or more images";
+    /// The registry refused the credentials, or wants some.
+    RegistryUnauthorized = "registry-unauthorized", Skipped, "cannot find one or more images";
+    /// The image repository does not exist.
+    RepositoryNotFound = "repository-not-found", Skipped, "cannot find one or more images";
+    /// What is known of the images is incomplete, and what is missing could decide otherwise.
+    Incomplete = "incomplete", Skipped, "cannot find one or more images";
+    /// Build dates decide, and the date of the running or of the newest image is unknown.
+    NoTimestamp = "no-timestamp", Skipped, "image with zero created timestamp";
+    /// The newest image that policy allows is older than the running one.
+    Downgrade = "downgrade", Skipped, "newest image is older than the current one";
+    /// The newest image is younger than the minimum age.
+    TooYoung = "too-young", Skipped, "image is younger than the minimum age";
+    /// A freeze window is closed.
+    Frozen = "frozen", Skipped, "frozen";
+    /// The workload is on hold.
+    OnHold = "on-hold", Skipped, "on hold";
+    /// The image lacks a platform that is asked for.
+    PlatformMissing = "platform-missing", Skipped, "image lacks a platform";
+    /// A workload of the same release group cannot move.
+    GroupIncomplete = "group-incomplete", Skipped, "a member of the release group cannot move";
+    /// The image is pinned by digest, and the new image's digest is unknown.
+    Pinned = "pinned", Skipped, "image is pinned by digest";
+    /// The manifest's shape does not allow the edit.
+    NotEditable = "not-editable", Failed, "cannot be edited in place";
+    /// The manifest is encrypted.
+    Encrypted = "encrypted", Skipped, "manifest is encrypted";
+}
+
+impl Reason {
+    /// Whether a container with this reason was to be decided and could not be.
+    pub const fn is_undecided(self) -> bool {
+        matches!(
+            self,
+            Self::ImageNotFound
+                | Self::InvalidPattern
+                | Self::InvalidImage
+                | Self::RegistryUnavailable
+                | Self::RegistryUnauthorized
+                | Self::RepositoryNotFound
+                | Self::Incomplete
+                | Self::NoTimestamp
+                | Self::NotEditable
+        )
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What becomes of a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadVerdict {
+    /// What becomes of it.
+    pub status: Status,
+    /// Why.
+    pub reason: Reason,
+    /// v1's message; empty for a success.
+    pub message: String,
+    /// What becomes of each container; empty if the workload as a whole was decided.
+    pub containers: Vec<ContainerVerdict>,
+}
+
+impl WorkloadVerdict {
+    /// A verdict on the workload as a whole.
+    pub fn whole(reason: Reason) -> Self {
+        Self { status: reason.status(), reason, message: reason.message().to_owned(), containers: Vec::new() }
+    }
+
+    /// The verdict that follows from those on the containers.
+    ///
+    /// One update makes a success. Otherwise what could not be decided outweighs what is up to date, and that outweighs what was not
+    /// asked for; of equals, the first speaks.
+    pub fn of(containers: Vec<ContainerVerdict>) -> Self {
+        let weight = |c: &ContainerVerdict| match c.reason {
+            Reason::NotEditable => 5,
+            Reason::NewerImage | Reason::RequestedImage => 4,
+            Reason::OtherImage => 0,
+            Reason::UpToDate => 1,
+            reason if reason.is_undecided() => 3,
+            _ => 2,
+        };
+        let mut best: Option<&ContainerVerdict> = None;
+        for container in &containers {
+            if best.is_none_or(|b| weight(container) > weight(b)) {
+                best = Some(container);
+            }
+        }
+        let reason = best.map_or(Reason::OtherImage, |c| c.reason);
+        Self { containers, ..Self::whole(reason) }
+    }
+}
+
+/// What becomes of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerVerdict {
+    /// The container's name.
+    pub container: String,
+    /// The image as git has it.
+    pub current: String,
+    /// The image that the plan writes; none if it writes nothing.
+    pub target: Option<ImageRef>,
+    /// Why.
+    pub reason: Reason,
+    /// Why, for people.
+    pub message: String,
+}
