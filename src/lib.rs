@@ -1,1 +1,45 @@
-//! Flux.
+//! Flux: automate the deployment of services by keeping a cluster equal to a git repository, and the git repository equal
+//! to the newest images that policy allows.
+//!
+//! Three backends are looked at through traits, a *pure* planner turns what was seen into a plan, and the plan is plain data
+//! that can be read, tested or approved before it is acted on. A [`deployer::Deployer`] composes the three:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use flux::{deployer::Deployer, git::GitRepo, k8s::KubeCluster, registry::OciRegistry};
+//! use flux::{release::Request, sync::{SyncOptions, SyncSet}};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let url = "https://git.example.com/shop/config.git";
+//! let repo = GitRepo::builder(url).branch("main").mirror("/var/cache/shop/mirror.git").open()?;
+//! let registry = OciRegistry::builder().build()?;
+//! let cluster = KubeCluster::builder().open().await?;
+//! let deployer = Deployer::new(Arc::new(repo), Arc::new(registry), Arc::new(cluster));
+//!
+//! // What would a release of the newest images do, and why not more?
+//! let request = Request::latest("shop:deployment/web".parse()?);
+//! for (id, verdict) in &deployer.plan_release(&request).await?.plan.workloads {
+//!     println!("{id}: {} {}", verdict.status, verdict.message);
+//! }
+//! // Do it: one commit. Then make the cluster equal to git.
+//! deployer.release(&request).await?;
+//! deployer.sync(&SyncOptions::new(SyncSet::v1(url, "main", &[])), &()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - Embedders add the backends they need: features `git`, `registry` and `k8s`, all on by default. Whoever wants the planner only
+//!   takes `flux-core` with default features off: no network, no runtime.
+//! - Teams run `fluxd` and `fluxctl`, the reference composition, from `examples/`.
+//! - Release policies are tested with [`memory`] backends or with [`release::plan`] itself: no cluster, no network, no async.
+
+pub use flux_core::*;
+/// [`backend::ConfigRepo`] over git.
+#[cfg(feature = "git")]
+pub use flux_git as git;
+/// [`backend::Cluster`] over the Kubernetes API.
+#[cfg(feature = "k8s")]
+pub use flux_k8s as k8s;
+/// [`backend::Registry`] over the OCI distribution API.
+#[cfg(feature = "registry")]
+pub use flux_registry as registry;

@@ -1,0 +1,261 @@
+//! What the reference binaries share: the flags that choose the backends, and how these are composed.
+
+mod cache;
+mod cluster_file;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use flux::{
+    backend::{Clock, Cluster, FixedClock, Registry, SystemClock},
+    deployer::Deployer,
+    git::{self, GitRepo},
+    k8s::KubeCluster,
+    memory::{ImagesFile, MemoryCluster, MemoryRegistry},
+    registry::{Credentials, OciRegistry},
+    sync::{SyncOptions, SyncSet},
+};
+use jiff::Timestamp;
+
+pub(crate) use cluster_file::ClusterFile;
+
+/// How a command ends when it does not end well.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The exit code: 1 what was asked for could not be done, 2 bad usage.
+    pub(crate) code: u8,
+    /// One paragraph: the thing, what is wrong with it, the next step.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    /// Something asked for could not be done.
+    pub(crate) fn failed(message: impl ToString) -> Self {
+        Self { code: 1, message: message.to_string() }
+    }
+
+    /// The words of the call are off.
+    pub(crate) fn usage(message: impl ToString) -> Self {
+        Self { code: 2, message: message.to_string() }
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            source = cause.source();
+        }
+        Self { code: 1, message }
+    }
+}
+
+/// The flags that choose the backends. They stand before or after the verb; each can be set in the environment.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Backends")]
+pub(crate) struct BackendArgs {
+    /// The config repository: a path, file://, http(s)://, ssh:// or user@host:path
+    #[arg(long, global = true, env = "FLUX_GIT_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) git_url: Option<String>,
+    /// The branch [default: the remote's HEAD]
+    #[arg(long, global = true, env = "FLUX_GIT_BRANCH", value_name = "BRANCH")]
+    pub(crate) git_branch: Option<String>,
+    /// A path in the repository that holds manifests; repeatable [default: the whole repository]
+    #[arg(long, global = true, env = "FLUX_GIT_PATH", value_name = "PATH", value_delimiter = ',')]
+    pub(crate) git_path: Vec<String>,
+    /// The private key for git over SSH [default: the SSH agent]
+    #[arg(long, global = true, env = "FLUX_GIT_SSH_IDENTITY", value_name = "FILE")]
+    pub(crate) git_ssh_identity: Option<PathBuf>,
+    /// The known host keys for git over SSH [default: ~/.ssh/known_hosts]
+    #[arg(long, global = true, env = "FLUX_GIT_KNOWN_HOSTS", value_name = "FILE")]
+    pub(crate) git_known_hosts: Option<PathBuf>,
+    /// A certificate authority for git over HTTPS
+    #[arg(long, global = true, env = "FLUX_GIT_CA_FILE", value_name = "FILE")]
+    pub(crate) git_ca_file: Option<PathBuf>,
+    /// The kubeconfig [default: $KUBECONFIG, ~/.kube/config or the pod's own account]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig [default: its current context]
+    #[arg(long, global = true, env = "FLUX_KUBE_CONTEXT", value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Instead of a real cluster: `memory` (runs what the repository's tip says), or a file that holds the cluster's objects
+    #[arg(long, global = true, env = "FLUX_CLUSTER", value_name = "memory|FILE", conflicts_with_all = ["kubeconfig", "context"])]
+    pub(crate) cluster: Option<String>,
+    /// Instead of real registries: a YAML file, image name → list of {tag, created?, digest?, labels?, platforms?, error?}
+    #[arg(long, global = true, env = "FLUX_IMAGES", value_name = "FILE")]
+    pub(crate) images: Option<PathBuf>,
+    /// The registry credentials [default: $DOCKER_CONFIG/config.json or ~/.docker/config.json]
+    #[arg(long, global = true, env = "FLUX_DOCKER_CONFIG", value_name = "FILE")]
+    pub(crate) docker_config: Option<PathBuf>,
+    /// A registry host to talk plain HTTP with; repeatable (loopback addresses always are)
+    #[arg(
+        long,
+        global = true,
+        env = "FLUX_REGISTRY_INSECURE_HOST",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    pub(crate) registry_insecure_host: Vec<String>,
+    /// A certificate authority for registries
+    #[arg(long, global = true, env = "FLUX_REGISTRY_CA_FILE", value_name = "FILE")]
+    pub(crate) registry_ca_file: Option<PathBuf>,
+    /// The time to take for now, RFC 3339
+    #[arg(long, global = true, env = "FLUX_NOW", value_name = "TIME")]
+    pub(crate) now: Option<Timestamp>,
+    /// Where the mirror and what was parsed are kept [default: $XDG_CACHE_HOME/flux or ~/.cache/flux]
+    #[arg(long, global = true, env = "FLUX_CACHE_DIR", value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+/// The composition that the flags describe.
+#[derive(Debug)]
+pub(crate) struct Composition {
+    /// The deployer over the three backends.
+    pub(crate) deployer: Deployer,
+    /// The name of what is kept equal.
+    pub(crate) sync_set: SyncSet,
+    /// The file that holds the cluster, if one does.
+    pub(crate) cluster_file: Option<ClusterFile>,
+}
+
+impl BackendArgs {
+    /// Composes the backends. Touches no network but for a real cluster's address.
+    pub(crate) async fn compose(&self) -> Result<Composition, Failure> {
+        let url = self.git_url.as_deref().ok_or_else(|| {
+            Failure::usage("no config repository is named: give --git-url URL, or set FLUX_GIT_URL")
+        })?;
+        let cache = self.cache_folder(url)?;
+        let repo = Arc::new(self.repo(url, &cache)?);
+        let registry = self.registry()?;
+        let clock: Arc<dyn Clock> = match self.now {
+            Some(now) => Arc::new(FixedClock(now)),
+            None => Arc::new(SystemClock),
+        };
+        let sync_set = SyncSet::v1(url, self.git_branch.as_deref().unwrap_or_default(), &self.git_path);
+        let parsed = Arc::new(cache::FileParseCache::open(&cache));
+        let compose = |cluster: Arc<dyn Cluster>| {
+            Deployer::new(repo.clone(), registry.clone(), cluster)
+                .with_clock(clock.clone())
+                .with_parse_cache(parsed.clone())
+        };
+        let (deployer, cluster_file) = match self.cluster.as_deref() {
+            None => {
+                let mut builder = KubeCluster::builder();
+                if let Some(file) = &self.kubeconfig {
+                    builder = builder.kubeconfig(file);
+                }
+                if let Some(context) = &self.context {
+                    builder = builder.context(context);
+                }
+                (compose(Arc::new(builder.open().await?)), None)
+            }
+            Some("memory") => {
+                let deployer = compose(Arc::new(MemoryCluster::new()));
+                let options = SyncOptions::new(sync_set.clone());
+                deployer.sync(&options, &()).await?;
+                (deployer, None)
+            }
+            Some(file) => {
+                let file = ClusterFile::open(Path::new(file))?;
+                (compose(file.cluster()), Some(file))
+            }
+        };
+        Ok(Composition { deployer, sync_set, cluster_file })
+    }
+
+    fn repo(&self, url: &str, cache: &Path) -> Result<GitRepo, Failure> {
+        let mut credentials = git::Credentials::default();
+        if let Some(file) = &self.git_ssh_identity {
+            credentials = credentials.ssh_identity(file);
+        }
+        if let Some(file) = &self.git_known_hosts {
+            credentials = credentials.known_hosts(file);
+        }
+        let mut builder = GitRepo::builder(url)
+            .paths(&self.git_path)
+            .mirror(cache.join("mirror.git"))
+            .credentials(credentials);
+        if let Some(branch) = &self.git_branch {
+            builder = builder.branch(branch);
+        }
+        if let Some(file) = &self.git_ca_file {
+            builder = builder.certificate_authorities(file);
+        }
+        Ok(builder.open()?)
+    }
+
+    fn registry(&self) -> Result<Arc<dyn Registry>, Failure> {
+        if let Some(path) = &self.images {
+            let name = path.display();
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| Failure::failed(format!("the images file {name} cannot be read: {e}")))?;
+            let file: ImagesFile = serde_yaml::from_str(&text)
+                .map_err(|e| Failure::failed(format!("the images file {name} cannot be read: {e}")))?;
+            let registry = MemoryRegistry::from_images(&file)
+                .map_err(|e| Failure::failed(format!("the images file {name} cannot be used: {e}")))?;
+            return Ok(Arc::new(registry));
+        }
+        let config = self.docker_config.clone().or_else(Credentials::docker_config_path);
+        let mut builder = OciRegistry::builder();
+        if let Some(file) = config {
+            builder = builder.credentials(Credentials::from_docker_config_file(&file)?);
+        }
+        for host in &self.registry_insecure_host {
+            builder = builder.insecure_host(host);
+        }
+        if let Some(file) = &self.registry_ca_file {
+            builder = builder.ca_file(file);
+        }
+        Ok(Arc::new(builder.build()?))
+    }
+
+    /// The folder for this repository, branch and set of paths.
+    fn cache_folder(&self, url: &str) -> Result<PathBuf, Failure> {
+        let root = match &self.cache_dir {
+            Some(folder) => folder.clone(),
+            None => default_cache()?,
+        };
+        let branch = self.git_branch.as_deref().unwrap_or_default();
+        let SyncSet(name) = SyncSet::v1(url, branch, &self.git_path);
+        let folder = root.join(name);
+        std::fs::create_dir_all(&folder).map_err(|e| {
+            Failure::failed(format!(
+                "the cache folder {} cannot be made: {e}; name another with --cache-dir",
+                folder.display()
+            ))
+        })?;
+        Ok(folder)
+    }
+}
+
+/// The default cache folder, by the XDG rules.
+fn default_cache() -> Result<PathBuf, Failure> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_CACHE_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".cache")))
+        .map(|folder| folder.join("flux"))
+        .ok_or_else(|| Failure::failed("there is no HOME to keep a cache in; name a folder with --cache-dir"))
+}
+
+/// Sends logs to standard error, as `RUST_LOG` says.
+pub(crate) fn log(default: &str) {
+    use std::io::{IsTerminal, stderr};
+
+    use tracing_subscriber::EnvFilter;
+
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

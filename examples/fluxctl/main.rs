@@ -1,0 +1,46 @@
+//! `fluxctl`: the reference command line over the crates of Flux.
+//!
+//! It composes the backends in its own process: there is no daemon to ask. `fluxctl demo` tells the whole story on a
+//! repository, a registry and a cluster that it makes itself.
+
+mod args;
+mod commands;
+#[path = "../common/mod.rs"]
+mod common;
+mod demo;
+mod output;
+#[path = "../common/sock_shop.rs"]
+mod sock_shop;
+mod workloads;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Verb};
+use common::Failure;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    common::log("warn");
+    match run(cli).await {
+        Ok(code) => ExitCode::from(code),
+        Err(Failure { code, message }) => {
+            use std::io::Write;
+            // With standard error gone there is nobody left to tell.
+            let _ = writeln!(std::io::stderr(), "error: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<u8, Failure> {
+    let mut out = output::Out::standard(cli.output);
+    if let Verb::Demo(demo) = &cli.verb {
+        return demo::run(demo, &mut out).await;
+    }
+    cli.verb.check()?;
+    let composition = cli.backends.compose().await?;
+    commands::run(&cli.verb, &composition, &mut out).await
+}

@@ -1,0 +1,61 @@
+//! From what people type to workload ids.
+
+use std::collections::BTreeSet;
+
+use flux::{deployer::Deployer, manifest::WorkloadId};
+
+use crate::{args::Which, common::Failure};
+
+/// The namespace of workloads that name none, when no `--namespace` is given.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// The ids that are named: `namespace:kind/name`, `kind/name`, or with `--service` `namespace/name`.
+pub(crate) async fn named(which: &Which, deployer: &Deployer) -> Result<BTreeSet<WorkloadId>, Failure> {
+    let mut ids = parsed(&which.workload, which.namespace.as_deref())?;
+    if !which.service.is_empty() {
+        let known: Vec<WorkloadId> =
+            deployer.list_workloads(None).await?.entries.into_iter().map(|view| view.id).collect();
+        for text in &which.service {
+            ids.insert(service(text, which.namespace.as_deref(), &known)?);
+        }
+    }
+    Ok(ids)
+}
+
+/// Ids that need no look at what there is.
+pub(crate) fn parsed(texts: &[String], namespace: Option<&str>) -> Result<BTreeSet<WorkloadId>, Failure> {
+    texts
+        .iter()
+        .map(|text| {
+            WorkloadId::parse_in(namespace.unwrap_or(DEFAULT_NAMESPACE), text).map_err(Failure::usage)
+        })
+        .collect()
+}
+
+/// The workload of a name, whatever its kind, if there is only one.
+fn service(text: &str, namespace: Option<&str>, known: &[WorkloadId]) -> Result<WorkloadId, Failure> {
+    if text.contains(':') {
+        return text.parse().map_err(Failure::usage);
+    }
+    let (namespace, name) = match text.split_once('/') {
+        Some(parts) => parts,
+        None => (namespace.unwrap_or(DEFAULT_NAMESPACE), text),
+    };
+    // Of a name that nothing has, v1's stand-in for "any kind" is named, so that the verdict can say so.
+    let unknown: WorkloadId = format!("{namespace}:service/{name}")
+        .parse()
+        .map_err(|_| Failure::usage(format!("`{text}` is not a service: write namespace/name")))?;
+    let found: Vec<&WorkloadId> =
+        known.iter().filter(|id| id.namespace() == namespace && id.name() == name).collect();
+    match found[..] {
+        [] => Ok(unknown),
+        [id] => Ok(id.clone()),
+        _ => {
+            let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
+            Err(Failure::failed(format!(
+                "`{text}` is the name of several workloads: name one of {} with --workload",
+                ids.join(", ")
+            )))
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `fluxd`: the smallest honest daemon over the crates of Flux.
+//!
+//! It keeps the cluster equal to git and releases what is automated, on the same flags as `fluxctl`. It has no API.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use clap::Parser;
+use flux::{
+    daemon::{Daemon, Event, Observer, Settings},
+    release::Status,
+    sync::{Outcome, SyncOptions},
+};
+
+use common::{BackendArgs, Failure};
+
+/// Keeps the cluster equal to git, and git equal to the newest images that policy allows.
+#[derive(Parser, Debug)]
+#[command(name = "fluxd", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    backends: BackendArgs,
+    /// How often the branch is asked for its tip
+    #[arg(long, default_value = "1m", value_parser = duration, value_name = "DURATION")]
+    git_poll_interval: Duration,
+    /// How often the cluster is held against git
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    sync_interval: Duration,
+    /// How often the registries are asked for newer images
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
+    automation_interval: Duration,
+    /// Release nothing
+    #[arg(long)]
+    no_automation: bool,
+    /// Delete what this tool created and git no longer names
+    #[arg(long)]
+    prune: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    common::log("info");
+    match run(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, message }) => {
+            tracing::error!("{message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let with = cli.backends.compose().await?;
+    let sync = SyncOptions { prune: cli.prune, ..SyncOptions::new(with.sync_set.clone()) };
+    let settings = Settings {
+        git_poll_interval: cli.git_poll_interval,
+        sync_interval: cli.sync_interval,
+        automation_interval: (!cli.no_automation).then_some(cli.automation_interval),
+        sync,
+    };
+    let stop = stopped()?;
+    Daemon::new(with.deployer, settings, Arc::new(Log)).run(stop).await;
+    if let Some(file) = &with.cluster_file {
+        file.write_back()?;
+    }
+    Ok(())
+}
+
+/// Ready when the process is asked to end.
+fn stopped() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Tells of what happened in the log.
+#[derive(Debug)]
+struct Log;
+
+impl Observer for Log {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Synced(report) => {
+                let revision = report.revision.as_ref().map_or("", |r| r.short());
+                for resource in &report.resources {
+                    let (id, fields) = (&resource.id, resource.fields.join(", "));
+                    match resource.outcome {
+                        Outcome::Failed => tracing::warn!(%id, message = resource.message, "failed"),
+                        Outcome::Created | Outcome::Changed | Outcome::Pruned => {
+                            tracing::info!(%id, revision, reason = ?resource.reason, fields, "{:?}", resource.outcome);
+                        }
+                        Outcome::Unchanged | Outcome::Skipped => {}
+                    }
+                }
+                report.findings.iter().for_each(|finding| tracing::warn!("{finding}"));
+            }
+            Event::Released(report) => {
+                for (id, verdict) in &report.plan.workloads {
+                    if verdict.status == Status::Success {
+                        for container in verdict.containers.iter().filter(|c| c.target.is_some()) {
+                            let target = container.target.as_ref().map(ToString::to_string);
+                            tracing::info!(%id, container = container.container, from = container.current, to = target, "released");
+                        }
+                    }
+                }
+                report.plan.findings.iter().for_each(|finding| tracing::warn!("{finding}"));
+            }
+            Event::SyncFailed(error) => tracing::warn!("sync failed: {error}"),
+            Event::ReleaseFailed(error) => tracing::warn!("automation failed: {error}"),
+            Event::PollFailed(error) => tracing::warn!("the branch cannot be asked: {error}"),
+            other => tracing::debug!(?other),
+        }
+    }
+}
+
+/// A duration as people write it: `90s`, `5m`, `1h30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write 90s, 5m or 1h30m"))?;
+    let duration = Duration::try_from(signed).map_err(|e| e.to_string())?;
+    if duration.is_zero() { Err("it must be longer than nothing".to_owned()) } else { Ok(duration) }
+}

@@ -1,0 +1,157 @@
+//! Bad input: each is told in a paragraph with the place and the remedy, with the stated exit code, and with nothing half done.
+
+use serde_json::Value;
+
+use crate::{shop::Shop, sock_shop};
+
+const FRONT_END: &str = "sock-shop:deployment/front-end";
+
+/// The finding with this code.
+#[track_caller]
+fn finding<'a>(said: &'a Value, code: &str) -> &'a Value {
+    let findings = said["findings"].as_array().expect("findings");
+    findings.iter().find(|f| f["code"] == code).unwrap_or_else(|| panic!("no {code} among {findings:#?}"))
+}
+
+fn shop_with(path: &str, text: &str) -> Shop {
+    let mut files = sock_shop::files();
+    files.push((path.to_owned(), text.to_owned()));
+    Shop::with(files)
+}
+
+#[test]
+fn a_broken_file_is_a_finding_with_its_place_and_stops_no_other() {
+    let shop = shop_with("sock-shop/broken.yaml", "apiVersion: v1\nkind: [ConfigMap\nmetadata: {name: x}\n");
+    let words = ["release", "-w", FRONT_END, "--update-all-images", "-o", "json"];
+    let said = shop.fluxctl(&words).exits(0).json();
+    assert_eq!(said["workloads"][FRONT_END]["status"], "success");
+    let found = finding(&said, "invalid-yaml");
+    assert_eq!(found["place"]["path"], "sock-shop/broken.yaml");
+    assert!(found["place"]["line"].as_u64() >= Some(2), "{found}");
+    assert!(!found["remedy"].as_str().expect("text").is_empty());
+    let keys: Vec<&String> = found.as_object().expect("a finding").keys().collect();
+    assert_eq!(keys, ["code", "evidence", "place", "remedy", "subject"]);
+
+    let file = shop.path("cluster.yaml");
+    let synced =
+        shop.fluxctl(&["--cluster", file.to_str().expect("text"), "sync", "-o", "json"]).exits(1).json();
+    let resources = synced["resources"].as_array().expect("resources");
+    assert_eq!(resources.iter().filter(|r| r["outcome"] == "created").count(), 14, "the others were applied");
+    finding(&synced, "invalid-yaml");
+}
+
+#[test]
+fn an_image_that_cannot_be_parsed_is_a_finding_with_its_place() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: odd, namespace: sock-shop}\nspec:\n  template:\n    spec:\n      containers:\n      - name: odd\n        image: 'not an image'\n";
+    let shop = shop_with("sock-shop/odd.yaml", text);
+    let said =
+        shop.fluxctl(&["release", "--all", "--update-all-images", "--dry-run", "-o", "json"]).exits(0).json();
+    let found = finding(&said, "invalid-image");
+    assert_eq!((&found["place"]["path"], &found["place"]["line"]), (&"sock-shop/odd.yaml".into(), &9.into()));
+    assert_eq!(said["workloads"]["sock-shop:deployment/odd"]["reason"], "invalid-image");
+    shop.fluxctl(&["release", "-w", "sock-shop:deployment/odd", "--update-all-images"]).exits(1);
+}
+
+#[test]
+fn a_workload_that_nobody_has_fails_and_the_others_are_released() {
+    let shop = Shop::new();
+    let ghost = "sock-shop:deployment/ghost";
+    let said = shop
+        .fluxctl(&["release", "-w", ghost, "-w", FRONT_END, "--update-all-images", "-o", "json"])
+        .exits(1)
+        .json();
+    assert_eq!(
+        (&said["workloads"][ghost]["status"], &said["workloads"][ghost]["reason"]),
+        (&"failed".into(), &"not-found".into())
+    );
+    assert_eq!(said["workloads"][FRONT_END]["status"], "success");
+    let said =
+        shop.fluxctl(&["release", "--service=sock-shop/ghost", "--update-all-images", "-o", "json"]).exits(1);
+    assert_eq!(said.json()["workloads"]["sock-shop:service/ghost"]["status"], "failed");
+}
+
+#[test]
+fn a_registry_that_refuses_is_told_and_stops_only_what_needs_it() {
+    let shop = Shop::new();
+    let broken = sock_shop::images_yaml(&[])
+        .replace("weaveworksdemos/user:\n", "weaveworksdemos/user: {error: \"401 unauthorized\"}\nunused:\n");
+    shop.images(&broken);
+    let said = shop.fluxctl(&["release", "--all", "--update-all-images", "-o", "json"]).exits(0).json();
+    let user = &said["workloads"]["sock-shop:deployment/user"];
+    assert_eq!(
+        (&user["status"], &user["message"]),
+        (&"skipped".into(), &"cannot find one or more images".into())
+    );
+    assert_eq!(said["workloads"][FRONT_END]["status"], "success");
+    assert!(said["findings"].to_string().contains("401 unauthorized"));
+    let words = ["release", "-w", "sock-shop:deployment/user", "--update-all-images"];
+    shop.fluxctl(&words).exits(1);
+}
+
+#[test]
+fn an_image_that_is_not_in_its_registry_is_not_released() {
+    let shop = Shop::new();
+    let words = ["release", "-w", FRONT_END, "-i", "weaveworksdemos/front-end:9.9.9", "-o", "json"];
+    let said = shop.fluxctl(&words).exits(1).json();
+    assert_eq!(said["workloads"][FRONT_END]["reason"], "image-not-found");
+    assert_eq!(shop.messages().len(), 1);
+}
+
+#[test]
+fn a_bad_pattern_matches_nothing_and_is_a_finding() {
+    let shop = Shop::new();
+    let path = "sock-shop/catalogue-dep.yaml".to_owned();
+    let text = shop.file(&path).replace("'semver:~0.2'", "'regexp:(['");
+    shop.commit(&[(path, text)], "Break the pattern");
+    let said = shop.fluxctl(&["release", "--automated", "-o", "json"]).exits(0).json();
+    assert_eq!(
+        said["workloads"]["sock-shop:deployment/catalogue"]["containers"][0]["reason"],
+        "invalid-pattern"
+    );
+    let found = finding(&said, "invalid-pattern");
+    assert_eq!(found["place"]["line"], 10);
+}
+
+#[test]
+fn what_is_not_there_is_named_with_the_next_step() {
+    let shop = Shop::new();
+    let elsewhere = shop.path("nothing-here.git");
+    let ran = shop
+        .command("fluxctl")
+        .args(["--cluster", "memory", "list-workloads", "--git-url"])
+        .arg(&elsewhere)
+        .output();
+    let ran = crate::ran::Ran::from(ran.expect("fluxctl runs")).exits(1);
+    assert!(ran.stderr.contains("nothing-here.git"), "{}", ran.stderr);
+    let ran = shop.fluxctl(&["--git-branch", "no-such-branch", "list-workloads"]).exits(1);
+    assert!(ran.stderr.contains("no-such-branch"), "{}", ran.stderr);
+    let ran = shop.fluxctl(&["--kubeconfig", "/nowhere/kubeconfig", "list-workloads"]).exits(1);
+    assert!(ran.stderr.contains("/nowhere/kubeconfig"), "{}", ran.stderr);
+    let ran = shop.fluxctl(&["--images", "/nowhere/images.yaml", "list-images"]).exits(1);
+    assert!(ran.stderr.contains("/nowhere/images.yaml"), "{}", ran.stderr);
+    let ran = shop.fluxctl(&["--git-path", "nowhere", "list-workloads"]).exits(0);
+    assert!(ran.stderr.contains("path-not-found"), "{}", ran.stderr);
+}
+
+#[test]
+fn bad_usage_exits_with_2() {
+    let shop = Shop::new();
+    for words in [
+        &["release", "--update-all-images"][..],
+        &["release", "--all"],
+        &["release", "--all", "--update-all-images", "-i", "a:b"],
+        &["release", "-w", "not an id", "--update-all-images"],
+        &["release", "-w", FRONT_END, "-i", "UPPER CASE:tag"],
+        &["release", "-w", FRONT_END, "-i", "no-tag"],
+        &["release", "--automated", "--all"],
+        &["sync", "-o", "xml"],
+        &["list-workloads", "--now", "yesterday"],
+        &["frobnicate"],
+    ] {
+        let ran = shop.fluxctl(words).exits(2);
+        assert!(!ran.stderr.is_empty(), "{words:?}");
+    }
+    let bare =
+        std::process::Command::new(crate::ran::example("fluxctl")).env_clear().arg("list-workloads").output();
+    assert_eq!(bare.expect("fluxctl runs").status.code(), Some(2));
+}

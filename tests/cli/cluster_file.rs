@@ -1,0 +1,173 @@
+//! `fluxctl sync`, and a cluster that is kept in a file.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{shop::Shop, sock_shop};
+
+struct Kept {
+    shop: Shop,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self { shop: Shop::new() }
+    }
+
+    fn sync(&self, words: &[&str], code: i32) -> Value {
+        let file = self.shop.path("cluster.yaml");
+        let all = [&["--cluster", file.to_str().expect("text"), "sync", "-o", "json"], words].concat();
+        self.shop.fluxctl(&all).exits(code).json()
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.shop.path("cluster.yaml")).expect("the cluster file is there")
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.shop.path("cluster.yaml"), text).expect("the cluster file is written");
+    }
+}
+
+fn outcome<'a>(said: &'a Value, id: &str) -> &'a Value {
+    let resources = said["resources"].as_array().expect("resources");
+    resources.iter().find(|r| r["id"] == id).unwrap_or_else(|| panic!("no {id} among {resources:#?}"))
+}
+
+fn count(said: &Value, outcome: &str) -> usize {
+    said["resources"].as_array().expect("resources").iter().filter(|r| r["outcome"] == outcome).count()
+}
+
+#[test]
+fn a_sync_creates_what_git_names_and_the_next_one_leaves_it() {
+    let kept = Kept::new();
+    let dry = kept.sync(&["--dry-run"], 0);
+    assert_eq!(count(&dry, "created"), 14);
+    assert!(!kept.shop.path("cluster.yaml").exists(), "a dry run writes nothing");
+    assert_eq!(count(&kept.sync(&[], 0), "created"), 14);
+    let text = kept.text();
+    assert_eq!(count(&kept.sync(&[], 0), "unchanged"), 14);
+    assert_eq!(kept.text(), text);
+    kept.sync(&["--fail-if-unchanged"], 3);
+}
+
+#[test]
+fn a_hand_edit_is_noticed_and_undone_and_a_foreign_field_is_left() {
+    let kept = Kept::new();
+    kept.sync(&[], 0);
+    let edited = kept.text().replacen("  replicas: 1\n", "  replicas: 7\n  paused: true\n", 1);
+    kept.write(&edited);
+    let id = "sock-shop:deployment/cart";
+    let dry = kept.sync(&["--dry-run"], 0);
+    assert_eq!(outcome(&dry, id)["fields"], serde_json::json!(["spec.replicas"]));
+    assert_eq!(kept.text(), edited);
+    let said = kept.sync(&[], 0);
+    assert_eq!(
+        (&outcome(&said, id)["outcome"], &outcome(&said, id)["reason"]),
+        (&"changed".into(), &"drifted".into())
+    );
+    assert!(!kept.text().contains("replicas: 7"));
+    assert!(kept.text().contains("paused: true"), "what git does not say is left alone");
+    assert_eq!(count(&kept.sync(&[], 0), "unchanged"), 14);
+}
+
+#[test]
+fn a_change_in_git_reaches_the_cluster_and_a_field_gone_from_git_goes() {
+    let kept = Kept::new();
+    kept.sync(&[], 0);
+    let path = "sock-shop/cart-dep.yaml".to_owned();
+    let text = kept.shop.file(&path).replace("  replicas: 1\n", "").replace("cart:0.3.0", "cart:0.2.0");
+    kept.shop.commit(&[(path, text)], "Change the cart");
+    let said = kept.sync(&[], 0);
+    let cart = outcome(&said, "sock-shop:deployment/cart");
+    assert_eq!((&cart["outcome"], &cart["reason"]), (&"changed".into(), &"changed-in-git".into()));
+    assert_eq!(
+        cart["fields"],
+        serde_json::json!(["spec.replicas", "spec.template.spec.containers[name=cart].image"])
+    );
+    assert_eq!(kept.text().matches("replicas: 1").count(), 12);
+}
+
+#[test]
+fn what_was_there_before_is_adopted_and_never_pruned() {
+    let kept = Kept::new();
+    let (_, cart) =
+        sock_shop::files().into_iter().find(|(path, _)| path.ends_with("cart-dep.yaml")).expect("the cart");
+    kept.write(&cart);
+    let said = kept.sync(&[], 0);
+    assert_eq!(outcome(&said, "sock-shop:deployment/cart")["outcome"], "unchanged", "equal content");
+    assert_eq!(count(&said, "created"), 13);
+    assert_eq!(count(&kept.sync(&[], 0), "unchanged"), 14);
+    let gone = "# nothing is left here\n".to_owned();
+    kept.shop.commit(&[("sock-shop/cart-dep.yaml".to_owned(), gone)], "Remove the cart");
+    let said = kept.sync(&["--prune"], 0);
+    let cart = outcome(&said, "sock-shop:deployment/cart");
+    assert_eq!((&cart["outcome"], &cart["reason"]), (&"skipped".into(), &"not-created-by-flux".into()));
+    assert!(kept.text().contains("name: cart\n"));
+}
+
+#[test]
+fn pruning_is_off_unless_asked_for() {
+    let shop = Shop::new();
+    let file = shop.path("cluster.yaml");
+    let cluster = ["--cluster", file.to_str().expect("text")];
+    let sync = |words: &[&str]| {
+        shop.fluxctl(&[&cluster[..], &["sync", "-o", "json"], words].concat()).exits(0).json()
+    };
+    sync(&[]);
+    let gone = "# nothing is left here\n".to_owned();
+    shop.commit(&[("sock-shop/payment-dep.yaml".to_owned(), gone)], "Remove the payment");
+    let id = "sock-shop:deployment/payment";
+    let said = sync(&[]);
+    assert_eq!(
+        (&outcome(&said, id)["outcome"], &outcome(&said, id)["reason"]),
+        (&"skipped".into(), &"prune-off".into())
+    );
+    assert_eq!(outcome(&sync(&["--prune", "--dry-run"]), id)["outcome"], "pruned");
+    assert_eq!(outcome(&sync(&["--prune"]), id)["outcome"], "pruned");
+    assert!(!fs::read_to_string(&file).expect("the file").contains("payment"));
+}
+
+#[test]
+fn a_workload_that_only_the_cluster_has_is_skipped_and_that_is_0() {
+    let kept = Kept::new();
+    kept.sync(&[], 0);
+    let other = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: extra, namespace: sock-shop}\nspec: {template: {spec: {containers: [{name: extra, image: 'mongo:3.2'}]}}}\n";
+    kept.write(&(kept.text() + other));
+    let file = kept.shop.path("cluster.yaml");
+    let id = "sock-shop:deployment/extra";
+    let words =
+        ["--cluster", file.to_str().expect("text"), "release", "-w", id, "--update-all-images", "-o", "json"];
+    let said = kept.shop.fluxctl(&words).exits(0).json();
+    let verdict = &said["workloads"][id];
+    assert_eq!(
+        (&verdict["status"], &verdict["message"]),
+        (&"skipped".into(), &"not found in repository".into())
+    );
+    let list =
+        kept.shop.fluxctl(&["--cluster", file.to_str().expect("text"), "list-workloads", "-o", "json"]);
+    assert!(list.exits(0).stdout.contains("deployment/extra"));
+}
+
+#[test]
+fn a_kind_that_nobody_defines_is_a_finding_and_its_definition_in_git_suffices() {
+    let gadget = ("gadget.yaml".to_owned(), "apiVersion: example.com/v1\nkind: Gadget\nmetadata: {name: g, namespace: default}\nspec: {size: 3}\n".to_owned());
+    let shop = Shop::with(vec![gadget]);
+    let file = shop.path("cluster.yaml");
+    let words = ["--cluster", file.to_str().expect("text"), "sync", "-o", "json"];
+    let said = shop.fluxctl(&words).exits(1).json();
+    assert!(said["findings"].to_string().contains("unknown-kind"), "{said:#}");
+    let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: gadgets.example.com}\nspec:\n  group: example.com\n  scope: Namespaced\n  names: {kind: Gadget, plural: gadgets}\n  versions: [{name: v1, served: true, storage: true}]\n";
+    shop.commit(&[("crd.yaml".to_owned(), crd.to_owned())], "Define the gadget");
+    assert_eq!(count(&shop.fluxctl(&words).exits(0).json(), "created"), 2);
+}
+
+#[test]
+fn a_cluster_file_that_is_broken_is_told() {
+    let kept = Kept::new();
+    kept.write("kind: [\n");
+    let file = kept.shop.path("cluster.yaml");
+    let ran = kept.shop.fluxctl(&["--cluster", file.to_str().expect("text"), "list-workloads"]).exits(1);
+    assert!(ran.stderr.contains("cluster.yaml"), "{}", ran.stderr);
+}

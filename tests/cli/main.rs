@@ -1,0 +1,13 @@
+//! The reference binaries, as scripts use them: flags, JSON, exit codes. Hermetic.
+
+#[path = "../../examples/common/sock_shop.rs"]
+mod sock_shop;
+
+mod bad_input;
+mod cluster_file;
+mod cost;
+mod demo;
+mod lists;
+mod ran;
+mod release;
+mod shop;

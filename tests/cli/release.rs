@@ -1,0 +1,167 @@
+//! `fluxctl release`.
+
+use serde_json::{Value, json};
+
+use crate::shop::Shop;
+
+const FRONT_END: &str = "sock-shop:deployment/front-end";
+const NEWEST: &str = "weaveworksdemos/front-end:7f511af2d21fd601b86b3bed7baa6adfa9c8c669";
+
+fn release(shop: &Shop, words: &[&str]) -> Value {
+    let all = [&["release", "-o", "json"], words].concat();
+    shop.fluxctl(&all).exits(0).json()
+}
+
+#[test]
+fn releasing_one_service_changes_one_line_of_one_file_in_one_commit() {
+    let shop = Shop::new();
+    let before = shop.file("sock-shop/front-end-dep.yaml");
+    let said = release(&shop, &["--service=sock-shop/front-end", "--update-all-images"]);
+
+    assert_eq!(said["workloads"][FRONT_END]["status"], "success");
+    assert_eq!(said["workloads"][FRONT_END]["containers"][0]["target"], NEWEST);
+    assert_eq!(said["edits"].as_array().expect("edits").len(), 1);
+    let after = shop.file("sock-shop/front-end-dep.yaml");
+    let changed: Vec<(&str, &str)> = before.lines().zip(after.lines()).filter(|(a, b)| a != b).collect();
+    let line = "        image: weaveworksdemos/front-end:0.2.0 # what runs";
+    assert_eq!(changed, [(line, line.replace("weaveworksdemos/front-end:0.2.0", NEWEST).as_str())]);
+    assert_eq!(before.lines().count(), after.lines().count());
+    assert_eq!(
+        shop.messages(),
+        ["Release all latest to sock-shop:deployment/front-end", "Describe the shop"]
+    );
+}
+
+#[test]
+fn the_edit_names_the_bytes_it_replaces() {
+    let shop = Shop::new();
+    let before = shop.file("sock-shop/front-end-dep.yaml");
+    let said = release(&shop, &["-w", FRONT_END, "--update-all-images", "--dry-run"]);
+    let edit = &said["edits"][0];
+    let at = |key: &str| usize::try_from(edit[key].as_u64().expect("a number")).expect("it fits");
+    assert_eq!(edit["path"], "sock-shop/front-end-dep.yaml");
+    assert_eq!(&before[at("start")..at("end")], edit["before"]);
+    assert_eq!(edit["after"], NEWEST);
+}
+
+#[test]
+fn a_dry_run_says_what_the_release_does_and_writes_nothing() {
+    let shop = Shop::new();
+    let words = ["-w", FRONT_END, "--update-all-images"];
+    let dry = release(&shop, &[&words[..], &["--dry-run"]].concat());
+    assert_eq!(dry["revision"], Value::Null);
+    assert_eq!(shop.messages().len(), 1);
+    let real = release(&shop, &words);
+    assert_eq!(dry["id"], real["id"], "a dry run is no input of the id");
+    assert_eq!(dry["base"], real["base"]);
+    assert!(real["revision"].is_string());
+}
+
+#[test]
+fn a_second_release_is_up_to_date_and_makes_no_commit() {
+    let shop = Shop::new();
+    let words = ["-w", FRONT_END, "--update-all-images"];
+    release(&shop, &words);
+    let said = release(&shop, &words);
+    let verdict = &said["workloads"][FRONT_END];
+    assert_eq!(verdict["status"], "skipped");
+    assert_eq!(verdict["message"], "image(s) up to date");
+    assert_eq!(verdict["reason"], "up-to-date");
+    assert_eq!(verdict["containers"][0]["target"], Value::Null);
+    assert_eq!((said["revision"].clone(), said["edits"].clone()), (Value::Null, json!([])));
+    assert_eq!(shop.messages().len(), 2);
+    let words = [&["release"], &words[..], &["--fail-if-unchanged"]].concat();
+    shop.fluxctl(&words).exits(3);
+}
+
+#[test]
+fn a_named_image_is_released_to_older_tags_too() {
+    let shop = Shop::new();
+    release(&shop, &["-w", FRONT_END, "--update-all-images"]);
+    let said = release(
+        &shop,
+        &[
+            "-w",
+            FRONT_END,
+            "-i",
+            "weaveworksdemos/front-end:0.2.0",
+            "--user",
+            "Ada <ada@example.com>",
+            "-m",
+            "Back",
+        ],
+    );
+    assert_eq!(said["workloads"][FRONT_END]["status"], "success");
+    assert!(shop.file("sock-shop/front-end-dep.yaml").contains("front-end:0.2.0 # what runs"));
+    assert_eq!(shop.messages()[0], "Back");
+    let said = release(&shop, &["--all", "-i", "weaveworksdemos/user:0.2.0", "--dry-run"]);
+    assert_eq!(said["workloads"]["sock-shop:deployment/user"]["status"], "success");
+    assert_eq!(said["workloads"][FRONT_END]["message"], "a different image");
+}
+
+#[test]
+fn locks_exclusions_and_inclusion_follow_v1() {
+    let shop = Shop::new();
+    let said = release(&shop, &["--all", "--update-all-images", "--exclude", FRONT_END, "--dry-run"]);
+    let of = |name: &str| said["workloads"][format!("sock-shop:deployment/{name}")].clone();
+    assert_eq!(
+        (of("front-end")["status"].clone(), of("front-end")["message"].clone()),
+        (json!("ignored"), json!("excluded"))
+    );
+    assert_eq!(
+        (of("rabbitmq")["status"].clone(), of("rabbitmq")["message"].clone()),
+        (json!("skipped"), json!("locked"))
+    );
+    assert_eq!(said["workloads"].as_object().expect("a map").len(), 13);
+    let said =
+        release(&shop, &["-w", "deployment/cart", "-n", "sock-shop", "--update-all-images", "--dry-run"]);
+    assert_eq!(said["workloads"][FRONT_END]["message"], "not included");
+    let forced = ["-w", "sock-shop:deployment/rabbitmq", "-i", "rabbitmq:3.6.5", "--dry-run"];
+    assert_eq!(release(&shop, &forced)["workloads"]["sock-shop:deployment/rabbitmq"]["reason"], "locked");
+    let said = release(&shop, &[&forced[..], &["--force"]].concat());
+    assert_eq!(said["workloads"]["sock-shop:deployment/rabbitmq"]["status"], "success");
+}
+
+#[test]
+fn automation_has_a_verdict_for_each_automated_workload_and_no_other() {
+    let shop = Shop::new();
+    let id = "sock-shop:deployment/catalogue";
+    let said = release(&shop, &["--automated"]);
+    assert_eq!(said["workloads"].as_object().expect("a map").keys().collect::<Vec<_>>(), [id]);
+    assert_eq!(said["workloads"][id]["reason"], "up-to-date");
+    shop.images(&crate::sock_shop::images_yaml(&[
+        ("weaveworksdemos/catalogue", "0.2.1", "2016-11-18T16:30:00Z"),
+        ("weaveworksdemos/catalogue", "0.3.0", "2016-11-18T16:31:00Z"),
+    ]));
+    let said = release(&shop, &["--automated"]);
+    assert_eq!(said["workloads"][id]["containers"][0]["target"], "weaveworksdemos/catalogue:0.2.1");
+    assert_eq!(shop.messages()[0], "Auto-release weaveworksdemos/catalogue:0.2.1");
+}
+
+#[test]
+fn two_releases_racing_on_one_repository_both_land() {
+    let shop = Shop::new();
+    let start = |name: &str, image: &str| {
+        let mut command = shop.command("fluxctl");
+        command.args(["--cluster", "memory", "release", "-i", image, "-w", name]);
+        // Each has a cache of its own, as on two machines.
+        command.arg("--cache-dir").arg(shop.path(&format!("cache-{}", name.replace(['/', ':'], "-"))));
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command.spawn().expect("fluxctl starts")
+    };
+    for round in 0..3 {
+        let commits = shop.messages().len();
+        let (front_end, user) = match round % 2 {
+            0 => ("weaveworksdemos/front-end:snapshot", "weaveworksdemos/user:0.2.0"),
+            _ => ("weaveworksdemos/front-end:0.2.0", "weaveworksdemos/user:0.3.0"),
+        };
+        let running = [start(FRONT_END, front_end), start("sock-shop:deployment/user", user)];
+        for child in running {
+            let output = child.wait_with_output().expect("fluxctl ends");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert_eq!(shop.messages().len(), commits + 2);
+        assert!(shop.file("sock-shop/front-end-dep.yaml").contains(front_end));
+        assert!(shop.file("sock-shop/user-dep.yaml").contains(user));
+    }
+}

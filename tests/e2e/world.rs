@@ -1,0 +1,134 @@
+//! A corner of the real servers for one test: a repository, an image prefix and a namespace of its own.
+
+use std::process::{Command, Output};
+
+use flux_test_support as servers;
+use tempfile::TempDir;
+
+use crate::ran::{Ran, example};
+
+/// How git is reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Transport {
+    Http,
+    Ssh,
+}
+
+/// A corner of the real servers.
+pub(crate) struct World {
+    transport: Transport,
+    pub(crate) git: servers::GitServer,
+    pub(crate) registry: servers::RegistryServer,
+    pub(crate) kube: servers::KubeServer,
+    pub(crate) namespace: String,
+    pub(crate) repo: String,
+    images: String,
+    folder: TempDir,
+}
+
+/// A Deployment as the tests write it.
+pub(crate) struct Deployment<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) image: &'a str,
+    pub(crate) annotations: &'a str,
+    pub(crate) replicas: Option<u32>,
+}
+
+impl World {
+    /// A new corner; none when the real servers are not asked for.
+    pub(crate) fn new(transport: Transport) -> Option<Self> {
+        let git = match transport {
+            Transport::Http => servers::git_http()?,
+            Transport::Ssh => servers::git_ssh()?,
+        };
+        let (registry, kube) = (servers::registry()?, servers::kube()?);
+        let namespace = kube.namespace("shop");
+        let repo = servers::unique("config");
+        git.create(&repo);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Some(Self {
+            transport,
+            images: servers::unique("demos"),
+            git,
+            registry,
+            kube,
+            namespace,
+            repo,
+            folder,
+        })
+    }
+
+    /// The full name of an image repository of this corner.
+    pub(crate) fn image(&self, name: &str) -> String {
+        format!("{}/{}/{name}", self.registry.host(), self.images)
+    }
+
+    /// Pushes an image.
+    pub(crate) fn push(&self, name: &str, tag: &str, created: &str) {
+        let path = format!("{}/{name}", self.images);
+        self.registry.push_image(&path, tag, created, &[], &["linux/amd64"]);
+    }
+
+    /// Commits files, as a person would.
+    pub(crate) fn commit(&self, files: &[(&str, &str)], message: &str) {
+        servers::commit_files(&self.git.path(&self.repo), files, message);
+    }
+
+    /// The manifest of a Deployment.
+    pub(crate) fn deployment(&self, what: &Deployment<'_>) -> String {
+        let Deployment { name, image, annotations, replicas } = what;
+        let replicas = replicas.map_or(String::new(), |n| format!("  replicas: {n}\n"));
+        format!(
+            "# {name}\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  namespace: {ns}\n{annotations}spec:\n{replicas}  \
+             selector:\n    matchLabels: {{app: {name}}}\n  template:\n    metadata:\n      labels: {{app: {name}}}\n    spec:\n      \
+             containers:\n      - name: {name}\n        image: {image} # what runs\n",
+            ns = self.namespace,
+        )
+    }
+
+    /// Runs `fluxctl` on this corner.
+    pub(crate) fn fluxctl(&self, words: &[&str]) -> Ran {
+        let output: Output = self.command("fluxctl").args(words).output().expect("fluxctl runs");
+        output.into()
+    }
+
+    /// A binary with the flags of this corner.
+    pub(crate) fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(example(name));
+        command
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .arg("--git-url")
+            .arg(self.git.url(&self.repo))
+            .arg("--kubeconfig")
+            .arg(self.kube.kubeconfig())
+            .arg("--cache-dir")
+            .arg(self.folder.path().join("cache"));
+        if let Transport::Ssh = self.transport {
+            command.arg("--git-ssh-identity").arg(self.git.identity());
+            command.arg("--git-known-hosts").arg(self.git.known_hosts());
+        }
+        command
+    }
+
+    /// Runs kubectl in this corner's namespace.
+    pub(crate) fn kubectl(&self, words: &[&str]) -> String {
+        self.kube.kubectl(&[&["--namespace", &self.namespace], words].concat())
+    }
+
+    /// The image that a Deployment has in the cluster.
+    pub(crate) fn running(&self, name: &str) -> String {
+        self.field(name, "{.spec.template.spec.containers[0].image}")
+    }
+
+    /// A field of a Deployment in the cluster.
+    pub(crate) fn field(&self, name: &str, path: &str) -> String {
+        self.kubectl(&["get", "deployment", name, "-o", &format!("jsonpath={path}")])
+    }
+
+    /// Waits, by asking, until a Deployment is rolled out.
+    pub(crate) fn rolled_out(&self, name: &str) {
+        self.kubectl(&["rollout", "status", "deployment", name, "--timeout=120s"]);
+    }
+}
