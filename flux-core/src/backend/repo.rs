@@ -146,7 +146,9 @@ pub trait ConfigRepo: fmt::Debug + Send + Sync {
     /// Makes one commit on `base` and lands it upstream.
     ///
     /// # Errors
-    /// [`RepoError::Moved`] if the branch upstream is no longer at `base`; [`RepoError::Rejected`] if upstream's hooks or rights refuse.
+    /// [`RepoError::Moved`] if the branch upstream is no longer at `base`; [`RepoError::Rejected`] if upstream's hooks or rights refuse;
+    /// [`RepoError::NotFound`] for a file that `base` doesn't have; [`RepoError::Invalid`] for one outside of the configured paths, and
+    /// for a change that makes no difference: there are no empty commits.
     async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError>;
 
     /// The commits of a range that touched the configured paths, newest first.
@@ -172,6 +174,9 @@ pub enum RepoError {
     /// Upstream knows who asks and does not allow it.
     #[error("{0}")]
     Forbidden(String),
+    /// Upstream is not known to be who it says it is: an unknown or changed host key, a certificate of an unknown authority.
+    #[error("{0}")]
+    Untrusted(String),
     /// Upstream refused the change (a hook, a protected branch).
     #[error("{0}")]
     Rejected(String),

@@ -1,5 +1,280 @@
-//! [`MemoryRepo`]: a [`ConfigRepo`](crate::backend::ConfigRepo) in memory.
+//! [`MemoryRepo`]: a [`ConfigRepo`] in memory, with a linear history of whole trees.
 
-/// A [`ConfigRepo`](crate::backend::ConfigRepo) in memory.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::backend::{
+    Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree,
+};
+
+/// A [`ConfigRepo`] in memory.
+///
+/// It is upstream and mirror in one: [`push_file`](Self::push_file) is what somebody else's `git push` is to a real one. Clones share
+/// the repository. Contents are addressed by the hex SHA-256 of their bytes and revisions by that of all that they hold, so equal
+/// calls give equal revisions.
+///
+/// ```
+/// # futures::executor::block_on(async {
+/// use flux_core::{backend::ConfigRepo as _, memory::MemoryRepo};
+///
+/// let repo = MemoryRepo::new([("shop/web.yaml", "kind: Deployment\n")]);
+/// let first = repo.head().await?;
+/// let second = repo.push_file("shop/web.yaml", "kind: DaemonSet\n", "Try a daemon set");
+/// assert_ne!(first, second);
+/// assert_eq!(repo.head().await?, second);
+/// # Ok::<_, flux_core::backend::RepoError>(()) }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct MemoryRepo {
+    upstream: Arc<Mutex<Upstream>>,
+    /// Normalised; empty for the whole repository.
+    paths: Vec<String>,
+    committer: Author,
+}
+
 #[derive(Debug, Default)]
-pub struct MemoryRepo {}
+struct Upstream {
+    /// Oldest first. The last is the tip; there is always one.
+    commits: Vec<Entry>,
+    contents: BTreeMap<ContentId, Bytes>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    commit: Commit,
+    files: BTreeMap<String, ContentId>,
+}
+
+impl Default for MemoryRepo {
+    fn default() -> Self {
+        Self::new::<String, Bytes>([])
+    }
+}
+
+impl MemoryRepo {
+    /// A repository of one commit with these files, by path from its root.
+    pub fn new<P: Into<String>, B: Into<Bytes>>(files: impl IntoIterator<Item = (P, B)>) -> Self {
+        let repo = Self {
+            upstream: Arc::default(),
+            paths: Vec::new(),
+            committer: Author { name: "Flux".into(), email: String::new() },
+        };
+        let files = files.into_iter().map(|(path, body)| (path.into(), Some(body.into()))).collect();
+        repo.push(files, "Initial commit");
+        repo
+    }
+
+    /// The same repository seen under these paths only: files, or folders with all that is below them. None means everything.
+    ///
+    /// ```
+    /// # use flux_core::memory::MemoryRepo;
+    /// let all = MemoryRepo::new([("dev/web.yaml", "a: 1\n"), ("prod/web.yaml", "a: 2\n")]);
+    /// let prod = all.clone().with_paths(["prod"]);
+    /// ```
+    #[must_use]
+    pub fn with_paths<P: AsRef<str>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.paths = paths
+            .into_iter()
+            .map(|path| path.as_ref().trim_matches('/').to_owned())
+            .filter(|path| !path.is_empty() && path != ".")
+            .collect();
+        self
+    }
+
+    /// Who commits, and writes what has no author of its own. By default `Flux`, with no address.
+    #[must_use]
+    pub fn with_committer(mut self, committer: Author) -> Self {
+        self.committer = committer;
+        self
+    }
+
+    /// Moves upstream by another hand: one commit that writes one file.
+    pub fn push_file(&self, path: impl Into<String>, body: impl Into<Bytes>, message: &str) -> Revision {
+        self.push(BTreeMap::from([(path.into(), Some(body.into()))]), message)
+    }
+
+    /// Moves upstream by another hand: one commit that takes one file away.
+    pub fn remove_file(&self, path: impl Into<String>, message: &str) -> Revision {
+        self.push(BTreeMap::from([(path.into(), None)]), message)
+    }
+
+    /// Moves upstream by another hand: one commit that writes some files and takes others (`None`) away. It is dated one second after
+    /// the one before it; the first one is of 1970.
+    pub fn push(&self, files: BTreeMap<String, Option<Bytes>>, message: &str) -> Revision {
+        let mut upstream = self.lock();
+        let (mut tree, time) = match upstream.commits.last() {
+            Some(tip) => (
+                tip.files.clone(),
+                tip.commit.time.saturating_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX),
+            ),
+            None => (BTreeMap::new(), Timestamp::UNIX_EPOCH),
+        };
+        for (path, body) in files {
+            match body {
+                Some(body) => tree.insert(path, upstream.store(body)),
+                None => tree.remove(&path),
+            };
+        }
+        let author = Author { name: "Another Hand".into(), email: "hand@example.com".into() };
+        upstream.land(tree, author, time, message, None)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Upstream> {
+        // Every change of the state is a single push, so that a panic elsewhere leaves it whole.
+        self.upstream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn covers(&self, path: &str) -> bool {
+        self.paths.is_empty() || self.paths.iter().any(|root| is_under(path, root))
+    }
+}
+
+impl Upstream {
+    fn store(&mut self, body: Bytes) -> ContentId {
+        let id = ContentId::from(hex(&[&body]).as_str());
+        self.contents.insert(id.clone(), body);
+        id
+    }
+
+    fn land(
+        &mut self,
+        files: BTreeMap<String, ContentId>,
+        author: Author,
+        time: Timestamp,
+        message: &str,
+        note: Option<String>,
+    ) -> Revision {
+        let parent = self.commits.last().map_or("", |entry| entry.commit.revision.as_str());
+        let mut parts = vec![parent.to_owned(), author.name.clone(), author.email.clone()];
+        parts.extend([time.to_string(), message.to_owned()]);
+        for (path, id) in &files {
+            parts.extend([path.clone(), id.to_string()]);
+        }
+        let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
+        let revision = Revision::from(hex(&parts).as_str());
+        let commit = Commit { revision: revision.clone(), author, time, message: message.to_owned(), note };
+        self.commits.push(Entry { commit, files });
+        revision
+    }
+
+    fn position(&self, revision: &Revision) -> Result<usize, RepoError> {
+        self.commits
+            .iter()
+            .rposition(|entry| entry.commit.revision == *revision)
+            .ok_or_else(|| RepoError::NotFound(format!("no revision {revision} in the repository in memory")))
+    }
+}
+
+#[async_trait]
+impl ConfigRepo for MemoryRepo {
+    async fn head(&self) -> Result<Revision, RepoError> {
+        let tip = self.lock().commits.last().map(|entry| entry.commit.revision.clone());
+        tip.ok_or_else(|| RepoError::NotFound("the repository in memory is empty".into()))
+    }
+
+    async fn tree(&self, at: &Revision) -> Result<Tree, RepoError> {
+        let upstream = self.lock();
+        let all = &upstream.commits[upstream.position(at)?].files;
+        let files = all
+            .iter()
+            .filter(|(path, _)| self.covers(path))
+            .map(|(path, id)| (path.clone(), id.clone()))
+            .collect();
+        let missing = self.paths.iter().filter(|root| !all.keys().any(|path| is_under(path, root)));
+        Ok(Tree { files, missing: missing.cloned().collect() })
+    }
+
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+        let upstream = self.lock();
+        ids.iter()
+            .map(|id| match upstream.contents.get(id) {
+                Some(body) if body.len() as u64 > limit => Ok(FileBody::TooLarge { size: body.len() as u64 }),
+                Some(body) => Ok(FileBody::Bytes(body.clone())),
+                None => Err(RepoError::NotFound(format!("no content {id} in the repository in memory"))),
+            })
+            .collect()
+    }
+
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError> {
+        let mut upstream = self.lock();
+        let at = upstream.position(base)?;
+        if at + 1 != upstream.commits.len() {
+            return Err(RepoError::Moved { base: base.clone() });
+        }
+        let mut files = upstream.commits[at].files.clone();
+        let before = files.clone();
+        for path in change.files.keys() {
+            if !files.contains_key(path) {
+                let what =
+                    format!("no file {path} in revision {base}; a change only writes files that exist");
+                return Err(RepoError::NotFound(what));
+            }
+            if !self.covers(path) {
+                let what = format!("{path} is outside of the configured paths; add its folder to them");
+                return Err(RepoError::Invalid(what));
+            }
+        }
+        for (path, body) in &change.files {
+            files.insert(path.clone(), upstream.store(body.clone()));
+        }
+        if files == before {
+            let what = format!("the change makes no difference to {base}; there is nothing to commit");
+            return Err(RepoError::Invalid(what));
+        }
+        let author = change.author.clone().unwrap_or_else(|| self.committer.clone());
+        Ok(upstream.land(files, author, change.time, &change.message, change.note.clone()))
+    }
+
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError> {
+        let upstream = self.lock();
+        let end = upstream.position(&range.upto)?;
+        let start = match &range.after {
+            Some(after) => upstream.position(after)? + 1,
+            None => 0,
+        };
+        let nothing = BTreeMap::new();
+        let touched = |at: usize| {
+            let before = if at == 0 { &nothing } else { &upstream.commits[at - 1].files };
+            let after = &upstream.commits[at].files;
+            let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            // Without paths every commit counts, even one that changes no file.
+            self.paths.is_empty()
+                || paths.into_iter().any(|path| self.covers(path) && before.get(path) != after.get(path))
+        };
+        Ok((start..=end)
+            .rev()
+            .filter(|at| touched(*at))
+            .take(range.limit)
+            .map(|at| upstream.commits[at].commit.clone())
+            .collect())
+    }
+}
+
+/// Whether a path is a root itself or something below it.
+fn is_under(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The hex SHA-256 of one part, or of several with their lengths.
+fn hex(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        if parts.len() > 1 {
+            hash.update((part.len() as u64).to_be_bytes());
+        }
+        hash.update(part);
+    }
+    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,146 @@
+//! [`GitRepoBuilder`]: what a [`GitRepo`] is made of.
+
+use std::{path::PathBuf, time::Duration};
+
+use flux_core::backend::{Author, RepoError};
+
+use crate::{
+    credentials::Credentials,
+    globals,
+    local::Local,
+    mirror::Mirror,
+    paths::Paths,
+    remote::Remote,
+    repo::{GitRepo, Inner},
+    upstream::Upstream,
+    url::RepoUrl,
+};
+
+/// Makes a [`GitRepo`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct GitRepoBuilder {
+    url: Redacted,
+    branch: Option<String>,
+    paths: Vec<String>,
+    mirror: Option<PathBuf>,
+    committer: Author,
+    notes_ref: String,
+    credentials: Credentials,
+    certificate_authorities: Option<PathBuf>,
+    timeout: Duration,
+}
+
+/// An address that was not looked at yet and may hold a password.
+#[derive(Clone)]
+struct Redacted(String);
+
+impl std::fmt::Debug for Redacted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match RepoUrl::parse(&self.0) {
+            Ok(url) => url.fmt(f),
+            Err(_) => f.write_str("…"),
+        }
+    }
+}
+
+impl GitRepoBuilder {
+    pub(crate) fn new(url: String) -> Self {
+        Self {
+            url: Redacted(url),
+            branch: None,
+            paths: Vec::new(),
+            mirror: None,
+            committer: Author { name: "Flux".into(), email: "flux@localhost".into() },
+            notes_ref: "refs/notes/flux".into(),
+            credentials: Credentials::default(),
+            certificate_authorities: None,
+            timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// The branch. By default that of upstream's `HEAD`, asked anew each time.
+    pub fn branch(self, name: impl Into<String>) -> Self {
+        Self { branch: Some(name.into()), ..self }
+    }
+
+    /// The files, and folders with all that is below them, that are looked at; relative to the root of the repository. By default all.
+    pub fn paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
+        Self { paths: paths.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// The folder of the mirror. It is kept, and several processes and several repositories may use it at once. By default a temporary
+    /// one that goes with the [`GitRepo`]. A repository on this machine needs no mirror and ignores this.
+    pub fn mirror(self, folder: impl Into<PathBuf>) -> Self {
+        Self { mirror: Some(folder.into()), ..self }
+    }
+
+    /// Who commits. By default `Flux <flux@localhost>`.
+    pub fn committer(self, name: impl Into<String>, email: impl Into<String>) -> Self {
+        Self { committer: Author { name: name.into(), email: email.into() }, ..self }
+    }
+
+    /// Where the notes of commits are kept. By default `refs/notes/flux`; a short name is taken to be under `refs/notes/`.
+    pub fn notes_ref(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        let notes_ref = if name.starts_with("refs/") { name } else { format!("refs/notes/{name}") };
+        Self { notes_ref, ..self }
+    }
+
+    /// What is shown to upstream when it asks who is there. By default what this user of this machine has.
+    pub fn credentials(self, credentials: Credentials) -> Self {
+        Self { credentials, ..self }
+    }
+
+    /// A PEM file of certificate authorities to trust for https, beside the system's. libgit2 knows one set of them for the whole
+    /// process: they are then trusted for every repository of the process.
+    pub fn certificate_authorities(self, file: impl Into<PathBuf>) -> Self {
+        Self { certificate_authorities: Some(file.into()), ..self }
+    }
+
+    /// How long a server may stay silent. By default 30 s. libgit2 knows one limit for the whole process: the longest that any of its
+    /// repositories asked for holds.
+    pub fn timeout(self, silence: Duration) -> Self {
+        Self { timeout: silence, ..self }
+    }
+
+    /// Makes it. Touches neither network nor repository: what is wrong there comes with the first use.
+    ///
+    /// # Errors
+    /// [`RepoError::Invalid`] for an address that is none, a path that leads out of the repository, names that git doesn't take, or
+    /// certificates that can't be read.
+    pub fn open(self) -> Result<GitRepo, RepoError> {
+        let url = RepoUrl::parse(&self.url.0)?;
+        let paths = Paths::new(self.paths)?;
+        let branch = self.branch.map(|name| checked_branch(&name)).transpose()?;
+        if !git2::Reference::is_valid_name(&self.notes_ref) {
+            return Err(invalid_name("the notes' reference", &self.notes_ref));
+        }
+        let upstream: Box<dyn Upstream> = match url.path() {
+            Some(path) => Box::new(Local::new(url.clone(), path, branch, self.notes_ref)),
+            None => {
+                globals::allow_silence(self.timeout)?;
+                if let Some(file) = &self.certificate_authorities {
+                    globals::trust(file)?;
+                }
+                // Another process may be fetching as slowly as we may ourselves.
+                let mirror = Mirror::new(self.mirror, self.timeout * 4);
+                Box::new(Remote::new(url.clone(), mirror, self.credentials, branch, self.notes_ref))
+            }
+        };
+        Ok(GitRepo::new(Inner { url, paths, committer: self.committer, upstream, trees: Default::default() }))
+    }
+}
+
+fn checked_branch(name: &str) -> Result<String, RepoError> {
+    let short = name.strip_prefix("refs/heads/").unwrap_or(name);
+    if git2::Branch::name_is_valid(short).unwrap_or(false) {
+        Ok(short.to_owned())
+    } else {
+        Err(invalid_name("the branch", name))
+    }
+}
+
+fn invalid_name(what: &str, name: &str) -> RepoError {
+    RepoError::Invalid(format!("{what} `{name}` is no name that git takes; correct it"))
+}

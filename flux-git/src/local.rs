@@ -1,0 +1,176 @@
+//! A repository on this machine: used in place. Nothing is fetched or copied, and landing is moving a reference under its lock.
+//!
+//! libgit2's own push to a path overwrites a branch that moved meanwhile and runs no hooks; this one does neither: it compares under git's
+//! lock, and refuses to go past hooks that would have a say. Hooks that are only told afterwards (`post-…`) are not run.
+
+use std::path::{Path, PathBuf};
+
+use flux_core::backend::{RepoError, Revision};
+use git2::{ErrorCode, Oid, Repository};
+
+use crate::{
+    errors::git_error,
+    session::Cancel,
+    store::{Loan, Store},
+    upstream::{ATTEMPTS, Landing, Upstream, pause},
+    url::RepoUrl,
+};
+
+/// The hooks that may refuse a push.
+const DECIDING_HOOKS: [&str; 4] = ["pre-receive", "update", "reference-transaction", "proc-receive"];
+
+#[derive(Debug)]
+pub(crate) struct Local {
+    url: RepoUrl,
+    store: Store,
+    branch: Option<String>,
+    notes_ref: String,
+}
+
+impl Local {
+    pub(crate) fn new(url: RepoUrl, path: &Path, branch: Option<String>, notes_ref: String) -> Self {
+        Self { url, store: Store::new(path), branch, notes_ref }
+    }
+
+    /// The full name of the branch: the configured one, or that of `HEAD`.
+    fn branch_ref(&self, repo: &Repository) -> Result<String, RepoError> {
+        if let Some(branch) = &self.branch {
+            return Ok(format!("refs/heads/{branch}"));
+        }
+        let head = repo.find_reference("HEAD").map_err(|error| self.failed(&error))?;
+        match head.symbolic_target() {
+            Ok(Some(name)) => Ok(name.to_owned()),
+            _ => Err(RepoError::Invalid(format!(
+                "HEAD of {} names no branch; say which branch to use",
+                self.url
+            ))),
+        }
+    }
+
+    fn failed(&self, error: &git2::Error) -> RepoError {
+        git_error(error, "reading", &self.url)
+    }
+
+    fn tip(&self, repo: &Repository, branch_ref: &str) -> Result<Oid, RepoError> {
+        match repo.refname_to_id(branch_ref) {
+            Ok(tip) => Ok(tip),
+            Err(error) if error.code() == ErrorCode::NotFound => Err(no_branch(&self.url, branch_ref)),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn refuse_what_a_push_would(&self, repo: &Repository, branch_ref: &str) -> Result<(), RepoError> {
+        let head = repo.find_reference("HEAD").ok();
+        let checked_out = head.as_ref().and_then(|head| head.symbolic_target().ok().flatten());
+        if !repo.is_bare() && checked_out == Some(branch_ref) {
+            return Err(RepoError::Rejected(format!(
+                "{} is a working copy with {branch_ref} checked out, which would not follow; use a bare repository, or check out another branch there",
+                self.url
+            )));
+        }
+        let configured = repo.config().ok().and_then(|config| config.get_path("core.hooksPath").ok());
+        let folder =
+            configured.map_or_else(|| repo.commondir().join("hooks"), |path| repo.commondir().join(path));
+        match DECIDING_HOOKS.iter().map(|name| folder.join(name)).find(is_executable) {
+            None => Ok(()),
+            Some(hook) => Err(RepoError::Rejected(format!(
+                "{} has a hook that decides what is pushed ({}), which is not run for a path; reach the repository over ssh or http",
+                self.url,
+                hook.display()
+            ))),
+        }
+    }
+
+    /// Moves both references, each under its lock, the branch only from the base. `Ok(false)` if somebody else holds a lock.
+    fn swap(&self, repo: &Repository, branch_ref: &str, landing: &Landing<'_>) -> Result<bool, RepoError> {
+        let base = || RepoError::Moved { base: Revision::from(landing.base.to_string().as_str()) };
+        let failed = |error: &git2::Error| git_error(error, "moving the branch of", &self.url);
+        let mut transaction = repo.transaction().map_err(|error| failed(&error))?;
+        let with_note = landing.note.is_some();
+        for name in [Some(branch_ref), with_note.then_some(self.notes_ref.as_str())].into_iter().flatten() {
+            match transaction.lock_ref(name) {
+                Ok(()) => {}
+                Err(error) if error.code() == ErrorCode::Locked => {
+                    tracing::debug!(url = %self.url, name, "locked by somebody else");
+                    return Ok(false);
+                }
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+        let tip = self.tip(repo, branch_ref)?;
+        if tip == landing.commit {
+            // It is the same commit in every bit: it landed before, and the answer got lost.
+            return Ok(true);
+        }
+        if tip != landing.base {
+            return Err(base());
+        }
+        let note = landing.attach_note(repo, self.notes_tip(repo)).map_err(|error| failed(&error))?;
+        let message = "flux: commit";
+        let mut set = transaction.set_target(branch_ref, landing.commit, None, message);
+        if let Some(note) = note {
+            set = set.and_then(|()| transaction.set_target(&self.notes_ref, note, None, "flux: note"));
+        }
+        set.and_then(|()| transaction.commit()).map_err(|error| failed(&error))?;
+        Ok(true)
+    }
+}
+
+impl Upstream for Local {
+    fn store(&self) -> Result<Loan<'_>, RepoError> {
+        self.store.open().map_err(|error| git_error(&error, "opening", &self.url))
+    }
+
+    fn head(&self, _: &Cancel) -> Result<Oid, RepoError> {
+        let repo = self.store()?;
+        self.tip(&repo, &self.branch_ref(&repo)?)
+    }
+
+    fn notes_tip(&self, repo: &Repository) -> Option<Oid> {
+        repo.refname_to_id(&self.notes_ref).ok()
+    }
+
+    fn land(&self, landing: &Landing<'_>, cancel: &Cancel) -> Result<(), RepoError> {
+        let repo = self.store()?;
+        let branch_ref = self.branch_ref(&repo)?;
+        self.refuse_what_a_push_would(&repo, &branch_ref)?;
+        for attempt in 0..ATTEMPTS {
+            if cancel.is_cancelled() {
+                break;
+            }
+            if self.swap(&repo, &branch_ref, landing)? {
+                return Ok(());
+            }
+            pause(attempt);
+        }
+        Err(RepoError::Unavailable(format!(
+            "{branch_ref} of {} stays locked by another program; if none runs, remove the `.lock` file beside the reference",
+            self.url
+        )))
+    }
+
+    fn repair(&self, _: &Cancel) -> Result<bool, RepoError> {
+        // It is not ours to repair.
+        Ok(false)
+    }
+}
+
+/// The error for a branch that upstream doesn't have.
+pub(crate) fn no_branch(url: &RepoUrl, branch_ref: &str) -> RepoError {
+    let branch = branch_ref.strip_prefix("refs/heads/").unwrap_or(branch_ref);
+    RepoError::NotFound(format!(
+        "{url} has no branch `{branch}`, or no commit on it; push one there, or name another branch"
+    ))
+}
+
+fn is_executable(file: &PathBuf) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        file.is_file()
+    }
+}

@@ -1,0 +1,290 @@
+//! Git's objects, read and written without a checkout: trees, blobs, commits, history.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use flux_core::backend::{Author, Change, Commit, ContentId, FileBody, Range, RepoError, Revision, Tree};
+use git2::{FileMode, ObjectType, Oid, Repository, Sort, build::TreeUpdateBuilder};
+use jiff::Timestamp;
+
+use crate::{errors::git_error, notes, paths::Paths};
+
+/// Who did something, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Stamp<'a> {
+    pub(crate) who: &'a Author,
+    pub(crate) when: Timestamp,
+}
+
+/// The id of a whole object, of 40 digits. libgit2 would take a part of one too.
+pub(crate) fn full_id(text: &str) -> Option<Oid> {
+    if text.len() == 40 { Oid::from_str(text).ok() } else { None }
+}
+
+pub(crate) fn revision(id: Oid) -> Revision {
+    Revision::from(id.to_string().as_str())
+}
+
+/// The commit of a revision.
+pub(crate) fn find_commit<'r>(repo: &'r Repository, at: &Revision) -> Result<git2::Commit<'r>, RepoError> {
+    full_id(at.as_str()).and_then(|id| repo.find_commit(id).ok()).ok_or_else(|| {
+        RepoError::NotFound(format!(
+            "no revision {at} in the repository; give the full id of a commit that is on the branch"
+        ))
+    })
+}
+
+/// The files under the paths.
+pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree, RepoError> {
+    let failed = |error| git_error(&error, "reading the tree of", at);
+    let root = repo.find_commit(at).and_then(|commit| commit.tree()).map_err(failed)?;
+    let mut tree = Tree::default();
+    if paths.is_everything() {
+        walk(repo, &root, "", &mut tree).map_err(failed)?;
+    }
+    for path in paths.iter() {
+        match entry(repo, &root, path).map_err(failed)? {
+            Some((id, mode)) if mode == i32::from(FileMode::Tree) => {
+                let folder = repo.find_tree(id).map_err(failed)?;
+                walk(repo, &folder, path, &mut tree).map_err(failed)?;
+            }
+            Some((id, mode)) if is_file(mode) => {
+                tree.files.insert(path.to_owned(), content_id(id));
+            }
+            _ => tree.missing.push(path.to_owned()),
+        }
+    }
+    Ok(tree)
+}
+
+fn walk(repo: &Repository, folder: &git2::Tree<'_>, at: &str, into: &mut Tree) -> Result<(), git2::Error> {
+    for entry in folder {
+        let Ok(name) = std::str::from_utf8(entry.name_bytes()) else {
+            let name = String::from_utf8_lossy(entry.name_bytes());
+            tracing::warn!(folder = at, %name, "left out: its name is not UTF-8");
+            continue;
+        };
+        let path = if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") };
+        match entry.filemode() {
+            mode if mode == i32::from(FileMode::Tree) => {
+                walk(repo, &repo.find_tree(entry.id())?, &path, into)?;
+            }
+            mode if is_file(mode) => {
+                into.files.insert(path, content_id(entry.id()));
+            }
+            // Links and submodules.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What is at a path: none also when the way there leads through something that is no folder.
+fn entry(repo: &Repository, root: &git2::Tree<'_>, path: &str) -> Result<Option<(Oid, i32)>, git2::Error> {
+    let mut found = (root.id(), i32::from(FileMode::Tree));
+    for part in path.split('/') {
+        if found.1 != i32::from(FileMode::Tree) {
+            return Ok(None);
+        }
+        let folder = repo.find_tree(found.0)?;
+        match folder.get_name(part) {
+            Some(entry) => found = (entry.id(), entry.filemode()),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(found))
+}
+
+fn is_file(mode: i32) -> bool {
+    file_mode(mode).is_some()
+}
+
+/// The mode of a file, if it is one.
+fn file_mode(mode: i32) -> Option<FileMode> {
+    [FileMode::Blob, FileMode::BlobGroupWritable, FileMode::BlobExecutable]
+        .into_iter()
+        .find(|file| i32::from(*file) == mode)
+}
+
+fn content_id(id: Oid) -> ContentId {
+    ContentId::from(id.to_string().as_str())
+}
+
+/// The contents of blobs. The size is looked up first, so that what is too large is not read.
+pub(crate) fn read(repo: &Repository, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+    let failed = |error| git_error(&error, "opening the objects of", repo.path().display());
+    let odb = repo.odb().map_err(failed)?;
+    let read_one = |id: &ContentId| {
+        let missing = || RepoError::NotFound(format!("no file content {id} in the repository"));
+        let oid = full_id(&id.0).ok_or_else(missing)?;
+        match odb.read_header(oid) {
+            Ok((size, ObjectType::Blob)) if size as u64 > limit => {
+                Ok(FileBody::TooLarge { size: size as u64 })
+            }
+            Ok((_, ObjectType::Blob)) => {
+                let object =
+                    odb.read(oid).map_err(|error| git_error(&error, "reading the file content", id))?;
+                Ok(FileBody::Bytes(Bytes::copy_from_slice(object.data())))
+            }
+            _ => Err(missing()),
+        }
+    };
+    ids.iter().map(read_one).collect()
+}
+
+/// Makes the commit of a change on `base`, in the object database only: no reference moves.
+pub(crate) fn build(
+    repo: &Repository,
+    base: Oid,
+    change: &Change,
+    paths: &Paths,
+    committer: &Author,
+) -> Result<Oid, RepoError> {
+    let failed = |error| git_error(&error, "making a commit on", base);
+    let root = repo.find_commit(base).and_then(|commit| commit.tree()).map_err(failed)?;
+    let mut update = TreeUpdateBuilder::new();
+    for (path, body) in &change.files {
+        let mode = match entry(repo, &root, path).map_err(failed)? {
+            None => {
+                let what =
+                    format!("no file {path} in revision {base}; a change only writes files that exist");
+                return Err(RepoError::NotFound(what));
+            }
+            Some((_, mode)) => file_mode(mode).ok_or_else(|| {
+                RepoError::Invalid(format!(
+                    "{path} is a folder, a link or a submodule in revision {base}, no file"
+                ))
+            })?,
+        };
+        if !paths.covers(path) {
+            let what = format!("{path} is outside of the configured paths; add its folder to them");
+            return Err(RepoError::Invalid(what));
+        }
+        update.upsert(path.as_str(), repo.blob(body).map_err(failed)?, mode);
+    }
+    let tree = update.create_updated(repo, &root).map_err(failed)?;
+    if tree == root.id() {
+        let what = format!("the change makes no difference to {base}; there is nothing to commit");
+        return Err(RepoError::Invalid(what));
+    }
+    let author = Stamp { who: change.author.as_ref().unwrap_or(committer), when: change.time };
+    let committer = Stamp { who: committer, when: change.time };
+    write_commit(repo, tree, Some(base), &author, &committer, &change.message).map_err(failed)
+}
+
+/// Writes a commit object.
+///
+/// By hand, as libgit2 refuses signatures without an address, which git itself takes.
+pub(crate) fn write_commit(
+    repo: &Repository,
+    tree: Oid,
+    parent: Option<Oid>,
+    author: &Stamp<'_>,
+    committer: &Stamp<'_>,
+    message: &str,
+) -> Result<Oid, git2::Error> {
+    let mut text = format!("tree {tree}\n");
+    // Writing to a string does not fail.
+    if let Some(parent) = parent {
+        let _ = writeln!(text, "parent {parent}");
+    }
+    for (role, stamp) in [("author", author), ("committer", committer)] {
+        let (name, email) = (person(&stamp.who.name), person(&stamp.who.email));
+        let name = if name.is_empty() { "unknown" } else { &name };
+        let _ = writeln!(text, "{role} {name} <{email}> {} +0000", stamp.when.as_second().max(0));
+    }
+    let end = if message.ends_with('\n') { "" } else { "\n" };
+    let _ = write!(text, "\n{}{end}", message.replace('\0', ""));
+    repo.odb()?.write(ObjectType::Commit, text.as_bytes())
+}
+
+/// A name or address without what would end it, as git does it.
+fn person(text: &str) -> String {
+    let kept: String = text.chars().filter(|c| !matches!(c, '<' | '>') && !c.is_control()).collect();
+    kept.trim_matches(|c: char| c.is_whitespace() || ".,:;\"\\'".contains(c)).to_owned()
+}
+
+/// The commits of a range that touched the paths, newest first.
+///
+/// All of them, also those that came in by a merge; a merge itself only if it differs from each of its parents, as `git log` does it.
+pub(crate) fn history(
+    repo: &Repository,
+    range: &Range,
+    paths: &Paths,
+    notes_tip: Option<Oid>,
+) -> Result<Vec<Commit>, RepoError> {
+    let upto = find_commit(repo, &range.upto)?;
+    let failed = |error| git_error(&error, "reading the history of", upto.id());
+    let mut walk = repo.revwalk().map_err(failed)?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(failed)?;
+    walk.push(upto.id()).map_err(failed)?;
+    if let Some(after) = &range.after {
+        walk.hide(find_commit(repo, after)?.id()).map_err(failed)?;
+    }
+    let mut commits = Vec::new();
+    if range.limit == 0 {
+        return Ok(commits);
+    }
+    for id in walk {
+        let commit = id.and_then(|id| repo.find_commit(id)).map_err(failed)?;
+        if !touches(repo, &commit, paths).map_err(failed)? {
+            continue;
+        }
+        commits.push(told(repo, &commit, notes_tip).map_err(failed)?);
+        if commits.len() == range.limit {
+            break;
+        }
+    }
+    Ok(commits)
+}
+
+fn touches(repo: &Repository, commit: &git2::Commit<'_>, paths: &Paths) -> Result<bool, git2::Error> {
+    if paths.is_everything() {
+        return Ok(true);
+    }
+    let look = |tree: &git2::Tree<'_>| {
+        paths.iter().map(|path| entry(repo, tree, path)).collect::<Result<Vec<_>, _>>()
+    };
+    let here = look(&commit.tree()?)?;
+    if commit.parent_count() == 0 {
+        return Ok(here.iter().any(Option::is_some));
+    }
+    for parent in commit.parents() {
+        if look(&parent.tree()?)? == here {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn told(repo: &Repository, commit: &git2::Commit<'_>, notes_tip: Option<Oid>) -> Result<Commit, git2::Error> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let author = commit.author();
+    let note = match notes_tip {
+        Some(tip) => notes::find(repo, tip, commit.id())?,
+        None => None,
+    };
+    Ok(Commit {
+        revision: revision(commit.id()),
+        author: Author { name: text(author.name_bytes()), email: text(author.email_bytes()) },
+        time: Timestamp::from_second(author.when().seconds()).unwrap_or(Timestamp::UNIX_EPOCH),
+        message: text(commit.message_raw_bytes()),
+        note,
+    })
+}
+
+/// Whether everything that a commit's tree names can be read.
+pub(crate) fn is_whole(repo: &Repository, commit: Oid) -> bool {
+    fn tree_is_whole(repo: &Repository, odb: &git2::Odb<'_>, id: Oid) -> Result<(), git2::Error> {
+        for entry in &repo.find_tree(id)? {
+            match entry.kind() {
+                Some(ObjectType::Tree) => tree_is_whole(repo, odb, entry.id())?,
+                Some(ObjectType::Blob) => drop(odb.read(entry.id())?),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+    let whole = repo.odb().and_then(|odb| tree_is_whole(repo, &odb, repo.find_commit(commit)?.tree_id()));
+    whole.is_ok()
+}

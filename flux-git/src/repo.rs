@@ -1,0 +1,194 @@
+//! [`GitRepo`]: the [`ConfigRepo`] over git.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use flux_core::backend::{
+    Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree,
+};
+use git2::{Oid, Repository};
+
+use crate::{
+    builder::GitRepoBuilder,
+    objects,
+    paths::Paths,
+    session::{Cancel, CancelOnDrop},
+    upstream::{Landing, Upstream},
+    url::RepoUrl,
+};
+
+/// How many trees are kept. A daemon looks at the newest and at the last one synced.
+const TREES_KEPT: usize = 8;
+
+/// One branch of a git repository, under some of its paths.
+///
+/// A repository on this machine is used in place; one behind a server is mirrored, in a folder given or a temporary one. There is no checkout:
+/// trees and files are read from git's objects, and commits are made of them.
+///
+/// Made by [`GitRepo::builder`]. Its work is done on the blocking threads of a tokio runtime. Dropping a future stops a fetch; a push that was
+/// not sent yet is not sent then.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), flux_core::backend::RepoError> {
+/// use flux_core::backend::ConfigRepo as _;
+/// use flux_git::{Credentials, GitRepo};
+///
+/// let repo = GitRepo::builder("git@git.example.com:shop/config.git")
+///     .branch("main")
+///     .paths(["deploy/prod"])
+///     .mirror("/var/cache/flux/mirror")
+///     .credentials(Credentials::none().ssh_identity("/etc/flux/identity").known_hosts("/etc/flux/known_hosts"))
+///     .open()?;
+/// let tip = repo.head().await?;
+/// println!("{} files at {}", repo.tree(&tip).await?.files.len(), tip.short());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct GitRepo {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) url: RepoUrl,
+    pub(crate) paths: Paths,
+    pub(crate) committer: Author,
+    pub(crate) upstream: Box<dyn Upstream>,
+    /// Newest last.
+    pub(crate) trees: Mutex<VecDeque<(Oid, Arc<Tree>)>>,
+}
+
+impl GitRepo {
+    /// Begins with where the repository is: a path, a `file`, `http(s)` or `ssh` URL, or `user@host:path`.
+    pub fn builder(url: impl Into<String>) -> GitRepoBuilder {
+        GitRepoBuilder::new(url.into())
+    }
+
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The address, without its secrets.
+    pub fn url(&self) -> String {
+        self.inner.url.to_string()
+    }
+
+    /// Does blocking work, which is told when nobody waits for it any more.
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner, &Cancel) -> Result<T, RepoError> + Send + 'static,
+    ) -> Result<T, RepoError> {
+        let inner = Arc::clone(&self.inner);
+        let waiting = CancelOnDrop::default();
+        let cancel = waiting.0.clone();
+        match tokio::task::spawn_blocking(move || work(&inner, &cancel)).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(RepoError::Unavailable("the tokio runtime is shutting down".into())),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for GitRepo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GitRepo").field("url", &self.inner.url).field("paths", &self.inner.paths).finish()
+    }
+}
+
+impl Inner {
+    /// Works in the store; if that fails because the store is damaged, or lacks what upstream has, once more in a new one.
+    fn in_store<T>(
+        &self,
+        cancel: &Cancel,
+        work: impl Fn(&Repository) -> Result<T, RepoError>,
+    ) -> Result<T, RepoError> {
+        let first = work(&*self.upstream.store()?);
+        match first {
+            Err(error @ (RepoError::NotFound(_) | RepoError::Invalid(_) | RepoError::Unavailable(_))) => {
+                if self.upstream.repair(cancel)? {
+                    work(&*self.upstream.store()?)
+                } else {
+                    Err(error)
+                }
+            }
+            other => other,
+        }
+    }
+
+    fn tree(&self, at: &Revision, cancel: &Cancel) -> Result<Tree, RepoError> {
+        let kept = || self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = objects::full_id(at.as_str()).and_then(|id| {
+            let trees = kept();
+            trees.iter().find(|(of, _)| *of == id).map(|(_, tree)| Arc::clone(tree))
+        });
+        if let Some(tree) = cached {
+            return Ok((*tree).clone());
+        }
+        let (id, tree) = self.in_store(cancel, |repo| {
+            let id = objects::find_commit(repo, at)?.id();
+            Ok((id, objects::list(repo, id, &self.paths)?))
+        })?;
+        let mut trees = kept();
+        if trees.len() == TREES_KEPT {
+            trees.pop_front();
+        }
+        trees.push_back((id, Arc::new(tree.clone())));
+        Ok(tree)
+    }
+
+    fn commit(&self, base: &Revision, change: &Change, cancel: &Cancel) -> Result<Revision, RepoError> {
+        let (base, commit) = self.in_store(cancel, |repo| {
+            let base = objects::find_commit(repo, base)?.id();
+            Ok((base, objects::build(repo, base, change, &self.paths, &self.committer)?))
+        })?;
+        let landing = Landing {
+            base,
+            commit,
+            note: change.note.as_deref(),
+            committer: &self.committer,
+            time: change.time,
+        };
+        self.upstream.land(&landing, cancel)?;
+        Ok(objects::revision(commit))
+    }
+}
+
+#[async_trait]
+impl ConfigRepo for GitRepo {
+    async fn head(&self) -> Result<Revision, RepoError> {
+        self.work(|inner, cancel| inner.upstream.head(cancel).map(objects::revision)).await
+    }
+
+    async fn tree(&self, at: &Revision) -> Result<Tree, RepoError> {
+        let at = at.clone();
+        self.work(move |inner, cancel| inner.tree(&at, cancel)).await
+    }
+
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = ids.to_vec();
+        self.work(move |inner, cancel| inner.in_store(cancel, |repo| objects::read(repo, &ids, limit))).await
+    }
+
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError> {
+        let (base, change) = (base.clone(), change.clone());
+        self.work(move |inner, cancel| inner.commit(&base, &change, cancel)).await
+    }
+
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError> {
+        let range = range.clone();
+        self.work(move |inner, cancel| {
+            inner.in_store(cancel, |repo| {
+                objects::history(repo, &range, &inner.paths, inner.upstream.notes_tip(repo))
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,216 @@
+//! What is seen of the cluster, what that costs, and what is said when not all of it can be seen.
+
+use std::sync::atomic::Ordering;
+
+use flux_core::backend::{Cluster as _, ClusterError, Completeness};
+use flux_k8s::KubeCluster;
+use serde_json::json;
+
+use crate::{
+    apply::widgets,
+    support::{apply, config_map, counted, create, eventually, id, leave, marked, names, open, scope},
+};
+
+/// The requests for a kind other than watches that the API server has counted.
+fn requests_of(metrics: &str, plural: &str) -> f64 {
+    metrics
+        .lines()
+        .filter(|line| line.starts_with("apiserver_request_total{"))
+        .filter(|line| line.contains(&format!("resource=\"{plural}\"")) && !line.contains("verb=\"WATCH\""))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_nothing_changed_a_cycle_makes_no_request() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let namespace = server.namespace("quiet");
+    let (cluster, count) = counted(&server).await;
+    let (definition, widget) = widgets(&namespace);
+    let plural = definition.pointer("/spec/names/plural").unwrap().as_str().unwrap();
+    let mut objects = vec![definition.clone()];
+    for n in 0..100 {
+        objects.push(marked(config_map(&namespace, &format!("c{n}"), "1")));
+        let mut widget = widget.clone();
+        widget["metadata"]["name"] = json!(format!("w{n}"));
+        objects.push(widget);
+    }
+    let wanted = scope(&objects);
+    cluster.observe(&wanted).await.unwrap();
+    let steps = objects.iter().enumerate().map(|(n, o)| create(u8::from(n > 0), o.clone())).collect();
+    apply(&cluster, steps).await;
+    // The kind that was made is first looked at here.
+    cluster.observe(&wanted).await.unwrap();
+
+    let at_server = requests_of(&server.metrics(), plural);
+    assert!(at_server >= 101.0, "100 applies and a list: {at_server}");
+    let before = count.load(Ordering::SeqCst);
+    for _ in 0..3 {
+        let seen = cluster.observe(&wanted).await.unwrap();
+        assert_eq!(names(&seen.value, &namespace).len(), 200);
+        assert!(seen.completeness.is_complete(), "{:?}", seen.completeness);
+        apply(&cluster, objects.iter().map(leave).collect()).await;
+    }
+    assert_eq!(count.load(Ordering::SeqCst), before);
+    let counted_at_server = requests_of(&server.metrics(), plural);
+    assert!((counted_at_server - at_server).abs() < 0.5, "{at_server} became {counted_at_server}");
+    server.kubectl(&["delete", "crd", definition["metadata"]["name"].as_str().unwrap()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stays_without_the_mark_is_watched_too() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let namespace = server.namespace("strays");
+    let (cluster, count) = counted(&server).await;
+    // Few in one kind, many in another; some there, some not.
+    let few: Vec<_> = (0..4)
+        .map(|n| json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": format!("s{n}"), "namespace": namespace } }))
+        .collect();
+    let many: Vec<_> = (0..20).map(|n| config_map(&namespace, &format!("c{n}"), "1")).collect();
+    for service in &few[..2] {
+        let name = service["metadata"]["name"].as_str().unwrap();
+        server.kubectl(&["-n", &namespace, "create", "service", "clusterip", name, "--tcp=80"]);
+    }
+    for map in &many[..10] {
+        server.kubectl(&["-n", &namespace, "create", "configmap", map["metadata"]["name"].as_str().unwrap()]);
+    }
+    let wanted = scope(few.iter().chain(&many));
+    for _ in 0..2 {
+        let seen = cluster.observe(&wanted).await.unwrap();
+        assert_eq!(names(&seen.value, &namespace).len(), 12);
+        assert!(seen.completeness.is_complete(), "{:?}", seen.completeness);
+    }
+    let before = count.load(Ordering::SeqCst);
+    let seen = cluster.observe(&wanted).await.unwrap();
+    assert_eq!(names(&seen.value, &namespace).len(), 12);
+    // What comes and goes is seen all the same.
+    server.kubectl(&["-n", &namespace, "create", "service", "clusterip", "s3", "--tcp=80"]);
+    server.kubectl(&["-n", &namespace, "delete", "configmap", "c0", "c1"]);
+    eventually("the watches tell", async || {
+        let seen = cluster.observe(&wanted).await.unwrap();
+        (names(&seen.value, &namespace).len() == 11).then_some(())
+    })
+    .await;
+    assert_eq!(count.load(Ordering::SeqCst), before);
+}
+
+#[tokio::test]
+async fn what_git_no_longer_names_is_found_by_its_mark() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let namespace = server.namespace("orphans");
+    let policy = json!({ "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": { "name": "closed", "namespace": namespace }, "spec": { "podSelector": {} } });
+    apply(&open(&server).await, vec![create(0, marked(policy.clone()))]).await;
+
+    let later = open(&server).await;
+    let seen = later.observe(&scope([])).await.unwrap();
+    assert_eq!(names(&seen.value, &namespace), ["closed"]);
+    assert!(seen.value.objects[&id(&policy)]["metadata"]["managedFields"].is_array());
+    assert_eq!(seen.value.objects[&id(&policy)]["kind"], "NetworkPolicy");
+}
+
+#[tokio::test]
+async fn an_object_is_seen_in_the_version_that_git_has_it_in() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let namespace = server.namespace("versions");
+    let cluster = open(&server).await;
+    let scaler = |version: &str| {
+        marked(json!({
+            "apiVersion": format!("autoscaling/{version}"), "kind": "HorizontalPodAutoscaler",
+            "metadata": { "name": "web", "namespace": namespace },
+            "spec": { "maxReplicas": 3, "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "web" } },
+        }))
+    };
+    apply(&cluster, vec![create(0, scaler("v1"))]).await;
+    for version in ["v2", "v1", "v2"] {
+        let seen = cluster.observe(&scope([&scaler(version)])).await.unwrap().value;
+        let api_version = &seen.objects[&id(&scaler(version))]["apiVersion"];
+        assert_eq!(api_version, &format!("autoscaling/{version}"));
+    }
+}
+
+#[tokio::test]
+async fn a_kind_that_must_not_be_seen_makes_the_observation_partial() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let namespace = server.namespace("rbac");
+    // May see ConfigMaps everywhere and Services in one namespace only.
+    let (user, role) = (server.restricted_user(), flux_test_support::unique("reader"));
+    server.kubectl(&["create", "clusterrole", &role, "--verb=get,list,watch", "--resource=configmaps"]);
+    server.kubectl(&[
+        "create",
+        "clusterrolebinding",
+        &role,
+        &format!("--clusterrole={role}"),
+        &format!("--user={user}"),
+    ]);
+    server.kubectl(&[
+        "-n",
+        &namespace,
+        "create",
+        "role",
+        "services",
+        "--verb=get,list,watch",
+        "--resource=services",
+    ]);
+    server.kubectl(&[
+        "-n",
+        &namespace,
+        "create",
+        "rolebinding",
+        "services",
+        "--role=services",
+        &format!("--user={user}"),
+    ]);
+    server.kubectl(&["-n", &namespace, "create", "configmap", "seen"]);
+    server.kubectl(&["-n", &namespace, "create", "service", "clusterip", "seen-too", "--tcp=80"]);
+    server.kubectl(&["-n", &namespace, "create", "secret", "generic", "unseen"]);
+
+    let cluster = KubeCluster::builder().kubeconfig(server.restricted_kubeconfig()).open().await.unwrap();
+    let object = |kind: &str, name: &str| json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": name, "namespace": namespace } });
+    let objects = [object("ConfigMap", "seen"), object("Service", "seen-too"), object("Secret", "unseen")];
+    for _ in 0..3 {
+        let seen = cluster.observe(&scope(&objects)).await.unwrap();
+        assert_eq!(names(&seen.value, &namespace), ["seen", "seen-too"]);
+        let Completeness::Partial(missing) = seen.completeness else { panic!("{:?}", seen.completeness) };
+        for kind in ["Service", "Secret", "deployments.apps"] {
+            assert!(missing.iter().any(|m| m.starts_with(kind)), "{kind}: {missing:#?}");
+        }
+        assert!(!missing.iter().any(|m| m.starts_with("ConfigMap")), "{missing:#?}");
+    }
+    let seen = cluster.workloads(Some(&namespace)).await.unwrap();
+    assert!(matches!(seen.completeness, Completeness::Partial(missing) if missing.len() == 4));
+    server.kubectl(&["delete", "clusterrole,clusterrolebinding", &role]);
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_an_error_that_says_whose() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let config = std::fs::read_to_string(server.kubeconfig()).unwrap().replace(server.token(), "wrong");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), config).unwrap();
+    let cluster = KubeCluster::builder().kubeconfig(file.path()).open().await.unwrap();
+    for error in [cluster.observe(&scope([])).await.unwrap_err(), cluster.workloads(None).await.unwrap_err()]
+    {
+        assert!(matches!(error, ClusterError::Unauthorized(_)), "{error:?}");
+        assert!(
+            error.to_string().contains(server.url()) && error.to_string().contains("`flux-tests`"),
+            "{error}"
+        );
+        assert!(!error.to_string().contains("wrong"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_told_as_such() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let config: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(server.kubeconfig()).unwrap()).unwrap();
+    let mut config = config;
+    config["clusters"][0]["cluster"] = json!({ "server": server.url() });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), config.to_string()).unwrap();
+    let cluster = KubeCluster::builder().kubeconfig(file.path()).open().await.unwrap();
+    let error = cluster.observe(&scope([])).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Invalid(_)), "{error:?}");
+    assert!(error.to_string().contains("certificate-authority"), "{error}");
+}
