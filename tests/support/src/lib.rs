@@ -49,43 +49,51 @@ pub fn real() -> bool {
 }
 
 /// A registry that lets anybody read and write, over plain HTTP.
+#[track_caller]
 pub fn registry() -> Option<RegistryServer> {
     run::shared("registry", registry::start_open)
 }
 
 /// A registry that wants a name and a password for everything (HTTP basic authentication).
+#[track_caller]
 pub fn registry_basic() -> Option<RegistryServer> {
     run::shared("registry-basic", registry::start_basic)
 }
 
 /// A registry that wants a bearer token, and the server that hands those out: to its one user for everything, to anybody
 /// for pulling what is under `public/`.
+#[track_caller]
 pub fn registry_token() -> Option<RegistryServer> {
     run::shared("registry-token", registry::start_token)
 }
 
 /// A git server that lets anybody fetch and push, over plain HTTP.
+#[track_caller]
 pub fn git_http() -> Option<GitServer> {
     run::shared("git-http", git::start_http)
 }
 
 /// A git server over plain HTTP that wants a name and a password for everything.
+#[track_caller]
 pub fn git_http_auth() -> Option<GitServer> {
     run::shared("git-http-auth", git::start_http_auth)
 }
 
 /// A git server over TLS, with a certificate from a private authority.
+#[track_caller]
 pub fn git_https() -> Option<GitServer> {
     run::shared("git-https", git::start_https)
 }
 
 /// A git server over SSH, which takes one key.
+#[track_caller]
 pub fn git_ssh() -> Option<GitServer> {
     run::shared("git-ssh", ssh::start)
 }
 
 /// A Kubernetes cluster: real control plane, simulated kubelet. A pod is ready at once, unless the name of one of its images
 /// holds `:broken`: that one is never pulled.
+#[track_caller]
 pub fn kube() -> Option<KubeServer> {
     run::shared("kube", kube::start)
 }

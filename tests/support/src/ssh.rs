@@ -33,7 +33,7 @@ pub(crate) fn start(run: &Run, dir: &Path) -> Result<GitServer> {
              AuthorizedKeysFile {}\n\
              PidFile none\n\
              StrictModes no\n\
-             UsePAM no\n\
+             UsePAM {}\n\
              PasswordAuthentication no\n\
              KbdInteractiveAuthentication no\n\
              PermitRootLogin prohibit-password\n\
@@ -41,7 +41,8 @@ pub(crate) fn start(run: &Run, dir: &Path) -> Result<GitServer> {
              MaxSessions 200\n\
              SetEnv GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null\n",
             host_key.display(),
-            authorized.display()
+            authorized.display(),
+            if is_locked(&user) { "yes" } else { "no" },
         );
         let sshd = installed("sshd", "openssh-server")?;
         // Newer servers put off who fails to log in, which tests do on purpose; older ones do not know the word.
@@ -69,6 +70,13 @@ pub(crate) fn start(run: &Run, dir: &Path) -> Result<GitServer> {
             known_hosts: Some(known_hosts),
         })
     })
+}
+
+/// Whether the account has no password to log in with. sshd turns it away then, with its key too, unless PAM is asked.
+fn is_locked(user: &str) -> bool {
+    // Only root may read this, and only root's account is likely to be such a one.
+    std::fs::read_to_string("/etc/shadow")
+        .is_ok_and(|shadow| shadow.lines().any(|line| line.starts_with(&format!("{user}:!"))))
 }
 
 fn generate(key: &Path) -> Result<()> {
