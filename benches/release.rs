@@ -3,6 +3,12 @@
 //! `cargo bench --bench release` prints medians and the ratio, cold (no mirror, nothing parsed) and warm (the mirror and the parses of an earlier run are
 //! on disk, in a new process' state). Both sides work on the same bare repository on the same disk in the same run, in turns.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench prints, and stops at what it cannot set up"
+)]
+
 #[path = "../examples/common/cache.rs"]
 mod cache;
 
@@ -64,7 +70,7 @@ async fn release(
     tag: &str,
 ) {
     fs::create_dir_all(cache).expect("the cache folder");
-    let repo = GitRepo::builder(&upstream.display().to_string()).mirror(cache.join("mirror.git")).open();
+    let repo = GitRepo::builder(upstream.display().to_string()).mirror(cache.join("mirror.git")).open();
     let deployer =
         Deployer::new(Arc::new(repo.expect("the repository opens")), registry.clone(), cluster.clone())
             .with_parse_cache(Arc::new(cache::FileParseCache::open(cache)));
@@ -77,7 +83,7 @@ async fn release(
 
 /// Brings the cluster to what git says.
 async fn fill(upstream: &Path, cluster: &Arc<MemoryCluster>, registry: &Arc<MemoryRegistry>) {
-    let repo = GitRepo::builder(&upstream.display().to_string()).open().expect("the repository opens");
+    let repo = GitRepo::builder(upstream.display().to_string()).open().expect("the repository opens");
     let deployer = Deployer::new(Arc::new(repo), registry.clone(), cluster.clone());
     let options = SyncOptions::new(SyncSet("bench".to_owned()));
     deployer.sync(&options, &()).await.expect("the cluster is filled");

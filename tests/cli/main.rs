@@ -1,5 +1,7 @@
 //! The reference binaries, as scripts use them: flags, JSON, exit codes. Hermetic.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "../../examples/common/sock_shop.rs"]
 mod sock_shop;
 

@@ -2,6 +2,8 @@
 //!
 //! Without the servers (`cargo test` by itself) these tests say that they are skipped; `tests/run` brings the servers up and requires them.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "../cli/ran.rs"]
 mod ran;
 
