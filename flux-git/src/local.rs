@@ -149,9 +149,10 @@ impl Upstream for Local {
         )))
     }
 
-    fn repair(&self, _: &Cancel) -> Result<bool, RepoError> {
-        // It is not ours to repair.
-        Ok(false)
+    fn repair(&self, _: &Cancel) -> Result<(), RepoError> {
+        // It is not ours to repair; but it may have been packed anew since it was opened.
+        self.store.forget();
+        Ok(())
     }
 }
 

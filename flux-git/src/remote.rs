@@ -112,7 +112,7 @@ impl Remote {
         if self.is_here(repo, &heads) {
             return Ok(heads);
         }
-        let _guard = self.mirror.lock()?;
+        let guard = self.mirror.lock()?;
         // Another process may have fetched while we waited, or pushed what we are about to fetch.
         if self.adopt(repo, &heads).map_err(broken)? {
             return Ok(heads);
@@ -129,6 +129,7 @@ impl Remote {
             .update_fetchhead(false);
         tracing::debug!(url = %self.url, tip = %heads.tip, "fetching");
         connection.remote().fetch(&specs, Some(&mut options), None).map_err(broken)?;
+        self.mirror.tidy(repo, &guard);
         Ok(heads)
     }
 
@@ -287,10 +288,12 @@ impl Remote {
 
     /// Moves the mirror's copies of references to where they were pushed.
     fn remember<'u>(&self, repo: &Repository, updates: impl Iterator<Item = &'u (String, Oid, Oid)>) {
-        let remembered = self.mirror.lock().is_ok_and(|_guard| {
-            updates
+        let remembered = self.mirror.lock().is_ok_and(|guard| {
+            let moved = updates
                 .map(|(name, _, to)| repo.reference(&self.tracking(name), *to, true, "flux: pushed"))
-                .all(|moved| moved.is_ok())
+                .all(|moved| moved.is_ok());
+            self.mirror.tidy(repo, &guard);
+            moved
         });
         if !remembered {
             // The next look at upstream does it.
@@ -347,8 +350,8 @@ impl Upstream for Remote {
         Ok(())
     }
 
-    fn repair(&self, cancel: &Cancel) -> Result<bool, RepoError> {
-        // What is open already may still see what is gone from the disk.
+    fn repair(&self, cancel: &Cancel) -> Result<(), RepoError> {
+        // What is open already may miss what has come since, and still see what is gone from the disk.
         self.mirror.reopen()?;
         let is_whole = {
             let repo = self.mirror.open()?;
@@ -359,13 +362,12 @@ impl Upstream for Remote {
             // Without any it was never fetched into, or just made anew.
             !tips.is_empty() && tips.iter().all(whole)
         };
-        if is_whole {
-            return Ok(false);
+        if !is_whole {
+            tracing::info!(url = %self.url, "the mirror lacks objects and is made anew");
+            self.mirror.make_anew(&self.mirror.lock()?)?;
+            self.refresh(&*self.mirror.open()?, cancel)?;
         }
-        tracing::info!(url = %self.url, "the mirror lacks objects and is made anew");
-        self.mirror.make_anew(&self.mirror.lock()?)?;
-        self.refresh(&*self.mirror.open()?, cancel)?;
-        Ok(true)
+        Ok(())
     }
 }
 
