@@ -1,1 +1,39 @@
-//! Cluster over the Kubernetes API: server-side apply, observation by watch.
+//! [`Cluster`](flux_core::backend::Cluster) over the Kubernetes API: desired objects are sent with server-side apply, what is there is
+//! observed by watches.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), flux_core::backend::ClusterError> {
+//! use flux_core::backend::Cluster as _;
+//! use flux_k8s::KubeCluster;
+//!
+//! let cluster = KubeCluster::builder().kubeconfig("/etc/flux/kubeconfig").context("shop").open().await?;
+//! for workload in cluster.workloads(Some("shop")).await?.value {
+//!     println!("{} is {}", workload.id, workload.rollout.state);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`KubeCluster`] says what it asks of the server and when. Every request has a time limit: a server that is not there is an error within ten
+//! seconds. What could not be looked at makes an observation partial; a watch that fails makes it stale; neither passes for the whole truth.
+//!
+//! The feature `latest` (on by default) chooses the newest Kubernetes API types of `k8s-openapi`, of which exactly one version can be in a
+//! program; to choose another, turn it off. Objects are handled as JSON, so the choice does not limit which servers are spoken to.
+
+mod apply;
+mod cluster;
+mod definitions;
+mod doubts;
+mod failure;
+mod http;
+mod kinds;
+mod live;
+mod observe;
+mod open;
+mod store;
+mod strays;
+mod watch;
+mod workloads;
+
+pub use cluster::KubeCluster;
+pub use open::Builder;

@@ -52,8 +52,8 @@ pub struct KindInfo {
     pub namespaced: bool,
 }
 
-/// What was seen of the cluster for a [`Scope`].
-#[derive(Clone, Debug)]
+/// What was seen of the cluster for a [`Scope`]. Its `Debug` form names the objects without their content.
+#[derive(Clone)]
 pub struct Observed {
     /// Every object that carries this library's mark (whoever's sync set), and those of the wanted ones that exist.
     /// Objects are whole, with `metadata.managedFields`.
@@ -64,6 +64,17 @@ pub struct Observed {
     pub default_namespace: String,
     /// Whether values come back as sent.
     pub fidelity: Fidelity,
+}
+
+impl fmt::Debug for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observed")
+            .field("objects", &self.objects.keys())
+            .field("kinds", &self.kinds)
+            .field("default_namespace", &self.default_namespace)
+            .field("fidelity", &self.fidelity)
+            .finish()
+    }
 }
 
 /// Told of each object as soon as its outcome is known.

@@ -71,17 +71,3 @@ impl FromStr for Platform {
         }
     }
 }
-
-impl TryFrom<String> for Platform {
-    type Error = InvalidImage;
-
-    fn try_from(text: String) -> Result<Self, InvalidImage> {
-        text.parse()
-    }
-}
-
-impl From<Platform> for String {
-    fn from(value: Platform) -> Self {
-        value.to_string()
-    }
-}

@@ -1,17 +1,71 @@
 //! Image names, references, tags and digests, and what a registry tells of an image.
 //!
-//! Printing gives back exactly what was written; comparing is done on canonical names.
+//! # What is read
+//!
+//! A reference is `[host/]path[:tag][@digest]`. Printing gives back exactly what was written; comparing is done on
+//! [canonical](ImageName::canonical) names.
+//!
+//! ```
+//! use flux_core::image::ImageRef;
+//!
+//! let image: ImageRef = "registry:5000/team/web:1.2".parse()?;
+//! assert_eq!(image.name.host(), Some("registry:5000"));
+//! assert_eq!(image.name.path(), "team/web");
+//! assert_eq!(image.tag.as_ref().map(|t| t.as_str()), Some("1.2"));
+//! assert_eq!(image.to_string(), "registry:5000/team/web:1.2");
+//! # Ok::<(), flux_core::image::InvalidImage>(())
+//! ```
+//!
+//! - **Host**: the part before the first `/` is a host if it contains a `.` or a `:`, or is `localhost`; so the kubelet reads it.
+//!   `a/b/c` is a path on Docker Hub. A host is a DNS name, an IPv4 address or an IPv6 address in brackets, with an optional port.
+//! - **Path**: elements of letters, digits and, between them, `.`, `_`, `__` or any number of `-`; 255 characters at most.
+//!   Upper case is read and printed, as Flux v1 did: the reference is not ours to correct, and its registry will say
+//!   that it does not exist. White space, empty elements, `.` and `..` are refused.
+//! - **Tag**: up to 128 letters, digits, `_`, `.`, `-`; the first is neither `.` nor `-`.
+//! - **Digest**: `algorithm:value` of any algorithm, with a value of 32 characters or more.
+//! - **Docker Hub**: no host, `docker.io` and `index.docker.io` are the same host, and there a path of one element is under `library/`.
+//!
+//! ```
+//! # use flux_core::image::ImageName;
+//! let canonical = |text: &str| text.parse::<ImageName>().map(|name| name.canonical().to_string());
+//! assert_eq!(canonical("alpine")?, "index.docker.io/library/alpine");
+//! assert_eq!(canonical("docker.io/library/alpine")?, canonical("alpine")?);
+//! assert_eq!(canonical("a/b/c")?, "index.docker.io/a/b/c");
+//! assert_eq!(canonical("[::1]:5000/web")?, "[::1]:5000/web");
+//! # Ok::<(), flux_core::image::InvalidImage>(())
+//! ```
+//!
+//! # What differs from Flux v1
+//!
+//! | text | v1 | here |
+//! |---|---|---|
+//! | `registry:5000/web` | image `registry`, tag `5000/web` | host `registry:5000`, path `web` |
+//! | `registry:5000/web:v1` | error | host `registry:5000`, path `web`, tag `v1` |
+//! | `a/b/c` | host `a` | a path on Docker Hub |
+//! | `mylocalhost/x` | host `mylocalhost` | a path on Docker Hub |
+//! | `[::1]:5000/x` | error | host `[::1]:5000`, path `x` |
+//! | `x@sha512:…` | image `x@sha512` | image `x` with a digest |
+//! | `x:1@sha256:…` | printed without `:1` | printed as written |
+//! | `" x "`, `a//b` | accepted | error |
+//!
+//! # Setting a tag
+//!
+//! In Flux v1 setting a tag on a reference with a digest changed nothing. Here [`ImageRef::with_tag`] sets both, or says
+//! that the reference is [`Pinned`] when the digest of the new tag is not given.
 
+mod host;
 mod info;
+mod name;
+mod reference;
+mod tag;
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
+#[cfg(test)]
+mod tests;
 
 pub use info::{ImageInfo, Platform};
-
-/// The registry that an image name without a host belongs to, in v1's canonical spelling.
-pub const DEFAULT_REGISTRY: &str = "index.docker.io";
+pub use name::{CanonicalName, DEFAULT_REGISTRY, ImageName};
+pub use reference::{ImageRef, Pinned};
+pub use tag::{Digest, Tag};
 
 /// Why a text is no image reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,222 +77,7 @@ pub struct InvalidImage {
     pub problem: &'static str,
 }
 
-/// The name of an image repository, as written: `[host/]path`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ImageName {
-    host: Option<String>,
-    path: String,
-}
-
-/// An image name with its host spelt out and Docker Hub's aliases resolved, for comparing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct CanonicalName(String);
-
-impl CanonicalName {
-    /// The text, `host/path`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for CanonicalName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl ImageName {
-    /// The host as written, with its port.
-    pub fn host(&self) -> Option<&str> {
-        self.host.as_deref()
-    }
-
-    /// The path as written.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// The canonical host: [`DEFAULT_REGISTRY`] for none and for Docker Hub's aliases.
-    pub fn registry(&self) -> &str {
-        match self.host.as_deref() {
-            None | Some("docker.io" | "index.docker.io") => DEFAULT_REGISTRY,
-            Some(host) => host,
-        }
-    }
-
-    /// The canonical path: on Docker Hub a single element is prefixed with `library/`.
-    pub fn repository(&self) -> String {
-        if self.registry() == DEFAULT_REGISTRY && !self.path.contains('/') {
-            format!("library/{}", self.path)
-        } else {
-            self.path.clone()
-        }
-    }
-
-    /// The canonical form, for comparing.
-    pub fn canonical(&self) -> CanonicalName {
-        CanonicalName(format!("{}/{}", self.registry(), self.repository()))
-    }
-
-    /// The reference to `tag` of this name.
-    pub fn with_tag(&self, tag: Tag) -> ImageRef {
-        ImageRef { name: self.clone(), tag: Some(tag), digest: None }
-    }
-}
-
-impl fmt::Display for ImageName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.host {
-            Some(host) => write!(f, "{host}/{}", self.path),
-            None => f.write_str(&self.path),
-        }
-    }
-}
-
-impl FromStr for ImageName {
-    type Err = InvalidImage;
-
-    fn from_str(text: &str) -> Result<Self, InvalidImage> {
-        let image: ImageRef = text.parse()?;
-        if image.tag.is_some() || image.digest.is_some() {
-            return Err(InvalidImage { text: text.to_owned(), problem: "a name has no tag and no digest" });
-        }
-        Ok(image.name)
-    }
-}
-
-/// A tag: what follows the `:` of a reference.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Tag(String);
-
-impl Tag {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Tag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for Tag {
-    type Err = InvalidImage;
-
-    fn from_str(text: &str) -> Result<Self, InvalidImage> {
-        let ok = text.len() <= 128
-            && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-        if ok {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidImage {
-                text: text.to_owned(),
-                problem: "a tag is up to 128 letters, digits, `_`, `.` and `-`, and starts with neither `.` nor `-`",
-            })
-        }
-    }
-}
-
-/// A content digest, `algorithm:hex`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Digest(String);
-
-impl Digest {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for Digest {
-    type Err = InvalidImage;
-
-    fn from_str(text: &str) -> Result<Self, InvalidImage> {
-        let ok = text.split_once(':').is_some_and(|(algorithm, value)| {
-            !algorithm.is_empty()
-                && algorithm.chars().all(|c| c.is_ascii_alphanumeric() || "+._-".contains(c))
-                && value.len() >= 32
-                && value.chars().all(|c| c.is_ascii_alphanumeric() || "=_-".contains(c))
-        });
-        if ok {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidImage { text: text.to_owned(), problem: "a digest is algorithm:value" })
-        }
-    }
-}
-
-/// A reference to an image: `name[:tag][@digest]`, kept as written.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ImageRef {
-    /// The name.
-    pub name: ImageName,
-    /// The tag, if written.
-    pub tag: Option<Tag>,
-    /// The digest, if written.
-    pub digest: Option<Digest>,
-}
-
-impl fmt::Display for ImageRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.name)?;
-        if let Some(tag) = &self.tag {
-            write!(f, ":{tag}")?;
-        }
-        if let Some(digest) = &self.digest {
-            write!(f, "@{digest}")?;
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for ImageRef {
-    type Err = InvalidImage;
-
-    fn from_str(text: &str) -> Result<Self, InvalidImage> {
-        let invalid = |problem| InvalidImage { text: text.to_owned(), problem };
-        let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(digest.parse()?)),
-            None => (text, None),
-        };
-        let last = rest.rfind('/').map_or(0, |slash| slash + 1);
-        let (name, tag) = match rest.get(last..).and_then(|s| s.find(':')) {
-            Some(colon) => (&rest[..last + colon], Some(rest[last + colon + 1..].parse()?)),
-            None => (rest, None),
-        };
-        let (host, path) = match name.split_once('/') {
-            Some((first, path)) if first == "localhost" || first.contains(['.', ':', '[']) => {
-                (Some(first.to_owned()), path)
-            }
-            _ => (None, name),
-        };
-        if path.is_empty() {
-            return Err(invalid("the name is blank"));
-        }
-        let component =
-            |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        if !path.split('/').all(component) {
-            return Err(invalid(
-                "a name is made of letters, digits, `.`, `_` and `-`, with single `/` between",
-            ));
-        }
-        Ok(Self { name: ImageName { host, path: path.to_owned() }, tag, digest })
-    }
-}
-
+/// Types that are their text in JSON: read by parsing, written by printing.
 macro_rules! text_conversions {
     ($($type:ty),*) => {$(
         impl TryFrom<String> for $type {
@@ -257,4 +96,4 @@ macro_rules! text_conversions {
     )*};
 }
 
-text_conversions!(ImageName, Tag, Digest, ImageRef);
+text_conversions!(ImageName, Tag, Digest, ImageRef, Platform);

@@ -3,8 +3,23 @@
 //! Reading and editing share one parse ([`parse`]), so they cannot disagree. A [`ParsedFile`] depends on nothing but the file's bytes: it
 //! is kept under the file's [`ContentId`](crate::backend::ContentId) and never made twice.
 
+mod annotations;
+mod edit;
+mod files;
+mod helm;
 mod id;
-mod parse;
+mod kinds;
+mod layout;
+mod limits;
+mod load;
+mod prove;
+mod quote;
+mod scalar;
+mod template;
+mod tree;
+mod value;
+mod walk;
+mod workload;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,8 +31,13 @@ use crate::{
     image::{ImageRef, InvalidImage},
 };
 
+pub use annotations::annotation_edits;
+pub use edit::apply;
+pub use files::{Located, Manifests, manifest_paths};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
-pub use parse::{annotation_edits, apply, parse, prove};
+pub use kinds::{Scope, scope_of};
+pub use load::parse;
+pub use prove::prove;
 
 /// Everything that was read of one file. Holds no path: equal bytes have equal parses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -86,6 +106,11 @@ impl Resource {
     pub fn group(&self) -> &str {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
+
+    /// Whether SOPS has encrypted the document: it is not what the cluster should get, and an edit would break its seal.
+    pub fn is_encrypted(&self) -> bool {
+        self.object.pointer("/sops/mac").is_some_and(Value::is_string)
+    }
 }
 
 /// The value of an annotation and where it stands.
@@ -102,6 +127,8 @@ pub struct Annotation {
 /// A place in a workload that names an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
+    /// The index of its object in the file.
+    pub resource: usize,
     /// The container's name.
     pub name: String,
     /// Which list it stands in.
@@ -182,7 +209,7 @@ impl Container {
     /// # Errors
     /// [`EditError`] if a part cannot be written in place.
     pub fn edits(&self, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
-        parse::image_edits(self, to)
+        edit::image_edits(self, to)
     }
 }
 

@@ -1,5 +1,260 @@
-//! [`MemoryCluster`]: a [`Cluster`](crate::backend::Cluster) in memory.
+//! [`MemoryCluster`]: a [`Cluster`] in memory.
 
-/// A [`Cluster`](crate::backend::Cluster) in memory.
-#[derive(Debug, Default)]
-pub struct MemoryCluster {}
+mod merge;
+mod state;
+mod workloads;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use crate::{
+    backend::{Cluster, ClusterError, ClusterWorkload, Fidelity, Observation, Observed, Progress, Scope},
+    manifest::ResourceId,
+    sync::{MARK_LABEL, SyncPlan, SyncReport, kinds, lists::Schema, object},
+};
+
+use merge::Manager;
+use state::{State, resolve, set_namespace};
+
+const AUTHORITY: &str = "memory";
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// A [`Cluster`] in memory: a model of server-side apply, with the ownership of fields, uids and resource versions.
+///
+/// It knows the built-in kinds, and those that a CustomResourceDefinition in it defines. It has no controllers: a workload
+/// without a status counts as rolled out, and one whose spec changes loses its status. Every namespace is taken to exist. There is no
+/// clock in it: no `creationTimestamp`, no times of managed fields.
+///
+/// Values are kept as they are sent ([`Fidelity::Exact`]), so that an object that was written to a file and changed there by hand is
+/// seen to differ, although the record of who set what still says otherwise.
+///
+/// ```
+/// use flux_core::memory::MemoryCluster;
+/// use serde_json::json;
+///
+/// let cluster = MemoryCluster::from_objects(vec![
+///     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"colour": "blue"}}),
+/// ])?;
+/// assert_eq!(cluster.objects()[0]["metadata"]["namespace"], "default");
+/// # Ok::<(), flux_core::backend::ClusterError>(())
+/// ```
+#[derive(Default)]
+pub struct MemoryCluster {
+    state: Mutex<State>,
+}
+
+impl fmt::Debug for MemoryCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryCluster").field("objects", &self.state().objects.keys()).finish()
+    }
+}
+
+impl MemoryCluster {
+    /// An empty cluster.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A cluster that holds these objects, as `kubectl get -o yaml` prints them; lists stand for their items. What a server would
+    /// have put there (namespace, uid, resource version, generation) may be missing and is made up.
+    ///
+    /// # Errors
+    /// [`ClusterError::Invalid`] if one of them has no `apiVersion`, `kind` or name, or if two have the same id.
+    pub fn from_objects(objects: Vec<Value>) -> Result<Self, ClusterError> {
+        let mut flat = Vec::new();
+        for object in objects {
+            flatten(object, &mut flat);
+        }
+        let defined: BTreeMap<_, _> = flat.iter().flat_map(kinds::defined_by).collect();
+        let mut state = State::default();
+        for (n, mut object) in flat.into_iter().enumerate() {
+            let written = object::id_of(&object).ok_or_else(|| {
+                ClusterError::Invalid(format!(
+                    "object {} of the cluster needs apiVersion, kind and metadata.name",
+                    n + 1
+                ))
+            })?;
+            let kind = (text(&object, "apiVersion").to_owned(), written.kind.clone());
+            let known = kinds::builtin(&kind.0, &kind.1).or_else(|| defined.get(&kind).copied());
+            let id = resolve(written, known);
+            set_namespace(&mut object, &id);
+            let version = text(&object["metadata"], "resourceVersion").parse().unwrap_or(0);
+            state.version = state.version.max(version);
+            if state.objects.insert(id.clone(), object).is_some() {
+                return Err(ClusterError::Invalid(format!("the cluster has {id} twice: remove one")));
+            }
+        }
+        state.complete();
+        Ok(Self { state: Mutex::new(state) })
+    }
+
+    /// All objects, sorted by id, with their managed fields: what [`from_objects`](Self::from_objects) takes.
+    pub fn objects(&self) -> Vec<Value> {
+        self.state().objects.values().cloned().collect()
+    }
+
+    /// One object.
+    pub fn get(&self, id: &ResourceId) -> Option<Value> {
+        self.state().objects.get(id).cloned()
+    }
+
+    /// Adds an object by hand, as `kubectl create` does.
+    ///
+    /// # Errors
+    /// [`ClusterError::Invalid`] if it is no object, is of an unknown kind, or is there already.
+    pub fn create(&self, object: Value) -> Result<ResourceId, ClusterError> {
+        let mut state = self.state();
+        let id = state.identify(&object).map_err(ClusterError::Invalid)?;
+        if state.objects.contains_key(&id) {
+            return Err(ClusterError::Invalid(format!("{id} is there already")));
+        }
+        let mut object = object;
+        set_namespace(&mut object, &id);
+        let empty = json!({"apiVersion": object["apiVersion"]});
+        let manager = Manager::updates("kubectl-create", None);
+        let made = merge::edit(&empty, object, manager, Schema::of_group(&id.group));
+        state.put(&id, made);
+        Ok(id)
+    }
+
+    /// Changes an object by hand, as `kubectl edit` does: the fields that change change hands.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotFound`] if it is not there.
+    pub fn edit(&self, id: &ResourceId, edit: impl FnOnce(&mut Value)) -> Result<(), ClusterError> {
+        self.edit_as("kubectl-edit", None, id, edit)
+    }
+
+    /// Changes an object as some manager, perhaps through a subresource: an autoscaler goes through `scale`.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotFound`] if it is not there.
+    pub fn edit_as(
+        &self,
+        manager: &str,
+        subresource: Option<&str>,
+        id: &ResourceId,
+        edit: impl FnOnce(&mut Value),
+    ) -> Result<(), ClusterError> {
+        let mut state = self.state();
+        let live = state
+            .objects
+            .get(id)
+            .ok_or_else(|| ClusterError::NotFound(format!("{id} is not in the cluster")))?;
+        let mut edited = live.clone();
+        edit(&mut edited);
+        keep_server_metadata(&mut edited, live, id);
+        let manager = Manager::updates(manager, subresource);
+        let edited = merge::edit(live, edited, manager, Schema::of_group(&id.group));
+        state.put(id, edited);
+        Ok(())
+    }
+
+    /// Deletes an object; returns whether it was there.
+    pub fn delete(&self, id: &ResourceId) -> bool {
+        self.state().objects.remove(id).is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code panics between two changes that belong together.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Cluster for MemoryCluster {
+    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>, ClusterError> {
+        let state = self.state();
+        let marked = state.objects.iter().filter(|(_, o)| o["metadata"]["labels"].get(MARK_LABEL).is_some());
+        let mut ids: Vec<&ResourceId> = marked.map(|(id, _)| id).collect();
+        ids.extend(scope.wanted.iter().flat_map(|wanted| state.is_wanted(wanted)));
+        let objects =
+            ids.into_iter().filter_map(|id| Some((id.clone(), Arc::new(state.objects.get(id)?.clone()))));
+        let mut kinds = state.defined();
+        for wanted in &scope.wanted {
+            if let Some(info) = kinds::builtin(&wanted.api_version, &wanted.kind) {
+                kinds.insert((wanted.api_version.clone(), wanted.kind.clone()), info);
+            }
+        }
+        let observed = Observed {
+            objects: objects.collect(),
+            kinds,
+            default_namespace: DEFAULT_NAMESPACE.to_owned(),
+            fidelity: Fidelity::Exact,
+        };
+        Ok(Observation::complete(observed, AUTHORITY))
+    }
+
+    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError> {
+        let mut reports = Vec::with_capacity(plan.steps.len());
+        for step in &plan.steps {
+            let report = self.state().carry_out(step);
+            progress.resource(&report);
+            reports.push(report);
+        }
+        Ok(plan.report(reports))
+    }
+
+    async fn workloads(
+        &self,
+        namespace: Option<&str>,
+    ) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError> {
+        let state = self.state();
+        let within =
+            |id: &ResourceId| namespace.is_none_or(|namespace| id.namespace.as_deref() == Some(namespace));
+        let workloads = state
+            .objects
+            .iter()
+            .filter(|(id, _)| within(id))
+            .filter_map(|(id, object)| workloads::workload(id, object));
+        Ok(Observation::complete(workloads.collect(), AUTHORITY))
+    }
+}
+
+fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object::text(object, key).unwrap_or_default()
+}
+
+/// The items of a list, or the object itself.
+fn flatten(mut object: Value, out: &mut Vec<Value>) {
+    let is_list = object["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    match object.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) if is_list => items.into_iter().for_each(|item| flatten(item, out)),
+        Some(other) => {
+            object["items"] = other;
+            out.push(object);
+        }
+        None => out.push(object),
+    }
+}
+
+/// Undoes what an edit did to the object's identity and to what only the server writes.
+fn keep_server_metadata(edited: &mut Value, live: &Value, id: &ResourceId) {
+    if !edited.is_object() || !edited["metadata"].is_object() {
+        *edited = live.clone();
+    }
+    for key in ["apiVersion", "kind"] {
+        edited[key] = live[key].clone();
+    }
+    edited["metadata"]["name"] = live["metadata"]["name"].clone();
+    set_namespace(edited, id);
+    for key in object::SERVER_METADATA {
+        match live["metadata"].get(key) {
+            Some(value) => edited["metadata"][key] = value.clone(),
+            None => {
+                if let Some(metadata) = edited["metadata"].as_object_mut() {
+                    metadata.remove(*key);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

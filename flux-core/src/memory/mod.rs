@@ -5,5 +5,8 @@ mod registry;
 mod repo;
 
 pub use cluster::MemoryCluster;
-pub use registry::MemoryRegistry;
+pub use registry::{Counts, ImagesError, ImagesFile, MemoryRegistry};
 pub use repo::MemoryRepo;
+
+#[cfg(test)]
+pub(crate) use registry::at_once;

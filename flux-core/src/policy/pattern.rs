@@ -3,12 +3,30 @@
 use std::{cmp::Ordering, fmt, str::FromStr};
 
 use jiff::Timestamp;
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::{constraint::Constraint, glob::Glob, number::Number, version::Version, version::cut};
+
 /// A tag pattern: which tags compete, and in which order.
+///
+/// The language is documented at [`crate::policy`].
 #[derive(Clone, Debug)]
 pub struct TagPattern {
     text: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Glob(Glob),
+    Regexp(Regex),
+    /// A regular expression with a group named `order`.
+    Extract(Regex),
+    Semver(Constraint),
+    SemverStrict(Constraint),
+    Numeric(Glob),
+    Alpha(Glob),
 }
 
 /// Why a text is no pattern.
@@ -22,7 +40,7 @@ pub struct InvalidPattern {
 }
 
 /// By what tags are ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// By build date, the newest first.
@@ -33,6 +51,15 @@ pub enum Order {
     Number,
     /// By text, the last first.
     Text,
+    /// By what a regular expression's group `order` captures: numbers, the highest first, then text, the last first.
+    Extracted,
+}
+
+impl Order {
+    /// Whether build dates are needed to order tags; if not, their names are enough.
+    pub const fn needs_created(self) -> bool {
+        matches!(self, Self::Created)
+    }
 }
 
 /// What is known of a tag when it is ordered.
@@ -44,10 +71,62 @@ pub struct Candidate<'a> {
     pub created: Option<Timestamp>,
 }
 
+/// Where a tag stands in the order of a pattern. Greater is newer; the order is total.
+///
+/// Tags that the order says nothing of (no date, no version, no number) are the oldest. Of tags that it holds equal the one
+/// whose text comes first is the newer; only of versions of equal precedence it is the one whose text comes last, as in Flux v1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rank<'a> {
+    key: Key<'a>,
+    tag: &'a str,
+}
+
+/// What tags are compared by; the order of the variants counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key<'a> {
+    None,
+    Created(Timestamp),
+    Version(Version<'a>),
+    Text(&'a str),
+    Number(Number<'a>),
+}
+
+impl Rank<'_> {
+    /// Whether the order says anything of the tag: it has a date, a version, a number.
+    pub fn is_known(&self) -> bool {
+        self.key != Key::None
+    }
+
+    /// Whether both stand at the same place, so that neither is an update of the other.
+    pub fn same(&self, other: &Self) -> bool {
+        self.tag == other.tag || self.is_known() && self.key == other.key
+    }
+}
+
+impl Ord for Rank<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key).then_with(|| match self.key {
+            Key::Version(_) => self.tag.cmp(other.tag),
+            _ => other.tag.cmp(self.tag),
+        })
+    }
+}
+
+impl PartialOrd for Rank<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Whether a tag is `latest`, in whatever case: a name that moves, and so no candidate unless it is asked for by name.
+pub(super) fn is_latest(tag: &str) -> bool {
+    tag.eq_ignore_ascii_case("latest")
+}
+
 impl TagPattern {
     /// The pattern of a container for which none is set: every tag but `latest`, newest build first.
     pub fn any() -> Self {
-        Self { text: "glob:*".to_owned() }
+        Self { text: "glob:*".to_owned(), kind: Kind::Glob(Glob::new("*")) }
     }
 
     /// The text.
@@ -57,30 +136,105 @@ impl TagPattern {
 
     /// By what its tags are ordered.
     pub fn order(&self) -> Order {
-        Order::Created
+        match self.kind {
+            Kind::Glob(_) | Kind::Regexp(_) => Order::Created,
+            Kind::Extract(_) => Order::Extracted,
+            Kind::Semver(_) | Kind::SemverStrict(_) => Order::Version,
+            Kind::Numeric(_) => Order::Number,
+            Kind::Alpha(_) => Order::Text,
+        }
     }
 
     /// Whether a tag competes.
     pub fn matches(&self, tag: &str) -> bool {
-        !tag.eq_ignore_ascii_case("latest")
+        if is_latest(tag) {
+            return tag == "latest" && self.literal() == Some("latest");
+        }
+        match &self.kind {
+            Kind::Glob(glob) | Kind::Alpha(glob) => glob.matches(tag),
+            Kind::Regexp(regex) => regex.is_match(tag),
+            Kind::Extract(regex) => extract(regex, tag).is_some(),
+            Kind::Semver(constraint) => Version::loose(tag).is_some_and(|v| constraint.allows(&v)),
+            Kind::SemverStrict(constraint) => Version::strict(tag).is_some_and(|v| constraint.allows(&v)),
+            Kind::Numeric(glob) => glob.matches(tag) && number(glob, tag).is_some(),
+        }
     }
 
-    /// Compares two tags: `Less` means that `a` is newer and comes first. Total.
+    /// The only tag that can compete, if the pattern names one: a glob without `*`.
+    pub fn literal(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Glob(glob) => glob.literal(),
+            _ => None,
+        }
+    }
+
+    /// Where a tag stands in the order of this pattern, whether or not the pattern takes the tag.
+    ///
+    /// Versions are read loosely here, so that a running `1.2` can be told from a candidate `1.1.0` by a
+    /// `semver-strict:` pattern too; except that digits alone, which may be a date or a hash, are no version to such a pattern.
+    pub fn rank<'a>(&self, candidate: &Candidate<'a>) -> Rank<'a> {
+        let tag = candidate.tag;
+        let version = |tag| Version::loose(tag).map_or(Key::None, Key::Version);
+        let key = match &self.kind {
+            Kind::Glob(_) | Kind::Regexp(_) => candidate.created.map_or(Key::None, Key::Created),
+            Kind::Extract(regex) => extract(regex, tag)
+                .map_or(Key::None, |text| Number::parse(text).map_or(Key::Text(text), Key::Number)),
+            Kind::Semver(_) => version(tag),
+            Kind::SemverStrict(_) if cut(tag).is_some_and(|c| !c.v && c.parts[1].is_none()) => Key::None,
+            Kind::SemverStrict(_) => version(tag),
+            Kind::Numeric(glob) => number(glob, tag).map_or(Key::None, Key::Number),
+            Kind::Alpha(_) => Key::Text(tag),
+        };
+        Rank { key, tag }
+    }
+
+    /// Compares two tags: `Less` means that `a` is newer and comes first. Total; ties are broken as [`Rank`] says.
     pub fn newest_first(&self, a: &Candidate<'_>, b: &Candidate<'_>) -> Ordering {
-        b.created.cmp(&a.created).then_with(|| a.tag.cmp(b.tag))
+        self.rank(b).cmp(&self.rank(a))
     }
 
     /// Whether two tags have the same rank, so that neither is an update of the other.
     pub fn same_rank(&self, a: &Candidate<'_>, b: &Candidate<'_>) -> bool {
-        a.tag == b.tag
+        self.rank(a).same(&self.rank(b))
     }
+}
+
+/// What the group `order` captures, if it captures anything.
+fn extract<'a>(regex: &Regex, tag: &'a str) -> Option<&'a str> {
+    let text = regex.captures(tag)?.name("order")?.as_str();
+    (!text.is_empty()).then_some(text)
+}
+
+/// The number that a tag is, or that stands for the `*` in a glob with other text around it.
+fn number<'a>(glob: &Glob, tag: &'a str) -> Option<Number<'a>> {
+    Number::parse(tag).or_else(|| Number::parse(glob.starred(tag)?))
 }
 
 impl FromStr for TagPattern {
     type Err = InvalidPattern;
 
     fn from_str(text: &str) -> Result<Self, InvalidPattern> {
-        Ok(Self { text: text.to_owned() })
+        let invalid = |problem: String| InvalidPattern { text: text.to_owned(), problem };
+        let competing = |glob: &str| Glob::new(if glob.is_empty() { "*" } else { glob });
+        let kind = match text.split_once(':') {
+            Some(("semver", constraint)) => Kind::Semver(Constraint::parse(constraint).map_err(invalid)?),
+            Some(("semver-strict", constraint)) => {
+                Kind::SemverStrict(Constraint::parse(constraint).map_err(invalid)?)
+            }
+            Some(("regexp" | "regex", expression)) => {
+                let regex = Regex::new(expression).map_err(|e| invalid(e.to_string()))?;
+                if regex.capture_names().any(|name| name == Some("order")) {
+                    Kind::Extract(regex)
+                } else {
+                    Kind::Regexp(regex)
+                }
+            }
+            Some(("numeric", glob)) => Kind::Numeric(competing(glob)),
+            Some(("alpha", glob)) => Kind::Alpha(competing(glob)),
+            Some(("glob", glob)) => Kind::Glob(Glob::new(glob)),
+            _ => Kind::Glob(Glob::new(text)),
+        };
+        Ok(Self { text: text.to_owned(), kind })
     }
 }
 
@@ -89,3 +243,15 @@ impl fmt::Display for TagPattern {
         f.write_str(&self.text)
     }
 }
+
+/// Patterns are equal when their texts are.
+impl PartialEq for TagPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for TagPattern {}
+
+#[cfg(test)]
+mod tests;

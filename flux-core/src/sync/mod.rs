@@ -1,6 +1,22 @@
 //! From what git says and what the cluster has to what must be done: order, ownership, drift, prune guards.
+//!
+//! [`plan()`] is pure. For each object it compares what git says with what the cluster has, by two means: the checksum of what was
+//! applied last (has git changed?) and the ownership of fields that the API server records (has anyone else changed what we set?).
+//! Values are compared only where the cluster keeps them as they were sent, or where nothing of ours is recorded.
 
+mod compare;
+mod fields;
+pub(crate) mod kinds;
+pub(crate) mod lists;
+mod mark;
+pub(crate) mod object;
+mod order;
+pub(crate) mod path;
 mod plan;
+mod prune;
+mod report;
+mod rollout;
+mod scaling;
 
 use std::{fmt, sync::Arc};
 
@@ -8,12 +24,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    backend::Revision,
+    backend::{Revision, Scope, Wanted},
     finding::{Finding, Place},
     manifest::ResourceId,
 };
 
+pub use mark::{Owned, owned};
 pub use plan::plan;
+pub use rollout::rollout_of;
 
 /// The field manager under which objects are applied.
 pub const FIELD_MANAGER: &str = "flux";
@@ -28,13 +46,22 @@ pub const CHECKSUM_ANNOTATION: &str = "fluxcd.io/sync-checksum";
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SyncSet(pub String);
 
-/// An object that git describes.
-#[derive(Clone, Debug, PartialEq)]
+/// An object that git describes. Its `Debug` form blanks the values of a Secret.
+#[derive(Clone, PartialEq)]
 pub struct DesiredObject {
     /// The object, as Kubernetes reads its document.
     pub object: Arc<Value>,
     /// Where it stands.
     pub place: Place,
+}
+
+impl fmt::Debug for DesiredObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DesiredObject")
+            .field("object", &object::Shown(&self.object))
+            .field("place", &self.place)
+            .finish()
+    }
 }
 
 /// What git says the cluster should have.
@@ -48,6 +75,18 @@ pub struct Desired {
     pub findings: Vec<Finding>,
 }
 
+impl Desired {
+    /// What the planner wants to know of the cluster about these objects.
+    pub fn scope(&self) -> Scope {
+        let wanted = self.objects.iter().filter_map(|desired| {
+            let id = object::id_of(&desired.object)?;
+            let api_version = object::text(&desired.object, "apiVersion")?.to_owned();
+            Some(Wanted { api_version, kind: id.kind, namespace: id.namespace, name: id.name })
+        });
+        Scope { wanted: wanted.collect() }
+    }
+}
+
 /// How a sync is to be done.
 #[derive(Clone, Debug)]
 pub struct SyncOptions {
@@ -57,14 +96,24 @@ pub struct SyncOptions {
     pub prune: bool,
     /// Namespaces outside of which nothing is touched; none for all.
     pub namespaces: Option<Vec<String>>,
+    /// Whether pruning may delete more than half of what is ours. Off by default; without it, a sync that would delete more than
+    /// ten objects and more than half of all prunes nothing.
+    pub prune_all: bool,
 }
 
-/// What a sync is about to do: plain data, made by [`plan`], carried out by [`Cluster::apply`](crate::backend::Cluster::apply).
+impl SyncOptions {
+    /// The options of a sync set that prunes nothing and may touch every namespace.
+    pub fn new(sync_set: SyncSet) -> Self {
+        Self { sync_set, prune: false, namespaces: None, prune_all: false }
+    }
+}
+
+/// What a sync is about to do: plain data, made by [`plan()`], carried out by [`Cluster::apply`](crate::backend::Cluster::apply).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SyncPlan {
     /// The revision it brings the cluster to.
     pub revision: Option<Revision>,
-    /// The steps, in the order in which they are to be carried out. Those of one stage may go at the same time.
+    /// The steps by stage and then by id: the order in which they are to be carried out. Those of one stage may go at the same time.
     pub steps: Vec<Step>,
     /// What could not be read or decided.
     pub findings: Vec<Finding>,
@@ -91,8 +140,8 @@ pub struct Step {
     pub place: Option<Place>,
 }
 
-/// What is done about an object.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What is done about an object. Its `Debug` form blanks the values of a Secret; its serialised form holds them, and is to be kept as one keeps secrets.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
 pub enum Action {
     /// Apply an object that is not there.
@@ -122,6 +171,27 @@ pub enum Action {
     Fail,
 }
 
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { object } => {
+                f.debug_struct("Create").field("object", &object::Shown(object)).finish()
+            }
+            Self::Apply { object, content_equal } => f
+                .debug_struct("Apply")
+                .field("object", &object::Shown(object))
+                .field("content_equal", content_equal)
+                .finish(),
+            Self::Leave => f.write_str("Leave"),
+            Self::Prune { uid, resource_version } => {
+                f.debug_struct("Prune").field("uid", uid).field("resource_version", resource_version).finish()
+            }
+            Self::Skip => f.write_str("Skip"),
+            Self::Fail => f.write_str("Fail"),
+        }
+    }
+}
+
 /// Why an object is treated as it is: stable codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -147,6 +217,8 @@ pub enum Reason {
     PruneHeldBack,
     /// Its `fluxcd.io/ignore` annotation says to leave it alone.
     Ignored,
+    /// It is encrypted with SOPS: what it says cannot be read.
+    Encrypted,
     /// Its namespace is not among those that may be touched.
     NamespaceNotAllowed,
     /// Its kind is neither built in nor defined.

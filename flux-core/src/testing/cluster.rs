@@ -1,1 +1,454 @@
-//! What every [`Cluster`](crate::backend::Cluster) must do.
+//! What every [`Cluster`] must do: the conformance suite.
+//!
+//! A backend makes a [`ClusterFixture`] and runs the suite with [`run`], or each of [`CASES`] as a test of its own. Cases have names and
+//! sync sets of their own and may run at the same time on one fixture. A case that fails panics and says what it expected.
+//!
+//! The suite looks, plans and acts as the deployer does: what it asserts is what the plan and the backend make of it together.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a conformance suite reports by panicking")]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+
+use crate::{
+    backend::{Cluster, RolloutState},
+    finding::{Code, Place},
+    manifest::ResourceId,
+    sync::{self, Desired, DesiredObject, Outcome, Reason, SyncOptions, SyncReport, SyncSet},
+};
+
+/// A cluster under test, and hands that change it behind the back of the [`Cluster`].
+///
+/// What hands do has been seen by the cluster under test when the method returns: a backend that watches waits for it.
+#[async_trait]
+pub trait ClusterFixture: Send + Sync {
+    /// The cluster under test. It is allowed everything that the suite does.
+    fn cluster(&self) -> Arc<dyn Cluster>;
+
+    /// A namespace that exists and that nothing else uses.
+    fn namespace(&self) -> &str;
+
+    /// The object as the server has it.
+    async fn get(&self, id: &ResourceId) -> Option<Value>;
+
+    /// Creates an object, as `kubectl create` does.
+    async fn create_by_hand(&self, object: Value);
+
+    /// Changes an object by a JSON merge patch, as field manager `kubectl-edit`.
+    async fn edit_by_hand(&self, id: &ResourceId, patch: Value);
+
+    /// Deletes an object; returns when it is gone.
+    async fn delete_by_hand(&self, id: &ResourceId);
+
+    /// Sets the replicas of a Deployment through its `scale` subresource, as a controller does.
+    async fn scale_by_controller(&self, id: &ResourceId, replicas: i64);
+
+    /// Waits a moment, in which controllers get on with their work.
+    async fn pause(&self);
+}
+
+/// A case of the suite.
+pub type Case = for<'a> fn(&'a dyn ClusterFixture) -> BoxFuture<'a, ()>;
+
+macro_rules! cases {
+    ($($name:ident,)*) => {
+        /// The cases by name.
+        pub const CASES: &[(&str, Case)] = &[$((stringify!($name), |fixture| Box::pin($name(fixture))),)*];
+    };
+}
+
+cases! {
+    what_is_missing_is_created_and_then_left,
+    a_change_in_git_is_applied,
+    a_field_that_git_no_longer_names_goes,
+    a_hand_edit_is_undone,
+    a_hand_deletion_is_undone,
+    a_foreign_field_is_left_alone,
+    what_an_autoscaler_set_is_left_alone,
+    an_equal_object_is_adopted_as_unchanged,
+    a_different_object_is_adopted_and_changed,
+    what_git_no_longer_names_is_pruned_when_asked,
+    what_was_adopted_is_never_pruned,
+    an_object_that_changed_since_is_not_pruned,
+    a_copied_mark_counts_for_nothing,
+    one_refused_object_does_not_stop_the_others,
+    an_unknown_kind_is_reported_and_the_rest_applied,
+    string_data_of_a_secret_is_not_drift,
+    progress_is_told_of_every_step,
+    workloads_are_listed_with_their_images,
+}
+
+/// Runs the whole suite, one case after the other.
+///
+/// # Panics
+/// If the cluster does not conform.
+pub async fn run(fixture: &dyn ClusterFixture) {
+    for (name, case) in CASES {
+        tracing::info!(name, "conformance");
+        case(fixture).await;
+    }
+}
+
+/// One case: a fixture, with a sync set of the case's own.
+struct Bench<'a> {
+    fixture: &'a dyn ClusterFixture,
+    options: SyncOptions,
+}
+
+impl<'a> Bench<'a> {
+    fn new(fixture: &'a dyn ClusterFixture, case: &str) -> Self {
+        let options = SyncOptions::new(SyncSet(format!("{}/{case}", fixture.namespace())));
+        Self { fixture, options }
+    }
+
+    fn pruning(fixture: &'a dyn ClusterFixture, case: &str) -> Self {
+        let bench = Self::new(fixture, case);
+        Self { options: SyncOptions { prune: true, ..bench.options }, ..bench }
+    }
+
+    fn config_map(&self, name: &str, data: Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "ConfigMap",
+               "metadata": {"namespace": self.fixture.namespace(), "name": name}, "data": data})
+    }
+
+    fn deployment(&self, name: &str, image: &str) -> Value {
+        let labels = json!({"app": name});
+        json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"namespace": self.fixture.namespace(), "name": name},
+            "spec": {"replicas": 2, "selector": {"matchLabels": labels.clone()},
+                "template": {"metadata": {"labels": labels}, "spec": {
+                    "initContainers": [{"name": "setup", "image": "setup:1"}],
+                    "containers": [{"name": "web", "image": image,
+                        "env": [{"name": "COLOUR", "value": "blue"}],
+                        "ports": [{"containerPort": 80}]}]}}}})
+    }
+
+    fn id(&self, kind: &str, name: &str) -> ResourceId {
+        let group = if kind == "Deployment" { "apps" } else { "" };
+        ResourceId {
+            namespace: Some(self.fixture.namespace().to_owned()),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            group: group.to_owned(),
+        }
+    }
+
+    async fn plan(&self, objects: &[Value]) -> sync::SyncPlan {
+        let desired = Desired {
+            objects: objects
+                .iter()
+                .zip(1..)
+                .map(|(object, line)| DesiredObject {
+                    object: Arc::new(object.clone()),
+                    place: Place { path: "all.yaml".to_owned(), line, column: 1 },
+                })
+                .collect(),
+            ..Desired::default()
+        };
+        let observed =
+            self.fixture.cluster().observe(&desired.scope()).await.expect("the cluster can be observed");
+        assert!(observed.completeness.is_complete(), "everything can be seen: {:?}", observed.completeness);
+        sync::plan(&desired, &observed, &self.options)
+    }
+
+    async fn sync(&self, objects: &[Value]) -> SyncReport {
+        let plan = self.plan(objects).await;
+        self.fixture.cluster().apply(&plan, &()).await.expect("the plan can be carried out")
+    }
+
+    /// Syncs and expects of one object this outcome for this reason with these fields.
+    async fn expect(&self, objects: &[Value], name: &str, outcome: Outcome, reason: Reason, fields: &[&str]) {
+        let report = self.sync(objects).await;
+        let one = of(&report, name);
+        let got = (one.outcome, one.reason, one.fields.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(got, (outcome, reason, fields.to_vec()), "{name}: {}", one.message);
+    }
+
+    async fn get(&self, kind: &str, name: &str) -> Value {
+        self.fixture
+            .get(&self.id(kind, name))
+            .await
+            .unwrap_or_else(|| panic!("{kind} {name} is in the cluster"))
+    }
+}
+
+fn of<'r>(report: &'r SyncReport, name: &str) -> &'r sync::ResourceReport {
+    report
+        .resources
+        .iter()
+        .find(|r| r.id.name == name)
+        .unwrap_or_else(|| panic!("the report has {name}: {report:?}"))
+}
+
+const IMAGE: &str = "spec.template.spec.containers[name=web].image";
+
+async fn what_is_missing_is_created_and_then_left(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "create");
+    let objects = [bench.deployment("create", "web:1"), bench.config_map("create-map", json!({"a": "1"}))];
+    bench.expect(&objects, "create", Outcome::Created, Reason::NotInCluster, &[]).await;
+    let before = bench.get("ConfigMap", "create-map").await;
+    let report = bench.sync(&objects).await;
+    for resource in &report.resources {
+        assert_eq!(
+            (resource.outcome, resource.reason),
+            (Outcome::Unchanged, Reason::UpToDate),
+            "{resource:?}"
+        );
+    }
+    assert!(bench.plan(&objects).await.steps.iter().all(|step| !step.is_sent()), "nothing is sent again");
+    assert_eq!(bench.get("ConfigMap", "create-map").await, before, "an unchanged object is not touched");
+}
+
+async fn a_change_in_git_is_applied(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "change");
+    bench.sync(&[bench.deployment("change", "web:1")]).await;
+    let changed = [bench.deployment("change", "web:2")];
+    bench.expect(&changed, "change", Outcome::Changed, Reason::ChangedInGit, &[IMAGE]).await;
+    let live = bench.get("Deployment", "change").await;
+    assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["image"], "web:2");
+    bench.expect(&changed, "change", Outcome::Unchanged, Reason::UpToDate, &[]).await;
+}
+
+async fn a_field_that_git_no_longer_names_goes(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "removal");
+    bench.sync(&[bench.config_map("removal", json!({"stays": "1", "goes": "2"}))]).await;
+    let fewer = [bench.config_map("removal", json!({"stays": "1"}))];
+    bench.expect(&fewer, "removal", Outcome::Changed, Reason::ChangedInGit, &["data.goes"]).await;
+    assert_eq!(bench.get("ConfigMap", "removal").await["data"], json!({"stays": "1"}));
+
+    let mut deployment = bench.deployment("removal-env", "web:1");
+    bench.sync(&[deployment.clone()]).await;
+    let container = &mut deployment["spec"]["template"]["spec"]["containers"][0];
+    container.as_object_mut().expect("a container").remove("env");
+    let fields = ["spec.template.spec.containers[name=web].env[name=COLOUR]"];
+    bench.expect(&[deployment.clone()], "removal-env", Outcome::Changed, Reason::ChangedInGit, &fields).await;
+    let live = bench.get("Deployment", "removal-env").await;
+    assert_eq!(live["spec"]["template"]["spec"]["containers"][0].get("env"), None);
+    bench.expect(&[deployment], "removal-env", Outcome::Unchanged, Reason::UpToDate, &[]).await;
+}
+
+async fn a_hand_edit_is_undone(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "drift");
+    let objects =
+        [bench.deployment("drift", "web:1"), bench.config_map("drift-map", json!({"a": "1", "b": "2"}))];
+    bench.sync(&objects).await;
+    bench.fixture.edit_by_hand(&bench.id("Deployment", "drift"), json!({"spec": {"replicas": 5}})).await;
+    bench
+        .fixture
+        .edit_by_hand(&bench.id("ConfigMap", "drift-map"), json!({"data": {"a": "edited", "b": null}}))
+        .await;
+    let plan = bench.plan(&objects).await;
+    let step = plan.steps.iter().find(|s| s.id.name == "drift").expect("a step");
+    let owner = step.fields.first().and_then(|field| field.owner.as_deref());
+    assert_eq!(owner, Some("kubectl-edit"), "the plan says who changed it");
+    let report = bench.sync(&objects).await;
+    let fields =
+        |name| (of(&report, name).outcome, of(&report, name).reason, of(&report, name).fields.clone());
+    assert_eq!(fields("drift"), (Outcome::Changed, Reason::Drifted, vec!["spec.replicas".to_owned()]));
+    let both = vec!["data.a".to_owned(), "data.b".to_owned()];
+    assert_eq!(fields("drift-map"), (Outcome::Changed, Reason::Drifted, both));
+    assert_eq!(bench.get("Deployment", "drift").await["spec"]["replicas"], 2);
+    assert_eq!(bench.get("ConfigMap", "drift-map").await["data"], json!({"a": "1", "b": "2"}));
+    bench.expect(&objects, "drift", Outcome::Unchanged, Reason::UpToDate, &[]).await;
+}
+
+async fn a_hand_deletion_is_undone(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "deletion");
+    let objects = [bench.config_map("deletion", json!({"a": "1"}))];
+    bench.sync(&objects).await;
+    bench.fixture.delete_by_hand(&bench.id("ConfigMap", "deletion")).await;
+    bench.expect(&objects, "deletion", Outcome::Created, Reason::NotInCluster, &[]).await;
+    bench.expect(&objects, "deletion", Outcome::Unchanged, Reason::UpToDate, &[]).await;
+}
+
+async fn a_foreign_field_is_left_alone(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "foreign");
+    bench.sync(&[bench.config_map("foreign", json!({"ours": "1"}))]).await;
+    let hand = json!({"metadata": {"annotations": {"example.com/note": "mine"}}, "data": {"theirs": "2"}});
+    bench.fixture.edit_by_hand(&bench.id("ConfigMap", "foreign"), hand).await;
+    let same = [bench.config_map("foreign", json!({"ours": "1"}))];
+    bench.expect(&same, "foreign", Outcome::Unchanged, Reason::UpToDate, &[]).await;
+    let changed = [bench.config_map("foreign", json!({"ours": "3"}))];
+    bench.expect(&changed, "foreign", Outcome::Changed, Reason::ChangedInGit, &["data.ours"]).await;
+    let live = bench.get("ConfigMap", "foreign").await;
+    assert_eq!(live["data"], json!({"ours": "3", "theirs": "2"}));
+    assert_eq!(live["metadata"]["annotations"]["example.com/note"], "mine");
+}
+
+async fn what_an_autoscaler_set_is_left_alone(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "scale");
+    bench.sync(&[bench.deployment("scale", "web:1")]).await;
+    bench.fixture.scale_by_controller(&bench.id("Deployment", "scale"), 7).await;
+    let same = [bench.deployment("scale", "web:1")];
+    bench.expect(&same, "scale", Outcome::Unchanged, Reason::UpToDate, &[]).await;
+    let changed = [bench.deployment("scale", "web:2")];
+    bench.expect(&changed, "scale", Outcome::Changed, Reason::ChangedInGit, &[IMAGE]).await;
+    assert_eq!(bench.get("Deployment", "scale").await["spec"]["replicas"], 7);
+    bench.expect(&changed, "scale", Outcome::Unchanged, Reason::UpToDate, &[]).await;
+}
+
+async fn an_equal_object_is_adopted_as_unchanged(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "adopt");
+    let object = bench.deployment("adopt", "web:1");
+    bench.fixture.create_by_hand(object.clone()).await;
+    let objects = [object];
+    bench.expect(&objects, "adopt", Outcome::Unchanged, Reason::Adopted, &[]).await;
+    bench.expect(&objects, "adopt", Outcome::Unchanged, Reason::UpToDate, &[]).await;
+    bench.fixture.edit_by_hand(&bench.id("Deployment", "adopt"), json!({"spec": {"replicas": 5}})).await;
+    bench.expect(&objects, "adopt", Outcome::Changed, Reason::Drifted, &["spec.replicas"]).await;
+}
+
+async fn a_different_object_is_adopted_and_changed(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "adopt-change");
+    bench.fixture.create_by_hand(bench.deployment("adopt-change", "web:1")).await;
+    let objects = [bench.deployment("adopt-change", "web:2")];
+    bench.expect(&objects, "adopt-change", Outcome::Changed, Reason::Adopted, &[IMAGE]).await;
+    bench.expect(&objects, "adopt-change", Outcome::Unchanged, Reason::UpToDate, &[]).await;
+}
+
+async fn what_git_no_longer_names_is_pruned_when_asked(fixture: &dyn ClusterFixture) {
+    let keep = Bench::new(fixture, "prune");
+    let bench = Bench::pruning(fixture, "prune");
+    let stays = keep.config_map("prune-stays", json!({"a": "1"}));
+    keep.sync(&[stays.clone(), keep.config_map("prune-goes", json!({"a": "1"}))]).await;
+    let objects = [stays];
+    keep.expect(&objects, "prune-goes", Outcome::Skipped, Reason::PruneOff, &[]).await;
+    let report = bench.sync(&[]).await;
+    assert_eq!(of(&report, "prune-goes").reason, Reason::PruneHeldBack, "not when git names nothing");
+    assert!(report.findings.iter().any(|f| f.code == Code::PruneHeldBack), "and a finding says so");
+    bench.expect(&objects, "prune-goes", Outcome::Pruned, Reason::NotInGit, &[]).await;
+    assert_eq!(fixture.get(&bench.id("ConfigMap", "prune-goes")).await, None);
+    let report = bench.sync(&objects).await;
+    assert_eq!(report.resources.len(), 1, "what was pruned is not spoken of again: {report:?}");
+    assert_eq!(of(&report, "prune-stays").outcome, Outcome::Unchanged);
+}
+
+async fn what_was_adopted_is_never_pruned(fixture: &dyn ClusterFixture) {
+    let bench = Bench::pruning(fixture, "prune-adopted");
+    let stays = bench.config_map("adopted-stays", json!({}));
+    let theirs = bench.config_map("adopted-theirs", json!({"a": "1"}));
+    bench.fixture.create_by_hand(theirs.clone()).await;
+    bench.sync(&[stays.clone(), theirs]).await;
+    bench.expect(&[stays], "adopted-theirs", Outcome::Skipped, Reason::NotCreatedByFlux, &[]).await;
+    bench.get("ConfigMap", "adopted-theirs").await;
+}
+
+async fn an_object_that_changed_since_is_not_pruned(fixture: &dyn ClusterFixture) {
+    let bench = Bench::pruning(fixture, "prune-race");
+    let stays = bench.config_map("race-stays", json!({}));
+    bench.sync(&[stays.clone(), bench.config_map("race", json!({"a": "1"}))]).await;
+    let plan = bench.plan(&[stays]).await;
+    bench.fixture.edit_by_hand(&bench.id("ConfigMap", "race"), json!({"data": {"b": "2"}})).await;
+    let report = fixture.cluster().apply(&plan, &()).await.expect("the plan can be carried out");
+    assert_eq!(
+        (of(&report, "race").outcome, of(&report, "race").reason),
+        (Outcome::Failed, Reason::Rejected)
+    );
+    bench.get("ConfigMap", "race").await;
+}
+
+async fn a_copied_mark_counts_for_nothing(fixture: &dyn ClusterFixture) {
+    let bench = Bench::pruning(fixture, "copied");
+    let original = bench.config_map("copied", json!({"a": "1"}));
+    bench.sync(std::slice::from_ref(&original)).await;
+    let live = bench.get("ConfigMap", "copied").await;
+    let mut copy = bench.config_map("copied-copy", json!({"a": "1"}));
+    copy["metadata"]["labels"] = live["metadata"]["labels"].clone();
+    copy["metadata"]["annotations"] = live["metadata"]["annotations"].clone();
+    bench.fixture.create_by_hand(copy).await;
+    let report = bench.sync(&[original]).await;
+    assert!(!report.resources.iter().any(|r| r.id.name == "copied-copy"), "it is none of ours: {report:?}");
+    bench.get("ConfigMap", "copied-copy").await;
+}
+
+async fn one_refused_object_does_not_stop_the_others(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "refused");
+    let objects = [
+        bench.config_map("Refused_Name", json!({"a": "1"})),
+        bench.config_map("refused-good", json!({"a": "1"})),
+        bench.deployment("refused-later", "web:1"),
+    ];
+    let report = bench.sync(&objects).await;
+    let refused = of(&report, "Refused_Name");
+    assert_eq!((refused.outcome, refused.reason), (Outcome::Failed, Reason::Rejected));
+    assert!(!refused.message.is_empty(), "the message says why");
+    assert!(refused.place.is_some(), "the report says where");
+    assert_eq!(of(&report, "refused-good").outcome, Outcome::Created);
+    assert_eq!(of(&report, "refused-later").outcome, Outcome::Created);
+    let finding = report.findings.iter().find(|f| f.code == Code::ApplyFailed).expect("a finding");
+    assert!(finding.subject.contains("Refused_Name") && finding.place.is_some(), "{finding}");
+}
+
+async fn an_unknown_kind_is_reported_and_the_rest_applied(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "unknown");
+    let mut unknown = bench.config_map("unknown-kind", json!({}));
+    unknown["apiVersion"] = "no-such-group.example.com/v1".into();
+    unknown["kind"] = "NoSuchKind".into();
+    let report = bench.sync(&[unknown, bench.config_map("unknown-good", json!({"a": "1"}))]).await;
+    let failed = of(&report, "unknown-kind");
+    assert_eq!((failed.outcome, failed.reason), (Outcome::Failed, Reason::UnknownKind));
+    assert_eq!(of(&report, "unknown-good").outcome, Outcome::Created);
+    assert!(report.findings.iter().any(|f| f.code == Code::UnknownKind), "{report:?}");
+}
+
+async fn string_data_of_a_secret_is_not_drift(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "secret");
+    let secret = |value: &str| {
+        [json!({"apiVersion": "v1", "kind": "Secret",
+            "metadata": {"namespace": fixture.namespace(), "name": "secret"}, "stringData": {"key": value}})]
+    };
+    bench.expect(&secret("one"), "secret", Outcome::Created, Reason::NotInCluster, &[]).await;
+    bench.expect(&secret("one"), "secret", Outcome::Unchanged, Reason::UpToDate, &[]).await;
+    bench.expect(&secret("two"), "secret", Outcome::Changed, Reason::ChangedInGit, &["data.key"]).await;
+    bench.fixture.edit_by_hand(&bench.id("Secret", "secret"), json!({"data": {"key": "aGFuZA=="}})).await;
+    bench.expect(&secret("two"), "secret", Outcome::Changed, Reason::Drifted, &["data.key"]).await;
+    assert_eq!(bench.get("Secret", "secret").await["data"]["key"], "dHdv");
+}
+
+async fn progress_is_told_of_every_step(fixture: &dyn ClusterFixture) {
+    #[derive(Default)]
+    struct Told(std::sync::Mutex<Vec<ResourceId>>);
+    impl crate::backend::Progress for Told {
+        fn resource(&self, report: &sync::ResourceReport) {
+            self.0.lock().expect("no panic while it is held").push(report.id.clone());
+        }
+    }
+    let bench = Bench::new(fixture, "progress");
+    let plan = bench
+        .plan(&[bench.config_map("progress-a", json!({})), bench.config_map("progress-b", json!({}))])
+        .await;
+    let told = Told::default();
+    let report = fixture.cluster().apply(&plan, &told).await.expect("the plan can be carried out");
+    let mut told = told.0.into_inner().expect("no panic while it is held");
+    told.sort();
+    assert_eq!(told, report.resources.iter().map(|r| r.id.clone()).collect::<Vec<_>>());
+}
+
+async fn workloads_are_listed_with_their_images(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "workloads");
+    bench.sync(&[bench.deployment("workloads", "web:1")]).await;
+    let mut last = None;
+    for _ in 0..300 {
+        let workloads = fixture
+            .cluster()
+            .workloads(Some(fixture.namespace()))
+            .await
+            .expect("workloads can be listed")
+            .value;
+        let all = fixture.cluster().workloads(None).await.expect("workloads can be listed").value;
+        last = workloads.into_iter().find(|w| w.id.name() == "workloads");
+        if let Some(workload) = last.as_ref().filter(|w| w.rollout.state == RolloutState::Ready) {
+            assert!(all.iter().any(|w| w.id == workload.id), "all namespaces include this one");
+            let images: Vec<(&str, &str)> =
+                workload.containers.iter().map(|c| (c.name.as_str(), c.image.as_str())).collect();
+            assert_eq!(images, [("web", "web:1"), ("setup", "setup:1")], "containers, then init containers");
+            assert_eq!((workload.rollout.desired, workload.rollout.available), (2, 2));
+            return;
+        }
+        fixture.pause().await;
+    }
+    panic!("the workload is ready in time: {last:?}");
+}

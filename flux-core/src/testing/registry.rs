@@ -1,1 +1,269 @@
-//! What every [`Registry`](crate::backend::Registry) must do.
+//! What every [`Registry`] must do: [`conformance`] holds one to the trait's contract, [`MockRegistry`] produces the
+//! errors that a real one does not produce on demand.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a suite fails by panicking")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{
+    backend::{Completeness, Images, Observation, Registry, RegistryError, Tags},
+    image::{Digest, ImageInfo, ImageName, Platform, Tag},
+};
+
+mockall::mock! {
+    /// A registry that answers as it is told.
+    #[derive(Debug)]
+    pub Registry {}
+
+    #[async_trait]
+    impl Registry for Registry {
+        async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError>;
+        async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError>;
+    }
+}
+
+/// One build of an image: what is pushed for one platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// What it was built for.
+    pub platform: Platform,
+    /// When, in whole seconds.
+    pub created: Timestamp,
+    /// The labels of its configuration.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A registry under test, and a way to put images into it.
+#[async_trait]
+pub trait RegistryFixture: fmt::Debug + Send + Sync {
+    /// The registry under test.
+    fn registry(&self) -> &dyn Registry;
+
+    /// A repository name that was never used before; `hint` may be part of it.
+    fn name(&self, hint: &str) -> ImageName;
+
+    /// Other spellings of `name` that mean the same repository.
+    fn aliases(&self, name: &ImageName) -> Vec<ImageName>;
+
+    /// Puts an image under a tag, moving the tag if it is there: a plain image when there is one build, an index when
+    /// there are several. Returns the digest that the tag then points to.
+    async fn push(&self, name: &ImageName, tag: &Tag, builds: &[Build]) -> Digest;
+}
+
+/// Holds a registry to the contract of [`Registry`].
+///
+/// # Panics
+/// When a rule is broken: that is the test's failure.
+pub async fn conformance(fixture: &dyn RegistryFixture) {
+    all_tags_are_listed(fixture).await;
+    a_repository_that_is_not_there_says_so(fixture).await;
+    an_image_is_told_as_it_was_pushed(fixture).await;
+    an_index_is_told_with_all_its_platforms(fixture).await;
+    a_missing_tag_stops_no_other(fixture).await;
+    a_tag_that_moves_is_followed(fixture).await;
+    names_are_looked_up_in_canonical_form(fixture).await;
+}
+
+const DAY: i64 = 24 * 3600;
+
+/// A build of some day of 2024.
+fn build(platform: &str, day: i64) -> Build {
+    let second = 1_704_067_200 + day * DAY;
+    Build {
+        platform: platform.parse().expect("a platform"),
+        created: Timestamp::from_second(second).expect("a time of 2024"),
+        labels: BTreeMap::from([
+            ("org.opencontainers.image.revision".to_owned(), format!("{day:040}")),
+            ("org.example.note".to_owned(), "größer: \"als\" \\ \n".to_owned()),
+        ]),
+    }
+}
+
+fn tag(text: &str) -> Tag {
+    text.parse().expect("a tag")
+}
+
+async fn look(fixture: &dyn RegistryFixture, name: &ImageName, tags: &[Tag]) -> Images {
+    let seen = fixture.registry().inspect(name, tags).await.expect("the repository can be read");
+    assert_eq!(seen.completeness, Completeness::Complete, "{name}: nothing is missing");
+    let asked: BTreeSet<_> = tags.iter().collect();
+    assert_eq!(
+        seen.value.keys().collect::<BTreeSet<_>>(),
+        asked,
+        "{name}: each tag asked for has its answer"
+    );
+    seen.value
+}
+
+async fn look_at(fixture: &dyn RegistryFixture, name: &ImageName, tag: &Tag) -> ImageInfo {
+    let mut seen = look(fixture, name, std::slice::from_ref(tag)).await;
+    seen.remove(tag).expect("the tag was asked for").unwrap_or_else(|e| panic!("{name}:{tag}: {e}"))
+}
+
+async fn all_tags_are_listed(fixture: &dyn RegistryFixture) {
+    let name = fixture.name("tags");
+    // Names that sort otherwise as numbers than as text.
+    let pushed: BTreeSet<Tag> = (0..24).map(|n| tag(&format!("v1.{n}"))).chain([tag("Latest_x")]).collect();
+    for tag in &pushed {
+        fixture.push(&name, tag, &[build("linux/amd64", 1)]).await;
+    }
+    let seen = fixture.registry().tags(&name).await.expect("the repository can be read");
+    assert_eq!(seen.completeness, Completeness::Complete);
+    assert_eq!(seen.value.len(), pushed.len(), "no tag is listed twice");
+    assert_eq!(seen.value.into_iter().collect::<BTreeSet<_>>(), pushed);
+    assert!(!seen.authority.is_empty(), "an observation says who looked");
+}
+
+async fn a_repository_that_is_not_there_says_so(fixture: &dyn RegistryFixture) {
+    let name = fixture.name("absent");
+    let error = fixture.registry().tags(&name).await.expect_err("there is no such repository");
+    assert!(matches!(error, RegistryError::NotFound(_)), "{error:?}");
+    assert!(!error.is_retryable());
+    assert!(error.to_string().contains(name.path()), "the message names the repository: {error}");
+    match fixture.registry().inspect(&name, &[tag("v1")]).await {
+        Ok(seen) => assert!(seen.value[&tag("v1")].as_ref().expect_err("there is no such image").missing),
+        Err(error) => assert!(matches!(error, RegistryError::NotFound(_)), "{error:?}"),
+    }
+}
+
+async fn an_image_is_told_as_it_was_pushed(fixture: &dyn RegistryFixture) {
+    let name = fixture.name("image");
+    for platform in ["linux/amd64", "linux/arm/v7"] {
+        let (tag, build) = (tag("v1"), build(platform, 5));
+        let digest = fixture.push(&name, &tag, std::slice::from_ref(&build)).await;
+        let info = look_at(fixture, &name, &tag).await;
+        assert_eq!(info.digest, Some(digest));
+        assert_eq!(info.created, Some(build.created));
+        assert_eq!(info.labels, build.labels);
+        assert_eq!(info.platforms, [build.platform]);
+        assert_eq!(look_at(fixture, &name, &tag).await, info, "asked again, it says the same");
+    }
+    assert!(look(fixture, &name, &[]).await.is_empty(), "nothing asked, nothing said");
+}
+
+async fn an_index_is_told_with_all_its_platforms(fixture: &dyn RegistryFixture) {
+    let (name, tag) = (fixture.name("index"), tag("v1"));
+    let builds = [build("linux/amd64", 3), build("linux/arm64/v8", 9), build("windows/amd64", 4)];
+    let digest = fixture.push(&name, &tag, &builds).await;
+    let info = look_at(fixture, &name, &tag).await;
+    assert_eq!(info.digest, Some(digest), "the digest is the one of the index");
+    assert_eq!(info.created, Some(builds[1].created), "an index is as new as the newest of its images");
+    assert_eq!(info.labels, builds[1].labels, "and has the labels of that one");
+    let platforms: BTreeSet<_> = info.platforms.iter().cloned().collect();
+    assert_eq!(info.platforms.len(), platforms.len(), "no platform is told twice");
+    assert_eq!(platforms, builds.map(|b| b.platform).into());
+}
+
+async fn a_missing_tag_stops_no_other(fixture: &dyn RegistryFixture) {
+    let name = fixture.name("partly");
+    let (there, also, missing) = (tag("v1"), tag("v2"), tag("gone"));
+    fixture.push(&name, &there, &[build("linux/amd64", 1)]).await;
+    fixture.push(&name, &also, &[build("linux/amd64", 2), build("linux/arm64", 2)]).await;
+    let seen = look(fixture, &name, &[there.clone(), missing.clone(), also.clone()]).await;
+    assert!(seen[&there].is_ok() && seen[&also].is_ok());
+    let error = seen[&missing].as_ref().expect_err("there is no such tag");
+    assert!(error.missing, "{error:?}");
+    assert!(error.message.contains("gone"), "the message names the tag: {error}");
+}
+
+async fn a_tag_that_moves_is_followed(fixture: &dyn RegistryFixture) {
+    let (name, moving, fixed) = (fixture.name("moving"), tag("latest"), tag("v1"));
+    let first = [build("linux/amd64", 1)];
+    let digest = fixture.push(&name, &moving, &first).await;
+    fixture.push(&name, &fixed, &first).await;
+    let before = look(fixture, &name, &[moving.clone(), fixed.clone()]).await;
+    assert_eq!(before[&moving], before[&fixed], "the same image under two tags is the same image");
+    let moved = fixture.push(&name, &moving, &[build("linux/amd64", 2)]).await;
+    assert_ne!(digest, moved);
+    let after = look(fixture, &name, &[moving.clone(), fixed.clone()]).await;
+    assert_eq!(after[&moving].as_ref().map(|i| i.digest.clone()), Ok(Some(moved)));
+    assert_eq!(after[&fixed], before[&fixed]);
+}
+
+async fn names_are_looked_up_in_canonical_form(fixture: &dyn RegistryFixture) {
+    let (name, tag) = (fixture.name("alias"), tag("v1"));
+    fixture.push(&name, &tag, &[build("linux/amd64", 1)]).await;
+    let info = look_at(fixture, &name, &tag).await;
+    for alias in fixture.aliases(&name) {
+        assert_eq!(alias.canonical(), name.canonical(), "an alias is another spelling");
+        assert_eq!(look_at(fixture, &alias, &tag).await, info, "{alias}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use sha2::Digest as _;
+
+    use super::*;
+    use crate::memory::{MemoryRegistry, at_once};
+
+    #[derive(Debug, Default)]
+    struct InMemory {
+        registry: MemoryRegistry,
+        names: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl RegistryFixture for InMemory {
+        fn registry(&self) -> &dyn Registry {
+            &self.registry
+        }
+
+        fn name(&self, hint: &str) -> ImageName {
+            format!("{hint}-{}", self.names.fetch_add(1, Ordering::Relaxed)).parse().unwrap()
+        }
+
+        fn aliases(&self, name: &ImageName) -> Vec<ImageName> {
+            ["library/", "docker.io/", "index.docker.io/library/"]
+                .map(|prefix| format!("{prefix}{name}").parse().unwrap())
+                .into()
+        }
+
+        async fn push(&self, name: &ImageName, tag: &Tag, builds: &[Build]) -> Digest {
+            let hash = sha2::Sha256::digest(format!("{builds:?}"));
+            let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest: Digest = format!("sha256:{hex}").parse().unwrap();
+            let newest = builds.iter().max_by_key(|b| b.created).unwrap();
+            let info = ImageInfo {
+                digest: Some(digest.clone()),
+                created: Some(newest.created),
+                labels: newest.labels.clone(),
+                platforms: builds.iter().map(|b| b.platform.clone()).collect(),
+            };
+            self.registry.push(name, tag.clone(), info);
+            digest
+        }
+    }
+
+    #[test]
+    fn the_memory_registry_conforms() {
+        at_once(conformance(&InMemory::default()));
+    }
+
+    #[test]
+    fn the_memory_registry_counts_what_it_is_asked() {
+        let name = "web".parse().unwrap();
+        let registry = MemoryRegistry::new().with_image(&name, tag("v1"), ImageInfo::default());
+        at_once(async {
+            registry.tags(&name).await.unwrap();
+            registry.inspect(&name, &[tag("v1"), tag("v2")]).await.unwrap();
+        });
+        assert_eq!(registry.counts(), crate::memory::Counts { tags: 1, inspected: 2 });
+    }
+
+    #[test]
+    fn a_mock_answers_as_it_is_told() {
+        let mut mock = MockRegistry::new();
+        mock.expect_tags().returning(|name| Err(RegistryError::Forbidden(format!("{name} is secret"))));
+        let seen = at_once(mock.tags(&"web".parse().unwrap()));
+        assert_eq!(seen, Err(RegistryError::Forbidden("web is secret".to_owned())));
+    }
+}

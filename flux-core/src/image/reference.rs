@@ -1,0 +1,106 @@
+//! References to images: a name with a tag, a digest, both or neither.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, ImageName, InvalidImage, Tag};
+
+/// A reference to an image: `name[:tag][@digest]`, kept as written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ImageRef {
+    /// The name.
+    pub name: ImageName,
+    /// The tag, if written.
+    pub tag: Option<Tag>,
+    /// The digest, if written.
+    pub digest: Option<Digest>,
+}
+
+/// A tag cannot be set on a reference with a digest when the digest of the new tag is not known: what runs is what the
+/// digest says, and the tag beside it would be a lie.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{image}` is pinned by its digest, and the digest of tag `{tag}` is not known")]
+pub struct Pinned {
+    /// The reference as it stands.
+    pub image: ImageRef,
+    /// The tag that was to be set.
+    pub tag: Tag,
+}
+
+impl ImageRef {
+    /// This reference with another tag, and with that tag's digest if one is given.
+    ///
+    /// ```
+    /// use flux_core::image::{ImageRef, Pinned};
+    ///
+    /// let image: ImageRef = "web:1".parse()?;
+    /// assert_eq!(image.with_tag("2".parse()?, None).unwrap().to_string(), "web:2");
+    ///
+    /// let old = format!("sha256:{}", "a".repeat(64));
+    /// let new = format!("sha256:{}", "b".repeat(64));
+    /// let pinned: ImageRef = format!("web:1@{old}").parse()?;
+    /// let moved = pinned.with_tag("2".parse()?, Some(new.parse()?)).unwrap();
+    /// assert_eq!(moved.to_string(), format!("web:2@{new}"));
+    /// assert!(matches!(pinned.with_tag("2".parse()?, None), Err(Pinned { .. })));
+    /// # Ok::<(), flux_core::image::InvalidImage>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Pinned`] if this reference has a digest and none is given.
+    pub fn with_tag(&self, tag: Tag, digest: Option<Digest>) -> Result<Self, Pinned> {
+        if self.digest.is_some() && digest.is_none() {
+            return Err(Pinned { image: self.clone(), tag });
+        }
+        Ok(Self { name: self.name.clone(), tag: Some(tag), digest })
+    }
+
+    /// The tag that this reference stands for: as written, `latest` when there is neither tag nor digest, none when there is
+    /// only a digest.
+    pub fn effective_tag(&self) -> Option<&str> {
+        match (&self.tag, &self.digest) {
+            (Some(tag), _) => Some(tag.as_str()),
+            (None, None) => Some("latest"),
+            (None, Some(_)) => None,
+        }
+    }
+}
+
+impl fmt::Display for ImageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        if let Some(digest) = &self.digest {
+            write!(f, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for ImageRef {
+    type Err = InvalidImage;
+
+    fn from_str(text: &str) -> Result<Self, InvalidImage> {
+        let invalid = |problem| InvalidImage { text: text.to_owned(), problem };
+        let (rest, digest) = match text.split_once('@') {
+            Some((rest, digest)) => {
+                (rest, Some(digest.parse().map_err(|e: InvalidImage| invalid(e.problem))?))
+            }
+            None => (text, None),
+        };
+        // A `:` after the last `/` is the tag's, but not those between the brackets of an IPv6 address.
+        let last = rest.rfind('/').map_or(0, |slash| slash + 1);
+        let (name, tag) = match rest[last..].split_once(':') {
+            Some((element, tag)) => {
+                let tag = tag.parse().map_err(|e: InvalidImage| invalid(e.problem))?;
+                (&rest[..last + element.len()], Some(tag))
+            }
+            None => (rest, None),
+        };
+        let name = ImageName::parse(name).map_err(invalid)?;
+        Ok(Self { name, tag, digest })
+    }
+}

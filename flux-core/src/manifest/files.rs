@@ -1,0 +1,245 @@
+//! All manifests of a revision: which files they are, and what they say together.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use serde_json::Value;
+
+use super::{ParsedFile, Resource, ResourceId, Scope, WorkloadId, scope_of};
+use crate::finding::{Code, Finding, Place};
+
+/// The namespace of namespaced objects that name none.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// All manifests of a revision. Pure assembly of parsed files: equal files give equal manifests.
+#[derive(Clone, Debug, Default)]
+pub struct Manifests {
+    files: BTreeMap<String, Arc<ParsedFile>>,
+    kinds: BTreeMap<(String, String), Scope>,
+    /// File, index and id of the objects, by path and place. Those that are described twice are left out.
+    objects: Vec<Object>,
+    /// The workloads that have their id's text for themselves, as indexes into `objects`.
+    workloads: HashMap<WorkloadId, usize>,
+    duplicates: Vec<Finding>,
+}
+
+#[derive(Clone, Debug)]
+struct Object {
+    path: String,
+    index: usize,
+    id: ResourceId,
+}
+
+/// An object and where it stands.
+#[derive(Clone, Debug)]
+pub struct Located<'a> {
+    /// The file's path, as it was given.
+    pub path: &'a str,
+    /// The object's index in the file.
+    pub index: usize,
+    /// The object.
+    pub resource: &'a Resource,
+    /// Its identity. Namespaced objects that name no namespace are in `default`; cluster-scoped ones are in none.
+    pub id: ResourceId,
+}
+
+impl Located<'_> {
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place { path: self.path.to_owned(), line: self.resource.line, column: self.resource.column }
+    }
+
+    /// The id in v1's text form.
+    pub fn workload_id(&self) -> WorkloadId {
+        self.id.workload_id()
+    }
+}
+
+impl Manifests {
+    /// Puts files together, given by their paths.
+    ///
+    /// Objects that are described more than once are left out, all copies of them, and a finding names the places.
+    pub fn new(files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
+        let kinds = defined_kinds(&files);
+        let mut places: BTreeMap<ResourceId, Vec<(&str, usize)>> = BTreeMap::new();
+        for (path, file) in &files {
+            for (index, resource) in file.resources.iter().enumerate() {
+                places.entry(identity(resource, &kinds)).or_default().push((path, index));
+            }
+        }
+        let mut duplicates = Vec::new();
+        let mut objects = Vec::new();
+        for (id, places) in places {
+            match *places.as_slice() {
+                [(path, index)] => objects.push(Object { path: path.to_owned(), index, id }),
+                _ => duplicates.push(duplicate(&id.to_string(), &places, &files)),
+            }
+        }
+        objects.sort_by(|a, b| (&a.path, a.index).cmp(&(&b.path, b.index)));
+        let mut by_text: BTreeMap<WorkloadId, Vec<usize>> = BTreeMap::new();
+        for (at, object) in objects.iter().enumerate() {
+            if files[&object.path].resources[object.index].workload.is_some() {
+                by_text.entry(object.id.workload_id()).or_default().push(at);
+            }
+        }
+        let mut workloads = HashMap::new();
+        for (id, found) in by_text {
+            if let [at] = *found.as_slice() {
+                workloads.insert(id, at);
+            } else {
+                let places: Vec<_> =
+                    found.iter().map(|&at| (objects[at].path.as_str(), objects[at].index)).collect();
+                duplicates.push(duplicate(&id.to_string(), &places, &files));
+            }
+        }
+        Self { kinds, objects, workloads, duplicates, files }
+    }
+
+    /// All objects, by path and place.
+    pub fn resources(&self) -> impl Iterator<Item = Located<'_>> {
+        self.objects.iter().map(|object| self.located(object))
+    }
+
+    /// The workloads that can be released, by path and place. Two of different API groups that share the text of their id are left out.
+    pub fn workloads(&self) -> impl Iterator<Item = Located<'_>> {
+        self.resources()
+            .filter(|at| at.resource.workload.is_some() && self.workloads.contains_key(&at.id.workload_id()))
+    }
+
+    /// The workload with an id.
+    pub fn workload(&self, id: &WorkloadId) -> Option<Located<'_>> {
+        self.workloads.get(id).map(|&at| self.located(&self.objects[at]))
+    }
+
+    /// The files by their paths.
+    pub fn files(&self) -> &BTreeMap<String, Arc<ParsedFile>> {
+        &self.files
+    }
+
+    /// The kinds that CustomResourceDefinitions among the manifests define, by API group and kind.
+    pub fn defined_kinds(&self) -> &BTreeMap<(String, String), Scope> {
+        &self.kinds
+    }
+
+    /// The scope of a kind: built in, or defined among the manifests.
+    pub fn scope_of(&self, api_version: &str, kind: &str) -> Option<Scope> {
+        scope_in(api_version, kind, &self.kinds)
+    }
+
+    /// What is wrong with the files and what they describe twice, sorted.
+    pub fn findings(&self) -> Vec<Finding> {
+        let problems = self.files.iter().flat_map(|(path, file)| file.problems.iter().map(|p| p.at(path)));
+        let mut findings: Vec<_> = problems.chain(self.duplicates.iter().cloned()).collect();
+        findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
+        findings
+    }
+
+    fn located<'a>(&'a self, object: &'a Object) -> Located<'a> {
+        Located {
+            path: &object.path,
+            index: object.index,
+            resource: &self.files[&object.path].resources[object.index],
+            id: object.id.clone(),
+        }
+    }
+}
+
+fn scope_in(api_version: &str, kind: &str, defined: &BTreeMap<(String, String), Scope>) -> Option<Scope> {
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    scope_of(api_version, kind).or_else(|| defined.get(&(group.to_owned(), kind.to_owned())).copied())
+}
+
+/// The identity of an object. Where the kind is unknown, the namespace is what is written.
+fn identity(resource: &Resource, defined: &BTreeMap<(String, String), Scope>) -> ResourceId {
+    let scope = scope_in(&resource.api_version, &resource.kind, defined)
+        .or_else(|| resource.workload.as_ref().map(|_| Scope::Namespaced));
+    let namespace = match scope {
+        Some(Scope::Cluster) => None,
+        Some(Scope::Namespaced) => {
+            Some(resource.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()))
+        }
+        None => resource.namespace.clone(),
+    };
+    let (kind, name, group) = (resource.kind.clone(), resource.name.clone(), resource.group().to_owned());
+    ResourceId { namespace, kind, name, group }
+}
+
+fn defined_kinds(files: &BTreeMap<String, Arc<ParsedFile>>) -> BTreeMap<(String, String), Scope> {
+    let definitions = files.values().flat_map(|file| &file.resources).filter(|resource| {
+        resource.group() == "apiextensions.k8s.io" && resource.kind == "CustomResourceDefinition"
+    });
+    let defined = |resource: &Resource| {
+        let text = |pointer| resource.object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let scope = match text("/spec/scope")?.as_str() {
+            "Namespaced" => Scope::Namespaced,
+            "Cluster" => Scope::Cluster,
+            _ => return None,
+        };
+        Some(((text("/spec/group")?, text("/spec/names/kind")?), scope))
+    };
+    definitions.filter_map(defined).collect()
+}
+
+/// The finding about an id that several objects have, at the last of its places.
+fn duplicate(id: &str, places: &[(&str, usize)], files: &BTreeMap<String, Arc<ParsedFile>>) -> Finding {
+    let place = |&(path, index): &(&str, usize)| {
+        let resource = &files[path].resources[index];
+        Place { path: path.to_owned(), line: resource.line, column: resource.column }
+    };
+    let (last, others) = places.split_last().map_or((None, places), |(last, others)| (Some(last), others));
+    let others: Vec<String> = others.iter().map(|at| place(at).to_string()).collect();
+    Finding {
+        code: Code::DuplicateId,
+        subject: id.to_owned(),
+        place: last.map(place),
+        evidence: format!("it is described at {} as well; neither description is used", others.join(", ")),
+        remedy: "keep one description of it, or give the other another name or namespace".to_owned(),
+    }
+}
+
+/// Files in folders of these names, and of these names themselves, are never manifests.
+const NEVER_FOLDERS: [&str; 6] = [".git", ".github", ".gitlab", ".gitea", ".forgejo", ".circleci"];
+const NEVER_FILES: [&str; 2] = ["kustomization.yaml", "kustomization.yml"];
+
+/// The paths that are manifests by their names, in the order given, out of all paths of a tree.
+///
+/// These are `.yaml`, `.yml` and `.json` files outside of chart folders (those that hold both `Chart.yaml` and `values.yaml`, with all that is
+/// below). Files whose name starts with a dot (`.flux.yaml`, `.sops.yaml`), what a forge or CI service keeps in its own folder, and
+/// `kustomization.yaml` describe no objects and are left out as well.
+pub fn manifest_paths<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let all: Vec<&str> = all.collect();
+    let folders_with = |file: &str| -> BTreeSet<&str> {
+        all.iter()
+            .map(|path| split(path))
+            .filter(|(_, name)| *name == file)
+            .map(|(folder, _)| folder)
+            .collect()
+    };
+    let (with_chart, with_values) = (folders_with("Chart.yaml"), folders_with("values.yaml"));
+    let charts: BTreeSet<&str> = with_chart.intersection(&with_values).copied().collect();
+    all.into_iter().filter(|path| is_manifest(path, &charts)).collect()
+}
+
+fn is_manifest(path: &str, charts: &BTreeSet<&str>) -> bool {
+    let (folder, name) = split(path);
+    let named = name
+        .rsplit_once('.')
+        .is_some_and(|(stem, extension)| !stem.is_empty() && matches!(extension, "yaml" | "yml" | "json"));
+    named
+        && !name.starts_with('.')
+        && !NEVER_FILES.contains(&name)
+        && !folder.split('/').any(|part| NEVER_FOLDERS.contains(&part))
+        && !ancestors(folder).any(|folder| charts.contains(folder))
+}
+
+/// The folder and the name of a path.
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// A folder and those it stands in, the root last.
+fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(folder), |folder| (!folder.is_empty()).then(|| split(folder).0))
+}

@@ -1,0 +1,173 @@
+//! How a mapping is laid out, so that what is added to it looks like its neighbours.
+
+use super::{
+    quote::{Context, write},
+    tree::{Kind, NodeId, Style, Tree},
+};
+
+/// The lines of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lines<'s> {
+    pub source: &'s str,
+}
+
+impl<'s> Lines<'s> {
+    pub(super) fn of(source: &'s str) -> Self {
+        Self { source }
+    }
+
+    /// How the line of `at` ends; the last one as the one before.
+    pub(super) fn eol(&self, at: usize) -> &'static str {
+        let end = self.source[at..].find('\n').map(|nl| at + nl).or_else(|| self.source.rfind('\n'));
+        if end.is_some_and(|nl| self.source[..nl].ends_with('\r')) { "\r\n" } else { "\n" }
+    }
+
+    /// The first byte of the line of `at`.
+    pub(super) fn start(&self, at: usize) -> usize {
+        self.source[..at].rfind('\n').map_or(0, |nl| nl + 1)
+    }
+
+    /// The byte after the last of the line of `at`, before its line end.
+    pub(super) fn end(&self, at: usize) -> usize {
+        let end = self.source[at..].find('\n').map_or(self.source.len(), |nl| at + nl);
+        if self.source[at..end].ends_with('\r') { end - 1 } else { end }
+    }
+
+    /// The first byte of the line after that of `at`, if there is one.
+    pub(super) fn next(&self, at: usize) -> Option<usize> {
+        self.source[at..].find('\n').map(|nl| at + nl + 1)
+    }
+
+    /// The blanks that the line of `at` starts with.
+    fn indent(&self, at: usize) -> &'s str {
+        let line = &self.source[self.start(at)..at];
+        &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
+    }
+
+    /// The lines from the one starting at `start` to the one of `end`, with one line end: the one behind, else the one before.
+    pub(super) fn whole(&self, start: usize, end: usize) -> (usize, usize) {
+        match self.next(end) {
+            Some(next) => (start, next),
+            None => {
+                let before = &self.source[..start];
+                let before = before.strip_suffix('\n').map_or(before, |b| b.strip_suffix('\r').unwrap_or(b));
+                (before.len(), self.source.len())
+            }
+        }
+    }
+
+    /// The byte after the colon that follows a key ending at `at`.
+    pub(super) fn colon(&self, at: usize) -> Option<usize> {
+        let rest = &self.source[at..];
+        let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        rest[blank..].starts_with(':').then_some(at + blank + 1)
+    }
+}
+
+/// A mapping and its style.
+#[derive(Debug, Default)]
+pub(super) struct Layout<'t> {
+    pub entries: &'t [(NodeId, NodeId)],
+    pub flow: bool,
+    pub context: Context,
+    /// Block: the blanks before a key.
+    pub indent: String,
+    /// Block: how much deeper a mapping within it stands; flow over several lines: the same.
+    step: String,
+    /// Flow: what stands between a comma and the next key.
+    pub gap: String,
+    /// Flow: what stands between a key and its value.
+    colon: String,
+}
+
+impl<'t> Layout<'t> {
+    /// The layout of a mapping with at least one entry, within one whose keys stand at the column `outer`.
+    pub(super) fn of(tree: &'t Tree<'_>, lines: &Lines<'_>, map: NodeId, outer: u32) -> Option<Self> {
+        let Kind::Map { entries, flow } = &tree[map].kind else { return None };
+        let &(key, value) = entries.first()?;
+        let source = lines.source;
+        let json =
+            *flow && entries.iter().all(|&(key, _)| matches!(tree.scalar(key), Some((_, Style::Double))));
+        let context = match (*flow, json) {
+            (true, true) => Context::Json,
+            (true, false) => Context::Flow,
+            _ => Context::Block,
+        };
+        let column = tree[key].column as usize;
+        let indent = " ".repeat(column.saturating_sub(1));
+        let gap = match entries.get(1) {
+            Some(&(next, _)) => source
+                .get(tree[value].end..tree[next].start)
+                .and_then(|between| between.split_once(','))
+                .map(|(_, gap)| gap),
+            None => source
+                .get(tree[map].start..tree[key].start)
+                .and_then(|open| open.strip_prefix('{'))
+                .filter(|gap| gap.contains('\n')),
+        };
+        let gap = gap.filter(|gap| gap.trim().is_empty()).unwrap_or(" ").to_owned();
+        let colon = source
+            .get(tree[key].end..tree[value].start)
+            .filter(|c| c.trim() == ":" && (json || *c != ":"))
+            .unwrap_or(": ")
+            .to_owned();
+        let step = if *flow {
+            let (inner, outer) = (lines.indent(tree[key].start), lines.indent(tree[map].start));
+            inner.strip_prefix(outer).filter(|step| !step.is_empty()).unwrap_or("  ").to_owned()
+        } else {
+            let deeper = column.saturating_sub(outer as usize);
+            " ".repeat(if (1..=8).contains(&deeper) { deeper } else { 2 })
+        };
+        // A neighbour that holds a mapping shows best how far in the next one goes.
+        let shown = entries.iter().find_map(|&(key, value)| match &tree[value].kind {
+            Kind::Map { entries, flow: false } => {
+                let inner = tree[entries.first()?.0].column;
+                Some(" ".repeat(inner.checked_sub(tree[key].column)? as usize))
+            }
+            _ => None,
+        });
+        Some(Self { entries, flow: *flow, context, indent, step: shown.unwrap_or(step), gap, colon })
+    }
+
+    /// New lines with entries of this block mapping, each after a line end.
+    pub(super) fn lines(&self, eol: &str, entries: &[(&str, &str)]) -> String {
+        self.written(eol, entries, &self.indent)
+    }
+
+    /// New lines with the entries of a mapping within this block mapping, each after a line end.
+    pub(super) fn block_lines(&self, eol: &str, entries: &[(&str, &str)]) -> String {
+        self.written(eol, entries, &format!("{}{}", self.indent, self.step))
+    }
+
+    fn written(&self, eol: &str, entries: &[(&str, &str)], indent: &str) -> String {
+        let line = |&(key, value): &(&str, &str)| {
+            let (key, value) = (write(key, Context::Block), write(value, Context::Block));
+            format!("{eol}{indent}{key}: {value}")
+        };
+        entries.iter().map(line).collect()
+    }
+
+    /// Entries of this flow mapping, with commas between.
+    pub(super) fn flow_entries(&self, entries: &[(&str, &str)]) -> String {
+        let entry = |&(key, value): &(&str, &str)| self.flow_entry(key, &write(value, self.context));
+        entries.iter().map(entry).collect::<Vec<_>>().join(&format!(",{}", self.gap))
+    }
+
+    /// One entry of this flow mapping, the value as it is to be written.
+    pub(super) fn flow_entry(&self, key: &str, value: &str) -> String {
+        format!("{}{}{value}", write(key, self.context), self.colon)
+    }
+
+    /// A flow mapping as a value within this one: over several lines if this one is.
+    pub(super) fn flow_map(&self, entries: &[(&str, &str)]) -> String {
+        let (inner, close) = if self.gap.contains('\n') {
+            (format!("{}{}", self.gap, self.step), self.gap.as_str())
+        } else {
+            (String::new(), "")
+        };
+        let within = if inner.is_empty() { self.gap.clone() } else { inner.clone() };
+        let entry = |&(key, value): &(&str, &str)| self.flow_entry(key, &write(value, self.context));
+        let entries = entries.iter().map(entry).collect::<Vec<_>>().join(&format!(",{within}"));
+        format!("{{{inner}{entries}{close}}}")
+    }
+}

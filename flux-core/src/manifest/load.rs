@@ -1,0 +1,379 @@
+//! From the bytes of a file to its objects, document by document: what one document has wrong does not touch the others.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use granit_parser::{ErrorKind, Event, Marker, Parser, options};
+use serde_json::{Map, Value};
+
+use super::{
+    Annotation, ParsedFile, Problem, Resource, WorkloadId,
+    limits::{Budget, Limit},
+    template,
+    tree::{Builder, Tree},
+    value::{Reader, Unreadable},
+    walk::Cursor,
+    workload,
+};
+use crate::finding::Code;
+
+/// Reads a file.
+///
+/// Any bytes give a result: what cannot be read is told in [`ParsedFile::problems`]. Files of more than 16 MiB, values nested deeper than 120
+/// levels and aliases that multiply past 2 million values or 64 MiB of text are refused.
+pub fn parse(source: &[u8]) -> ParsedFile {
+    read(source, &mut |_| {})
+}
+
+/// An object of a file, as it is met.
+#[derive(Debug)]
+pub(super) struct Met<'t, 's> {
+    /// Its index among the file's resources.
+    pub index: usize,
+    /// Where it stands.
+    pub at: Cursor<'t, 's>,
+    /// What was read of it.
+    pub resource: &'t Resource,
+}
+
+/// Reads a file and shows every object to `visit`.
+pub(super) fn read(source: &[u8], visit: &mut dyn FnMut(Met<'_, '_>)) -> ParsedFile {
+    match checked(source) {
+        Ok(text) => {
+            let mut loader = Loader { text, file: ParsedFile::default(), budget: Budget::default(), visit };
+            // A passed limit is among the problems.
+            let _ = loader.stream();
+            loader.file
+        }
+        Err(problem) => ParsedFile { resources: Vec::new(), problems: vec![*problem] },
+    }
+}
+
+/// The text of a file, unless it has bytes that no YAML has.
+fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
+    let problem = |code, offset: usize, evidence: String, remedy: &str| {
+        let (line, column) = place_of(source, offset);
+        Box::new(Problem { code, subject: None, line, column, evidence, remedy: remedy.to_owned() })
+    };
+    if source.len() > Limit::BYTES {
+        return Err(problem(Code::TooLarge, 0, Limit::Bytes.evidence(), TOO_LARGE));
+    }
+    let text = std::str::from_utf8(source).map_err(|e| {
+        let evidence = format!("the bytes from {} on are not UTF-8", e.valid_up_to());
+        problem(Code::InvalidYaml, e.valid_up_to(), evidence, "save the file as UTF-8")
+    })?;
+    let control = |b: u8| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r') || b == 0x7f;
+    match text.bytes().position(control) {
+        None => Ok(text),
+        Some(at) => {
+            let evidence = format!("the control character U+{:04X} is not allowed in YAML", source[at]);
+            Err(problem(
+                Code::InvalidYaml,
+                at,
+                evidence,
+                "remove it, or write it as an escape between double quotes",
+            ))
+        }
+    }
+}
+
+/// Line and column of a byte, counted from 1, columns in characters.
+fn place_of(source: &[u8], offset: usize) -> (u32, u32) {
+    let before = &source[..offset];
+    let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+    let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+const TOO_LARGE: &str = "split the file, or write out what its aliases repeat";
+const NOT_AN_OBJECT: &str =
+    "give it `apiVersion`, `kind` and `metadata.name`, or keep it outside of the synced paths";
+
+/// The problems that a file may have before it is given up.
+const PROBLEMS: usize = 1_000;
+
+/// Reading of the file ended early; why is among the problems.
+#[derive(Debug)]
+struct Stop;
+
+struct Loader<'s, 'v> {
+    text: &'s str,
+    file: ParsedFile,
+    budget: Budget,
+    visit: &'v mut dyn FnMut(Met<'_, '_>),
+}
+
+impl<'s> Loader<'s, '_> {
+    fn stream(&mut self) -> Result<(), Stop> {
+        let mut options = options! {
+            emit_anchor_events: true,
+            flow_nesting_limit: Limit::DEPTH,
+            block_nesting_limit: Limit::DEPTH,
+        };
+        options.set_emit_comments(false);
+        let mut parser = Parser::new_from_str_with_options(self.text, options);
+        let mut builder = Builder::new(self.text);
+        let mut start = 0;
+        loop {
+            match parser.next_event() {
+                None | Some(Ok((Event::StreamEnd, _))) => return Ok(()),
+                Some(Ok((Event::DocumentStart(..), span))) => {
+                    builder = Builder::new(self.text);
+                    start = span.end.byte_offset().unwrap_or(start);
+                }
+                Some(Ok((Event::DocumentEnd, span))) => {
+                    let end = span.start.byte_offset().unwrap_or(start);
+                    let tree = std::mem::replace(&mut builder, Builder::new(self.text)).finish();
+                    self.document(&tree, self.text.get(start..end).unwrap_or_default())?;
+                }
+                Some(Ok((event, span))) => {
+                    builder.take(event, &span).or_else(|limit| self.too_large(limit, &span.start))?;
+                    if builder.len() > self.budget.nodes_left() {
+                        self.too_large(Limit::Nodes, &span.start)?;
+                    }
+                }
+                Some(Err(error)) => {
+                    let more = parser.proceed_next_document().unwrap_or(false);
+                    let end = match parser.peek() {
+                        Some(Ok((_, span))) if more => span.start.byte_offset(),
+                        _ => None,
+                    };
+                    let document = self.text.get(start..end.unwrap_or(self.text.len())).unwrap_or_default();
+                    self.broken(error.kind(), error.marker(), document)?;
+                    if !more {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// A document that is no YAML.
+    fn broken(&mut self, error: &ErrorKind, at: &Marker, document: &str) -> Result<(), Stop> {
+        if *error == ErrorKind::RecursionLimitExceeded {
+            return self.too_large(Limit::Depth, at);
+        }
+        let line_start = at.byte_offset().map_or(0, |at| self.text[..at].rfind('\n').map_or(0, |nl| nl + 1));
+        let line = self.text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let place = marker_place(at);
+        if template::is_template(document) || line.contains("{{") {
+            return self.problem(template::problem(place, &error.to_string()));
+        }
+        self.problem(Problem {
+            code: Code::InvalidYaml,
+            subject: None,
+            line: place.0,
+            column: place.1,
+            evidence: error.to_string(),
+            remedy: "correct the document; the others of the file are used".to_owned(),
+        })
+    }
+
+    /// A document that is YAML.
+    fn document(&mut self, tree: &Tree<'s>, text: &str) -> Result<(), Stop> {
+        let Some(root) = tree.root() else { return Ok(()) };
+        let at = Cursor::at(tree, self.text, root);
+        if at.is_null() {
+            return Ok(());
+        }
+        match Reader::new(tree, &mut self.budget).value(root) {
+            Ok(value) => self.object(&at, value, None),
+            Err(Unreadable::TooLarge(limit)) => {
+                let (line, column) = at.place();
+                self.too_large_at(limit, line, column)
+            }
+            Err(Unreadable::Invalid(node, evidence)) => {
+                let place = (tree[node].line, tree[node].column);
+                if template::is_template(text) {
+                    return self.problem(template::problem(place, &evidence));
+                }
+                self.problem(Problem {
+                    code: Code::InvalidYaml,
+                    subject: None,
+                    line: place.0,
+                    column: place.1,
+                    evidence,
+                    remedy: "correct the document; the others of the file are used".to_owned(),
+                })
+            }
+        }
+    }
+
+    /// A value that should be an object, or a list of such. `listed` is what the items of a typed list need not say.
+    fn object(
+        &mut self,
+        at: &Cursor<'_, 's>,
+        value: Value,
+        listed: Option<(&str, &str)>,
+    ) -> Result<(), Stop> {
+        let Value::Object(mut object) = value else {
+            return self.not_an_object(at, "it is no mapping".to_owned());
+        };
+        if let Some((api_version, kind)) = listed {
+            object.entry("apiVersion").or_insert_with(|| api_version.into());
+            object.entry("kind").or_insert_with(|| kind.into());
+        }
+        let text = |key: &str| object.get(key).and_then(Value::as_str).filter(|s| !s.is_empty());
+        let (api_version, kind) = match (text("apiVersion"), text("kind")) {
+            (Some(api_version), Some(kind)) => (api_version.to_owned(), kind.to_owned()),
+            (None, None) => {
+                return self.not_an_object(at, "it has neither `apiVersion` nor `kind`".to_owned());
+            }
+            (Some(_), None) => return self.not_an_object(at, "it has no `kind`".to_owned()),
+            (None, Some(kind)) => {
+                let evidence = format!("it has `kind: {kind}` and no `apiVersion`");
+                return self.not_an_object(at, evidence);
+            }
+        };
+        match list_items(&kind, &mut object) {
+            Some(items) => {
+                let item_kind = kind.trim_end_matches("List");
+                let listed = (!item_kind.is_empty()).then_some((api_version.as_str(), item_kind));
+                let cursors = at.get("items").and_then(|items| items.items()).unwrap_or_default();
+                for (at, item) in cursors.into_iter().zip(items) {
+                    self.object(&at.as_object(), item, listed)?;
+                }
+                Ok(())
+            }
+            None => self.resource(at, api_version, kind, object),
+        }
+    }
+
+    fn resource(
+        &mut self,
+        at: &Cursor<'_, 's>,
+        api_version: String,
+        kind: String,
+        object: Map<String, Value>,
+    ) -> Result<(), Stop> {
+        let (line, column) = at.place();
+        let metadata = object.get("metadata");
+        let name = match metadata.and_then(|m| m.get("name")) {
+            Some(Value::String(name)) if !name.is_empty() => name.clone(),
+            other => {
+                let evidence = match other {
+                    Some(value @ (Value::Number(_) | Value::Bool(_))) => {
+                        format!("the `metadata.name` of a {kind} is {value} to YAML, not a text")
+                    }
+                    _ => format!("a {kind} has no `metadata.name`"),
+                };
+                let remedy = "give it a name, between quotes if YAML reads it as something else";
+                let remedy = remedy.to_owned();
+                return self.problem(Problem {
+                    code: Code::MissingName,
+                    subject: None,
+                    line,
+                    column,
+                    evidence,
+                    remedy,
+                });
+            }
+        };
+        let namespace = match metadata.and_then(|m| m.get("namespace")) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(namespace)) => Some(namespace.clone()).filter(|n| !n.is_empty()),
+            Some(value) => {
+                let what = match value {
+                    Value::Number(_) | Value::Bool(_) => format!("{value} to YAML"),
+                    _ => "a list or a mapping".to_owned(),
+                };
+                let evidence = format!("the `metadata.namespace` of {kind} {name} is {what}, not a text");
+                return self.not_an_object(at, evidence);
+            }
+        };
+        let subject = WorkloadId::new(namespace.as_deref().unwrap_or("default"), &kind, &name).to_string();
+        let mut problems = Vec::new();
+        let mut resource = Resource {
+            api_version,
+            kind,
+            namespace,
+            name,
+            line,
+            column,
+            annotations: annotations(at, metadata),
+            object: Arc::new(Value::Object(object)),
+            workload: None,
+        };
+        if resource.is_encrypted() {
+            problems.push(Problem {
+                code: Code::Encrypted,
+                subject: Some(subject.clone()),
+                line,
+                column,
+                evidence: "the document is encrypted with SOPS: it is left alone".to_owned(),
+                remedy: "edit it with sops".to_owned(),
+            });
+        }
+        let index = self.file.resources.len();
+        resource.workload = workload::containers(at, &resource, (index, &subject), &mut problems);
+        (self.visit)(Met { index, at: at.clone(), resource: &resource });
+        self.file.resources.push(resource);
+        problems.into_iter().try_for_each(|problem| self.problem(problem))
+    }
+
+    fn not_an_object(&mut self, at: &Cursor<'_, '_>, evidence: String) -> Result<(), Stop> {
+        let (line, column) = at.place();
+        let remedy = NOT_AN_OBJECT.to_owned();
+        self.problem(Problem { code: Code::NotAnObject, subject: None, line, column, evidence, remedy })
+    }
+
+    fn too_large(&mut self, limit: Limit, at: &Marker) -> Result<(), Stop> {
+        let (line, column) = marker_place(at);
+        self.too_large_at(limit, line, column)
+    }
+
+    fn too_large_at(&mut self, limit: Limit, line: u32, column: u32) -> Result<(), Stop> {
+        self.file.problems.push(Problem {
+            code: Code::TooLarge,
+            subject: None,
+            line,
+            column,
+            evidence: limit.evidence(),
+            remedy: TOO_LARGE.to_owned(),
+        });
+        Err(Stop)
+    }
+
+    fn problem(&mut self, problem: Problem) -> Result<(), Stop> {
+        let (line, column) = (problem.line, problem.column);
+        self.file.problems.push(problem);
+        if self.file.problems.len() < PROBLEMS {
+            Ok(())
+        } else {
+            self.too_large_at(Limit::Problems, line, column)
+        }
+    }
+}
+
+fn marker_place(at: &Marker) -> (u32, u32) {
+    (u32::try_from(at.line()).unwrap_or(u32::MAX), u32::try_from(at.col() + 1).unwrap_or(u32::MAX))
+}
+
+/// The items of an object that is a list by its shape: a kind that ends in `List`, `items` at the top and no name of its own.
+fn list_items(kind: &str, object: &mut Map<String, Value>) -> Option<Vec<Value>> {
+    let named = object.get("metadata").and_then(|m| m.get("name")).is_some_and(|n| !n.is_null());
+    if !kind.ends_with("List") || named {
+        return None;
+    }
+    match object.get_mut("items")? {
+        Value::Array(items) => Some(std::mem::take(items)),
+        Value::Null => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+/// The annotations. One that is no text to YAML (`fluxcd.io/automated: true`) is taken as it is written.
+fn annotations(at: &Cursor<'_, '_>, metadata: Option<&Value>) -> BTreeMap<String, Annotation> {
+    let values = metadata.and_then(|m| m.get("annotations"));
+    let entries = at.path(&["metadata", "annotations"]).and_then(|a| a.entries()).unwrap_or_default();
+    let annotation = |(key, at): (String, Cursor<'_, '_>)| {
+        let value = match values.and_then(|v| v.get(&key))? {
+            Value::String(text) => text.clone(),
+            Value::Bool(_) | Value::Number(_) => at.scalar()?.0.to_owned(),
+            _ => return None,
+        };
+        let (line, column) = at.place();
+        Some((key, Annotation { value, line, column }))
+    };
+    entries.into_iter().filter_map(annotation).collect()
+}

@@ -1,0 +1,27 @@
+//! Recognising files that only become YAML once a template engine has gone over them.
+
+use super::Problem;
+use crate::finding::Code;
+
+/// Whether a text that cannot be read as YAML is a template: `{{` stands where YAML has a value, a list item or a line of its own.
+pub(super) fn is_template(text: &str) -> bool {
+    text.lines().any(|line| {
+        let line = line.trim_start();
+        !line.starts_with('#')
+            && (line.starts_with("{{")
+                || [": {{", "- {{", ":{{", "={{"].iter().any(|mark| line.contains(mark)))
+    })
+}
+
+/// The problem of such a text.
+pub(super) fn problem((line, column): (u32, u32), parser: &str) -> Problem {
+    Problem {
+        code: Code::Template,
+        subject: None,
+        line,
+        column,
+        evidence: format!("it is a template (`{{{{ … }}}}`), not YAML: {parser}"),
+        remedy: "keep templates outside of the synced paths, in a chart folder (one with Chart.yaml and values.yaml) for example"
+            .to_owned(),
+    }
+}

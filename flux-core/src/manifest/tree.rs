@@ -1,0 +1,285 @@
+//! One YAML document as a tree of nodes that know their bytes.
+
+use std::{borrow::Cow, collections::HashMap, ops::Index};
+
+use granit_parser::{Event, ScalarStyle, Span, StructureStyle, Tag as YamlTag};
+
+use super::limits::Limit;
+
+/// The index of a node in its [`Tree`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct NodeId(u32);
+
+/// A document. Nodes are stored before their children.
+#[derive(Debug, Default)]
+pub(super) struct Tree<'s> {
+    nodes: Vec<Node<'s>>,
+}
+
+/// A node and where it stands.
+#[derive(Debug)]
+pub(super) struct Node<'s> {
+    pub kind: Kind<'s>,
+    /// First byte of the node, after its anchor and tag.
+    pub start: usize,
+    /// The byte after its last. A block collection ends with its last child, a block scalar with its last line that is not blank.
+    pub end: usize,
+    /// Counted from 1.
+    pub line: u32,
+    /// In characters, counted from 1.
+    pub column: u32,
+    pub tag: Option<Tag>,
+    pub anchor: Option<Anchor<'s>>,
+}
+
+/// A name given to a node for use elsewhere.
+#[derive(Debug)]
+pub(super) struct Anchor<'s> {
+    pub name: Cow<'s, str>,
+    /// How many aliases name it.
+    pub aliases: u32,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind<'s> {
+    Scalar {
+        text: Cow<'s, str>,
+        style: Style,
+    },
+    Map {
+        entries: Vec<(NodeId, NodeId)>,
+        flow: bool,
+    },
+    Seq {
+        items: Vec<NodeId>,
+        flow: bool,
+    },
+    /// Stands for another node of the same document.
+    Alias(NodeId),
+}
+
+/// How a scalar is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Nothing is written: a null.
+    Absent,
+    Plain,
+    Single,
+    Double,
+    /// `|` or `>`. The span covers the text without its header.
+    Block,
+}
+
+/// A tag written before a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    /// `!`: nothing in particular.
+    NonSpecific,
+    Str,
+    Int,
+    Float,
+    Bool,
+    Null,
+    Binary,
+    Timestamp,
+    Merge,
+    /// Any other; it says nothing to Kubernetes.
+    Other,
+}
+
+impl Tag {
+    fn of(tag: &YamlTag) -> Self {
+        match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
+            Some("str") => Self::Str,
+            Some("int") => Self::Int,
+            Some("float") => Self::Float,
+            Some("bool") => Self::Bool,
+            Some("null") => Self::Null,
+            Some("binary") => Self::Binary,
+            Some("timestamp") => Self::Timestamp,
+            Some("merge") => Self::Merge,
+            _ if tag.parts() == ("", "!") => Self::NonSpecific,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl<'s> Index<NodeId> for Tree<'s> {
+    type Output = Node<'s>;
+
+    fn index(&self, id: NodeId) -> &Node<'s> {
+        &self.nodes[id.0 as usize]
+    }
+}
+
+impl<'s> Tree<'s> {
+    /// The outermost node, unless the document is empty.
+    pub(super) fn root(&self) -> Option<NodeId> {
+        (!self.nodes.is_empty()).then_some(NodeId(0))
+    }
+
+    /// How many nodes there are.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The node itself, or what it is an alias of.
+    pub(super) fn target(&self, id: NodeId) -> NodeId {
+        match self[id].kind {
+            Kind::Alias(to) => to,
+            _ => id,
+        }
+    }
+
+    /// The anchor of a node, if something else in the document uses it.
+    pub(super) fn used_anchor(&self, id: NodeId) -> Option<&str> {
+        self[id].anchor.as_ref().filter(|a| a.aliases > 0).map(|a| a.name.as_ref())
+    }
+
+    /// The text of a scalar; none for other nodes. Aliases are followed.
+    pub(super) fn scalar(&self, id: NodeId) -> Option<(&str, Style)> {
+        match &self[self.target(id)].kind {
+            Kind::Scalar { text, style } => Some((text, *style)),
+            _ => None,
+        }
+    }
+}
+
+/// Makes a [`Tree`] of the events of one document.
+#[derive(Debug)]
+pub(super) struct Builder<'s> {
+    source: &'s str,
+    tree: Tree<'s>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, NodeId>,
+    newest: Option<NodeId>,
+}
+
+#[derive(Debug)]
+struct Open {
+    node: NodeId,
+    /// In a mapping: the key whose value is awaited.
+    key: Option<NodeId>,
+}
+
+impl<'s> Builder<'s> {
+    /// Starts a document of the file `source`.
+    pub(super) fn new(source: &'s str) -> Self {
+        Self { source, tree: Tree::default(), open: Vec::new(), anchors: HashMap::new(), newest: None }
+    }
+
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// [`Limit`] if the document is nested deeper than the limit.
+    pub(super) fn take(&mut self, event: Event<'s>, span: &Span) -> Result<(), Limit> {
+        let (start, end) = span.byte_range().map_or((0, 0), |r| (r.start, r.end));
+        let node = |kind, tag: Option<Cow<'_, YamlTag>>| Node {
+            kind,
+            start,
+            end,
+            line: u32::try_from(span.start.line()).unwrap_or(u32::MAX),
+            column: u32::try_from(span.start.col() + 1).unwrap_or(u32::MAX),
+            tag: tag.map(|t| Tag::of(&t)),
+            anchor: None,
+        };
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let style = match style {
+                    ScalarStyle::Plain if start == end => Style::Absent,
+                    ScalarStyle::Plain => Style::Plain,
+                    ScalarStyle::SingleQuoted => Style::Single,
+                    ScalarStyle::DoubleQuoted => Style::Double,
+                    ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+                };
+                let text = if style == Style::Absent { Cow::Borrowed("") } else { text };
+                let mut scalar = node(Kind::Scalar { text, style }, tag);
+                if style == Style::Block {
+                    let content = self.source.get(start..end).unwrap_or_default();
+                    scalar.end = start + content.trim_end().len();
+                }
+                self.add(scalar, anchor);
+            }
+            Event::Alias(anchor) => {
+                if let Some(&to) = self.anchors.get(&anchor) {
+                    if let Some(anchor) = &mut self.tree.nodes[to.0 as usize].anchor {
+                        anchor.aliases += 1;
+                    }
+                    self.add(node(Kind::Alias(to), None), 0);
+                }
+            }
+            Event::MappingStart(style, anchor, tag) => {
+                let kind = Kind::Map { entries: Vec::new(), flow: style == StructureStyle::Flow };
+                let id = self.add(node(kind, tag), anchor);
+                self.open(id)?;
+            }
+            Event::SequenceStart(style, anchor, tag) => {
+                let kind = Kind::Seq { items: Vec::new(), flow: style == StructureStyle::Flow };
+                let id = self.add(node(kind, tag), anchor);
+                self.open(id)?;
+            }
+            Event::MappingEnd | Event::SequenceEnd => self.close(end),
+            Event::Anchor(_, name) => {
+                if let Some(anchor) =
+                    self.newest.and_then(|id| self.tree.nodes[id.0 as usize].anchor.as_mut())
+                {
+                    anchor.name = name;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// How many nodes there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.tree.len()
+    }
+
+    /// The finished tree.
+    pub(super) fn finish(self) -> Tree<'s> {
+        self.tree
+    }
+
+    fn add(&mut self, mut node: Node<'s>, anchor: usize) -> NodeId {
+        let id = NodeId(u32::try_from(self.tree.nodes.len()).unwrap_or(u32::MAX));
+        if anchor != 0 {
+            node.anchor = Some(Anchor { name: Cow::Borrowed(""), aliases: 0 });
+            self.anchors.insert(anchor, id);
+        }
+        self.tree.nodes.push(node);
+        self.newest = Some(id);
+        if let Some(open) = self.open.last_mut() {
+            match &mut self.tree.nodes[open.node.0 as usize].kind {
+                Kind::Seq { items, .. } => items.push(id),
+                Kind::Map { entries, .. } => match open.key.take() {
+                    None => open.key = Some(id),
+                    Some(key) => entries.push((key, id)),
+                },
+                Kind::Scalar { .. } | Kind::Alias(_) => {}
+            }
+        }
+        id
+    }
+
+    fn open(&mut self, node: NodeId) -> Result<(), Limit> {
+        if self.open.len() >= Limit::DEPTH {
+            return Err(Limit::Depth);
+        }
+        self.open.push(Open { node, key: None });
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) {
+        let Some(Open { node, .. }) = self.open.pop() else { return };
+        let (last, flow) = match &self.tree[node].kind {
+            Kind::Map { entries, flow } => (entries.last().map(|&(_, value)| value), *flow),
+            Kind::Seq { items, flow } => (items.last().copied(), *flow),
+            Kind::Scalar { .. } | Kind::Alias(_) => return,
+        };
+        self.tree.nodes[node.0 as usize].end = match last {
+            Some(last) if !flow => self.tree[last].end,
+            _ => end,
+        };
+    }
+}

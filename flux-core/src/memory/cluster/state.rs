@@ -1,0 +1,185 @@
+//! The objects of a cluster in memory, and what happens to them as a server would do it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{DEFAULT_NAMESPACE, merge, text};
+use crate::{
+    backend::{KindInfo, Wanted},
+    manifest::ResourceId,
+    sync::{
+        Action, Reason, ResourceReport, Step,
+        kinds::{self, group_of},
+        lists::Schema,
+        object,
+    },
+};
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) objects: BTreeMap<ResourceId, Value>,
+    /// The last resource version given.
+    pub(super) version: u64,
+}
+
+impl State {
+    /// The kinds that the definitions in the cluster define.
+    pub(super) fn defined(&self) -> BTreeMap<(String, String), KindInfo> {
+        self.objects.values().flat_map(kinds::defined_by).collect()
+    }
+
+    /// The id under which an object is kept; in words, why it cannot be.
+    pub(super) fn identify(&self, object: &Value) -> Result<ResourceId, String> {
+        let written = object::id_of(object).ok_or("it needs apiVersion, kind and metadata.name")?;
+        let kind = (text(object, "apiVersion").to_owned(), written.kind.clone());
+        let known = kinds::builtin(&kind.0, &kind.1).or_else(|| self.defined().get(&kind).copied());
+        let Some(known) = known else {
+            return Err(format!("the cluster has no kind {} in {}", kind.1, kind.0));
+        };
+        if !is_name(&written) {
+            return Err(format!(
+                "metadata.name: {:?} must consist of lower case alphanumeric characters, '-' or '.'",
+                written.name
+            ));
+        }
+        Ok(resolve(written, Some(known)))
+    }
+
+    /// Gives every object what a server would have given it.
+    pub(super) fn complete(&mut self) {
+        let incomplete = |object: &Value| {
+            let has = |key| object["metadata"].get(key).is_some_and(|v| !v.is_null());
+            !(has("uid") && has("resourceVersion") && has("generation"))
+        };
+        let ids: Vec<ResourceId> =
+            self.objects.iter().filter(|(_, object)| incomplete(object)).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.version += 1;
+            let version = self.version;
+            if let Some(metadata) = self.objects.get_mut(&id).and_then(|o| o.get_mut("metadata")) {
+                stamp(metadata, version, 1);
+            }
+        }
+    }
+
+    /// Keeps an object. If its content is what it was, nothing changes, not even the resource version.
+    pub(super) fn put(&mut self, id: &ResourceId, mut object: Value) {
+        let live = self.objects.get(id);
+        if live == Some(&object) {
+            return;
+        }
+        let generation = live.map_or(0, |live| live["metadata"]["generation"].as_i64().unwrap_or(0));
+        let respecified = live.is_none_or(|live| spec_of(live) != spec_of(&object));
+        let stale = live.is_some_and(|live| respecified && live.get("status") == object.get("status"));
+        if let (true, Some(fields)) = (stale, object.as_object_mut()) {
+            // No controller here would ever catch up.
+            if fields.get("status").is_some_and(|status| status.get("observedGeneration").is_some()) {
+                fields.remove("status");
+            }
+        }
+        self.version += 1;
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("resourceVersion");
+            metadata.insert("generation".to_owned(), (generation + i64::from(respecified)).into());
+        }
+        if let Some(metadata) = object.get_mut("metadata") {
+            stamp(metadata, self.version, 1);
+        }
+        self.objects.insert(id.clone(), object);
+    }
+
+    pub(super) fn apply(&mut self, desired: &Value) -> Result<(), String> {
+        let id = self.identify(desired)?;
+        let mut object = merge::apply(self.objects.get(&id), desired, Schema::of_group(&id.group));
+        set_namespace(&mut object, &id);
+        self.put(&id, object);
+        Ok(())
+    }
+
+    /// Deletes an object if it still is what was seen; one that is gone is as good as deleted.
+    fn prune(&mut self, id: &ResourceId, uid: Option<&str>, version: Option<&str>) -> Result<(), String> {
+        let Some(live) = self.objects.get(id) else { return Ok(()) };
+        let is = |key, seen: Option<&str>| seen.is_none_or(|seen| text(&live["metadata"], key) == seen);
+        if !(is("uid", uid) && is("resourceVersion", version)) {
+            return Err("it has changed since it was looked at; the next sync looks again".to_owned());
+        }
+        self.objects.remove(id);
+        Ok(())
+    }
+
+    pub(super) fn carry_out(&mut self, step: &Step) -> ResourceReport {
+        let done = match &step.action {
+            Action::Create { object } | Action::Apply { object, .. } => self.apply(object),
+            Action::Prune { uid, resource_version } => {
+                self.prune(&step.id, uid.as_deref(), resource_version.as_deref())
+            }
+            Action::Leave | Action::Skip | Action::Fail => Ok(()),
+        };
+        match done {
+            Ok(()) => step.done(),
+            Err(problem) => step.failed(Reason::Rejected, problem),
+        }
+    }
+
+    pub(super) fn is_wanted(&self, wanted: &Wanted) -> impl Iterator<Item = &ResourceId> {
+        let namespace = wanted.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+        let id = |namespace: Option<&str>| ResourceId {
+            namespace: namespace.map(str::to_owned),
+            kind: wanted.kind.clone(),
+            name: wanted.name.clone(),
+            group: group_of(&wanted.api_version).to_owned(),
+        };
+        [id(Some(namespace)), id(None)].into_iter().filter_map(|id| Some(self.objects.get_key_value(&id)?.0))
+    }
+}
+
+/// The id with the namespace that its kind asks for; an unknown kind keeps what is written.
+pub(super) fn resolve(written: ResourceId, known: Option<KindInfo>) -> ResourceId {
+    let namespace = match known {
+        Some(KindInfo { namespaced: true }) => {
+            Some(written.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()))
+        }
+        Some(KindInfo { namespaced: false }) => None,
+        None => written.namespace,
+    };
+    ResourceId { namespace, ..written }
+}
+
+pub(super) fn set_namespace(object: &mut Value, id: &ResourceId) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    match &id.namespace {
+        Some(namespace) => metadata.insert("namespace".to_owned(), namespace.as_str().into()),
+        None => metadata.remove("namespace"),
+    };
+}
+
+/// Gives metadata a uid, a resource version and a generation where it has none.
+fn stamp(metadata: &mut Value, version: u64, generation: i64) {
+    let Some(metadata) = metadata.as_object_mut() else { return };
+    let mut default = |key: &str, value: Value| {
+        if metadata.get(key).is_none_or(Value::is_null) {
+            metadata.insert(key.to_owned(), value);
+        }
+    };
+    default("uid", format!("00000000-0000-4000-8000-{version:012x}").into());
+    default("resourceVersion", version.to_string().into());
+    default("generation", generation.into());
+}
+
+/// What an object's generation counts the changes of.
+fn spec_of(object: &Value) -> Vec<(&String, &Value)> {
+    let fields = object.as_object().into_iter().flatten();
+    fields.filter(|(key, _)| !matches!(key.as_str(), "metadata" | "status")).collect()
+}
+
+/// Whether the API server would take the name: access rules have freer ones.
+fn is_name(id: &ResourceId) -> bool {
+    let free = id.group == "rbac.authorization.k8s.io";
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    free || (id.name.len() <= 253
+        && edge(id.name.chars().next())
+        && edge(id.name.chars().next_back())
+        && id.name.chars().all(inner))
+}

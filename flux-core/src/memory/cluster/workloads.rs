@@ -1,0 +1,48 @@
+//! Workloads of a cluster without controllers.
+
+use serde_json::Value;
+
+use crate::{
+    backend::{ClusterWorkload, Rollout, RolloutState, RunningContainer},
+    manifest::ResourceId,
+    sync::rollout_of,
+};
+
+/// The object as a workload, if its kind is one.
+pub(super) fn workload(id: &ResourceId, object: &Value) -> Option<ClusterWorkload> {
+    let pods = match (id.group.as_str(), id.kind.as_str()) {
+        ("apps" | "extensions", "Deployment" | "DaemonSet" | "StatefulSet") => {
+            &object["spec"]["template"]["spec"]
+        }
+        ("batch", "CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+        _ => return None,
+    };
+    let containers =
+        ["containers", "initContainers"].iter().flat_map(|list| pods[list].as_array().into_iter().flatten());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Some(ClusterWorkload {
+        id: id.workload_id(),
+        containers: containers
+            .map(|c| RunningContainer { name: text(&c["name"]), image: text(&c["image"]) })
+            .collect(),
+        rollout: if object["status"].is_object() { rollout_of(object) } else { rolled_out(object) },
+    })
+}
+
+/// The rollout of a workload that nobody says anything about: as if it were done.
+fn rolled_out(object: &Value) -> Rollout {
+    let pods = match object["kind"].as_str() {
+        Some("Deployment" | "StatefulSet") => object["spec"]["replicas"].as_i64().unwrap_or(1),
+        Some("DaemonSet") => 1,
+        _ => 0,
+    };
+    Rollout {
+        state: RolloutState::Ready,
+        desired: pods,
+        updated: pods,
+        ready: pods,
+        available: pods,
+        outdated: 0,
+        messages: Vec::new(),
+    }
+}

@@ -1,0 +1,367 @@
+//! Images written in a file: image name → list of `{tag, created?, digest?, labels?, platforms?, error?}`, or → `{error}`.
+//!
+//! What is wrong with such a file is said with the image and the tag that it is wrong for.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
+
+use super::MemoryRegistry;
+use crate::{
+    backend::{InspectError, RegistryError},
+    image::{CanonicalName, ImageInfo, ImageName, Tag},
+};
+
+/// The content of a file of images, as read by any serde format; [`MemoryRegistry::from_images`] makes sense of it.
+///
+/// The order and the spelling of the names are kept, so that a name given twice is noticed.
+///
+/// ```yaml
+/// example.com/web:
+///   - {tag: v1, created: 2024-05-01T10:00:00Z, platforms: [linux/amd64]}
+///   - {tag: v2, error: the manifest is damaged}
+/// example.com/private: {error: no credentials}
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImagesFile(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for ImagesFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = ImagesFile;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping from image names to lists of tags")
+            }
+
+            fn visit_unit<E>(self) -> Result<ImagesFile, E> {
+                Ok(ImagesFile::default())
+            }
+
+            fn visit_none<E>(self) -> Result<ImagesFile, E> {
+                Ok(ImagesFile::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ImagesFile, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(ImagesFile(entries))
+            }
+        }
+
+        deserializer.deserialize_any(Entries)
+    }
+}
+
+/// What is wrong with a file of images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImagesError {
+    /// A key is no image name.
+    #[error("image name `{image}`: {problem}")]
+    Name {
+        /// The key.
+        image: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Two keys name the same repository.
+    #[error(
+        "images `{first}` and `{second}` are the same repository: list its tags under one of the two names"
+    )]
+    SameName {
+        /// The key that comes first.
+        first: String,
+        /// The other one.
+        second: String,
+    },
+    /// The value of an image is neither a list of tags nor `{error: …}`.
+    #[error("image `{image}`: {problem}")]
+    Image {
+        /// The image.
+        image: String,
+        /// What is wrong with its value.
+        problem: String,
+    },
+    /// One entry of a list has no usable tag.
+    #[error("image `{image}`, entry {entry}: {problem}")]
+    Entry {
+        /// The image.
+        image: String,
+        /// Which of its entries, counted from 1.
+        entry: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Two entries of an image have the same tag.
+    #[error("image `{image}` lists tag `{tag}` twice: remove one of the two")]
+    DuplicateTag {
+        /// The image.
+        image: String,
+        /// The tag.
+        tag: String,
+    },
+    /// A key of an entry is unknown, or its value cannot be read.
+    #[error("image `{image}`, tag `{tag}`: {problem}")]
+    Tag {
+        /// The image.
+        image: String,
+        /// The tag.
+        tag: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl MemoryRegistry {
+    /// A registry that holds the images of a file.
+    ///
+    /// An entry with `error` is listed and nothing can be learnt of it, whatever else it says.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the file, with the image and the tag it is wrong for.
+    pub fn from_images(file: &ImagesFile) -> Result<Self, ImagesError> {
+        let registry = Self::new();
+        let mut names: BTreeMap<CanonicalName, &str> = BTreeMap::new();
+        for (image, value) in &file.0 {
+            let name: ImageName = image.parse().map_err(|error: crate::image::InvalidImage| {
+                ImagesError::Name { image: image.clone(), problem: error.problem.to_owned() }
+            })?;
+            if let Some(first) = names.insert(name.canonical(), image) {
+                return Err(ImagesError::SameName { first: first.to_owned(), second: image.clone() });
+            }
+            registry.add(&name, image, value)?;
+        }
+        Ok(registry)
+    }
+
+    fn add(&self, name: &ImageName, image: &str, value: &Value) -> Result<(), ImagesError> {
+        let invalid = |problem: String| ImagesError::Image { image: image.to_owned(), problem };
+        match value {
+            Value::Array(entries) => {
+                // A repository without tags is there all the same.
+                self.set_error(name, None);
+                let mut seen = BTreeMap::new();
+                for (index, entry) in entries.iter().enumerate() {
+                    let (tag, entry) = tag_of(image, index + 1, entry)?;
+                    if seen.insert(tag.clone(), ()).is_some() {
+                        return Err(ImagesError::DuplicateTag {
+                            image: image.to_owned(),
+                            tag: tag.to_string(),
+                        });
+                    }
+                    let info = image_of(image, &tag, entry)?;
+                    self.insert(name, tag, info);
+                }
+                Ok(())
+            }
+            Value::Object(map) => match (map.get("error"), map.keys().find(|key| *key != "error")) {
+                (_, Some(key)) => Err(invalid(format!(
+                    "unknown key `{key}`: write a list of tags, or {{error: \"…\"}} alone"
+                ))),
+                (Some(Value::String(message)), None) => {
+                    self.set_error(name, Some(RegistryError::Unavailable(message.clone())));
+                    Ok(())
+                }
+                (_, None) => Err(invalid("`error` is a text".to_owned())),
+            },
+            other => Err(invalid(format!(
+                "{} where a list of tags, or {{error: \"…\"}}, is wanted",
+                kind_of(other)
+            ))),
+        }
+    }
+}
+
+/// The tag of an entry, and the entry as a map.
+fn tag_of<'a>(
+    image: &str,
+    number: usize,
+    entry: &'a Value,
+) -> Result<(Tag, &'a Map<String, Value>), ImagesError> {
+    let invalid = |problem: String| ImagesError::Entry { image: image.to_owned(), entry: number, problem };
+    let map =
+        entry.as_object().ok_or_else(|| invalid(format!("{} where {{tag: …}} is wanted", kind_of(entry))))?;
+    match map.get("tag") {
+        Some(Value::String(text)) => {
+            let tag = text.parse().map_err(|error: crate::image::InvalidImage| {
+                invalid(format!("tag `{text}`: {}", error.problem))
+            })?;
+            Ok((tag, map))
+        }
+        Some(other) => Err(invalid(format!("tag {other} is {}: write it in quotes", kind_of(other)))),
+        None => Err(invalid("there is no `tag`".to_owned())),
+    }
+}
+
+/// What an entry says of its image.
+fn image_of(
+    image: &str,
+    tag: &Tag,
+    entry: &Map<String, Value>,
+) -> Result<Result<ImageInfo, InspectError>, ImagesError> {
+    let invalid =
+        |problem: String| ImagesError::Tag { image: image.to_owned(), tag: tag.to_string(), problem };
+    let mut info = ImageInfo::default();
+    let mut error = None;
+    for (key, value) in entry {
+        if value.is_null() {
+            continue;
+        }
+        let text =
+            || value.as_str().ok_or_else(|| invalid(format!("`{key}` is a text, not {}", kind_of(value))));
+        match key.as_str() {
+            "tag" => {}
+            "created" => {
+                let text = text()?;
+                info.created = Some(text.parse().map_err(|_| {
+                    invalid(format!(
+                        "`created: {text}` is no date: write it as RFC 3339 has it, 2024-05-01T10:00:00Z"
+                    ))
+                })?);
+            }
+            "digest" => {
+                let text = text()?;
+                info.digest = Some(text.parse().map_err(|e: crate::image::InvalidImage| {
+                    invalid(format!("`digest: {text}`: {}", e.problem))
+                })?);
+            }
+            "labels" => {
+                info.labels = BTreeMap::deserialize(value).map_err(|_| {
+                    invalid("`labels` maps texts to texts: write numbers and booleans in quotes".to_owned())
+                })?;
+            }
+            "platforms" => {
+                info.platforms = Vec::deserialize(value)
+                    .map_err(|_| invalid("`platforms` is a list of os/architecture[/variant]".to_owned()))?;
+            }
+            "error" => {
+                error = Some(InspectError { missing: false, message: text()?.to_owned() });
+            }
+            unknown => {
+                return Err(invalid(format!(
+                    "unknown key `{unknown}`: known are tag, created, digest, labels, platforms, error"
+                )));
+            }
+        }
+    }
+    Ok(error.map_or(Ok(info), Err))
+}
+
+/// What a value is, for people.
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{Images, Registry};
+    use crate::memory::at_once;
+
+    fn registry(yaml: &str) -> Result<MemoryRegistry, ImagesError> {
+        MemoryRegistry::from_images(&serde_yaml::from_str(yaml).unwrap())
+    }
+
+    fn inspect(registry: &MemoryRegistry, name: &str, tags: &[&str]) -> Images {
+        let tags: Vec<Tag> = tags.iter().map(|t| t.parse().unwrap()).collect();
+        at_once(registry.inspect(&name.parse().unwrap(), &tags)).unwrap().value
+    }
+
+    #[test]
+    fn a_file_says_what_there_is() {
+        let registry = registry(
+            "nginx:\n\
+             - {tag: '1.10', created: 2024-05-01T10:00:00+02:00, labels: {a: b}, platforms: [linux/arm/v7]}\n\
+             - {tag: bad, error: damaged}\n\
+             - tag: bare\n  created:\n\
+             empty: []\n\
+             private: {error: no credentials}\n",
+        )
+        .unwrap();
+        let name = "docker.io/library/nginx";
+        let images = inspect(&registry, name, &["1.10", "bad", "bare", "gone"]);
+        let get = |tag: &str| images[&tag.parse::<Tag>().unwrap()].clone();
+        let info = get("1.10").unwrap();
+        assert_eq!(info.created.unwrap().to_string(), "2024-05-01T08:00:00Z");
+        assert_eq!(info.labels["a"], "b");
+        assert_eq!(info.platforms[0].to_string(), "linux/arm/v7");
+        assert_eq!(get("bad").unwrap_err(), InspectError { missing: false, message: "damaged".to_owned() });
+        assert_eq!(get("bare").unwrap(), ImageInfo::default());
+        assert!(get("gone").unwrap_err().missing);
+        let tags = |name: &str| at_once(registry.tags(&name.parse().unwrap()));
+        assert_eq!(tags("empty").unwrap().value, []);
+        assert_eq!(tags("private").unwrap_err(), RegistryError::Unavailable("no credentials".to_owned()));
+        assert!(matches!(tags("absent"), Err(RegistryError::NotFound(_))));
+    }
+
+    #[test]
+    fn an_empty_file_is_an_empty_registry() {
+        assert!(registry("").is_ok());
+        assert!(registry("{}").is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let cases = [
+            (
+                "a b: []",
+                "image name `a b`: a name is made of letters, digits, `.`, `_` and `-`, with single `/` between",
+            ),
+            ("web:v1: []", "image name `web:v1`: a name has no tag and no digest"),
+            (
+                "nginx: []\nindex.docker.io/nginx: []",
+                "images `nginx` and `index.docker.io/nginx` are the same repository: list its tags under one of the two names",
+            ),
+            ("web:", "image `web`: nothing where a list of tags, or {error: \"…\"}, is wanted"),
+            (
+                "web: {tag: v1}",
+                "image `web`: unknown key `tag`: write a list of tags, or {error: \"…\"} alone",
+            ),
+            ("web: {error: 1}", "image `web`: `error` is a text"),
+            ("web: [v1]", "image `web`, entry 1: a text where {tag: …} is wanted"),
+            ("web: [{created: 2024-05-01T10:00:00Z}]", "image `web`, entry 1: there is no `tag`"),
+            ("web: [{tag: a}, {tag: 1.10}]", "image `web`, entry 2: tag 1.1 is a number: write it in quotes"),
+            ("web: [{tag: a}, {tag: a}]", "image `web` lists tag `a` twice: remove one of the two"),
+            (
+                "web: [{tag: a, creatd: x}]",
+                "image `web`, tag `a`: unknown key `creatd`: known are tag, created, digest, labels, platforms, error",
+            ),
+            (
+                "web: [{tag: a, created: yesterday}]",
+                "image `web`, tag `a`: `created: yesterday` is no date: write it as RFC 3339 has it, 2024-05-01T10:00:00Z",
+            ),
+            ("web: [{tag: a, created: 5}]", "image `web`, tag `a`: `created` is a text, not a number"),
+            (
+                "web: [{tag: a, digest: abc}]",
+                "image `web`, tag `a`: `digest: abc`: a digest is algorithm:value",
+            ),
+            (
+                "web: [{tag: a, labels: {x: 1}}]",
+                "image `web`, tag `a`: `labels` maps texts to texts: write numbers and booleans in quotes",
+            ),
+            (
+                "web: [{tag: a, platforms: linux}]",
+                "image `web`, tag `a`: `platforms` is a list of os/architecture[/variant]",
+            ),
+        ];
+        for (yaml, message) in cases {
+            assert_eq!(registry(yaml).unwrap_err().to_string(), message, "{yaml}");
+        }
+    }
+}

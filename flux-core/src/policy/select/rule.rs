@@ -1,0 +1,131 @@
+//! The rules that reject a tag, their codes, and how they are put into words.
+
+use std::{collections::BTreeMap, fmt};
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::image::Platform;
+
+/// The rule that rejects a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// The pattern does not take it.
+    Pattern,
+    /// It is `latest`, and the pattern does not ask for that by name.
+    Latest,
+    /// It is listed, but its image is not there.
+    Gone,
+    /// Nothing could be learnt of its image.
+    Unreadable,
+    /// It is older than what runs.
+    Downgrade,
+    /// It is not newer than what was taken back.
+    TakenBack,
+    /// Its image has no trustworthy build date.
+    NoDate,
+    /// Its image is younger than the minimum age.
+    MinAge,
+    /// Its image lacks a platform.
+    Platforms,
+    /// Its digest is to be written and not known.
+    NoDigest,
+    /// It has the rank of what runs.
+    SameRank,
+    /// Another one is newer.
+    Outranked,
+    /// Too little is known of others to choose it.
+    Undecided,
+}
+
+impl Rule {
+    /// All rules with their codes, in the order in which they are applied.
+    pub const CODES: &'static [(Self, &'static str)] = &[
+        (Self::Latest, "latest-tag"),
+        (Self::Pattern, "pattern-mismatch"),
+        (Self::Gone, "image-gone"),
+        (Self::Unreadable, "image-unreadable"),
+        (Self::SameRank, "same-rank"),
+        (Self::Downgrade, "downgrade"),
+        (Self::TakenBack, "taken-back"),
+        (Self::NoDate, "no-date"),
+        (Self::MinAge, "min-age"),
+        (Self::Platforms, "platforms"),
+        (Self::NoDigest, "no-digest"),
+        (Self::Outranked, "outranked"),
+        (Self::Undecided, "undecided"),
+    ];
+
+    /// The stable code, in lower-case kebab form.
+    pub fn as_str(self) -> &'static str {
+        Self::CODES.iter().find(|(rule, _)| *rule == self).map_or("", |(_, code)| code)
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Why a tag is not chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    /// The rule.
+    #[serde(rename = "reason")]
+    pub rule: Rule,
+    /// In words.
+    pub message: String,
+    /// What was compared, by name.
+    pub evidence: BTreeMap<&'static str, String>,
+}
+
+/// What speaks against a competitor.
+#[derive(Debug)]
+pub(super) enum Bar<'a> {
+    SameRank,
+    Downgrade,
+    TakenBack,
+    NoDate,
+    MinAge {
+        built: Timestamp,
+        from: Timestamp,
+    },
+    Platforms {
+        lacking: Vec<&'a Platform>,
+        had: &'a [Platform],
+    },
+    NoDigest,
+    /// Its image must be known, and is not.
+    Unknown,
+}
+
+impl Rejection {
+    pub(super) fn new(rule: Rule, message: impl Into<String>) -> Self {
+        Self { rule, message: message.into(), evidence: BTreeMap::new() }
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.evidence.insert(name, value.to_string());
+        self
+    }
+
+    /// Adds what is known.
+    pub(super) fn with_some(self, name: &'static str, value: Option<impl fmt::Display>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+pub(super) fn list(platforms: &[impl fmt::Display]) -> String {
+    platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,639 @@
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, ToSpan};
+use proptest::prelude::*;
+
+use super::*;
+use crate::policy::parse_platforms;
+
+/// What a test says of a tag.
+#[derive(Clone, Debug)]
+enum Told {
+    NotAsked,
+    /// The day of 2026 on which it was built, if the registry says, and whether it says for which platforms.
+    Built(Option<i64>),
+    /// Built in 1970.
+    Epoch,
+    Gone,
+    Unreadable,
+}
+
+use Told::{Built, Epoch, Gone, NotAsked, Unreadable};
+
+fn day(day: i64) -> Timestamp {
+    let new_year: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    new_year.checked_add((day * 24).hours()).unwrap()
+}
+
+fn digest_of(tag: &str) -> Digest {
+    let hex: String =
+        tag.bytes().map(|b| format!("{b:02x}")).chain(std::iter::repeat("00".to_owned())).take(32).collect();
+    format!("sha256:{hex}").parse().unwrap()
+}
+
+/// A question that owns its parts. It is day 100 of 2026, and automation asks.
+#[derive(Clone, Debug)]
+struct Case {
+    pattern: &'static str,
+    current: String,
+    tags: Vec<(String, Told)>,
+    complete: bool,
+    guards: Guards,
+    newer_than: Option<&'static str>,
+    automatic: bool,
+}
+
+fn case(pattern: &'static str, current: &str, tags: &[(&str, Told)]) -> Case {
+    Case {
+        pattern,
+        current: current.to_owned(),
+        tags: tags.iter().map(|(tag, told)| ((*tag).to_owned(), told.clone())).collect(),
+        complete: true,
+        guards: Guards::default(),
+        newer_than: None,
+        automatic: true,
+    }
+}
+
+/// Tags of which the registry was not asked for more than the names.
+fn names(tags: &[&'static str]) -> Vec<(&'static str, Told)> {
+    tags.iter().map(|tag| (*tag, NotAsked)).collect()
+}
+
+impl Case {
+    fn ask<T>(&self, then: impl FnOnce(&Question<'_>) -> T) -> T {
+        let platforms = parse_platforms("linux/amd64").unwrap();
+        let info = |tag: &str, created| ImageInfo {
+            digest: Some(digest_of(tag)),
+            created,
+            labels: BTreeMap::new(),
+            platforms: platforms.clone(),
+        };
+        let infos: Vec<(Tag, ImageInfo)> = self
+            .tags
+            .iter()
+            .map(|(tag, told)| {
+                let created = match told {
+                    Built(at) => at.map(day),
+                    Epoch => Some(Timestamp::UNIX_EPOCH),
+                    _ => None,
+                };
+                (tag.parse().unwrap(), info(tag, created))
+            })
+            .collect();
+        let tags: Vec<Tagged<'_>> = infos
+            .iter()
+            .zip(&self.tags)
+            .map(|((tag, info), (_, told))| Tagged {
+                tag,
+                seen: match told {
+                    NotAsked => Seen::NotAsked,
+                    Built(_) | Epoch => Seen::Known(info),
+                    Gone => Seen::Gone("manifest unknown"),
+                    Unreadable => Seen::Unreadable("500"),
+                },
+            })
+            .collect();
+        let newer_than = self.newer_than.map(|tag| tag.parse().unwrap());
+        then(&Question {
+            pattern: &self.pattern.parse().unwrap(),
+            current: &self.current.parse().unwrap(),
+            tags: &tags,
+            complete: self.complete,
+            guards: &self.guards,
+            newer_than: newer_than.as_ref(),
+            now: day(100),
+            automatic: self.automatic,
+        })
+    }
+
+    fn choice(&self) -> Choice {
+        self.ask(choose)
+    }
+
+    /// The choice in a word: `=tag`, `>tag`, `?`, `-`.
+    fn word(&self) -> String {
+        match self.choice() {
+            Choice::Keep { tag, .. } => format!("={}", tag.as_ref().map_or("", Tag::as_str)),
+            Choice::Update { tag, .. } => format!(">{tag}"),
+            Choice::Undecided(_) => "?".to_owned(),
+            Choice::NoCandidate => "-".to_owned(),
+        }
+    }
+
+    /// The rule that holds back a newer tag.
+    fn held(&self) -> Option<(String, Rule)> {
+        match self.choice() {
+            Choice::Keep { held, .. } => held.map(|(tag, rejection)| (tag.to_string(), rejection.rule)),
+            _ => None,
+        }
+    }
+
+    fn by_hand(mut self) -> Self {
+        self.automatic = false;
+        self
+    }
+
+    fn guarded(mut self, set: impl FnOnce(&mut Guards)) -> Self {
+        set(&mut self.guards);
+        self
+    }
+
+    fn incomplete(mut self) -> Self {
+        self.complete = false;
+        self
+    }
+
+    fn newer_than(mut self, tag: &'static str) -> Self {
+        self.newer_than = Some(tag);
+        self
+    }
+
+    fn verdicts(&self) -> Vec<(String, String)> {
+        let text = |verdict| match verdict {
+            Verdict::Selected => "selected".to_owned(),
+            Verdict::Current => "current".to_owned(),
+            Verdict::Rejected(rejection) => rejection.rule.as_str().to_owned(),
+        };
+        self.ask(explain).into_iter().map(|(tag, verdict)| (tag.to_string(), text(verdict))).collect()
+    }
+}
+
+const D: fn(i64) -> Told = |day| Built(Some(day));
+
+#[test]
+fn by_date_the_newest_build_that_the_pattern_takes_is_chosen() {
+    let tags = [("a", D(1)), ("b", D(3)), ("c", D(2)), ("latest", D(9)), ("dev-1", D(8))];
+    let table = [
+        ("glob:*", "web:a", ">dev-1"),
+        ("glob:?", "web:a", "-"),
+        ("regexp:^.$", "web:a", ">b"),
+        ("regexp:^.$", "web:b", "=b"),
+        ("glob:dev-*", "web:a", ">dev-1"),
+        ("glob:latest", "web:a", ">latest"),
+        ("latest", "web:latest", "=latest"),
+        ("glob:Latest", "web:a", "-"),
+        ("regexp:^latest$", "web:a", "-"),
+        ("glob:none-*", "web:a", "-"),
+        ("glob:c", "web:a", ">c"),
+    ];
+    for (pattern, current, expected) in table {
+        assert_eq!(case(pattern, current, &tags).word(), expected, "{pattern} {current}");
+    }
+}
+
+#[test]
+fn in_the_launch_post_the_commit_wins_over_the_names_pushed_in_the_same_minute() {
+    let tags =
+        [("snapshot", D(9)), ("latest", D(9)), ("7f511af2", D(9)), ("16007ddd", D(8)), ("0.2.0", D(1))];
+    assert_eq!(case("glob:*", "weaveworksdemos/front-end:0.2.0", &tags).word(), ">7f511af2");
+    assert_eq!(case("glob:*", "weaveworksdemos/front-end:snapshot", &tags).word(), "=snapshot");
+}
+
+#[test]
+fn by_version_number_and_text_names_are_enough() {
+    let tags = names(&[
+        "1.2.3",
+        "v1.10.0",
+        "2.0.0-rc.1",
+        "20260101",
+        "latest",
+        "1234e56",
+        "NaN",
+        "main-9",
+        "main-10",
+    ]);
+    let table = [
+        ("semver:~1", "web:1.2.3", ">v1.10.0"),
+        ("semver:~1", "web:v1.2.3", ">v1.10.0"),
+        ("semver:*", "web:1.2.3", ">20260101"),
+        ("semver-strict:*", "web:1.2.3", ">v1.10.0"),
+        ("semver-strict:>=1-0", "web:1.2.3", ">2.0.0-rc.1"),
+        ("semver-strict:", "web:20990101", ">v1.10.0"),
+        ("semver-strict:", "web:v2", "=v2"),
+        ("numeric:", "web:1", ">20260101"),
+        ("numeric:main-*", "web:main-1", ">main-10"),
+        ("alpha:main-*", "web:main-1", ">main-9"),
+        ("alpha:", "web:1", ">v1.10.0"),
+        (r"regexp:^main-(?P<order>\d+)$", "web:main-1", ">main-10"),
+        (r"regexp:^(main-)?(?<order>.*)$", "web:1", ">20260101"),
+    ];
+    for (pattern, current, expected) in table {
+        assert_eq!(case(pattern, current, &tags).word(), expected, "{pattern} {current}");
+    }
+}
+
+#[test]
+fn automation_never_goes_down_and_a_person_may() {
+    let dated = [("prod-1", D(1)), ("prod-2", D(2)), ("dev-9", D(9))];
+    let named = names(&["1.0.0", "1.5.0", "2.0.0"]);
+    // Pattern, current, tags, by automation, when downgrades are allowed, by hand.
+    let table: [(_, _, &[(&str, Told)], _, _, _); 13] = [
+        ("semver:~1", "web:2.0.0", &named, "=2.0.0", ">1.5.0", ">1.5.0"),
+        ("semver:~1", "web:1.9.0", &named, "=1.9.0", ">1.5.0", ">1.5.0"),
+        ("semver:~1", "web:1.5", &named, "=1.5", "=1.5", "=1.5"),
+        ("semver:~1", "web:latest", &named, ">1.5.0", ">1.5.0", ">1.5.0"),
+        ("semver:~1", "web", &named, ">1.5.0", ">1.5.0", ">1.5.0"),
+        ("semver:~1", "web:main", &named, ">1.5.0", ">1.5.0", ">1.5.0"),
+        ("alpha:1.*", "web:zzz", &named, "=zzz", ">1.5.0", ">1.5.0"),
+        ("alpha:1.*", "web:latest", &named, ">1.5.0", ">1.5.0", ">1.5.0"),
+        // By date only what the pattern takes is compared: a pattern that was changed takes effect at once.
+        ("glob:prod-*", "web:dev-9", &dated, ">prod-2", ">prod-2", ">prod-2"),
+        ("glob:*", "web:dev-9", &dated, "=dev-9", "=dev-9", "=dev-9"),
+        // The running tag is gone from the registry, so its date is not known.
+        ("glob:prod-*", "web:prod-3", &dated, "?", ">prod-2", ">prod-2"),
+        ("glob:*", "web:dev-10", &dated, "?", ">dev-9", ">dev-9"),
+        ("numeric:2*", "web:3", &[("2", NotAsked), ("20", NotAsked)], ">20", ">20", ">20"),
+    ];
+    for (pattern, current, tags, automatic, allowed, by_hand) in table {
+        let case = case(pattern, current, tags);
+        assert_eq!(case.word(), automatic, "{pattern} {current}");
+        assert_eq!(case.clone().guarded(|g| g.allow_downgrade = true).word(), allowed, "{pattern} {current}");
+        assert_eq!(case.by_hand().word(), by_hand, "{pattern} {current}");
+    }
+    assert_eq!(case("semver:~1", "web:2.0.0", &named).held(), Some(("1.5.0".to_owned(), Rule::Downgrade)));
+    assert_eq!(case("semver:*", "web:2.0.0", &named).held(), None);
+}
+
+#[test]
+fn equal_rank_never_rewrites() {
+    let table = [
+        ("semver:*", "web:1.2.3", names(&["v1.2.3", "1.2.3"])),
+        ("semver:*", "web:v1.2.3", names(&["v1.2.3", "1.2.3"])),
+        ("semver:~1", "web:1.2.3", names(&["v1.2.3"])),
+        ("numeric:", "web:007", names(&["7", "0007"])),
+        ("glob:*", "web:b", vec![("a", D(1)), ("b", D(1)), ("c", D(1))]),
+    ];
+    for (pattern, current, tags) in table {
+        for case in [case(pattern, current, &tags), case(pattern, current, &tags).by_hand()] {
+            assert_eq!(case.word(), current.replace("web:", "="), "{pattern} {current}");
+        }
+    }
+}
+
+#[test]
+fn dates_that_cannot_be_trusted_decide_nothing() {
+    // Tags, current, by automation, by hand.
+    let table: [(&[(&str, Told)], _, _, _); 9] = [
+        // One known to have no date is no candidate.
+        (&[("a", D(1)), ("b", D(2)), ("c", Built(None))], "web:a", ">b", ">b"),
+        (&[("a", D(1)), ("b", D(2)), ("c", Epoch)], "web:a", ">b", ">b"),
+        // One of which nothing is known may be the newest.
+        (&[("a", D(1)), ("b", D(2)), ("c", Unreadable)], "web:a", "?", "?"),
+        (&[("a", D(1)), ("b", D(2)), ("c", NotAsked)], "web:a", "?", "?"),
+        // One that is gone is no candidate.
+        (&[("a", D(1)), ("b", D(2)), ("c", Gone)], "web:a", ">b", ">b"),
+        // The running one must have a date, unless a person asks.
+        (&[("a", Epoch), ("b", D(2))], "web:a", "?", ">b"),
+        (&[("a", Epoch), ("b", Epoch)], "web:a", "?", "?"),
+        (&[("a", Epoch)], "web:a", "=a", "=a"),
+        (&[("a", Epoch)], "web:b", "?", "?"),
+    ];
+    for (tags, current, automatic, by_hand) in table {
+        let case = case("glob:*", current, tags);
+        assert_eq!(case.word(), automatic, "{tags:?}");
+        assert_eq!(case.by_hand().word(), by_hand, "{tags:?}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let tags = [("a", D(1)), ("b", Unreadable), ("c", NotAsked)];
+    let tag = |text: &str| text.parse::<Tag>().unwrap();
+    assert_eq!(
+        case("glob:*", "web:a", &tags).choice(),
+        Choice::Undecided(Missing::Images {
+            ask: vec![tag("c")],
+            unreadable: vec![(tag("b"), "500".to_owned())]
+        })
+    );
+    assert_eq!(
+        case("glob:*", "web:a", &[("a", Epoch), ("b", D(1))]).choice(),
+        Choice::Undecided(Missing::RunningDate(tag("a")))
+    );
+    assert_eq!(
+        case("glob:*", "web:x", &[("a", Epoch), ("b", Epoch)]).choice(),
+        Choice::Undecided(Missing::Dates)
+    );
+    // A guard asks for the newest only, one by one.
+    let guarded = case("semver:*", "web:1", &names(&["1", "2", "3"])).guarded(|g| g.pin_digest = true);
+    assert_eq!(
+        guarded.choice(),
+        Choice::Undecided(Missing::Images { ask: vec![tag("3")], unreadable: Vec::new() })
+    );
+}
+
+#[test]
+fn an_incomplete_list_decides_nothing_unless_the_pattern_names_the_tag() {
+    let tags = [("a", D(1)), ("b", D(2))];
+    assert_eq!(case("glob:*", "web:a", &tags).incomplete().choice(), Choice::Undecided(Missing::Tags));
+    assert_eq!(case("semver:*", "web:1", &names(&["1", "2"])).incomplete().word(), "?");
+    assert_eq!(case("glob:b", "web:a", &tags).incomplete().word(), ">b");
+    assert_eq!(case("glob:c", "web:a", &tags).incomplete().word(), "?");
+}
+
+#[test]
+fn an_image_must_be_old_enough() {
+    let old = |g: &mut Guards| g.min_age = Some(SignedDuration::from_hours(48));
+    let table: [(_, &[(&str, Told)], _, _); 7] = [
+        // It is day 100: day 98 is old enough to the second.
+        ("semver:*", &[("1", D(1)), ("2", D(98)), ("3", D(99))], ">2", None),
+        ("semver:*", &[("1", D(1)), ("3", D(99))], "=1", Some(("3", Rule::MinAge))),
+        ("semver:*", &[("1", D(1)), ("3", D(101))], "=1", Some(("3", Rule::MinAge))),
+        ("semver:*", &[("1", D(1)), ("3", Epoch)], "=1", Some(("3", Rule::NoDate))),
+        ("semver:*", &[("1", D(1)), ("3", Unreadable)], "?", None),
+        ("glob:*", &[("1", D(1)), ("2", D(98)), ("3", D(99))], ">2", None),
+        ("glob:*", &[("1", D(1)), ("3", D(99))], "=1", Some(("3", Rule::MinAge))),
+    ];
+    for (pattern, tags, word, held) in table {
+        for current in ["web:1", "web:1.0"].iter().filter(|c| pattern != "glob:*" || **c == "web:1") {
+            let case = case(pattern, current, tags).guarded(old);
+            assert_eq!(case.word().replace("=1.0", "=1"), word, "{pattern} {tags:?}");
+            assert_eq!(case.held(), held.map(|(tag, rule)| (tag.to_owned(), rule)), "{pattern} {tags:?}");
+        }
+    }
+    // What runs is not held against it, not even when a person asks.
+    let young = case("semver:*", "web:3", &[("1", D(1)), ("3", D(99))]).guarded(old);
+    assert_eq!((young.word(), young.by_hand().word()), ("=3".to_owned(), "=3".to_owned()));
+}
+
+#[test]
+fn an_image_must_be_built_for_every_platform() {
+    let wants = |text: &'static str| move |g: &mut Guards| g.platforms = parse_platforms(text).unwrap();
+    let tags = [("1", D(1)), ("2", D(2))];
+    let case = case("semver:*", "web:1", &tags);
+    assert_eq!(case.clone().guarded(wants("linux/amd64")).word(), ">2");
+    let both = case.guarded(wants("linux/amd64,linux/arm64"));
+    assert_eq!(both.held(), Some(("2".to_owned(), Rule::Platforms)));
+    let Choice::Keep { held: Some((_, rejection)), .. } = both.choice() else { panic!("kept") };
+    assert_eq!(rejection.evidence["lacking"], "linux/arm64");
+    assert_eq!(rejection.evidence["platforms"], "linux/amd64");
+}
+
+#[test]
+fn automation_waits_for_something_newer_than_what_was_taken_back() {
+    let named = names(&["1.0.0", "1.1.0", "1.2.0"]);
+    assert_eq!(case("semver:*", "web:1.0.0", &named).newer_than("1.1.0").word(), ">1.2.0");
+    let waits = case("semver:*", "web:1.0.0", &named).newer_than("1.2.0");
+    assert_eq!(
+        (waits.word(), waits.held()),
+        ("=1.0.0".to_owned(), Some(("1.2.0".to_owned(), Rule::TakenBack)))
+    );
+    let dated = [("a", D(1)), ("b", D(2)), ("c", D(3))];
+    assert_eq!(case("glob:*", "web:a", &dated).newer_than("b").word(), ">c");
+    assert_eq!(case("glob:*", "web:a", &dated).newer_than("c").word(), "=a");
+    assert_eq!(case("glob:*", "web:a", &dated).newer_than("x").word(), "?");
+}
+
+#[test]
+fn digests_are_written_and_followed_when_asked_for() {
+    let tags = [("1", D(1)), ("2", D(2))];
+    let pin = |g: &mut Guards| g.pin_digest = true;
+    let digest = digest_of;
+    let image = |case: &Case| match case.choice() {
+        Choice::Update { image, .. } => image.to_string(),
+        _ => case.word(),
+    };
+    let table = [
+        ("web:1".to_owned(), format!("web:2@{}", digest("2"))),
+        ("web:2".to_owned(), format!("web:2@{}", digest("2"))),
+        (format!("web:2@{}", digest("2")), "=2".to_owned()),
+        (format!("web:2@{}", digest("old")), format!("web:2@{}", digest("2"))),
+        (format!("web:1@{}", digest("1")), format!("web:2@{}", digest("2"))),
+        (format!("web@{}", digest("2")), "=2".to_owned()),
+        (format!("web@{}", digest("1")), format!("web:2@{}", digest("2"))),
+        (format!("web@{}", digest("old")), "?".to_owned()),
+    ];
+    for (current, expected) in table {
+        assert_eq!(image(&case("semver:*", &current, &tags).guarded(pin)), expected, "{current}");
+    }
+    // Without the guard a digest is not followed, but a new tag takes its digest with it.
+    let old = format!("web:2@{}", digest("old"));
+    assert_eq!(image(&case("semver:*", &old, &tags)), "=2");
+    let old = format!("web:1@{}", digest("old"));
+    assert_eq!(image(&case("semver:*", &old, &tags)), format!("web:2@{}", digest("2")));
+    assert_eq!(image(&case("semver:*", &old, &names(&["1", "2"]))), "?");
+    // A tag that moves.
+    let moving = format!("web:latest@{}", digest("old"));
+    let latest = [("latest", D(3))];
+    assert_eq!(
+        image(&case("glob:latest", &moving, &latest).guarded(pin)),
+        format!("web:latest@{}", digest("latest"))
+    );
+}
+
+#[test]
+fn a_tag_asked_for_by_name_is_held_against_the_guards_only() {
+    let tags = [("1", D(1)), ("2", D(99)), ("3", NotAsked), ("4", Unreadable)];
+    let case = case("semver:~9", "web:2", &tags).by_hand();
+    let word = |case: &Case, tag: &str| {
+        case.ask(|q| match guarded(q, &tag.parse().unwrap()) {
+            Ok(None) => "passes".to_owned(),
+            Ok(Some(rejection)) => rejection.rule.as_str().to_owned(),
+            Err(missing) => missing.to_string(),
+        })
+    };
+    let old = case.clone().guarded(|g| g.min_age = Some(SignedDuration::from_hours(48)));
+    assert_eq!(["1", "2", "3", "4", "5"].map(|tag| word(&case, tag)), ["passes"; 5]);
+    assert_eq!(
+        ["1", "2", "3", "4", "5"].map(|tag| word(&old, tag)),
+        [
+            "passes",
+            "min-age",
+            "the registry was not asked for 3",
+            "nothing could be learnt of tag 4, so nothing is decided: 500",
+            "the registry was not asked for 5"
+        ]
+    );
+}
+
+#[test]
+fn every_tag_has_its_verdict_newest_first() {
+    let tags = [
+        ("1.0.0", NotAsked),
+        ("v1.1.0", Gone),
+        ("1.2.0", NotAsked),
+        ("1.1.0", NotAsked),
+        ("2.0.0", NotAsked),
+        ("latest", NotAsked),
+        ("main", NotAsked),
+        ("1.3.0", NotAsked),
+    ];
+    let expected = [
+        ("2.0.0", "pattern-mismatch"),
+        ("1.3.0", "selected"),
+        ("1.2.0", "outranked"),
+        ("v1.1.0", "image-gone"),
+        ("1.1.0", "current"),
+        ("1.0.0", "downgrade"),
+        ("latest", "latest-tag"),
+        ("main", "pattern-mismatch"),
+    ];
+    let verdicts = case("semver:~1", "web:1.1.0", &tags).verdicts();
+    let verdicts: Vec<(&str, &str)> = verdicts.iter().map(|(t, v)| (t.as_str(), v.as_str())).collect();
+    assert_eq!(verdicts, expected);
+}
+
+#[test]
+fn what_is_undecided_says_so_of_every_tag() {
+    let tags = [("a", D(1)), ("b", D(2)), ("c", Unreadable), ("d", Epoch)];
+    let verdicts = case("glob:*", "web:a", &tags).verdicts();
+    let verdicts: Vec<(&str, &str)> = verdicts.iter().map(|(t, v)| (t.as_str(), v.as_str())).collect();
+    assert_eq!(verdicts, [("b", "undecided"), ("a", "current"), ("c", "image-unreadable"), ("d", "no-date")]);
+}
+
+#[test]
+fn every_rule_has_a_code_of_its_own() {
+    let codes: std::collections::BTreeSet<_> = Rule::CODES.iter().map(|(_, code)| code).collect();
+    assert_eq!(codes.len(), Rule::CODES.len());
+    let rejection = Rejection::new(Rule::MinAge, "too young").with("built", "x");
+    assert_eq!(
+        serde_json::to_string(&rejection).unwrap(),
+        r#"{"reason":"min-age","message":"too young","evidence":{"built":"x"}}"#
+    );
+}
+
+const PATTERNS: [&str; 12] = [
+    "glob:*",
+    "glob:1*",
+    "regexp:^v",
+    "glob:latest",
+    "glob:1",
+    "semver:*",
+    "semver:~1",
+    "semver-strict:*-0",
+    "numeric:",
+    "numeric:v*",
+    "alpha:",
+    r"regexp:^v?(?P<order>\w+)",
+];
+
+fn told() -> impl Strategy<Value = Told> {
+    prop_oneof![
+        6 => (0..4_i64).prop_map(|d| Built(Some(97 + d))),
+        1 => Just(Built(None)),
+        1 => Just(Epoch),
+        1 => Just(Gone),
+        1 => Just(NotAsked),
+        1 => Just(Unreadable),
+    ]
+}
+
+fn tag() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "v?[01]\\.[0-2]\\.[0-2](-rc\\.[12])?",
+        "v?[0-2]",
+        Just("latest".to_owned()),
+        Just("1234e56".to_owned()),
+        Just("9007199254740993".to_owned()),
+        Just("9007199254740992".to_owned()),
+        Just("main".to_owned()),
+    ]
+}
+
+fn any_case() -> impl Strategy<Value = Case> {
+    let guards =
+        (any::<bool>(), 0..3_i64, 0..3_usize, any::<bool>()).prop_map(|(down, age, platform, pin)| Guards {
+            allow_downgrade: down,
+            min_age: (age > 0).then(|| SignedDuration::from_hours(age * 24)),
+            platforms: parse_platforms("linux/amd64,linux/arm64")
+                .unwrap()
+                .into_iter()
+                .take(platform / 2)
+                .collect(),
+            pin_digest: pin,
+            ..Guards::default()
+        });
+    let tags = proptest::collection::btree_map(tag(), told(), 0..7);
+    let newer_than = proptest::option::weighted(0.2, proptest::sample::select(&["1", "v1.0.0", "main"][..]));
+    (proptest::sample::select(&PATTERNS[..]), tag(), any::<u8>(), tags, guards, newer_than, any::<bool>())
+        .prop_map(|(pattern, running, shape, tags, guards, newer_than, automatic)| Case {
+            pattern,
+            current: match shape % 8 {
+                0 => "web".to_owned(),
+                1 => format!("web@{}", digest_of(&running)),
+                2 => format!("web:{running}@{}", digest_of(&running)),
+                3 => format!("web:{running}@{}", digest_of("old")),
+                _ => format!("web:{running}"),
+            },
+            tags: tags.into_iter().collect(),
+            complete: true,
+            guards,
+            newer_than,
+            automatic,
+        })
+}
+
+/// The image that a choice leads to; none if nothing is decided.
+fn leads_to(case: &Case) -> Option<String> {
+    match case.choice() {
+        Choice::Update { image, .. } => Some(image.to_string()),
+        Choice::Keep { .. } | Choice::NoCandidate => Some(case.current.clone()),
+        Choice::Undecided(_) => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn the_order_of_tags_does_not_matter(case in any_case(), seed: u64) {
+        let mut shuffled = case.clone();
+        shuffled.tags.sort_by_key(|(tag, _)| tag.bytes().fold(seed, |h, b| h.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(b)));
+        prop_assert_eq!(case.choice(), shuffled.choice());
+        prop_assert_eq!(case.ask(explain), shuffled.ask(explain));
+    }
+
+    #[test]
+    fn removing_information_changes_a_decision_only_to_undecided(case in any_case(), at: prop::sample::Index, how in 0..3) {
+        let mut less = case.clone();
+        match how {
+            0 => less.complete = false,
+            _ if less.tags.is_empty() => {}
+            _ => {
+                let at = at.index(less.tags.len());
+                // What is known to be gone is known: forgetting that is outside the law, since names alone are enough for some orders.
+                if !matches!(less.tags[at].1, Gone) {
+                    less.tags[at].1 = if how == 1 { NotAsked } else { Unreadable };
+                }
+            }
+        }
+        if let Some(image) = leads_to(&less) {
+            prop_assert_eq!(Some(image), leads_to(&case));
+        }
+    }
+
+    #[test]
+    fn planning_on_the_result_changes_nothing(case in any_case()) {
+        if let Choice::Update { image, .. } = case.choice() {
+            let again = Case { current: image.to_string(), ..case };
+            prop_assert_eq!(leads_to(&again).unwrap_or_else(|| again.current.clone()), again.current.clone());
+        }
+    }
+
+    #[test]
+    fn automation_never_chooses_something_older(case in any_case()) {
+        let automatic = Case { automatic: true, guards: Guards { allow_downgrade: false, ..case.guards.clone() }, ..case };
+        automatic.ask(|q| {
+            let Choice::Update { tag, .. } = choose(q) else { return };
+            let created = |tag: &str| q.tags.iter().find(|t| t.tag.as_str() == tag)?.seen.info()?.built();
+            let Some(running) = q.current.effective_tag() else { return };
+            if running == "latest" || q.pattern.order().needs_created() && !q.pattern.matches(running) {
+                return;
+            }
+            let rank = |tag| crate::policy::Candidate { tag, created: created(tag) };
+            let (new, old) = (rank(tag.as_str()), rank(running));
+            assert!(q.pattern.newest_first(&new, &old).is_lt() || tag.as_str() == running || !q.pattern.rank(&old).is_known());
+        });
+    }
+
+    #[test]
+    fn verdicts_agree_with_the_choice(case in any_case()) {
+        let selected: Vec<String> = case.verdicts().into_iter().filter(|(_, v)| v == "selected").map(|(t, _)| t).collect();
+        let chosen: Vec<String> = match case.choice() {
+            Choice::Update { tag, .. } => vec![tag.to_string()],
+            _ => Vec::new(),
+        };
+        prop_assert_eq!(selected, chosen);
+    }
+}

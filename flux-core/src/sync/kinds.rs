@@ -1,0 +1,140 @@
+//! Which kinds are known, and whether their objects live in namespaces.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::object;
+use crate::backend::KindInfo;
+
+/// The built-in kinds that clusters serve: group, namespaced kinds, cluster-scoped kinds.
+const BUILTIN: &[(&str, &[&str], &[&str])] = &[
+    (
+        "",
+        &[
+            "ConfigMap",
+            "Endpoints",
+            "Event",
+            "LimitRange",
+            "PersistentVolumeClaim",
+            "Pod",
+            "PodTemplate",
+            "ReplicationController",
+            "ResourceQuota",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+        &["Namespace", "Node", "PersistentVolume"],
+    ),
+    ("apps", &["ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"], &[]),
+    (
+        "extensions",
+        &["DaemonSet", "Deployment", "Ingress", "NetworkPolicy", "ReplicaSet"],
+        &["PodSecurityPolicy"],
+    ),
+    ("batch", &["CronJob", "Job"], &[]),
+    ("autoscaling", &["HorizontalPodAutoscaler"], &[]),
+    ("policy", &["PodDisruptionBudget"], &["PodSecurityPolicy"]),
+    ("networking.k8s.io", &["Ingress", "NetworkPolicy"], &["IngressClass", "IPAddress", "ServiceCIDR"]),
+    ("rbac.authorization.k8s.io", &["Role", "RoleBinding"], &["ClusterRole", "ClusterRoleBinding"]),
+    (
+        "storage.k8s.io",
+        &["CSIStorageCapacity"],
+        &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"],
+    ),
+    ("scheduling.k8s.io", &[], &["PriorityClass"]),
+    ("node.k8s.io", &[], &["RuntimeClass"]),
+    ("coordination.k8s.io", &["Lease"], &[]),
+    ("discovery.k8s.io", &["EndpointSlice"], &[]),
+    ("events.k8s.io", &["Event"], &[]),
+    ("apiextensions.k8s.io", &[], &["CustomResourceDefinition"]),
+    ("apiregistration.k8s.io", &[], &["APIService"]),
+    ("certificates.k8s.io", &[], &["CertificateSigningRequest", "ClusterTrustBundle"]),
+    ("flowcontrol.apiserver.k8s.io", &[], &["FlowSchema", "PriorityLevelConfiguration"]),
+    ("resource.k8s.io", &["ResourceClaim", "ResourceClaimTemplate"], &["DeviceClass", "ResourceSlice"]),
+    (
+        "admissionregistration.k8s.io",
+        &[],
+        &[
+            "MutatingAdmissionPolicy",
+            "MutatingAdmissionPolicyBinding",
+            "MutatingWebhookConfiguration",
+            "ValidatingAdmissionPolicy",
+            "ValidatingAdmissionPolicyBinding",
+            "ValidatingWebhookConfiguration",
+        ],
+    ),
+];
+
+/// The group of an `apiVersion`, empty for the core group.
+pub(crate) fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// What is known of a built-in kind.
+pub(crate) fn builtin(api_version: &str, kind: &str) -> Option<KindInfo> {
+    let group = group_of(api_version);
+    let (_, namespaced, cluster) = BUILTIN.iter().find(|(g, ..)| *g == group)?;
+    if namespaced.contains(&kind) {
+        Some(KindInfo { namespaced: true })
+    } else if cluster.contains(&kind) {
+        Some(KindInfo { namespaced: false })
+    } else {
+        None
+    }
+}
+
+/// The kinds that a CustomResourceDefinition defines, one for each version; none if the object is something else.
+pub(crate) fn defined_by(object: &Value) -> BTreeMap<(String, String), KindInfo> {
+    let spec = &object["spec"];
+    let is_definition = object["kind"] == "CustomResourceDefinition"
+        && object::text(object, "apiVersion").is_some_and(|v| group_of(v) == "apiextensions.k8s.io");
+    let (Some(group), Some(kind), true) =
+        (spec["group"].as_str(), spec["names"]["kind"].as_str(), is_definition)
+    else {
+        return BTreeMap::new();
+    };
+    let info = KindInfo { namespaced: spec["scope"] != "Cluster" };
+    let versions = spec["versions"].as_array().into_iter().flatten().filter_map(|v| v["name"].as_str());
+    versions
+        .chain(spec["version"].as_str())
+        .map(|version| ((format!("{group}/{version}"), kind.to_owned()), info))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_definition_defines_each_of_its_versions() {
+        let definition = json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "spec": {"group": "example.com", "scope": "Cluster", "names": {"kind": "Widget"},
+                     "versions": [{"name": "v1"}, {"name": "v1beta1"}]}});
+        let defined = defined_by(&definition);
+        assert_eq!(defined.len(), 2);
+        let info = defined[&("example.com/v1beta1".to_owned(), "Widget".to_owned())];
+        assert!(!info.namespaced);
+    }
+
+    #[test]
+    fn only_a_definition_defines() {
+        assert!(
+            defined_by(&json!({"kind": "CustomResourceDefinition", "apiVersion": "example.com/v1"}))
+                .is_empty()
+        );
+        assert!(defined_by(&json!("text")).is_empty());
+    }
+
+    #[test]
+    fn builtin_kinds_are_known_by_group() {
+        assert_eq!(builtin("apps/v1", "Deployment"), Some(KindInfo { namespaced: true }));
+        assert_eq!(builtin("v1", "Namespace"), Some(KindInfo { namespaced: false }));
+        assert_eq!(builtin("apps/v1", "Widget"), None);
+        assert_eq!(builtin("example.com/v1", "Deployment"), None);
+    }
+}

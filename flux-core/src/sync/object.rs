@@ -1,0 +1,279 @@
+//! Single objects: their ids, what of them is sent, and their checksums.
+
+use std::fmt::{self, Write};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::{CHECKSUM_ANNOTATION, MARK_LABEL, kinds::group_of};
+use crate::manifest::ResourceId;
+
+/// What the API server writes; a manifest that was copied from a cluster has it too.
+pub(crate) const SERVER_METADATA: &[&str] = &[
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+/// The prefixes under which v1 read its annotations.
+const PREFIXES: [&str; 2] = ["fluxcd.io/", "flux.weave.works/"];
+
+/// A top-level string of an object.
+pub(crate) fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get(key).and_then(Value::as_str)
+}
+
+/// The id of an object as it is written: the namespace is the one it names. None if it has no kind or no name.
+pub(crate) fn id_of(object: &Value) -> Option<ResourceId> {
+    let metadata = object.get("metadata")?;
+    Some(ResourceId {
+        namespace: text(metadata, "namespace").filter(|n| !n.is_empty()).map(str::to_owned),
+        kind: text(object, "kind").filter(|k| !k.is_empty())?.to_owned(),
+        name: text(metadata, "name").filter(|n| !n.is_empty())?.to_owned(),
+        group: group_of(text(object, "apiVersion").filter(|v| !v.is_empty())?).to_owned(),
+    })
+}
+
+/// Whether SOPS encrypted an object: its values are not what they say.
+pub(super) fn is_encrypted(object: &Value) -> bool {
+    object["sops"]["mac"].is_string()
+}
+
+/// What the `ignore` annotation of an object asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ignore {
+    /// Neither applied nor pruned.
+    Wholly,
+    /// Applied, but not pruned.
+    WhenPruning,
+    /// It does not ask for anything.
+    No,
+}
+
+pub(super) fn ignore(object: &Value) -> Ignore {
+    let annotations = &object["metadata"]["annotations"];
+    let value = PREFIXES.iter().find_map(|prefix| annotations.get(format!("{prefix}ignore")));
+    match value {
+        Some(Value::Bool(true)) => Ignore::Wholly,
+        Some(Value::String(s)) if s == "true" => Ignore::Wholly,
+        Some(Value::String(s)) if s == "sync_only" => Ignore::WhenPruning,
+        _ => Ignore::No,
+    }
+}
+
+/// Returns the object as git means it: in the namespace given, without what only a server writes and without a mark that was
+/// copied along.
+///
+/// # Errors
+/// What is wrong with its shape, for people.
+pub(super) fn as_meant(object: &Value, namespace: Option<&str>) -> Result<Value, String> {
+    let mut object = object.clone();
+    let Some(top) = object.as_object_mut() else { return Err("it is not a mapping".to_owned()) };
+    top.remove("status");
+    let Some(metadata) = top.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return Err("its metadata is not a mapping".to_owned());
+    };
+    for key in SERVER_METADATA {
+        metadata.remove(*key);
+    }
+    match namespace {
+        Some(namespace) => metadata.insert("namespace".to_owned(), namespace.into()),
+        None => metadata.remove("namespace"),
+    };
+    for (map, key) in [("labels", MARK_LABEL), ("annotations", CHECKSUM_ANNOTATION)] {
+        match metadata.get_mut(map) {
+            None | Some(Value::Null) => {
+                metadata.remove(map);
+            }
+            Some(Value::Object(entries)) => {
+                entries.remove(key);
+            }
+            Some(_) => return Err(format!("its metadata.{map} is not a mapping")),
+        }
+    }
+    Ok(object)
+}
+
+/// Puts the mark and the checksum on an object that [`as_meant`] made.
+pub(super) fn put_mark(object: &mut Value, mark: String, checksum: String) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    for (map, key, value) in [("labels", MARK_LABEL, mark), ("annotations", CHECKSUM_ANNOTATION, checksum)] {
+        let entries = metadata.entry(map).or_insert_with(|| Value::Object(Map::new()));
+        if let Some(entries) = entries.as_object_mut() {
+            entries.insert(key.to_owned(), Value::String(value));
+        }
+    }
+}
+
+/// The hex SHA-256 of the canonical JSON of an object.
+pub(super) fn checksum(object: &Value) -> String {
+    let mut text = String::new();
+    canonical(object, &mut text);
+    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// JSON with sorted keys, whatever order the map type of the build keeps.
+fn canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort_unstable();
+            out.push('{');
+            for (n, key) in keys.into_iter().enumerate() {
+                if n > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                canonical(&map[key], out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (n, item) in items.iter().enumerate() {
+                if n > 0 {
+                    out.push(',');
+                }
+                canonical(item, out);
+            }
+            out.push(']');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+/// Moves the `stringData` of a Secret into its `data`, as the API server does.
+pub(crate) fn fold_string_data(object: &mut Value) {
+    if object["kind"] != "Secret" || object["apiVersion"] != "v1" {
+        return;
+    }
+    let Some(top) = object.as_object_mut() else { return };
+    let Some(Value::Object(strings)) = top.remove("stringData") else { return };
+    let data = top.entry("data").or_insert_with(|| Value::Object(Map::new()));
+    if data.is_null() {
+        *data = Value::Object(Map::new());
+    }
+    if let Some(data) = data.as_object_mut() {
+        for (key, value) in strings {
+            if let Some(value) = value.as_str() {
+                data.insert(key, STANDARD.encode(value).into());
+            }
+        }
+    }
+}
+
+/// An object as it may be shown: with the values of a Secret blanked.
+pub(crate) struct Shown<'a>(pub(crate) &'a Value);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut object = self.0.clone();
+        if object["kind"] == "Secret"
+            && let Some(top) = object.as_object_mut()
+        {
+            for key in ["data", "stringData"] {
+                if let Some(value) = top.get_mut(key) {
+                    *value = Value::from("***");
+                }
+            }
+            if let Some(annotations) = top.get_mut("metadata").and_then(|m| m.get_mut("annotations")) {
+                // kubectl keeps the whole object here.
+                if let Some(last) = annotations.get_mut("kubectl.kubernetes.io/last-applied-configuration") {
+                    *last = Value::from("***");
+                }
+            }
+        }
+        write!(f, "{object}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_copied_from_a_cluster_is_not_sent_back() {
+        let copied = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "a", "namespace": "copied", "uid": "1", "resourceVersion": "2", "generation": 3,
+                "creationTimestamp": null, "selfLink": "/", "managedFields": [],
+                "labels": {MARK_LABEL: "sha256.stale", "keep": "me"},
+                "annotations": {CHECKSUM_ANNOTATION: "stale"}},
+            "status": {}, "data": {"k": "v"}});
+        assert_eq!(
+            as_meant(&copied, Some("shop")).unwrap(),
+            json!({"apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": "a", "namespace": "shop", "labels": {"keep": "me"}, "annotations": {}},
+                "data": {"k": "v"}})
+        );
+    }
+
+    #[test]
+    fn a_cluster_scoped_object_loses_a_namespace_that_was_written() {
+        let object = json!({"metadata": {"name": "a", "namespace": "shop"}});
+        assert_eq!(as_meant(&object, None).unwrap(), json!({"metadata": {"name": "a"}}));
+    }
+
+    #[test]
+    fn shapes_that_cannot_carry_a_mark_are_refused_in_words() {
+        for (object, problem) in [
+            (json!([]), "it is not a mapping"),
+            (json!({"metadata": 1}), "its metadata is not a mapping"),
+            (json!({"metadata": {"labels": "x"}}), "its metadata.labels is not a mapping"),
+        ] {
+            assert_eq!(as_meant(&object, None), Err(problem.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_checksum_does_not_depend_on_the_order_of_keys() {
+        let a: Value = serde_json::from_str(r#"{"b":[1,{"d":null,"c":"x"}],"a":true}"#).unwrap();
+        let b: Value = serde_json::from_str(r#"{"a":true,"b":[1,{"c":"x","d":null}]}"#).unwrap();
+        assert_eq!(checksum(&a), checksum(&b));
+        let mut text = String::new();
+        canonical(&a, &mut text);
+        assert_eq!(text, r#"{"a":true,"b":[1,{"c":"x","d":null}]}"#);
+        assert_eq!(checksum(&a).len(), 64);
+    }
+
+    #[test]
+    fn ignore_is_read_under_both_prefixes() {
+        let with = |key: &str, value: Value| ignore(&json!({"metadata": {"annotations": {key: value}}}));
+        assert_eq!(with("fluxcd.io/ignore", json!("true")), Ignore::Wholly);
+        assert_eq!(with("flux.weave.works/ignore", json!("true")), Ignore::Wholly);
+        assert_eq!(with("fluxcd.io/ignore", json!("sync_only")), Ignore::WhenPruning);
+        assert_eq!(with("fluxcd.io/ignore", json!("false")), Ignore::No);
+        assert_eq!(with("example.com/ignore", json!("true")), Ignore::No);
+        assert_eq!(ignore(&json!({})), Ignore::No);
+    }
+
+    #[test]
+    fn a_secret_is_shown_without_its_values() {
+        let secret = json!({"kind": "Secret", "metadata": {"name": "s", "annotations":
+            {"kubectl.kubernetes.io/last-applied-configuration": "hunter2"}},
+            "data": {"a": "hunter2"}, "stringData": {"b": "hunter2"}});
+        let shown = format!("{:?}", Shown(&secret));
+        assert!(!shown.contains("hunter2") && shown.contains("\"s\""), "{shown}");
+    }
+
+    #[test]
+    fn string_data_becomes_data() {
+        let mut secret =
+            json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "eA=="}, "stringData": {"b": "hi"}});
+        fold_string_data(&mut secret);
+        assert_eq!(secret, json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "eA==", "b": "aGk="}}));
+    }
+}

@@ -1,0 +1,503 @@
+//! The rules of the planner, one by one; the laws are in `laws`.
+
+mod laws;
+
+use futures::executor::block_on;
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::*;
+use crate::{
+    backend::Cluster,
+    finding::Place,
+    memory::MemoryCluster,
+    sync::{Outcome, SyncReport, SyncSet, owned},
+};
+
+fn options() -> SyncOptions {
+    SyncOptions::new(SyncSet("ours".to_owned()))
+}
+
+fn pruning() -> SyncOptions {
+    SyncOptions { prune: true, ..options() }
+}
+
+fn desired(objects: &[Value]) -> Desired {
+    let place = |line| Place { path: "all.yaml".to_owned(), line, column: 1 };
+    let objects = objects.iter().zip(1..);
+    Desired {
+        objects: objects
+            .map(|(object, line)| DesiredObject { object: Arc::new(object.clone()), place: place(line) })
+            .collect(),
+        ..Desired::default()
+    }
+}
+
+fn observe(cluster: &MemoryCluster, objects: &[Value]) -> Observation<Observed> {
+    block_on(cluster.observe(&desired(objects).scope())).unwrap()
+}
+
+fn plan_on(cluster: &MemoryCluster, objects: &[Value], options: &SyncOptions) -> SyncPlan {
+    plan(&desired(objects), &observe(cluster, objects), options)
+}
+
+fn sync(cluster: &MemoryCluster, objects: &[Value], options: &SyncOptions) -> SyncReport {
+    block_on(cluster.apply(&plan_on(cluster, objects, options), &())).unwrap()
+}
+
+fn synced(objects: &[Value]) -> MemoryCluster {
+    let cluster = MemoryCluster::new();
+    sync(&cluster, objects, &options());
+    cluster
+}
+
+fn object(api_version: &str, kind: &str, name: &str) -> Value {
+    json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}})
+}
+
+fn config_map(name: &str) -> Value {
+    object("v1", "ConfigMap", name)
+}
+
+fn annotated(mut object: Value, key: &str, value: &str) -> Value {
+    object["metadata"]["annotations"][key] = value.into();
+    object
+}
+
+fn deployment(replicas: i64) -> Value {
+    let mut deployment = object("apps/v1", "Deployment", "web");
+    deployment["spec"] = json!({"replicas": replicas,
+        "template": {"spec": {"containers": [{"name": "web", "image": "web:1"}]}}});
+    deployment
+}
+
+fn id_in(cluster: &MemoryCluster, name: &str) -> ResourceId {
+    let object = cluster.objects().into_iter().find(|o| o["metadata"]["name"] == name).unwrap();
+    object::id_of(&object).unwrap()
+}
+
+fn step<'p>(plan: &'p SyncPlan, name: &str) -> &'p Step {
+    plan.steps.iter().find(|s| s.id.name == name).unwrap_or_else(|| panic!("no step for {name}: {plan:?}"))
+}
+
+fn sent<'p>(plan: &'p SyncPlan, name: &str) -> &'p Value {
+    match &step(plan, name).action {
+        Action::Create { object } | Action::Apply { object, .. } => object,
+        other => panic!("{name} is not sent but: {other:?}"),
+    }
+}
+
+fn codes(plan: &SyncPlan) -> Vec<Code> {
+    plan.findings.iter().map(|f| f.code).collect()
+}
+
+fn fields(plan: &SyncPlan, name: &str) -> Vec<(String, Option<String>)> {
+    step(plan, name).fields.iter().map(|f| (f.path.clone(), f.owner.clone())).collect()
+}
+
+#[test]
+fn ids_are_resolved_by_what_is_known_of_the_kind() {
+    let mut role = object("rbac.authorization.k8s.io/v1", "ClusterRole", "reader");
+    role["metadata"]["namespace"] = "shop".into();
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {"group": "example.com", "scope": "Cluster", "names": {"kind": "Widget"}, "versions": [{"name": "v1"}]}});
+    let objects = [config_map("settings"), role, object("example.com/v1", "Widget", "w"), definition];
+    let plan = plan_on(&MemoryCluster::new(), &objects, &options());
+    let ids: Vec<String> = plan.steps.iter().map(|s| s.id.to_string()).collect();
+    assert_eq!(
+        ids,
+        [
+            "<cluster>:customresourcedefinition/widgets.example.com",
+            "<cluster>:clusterrole/reader",
+            "default:configmap/settings",
+            "<cluster>:widget/w",
+        ],
+        "and the definition, which is in git, comes before its object"
+    );
+    assert_eq!(sent(&plan, "settings")["metadata"]["namespace"], "default");
+    assert_eq!(sent(&plan, "reader")["metadata"].get("namespace"), None);
+}
+
+#[test]
+fn an_unknown_kind_fails_alone_and_says_where() {
+    let plan = plan_on(
+        &MemoryCluster::new(),
+        &[object("example.com/v1", "Widget", "w"), config_map("a")],
+        &options(),
+    );
+    assert_eq!((&step(&plan, "w").action, step(&plan, "w").reason), (&Action::Fail, Reason::UnknownKind));
+    assert!(matches!(step(&plan, "a").action, Action::Create { .. }));
+    assert_eq!(codes(&plan), [Code::UnknownKind]);
+    assert_eq!(plan.findings[0].place.as_ref().unwrap().line, 1);
+    assert!(plan.findings[0].remedy.contains("CustomResourceDefinition"));
+}
+
+#[test]
+fn two_documents_of_one_object_both_fail() {
+    let mut explicit = config_map("a");
+    explicit["metadata"]["namespace"] = "default".into();
+    let plan = plan_on(&MemoryCluster::new(), &[explicit, config_map("a"), config_map("b")], &options());
+    let reasons: Vec<Reason> = plan.steps.iter().map(|s| s.reason).collect();
+    assert_eq!(reasons, [Reason::Duplicate, Reason::Duplicate, Reason::NotInCluster]);
+    assert_eq!(codes(&plan), [Code::DuplicateId]);
+    assert_eq!(plan.findings[0].evidence, "it is described at all.yaml:1:1 and at all.yaml:2:1");
+}
+
+#[test]
+fn what_is_encrypted_is_left_alone_and_still_counts_as_wanted() {
+    let mut secret = object("v1", "Secret", "s");
+    let cluster = synced(&[secret.clone(), config_map("a")]);
+    secret["sops"] = json!({"mac": "ENC[…]"});
+    let plan = plan_on(&cluster, &[secret, config_map("a")], &pruning());
+    assert_eq!((&step(&plan, "s").action, step(&plan, "s").reason), (&Action::Skip, Reason::Encrypted));
+}
+
+#[test]
+fn what_is_not_an_object_is_a_finding() {
+    let plan = plan_on(&MemoryCluster::new(), &[json!({"kind": "ConfigMap"}), config_map("a")], &options());
+    assert_eq!(codes(&plan), [Code::NotAnObject]);
+    assert_eq!(plan.steps.len(), 1);
+}
+
+#[test]
+fn what_is_created_carries_mark_and_checksum_and_nothing_of_a_server() {
+    let mut copied = config_map("a");
+    copied["metadata"]["uid"] = "1".into();
+    copied["metadata"]["labels"] = json!({MARK_LABEL: "sha256.stale"});
+    copied["status"] = json!({});
+    let plan = plan_on(&MemoryCluster::new(), &[copied], &options());
+    let object = sent(&plan, "a");
+    assert_eq!(owned(object, &options().sync_set), Owned::Created);
+    assert_eq!(object["metadata"]["annotations"][CHECKSUM_ANNOTATION].as_str().unwrap().len(), 64);
+    assert_eq!((object["metadata"].get("uid"), object.get("status")), (None, None));
+}
+
+#[test]
+fn what_may_have_been_there_unseen_is_marked_as_adopted() {
+    let objects = [config_map("a")];
+    let mut observed = observe(&MemoryCluster::new(), &objects);
+    for completeness in [
+        Completeness::Partial(vec!["configmaps: forbidden".to_owned()]),
+        Completeness::Stale { age: SignedDuration::from_mins(2), reason: "unreachable".to_owned() },
+    ] {
+        observed.completeness = completeness;
+        let plan = plan(&desired(&objects), &observed, &options());
+        assert_eq!(owned(sent(&plan, "a"), &options().sync_set), Owned::Adopted);
+        assert_eq!(codes(&plan), [Code::PartialCluster]);
+    }
+}
+
+#[test]
+fn an_object_of_another_sync_set_is_adopted() {
+    let cluster = synced(&[config_map("a")]);
+    let theirs = SyncOptions::new(SyncSet("theirs".to_owned()));
+    let plan = plan_on(&cluster, &[config_map("a")], &theirs);
+    assert_eq!(step(&plan, "a").reason, Reason::Adopted);
+    assert_eq!(owned(sent(&plan, "a"), &theirs.sync_set), Owned::Adopted);
+}
+
+#[test]
+fn what_v1_made_is_known_as_ours_and_taken_over_unchanged() {
+    let id = ResourceId {
+        namespace: Some("default".to_owned()),
+        kind: "ConfigMap".to_owned(),
+        name: "a".to_owned(),
+        group: String::new(),
+    };
+    let mut live = config_map("a");
+    live["data"] = json!({"k": "v"});
+    let git = live.clone();
+    live["metadata"]["labels"] = json!({MARK_LABEL: mark::value(Owned::Created, &options().sync_set, &id)});
+    live["metadata"]["annotations"] = json!({CHECKSUM_ANNOTATION: "a SHA-1 of v1"});
+    let cluster = MemoryCluster::from_objects(vec![live]).unwrap();
+    let objects = [git];
+    let plan = plan_on(&cluster, &objects, &options());
+    assert!(matches!(step(&plan, "a").action, Action::Apply { content_equal: true, .. }));
+    assert_eq!(owned(sent(&plan, "a"), &options().sync_set), Owned::Created);
+    sync(&cluster, &objects, &options());
+    assert_eq!(step(&plan_on(&cluster, &objects, &options()), "a").reason, Reason::UpToDate);
+}
+
+#[test]
+fn ignore_is_obeyed_in_git_and_in_the_cluster() {
+    let ignore = |value| annotated(config_map("a"), "fluxcd.io/ignore", value);
+    let plain = config_map("a");
+    let table = [
+        ("in git", ignore("true"), plain.clone(), Reason::Ignored),
+        ("in the cluster", plain.clone(), ignore("true"), Reason::Ignored),
+        (
+            "old prefix",
+            annotated(plain.clone(), "flux.weave.works/ignore", "true"),
+            plain.clone(),
+            Reason::Ignored,
+        ),
+        ("sync_only is applied", ignore("sync_only"), plain.clone(), Reason::Adopted),
+        ("any other value says nothing", plain, ignore("no"), Reason::Adopted),
+    ];
+    for (name, git, live, reason) in table {
+        let cluster = MemoryCluster::from_objects(vec![live]).unwrap();
+        assert_eq!(step(&plan_on(&cluster, &[git], &options()), "a").reason, reason, "{name}");
+    }
+}
+
+#[test]
+fn only_allowed_namespaces_are_touched() {
+    let in_namespace = |namespace: &str, name: &str| {
+        let mut object = config_map(name);
+        object["metadata"]["namespace"] = namespace.into();
+        object
+    };
+    let objects = [
+        in_namespace("shop", "in"),
+        in_namespace("other", "out"),
+        object("v1", "Namespace", "shop"),
+        object("v1", "Namespace", "other"),
+        object("storage.k8s.io/v1", "StorageClass", "fast"),
+    ];
+    let allowed = SyncOptions { namespaces: Some(vec!["shop".to_owned()]), ..options() };
+    let plan = plan_on(&MemoryCluster::new(), &objects, &allowed);
+    for (name, reason) in [
+        ("in", Reason::NotInCluster),
+        ("out", Reason::NamespaceNotAllowed),
+        ("shop", Reason::NotInCluster),
+        ("other", Reason::NamespaceNotAllowed),
+        ("fast", Reason::NotInCluster),
+    ] {
+        assert_eq!(step(&plan, name).reason, reason, "{name}");
+    }
+}
+
+#[test]
+fn a_value_that_the_server_respelled_is_no_drift_but_one_that_somebody_took_is() {
+    let mut git = deployment(1);
+    git["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"limits": {"cpu": "1000m"}});
+    let objects = [git];
+    let cluster = synced(&objects);
+    let mut observed = observe(&cluster, &objects);
+    observed.value.fidelity = Fidelity::Normalised;
+    let live = observed.value.objects.values_mut().next().unwrap();
+    let container = "/spec/template/spec/containers/0";
+    let live = Arc::make_mut(live);
+    *live.pointer_mut(&format!("{container}/resources/limits/cpu")).unwrap() = "1".into();
+    let plan_now = plan(&desired(&objects), &observed, &options());
+    assert_eq!(step(&plan_now, "web").action, Action::Leave);
+
+    observed.value.fidelity = Fidelity::Exact;
+    let plan_now = plan(&desired(&objects), &observed, &options());
+    let cpu = "spec.template.spec.containers[name=web].resources.limits.cpu".to_owned();
+    assert_eq!(fields(&plan_now, "web"), [(cpu, None)]);
+
+    cluster
+        .edit(&id_in(&cluster, "web"), |o| {
+            *o.pointer_mut(&format!("{container}/image")).unwrap() = "hand:1".into();
+        })
+        .unwrap();
+    let mut observed = observe(&cluster, &objects);
+    observed.value.fidelity = Fidelity::Normalised;
+    let plan_now = plan(&desired(&objects), &observed, &options());
+    let image = "spec.template.spec.containers[name=web].image".to_owned();
+    assert_eq!(step(&plan_now, "web").reason, Reason::Drifted);
+    assert_eq!(fields(&plan_now, "web"), [(image, Some("kubectl-edit".to_owned()))]);
+}
+
+#[test]
+fn replicas_that_an_autoscaler_targets_are_sent_back_as_they_are() {
+    let autoscaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "hpa"},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}});
+    let cluster = MemoryCluster::new();
+    let objects = [deployment(2), autoscaler];
+    assert_eq!(
+        sent(&plan_on(&cluster, &objects, &options()), "web")["spec"]["replicas"],
+        2,
+        "git's at first"
+    );
+    sync(&cluster, &objects, &options());
+    cluster.edit(&id_in(&cluster, "web"), |o| o["spec"]["replicas"] = 6.into()).unwrap();
+    assert_eq!(step(&plan_on(&cluster, &objects, &options()), "web").action, Action::Leave);
+    let mut changed = objects.clone();
+    changed[0]["spec"]["template"]["spec"]["containers"][0]["image"] = "web:2".into();
+    let plan = plan_on(&cluster, &changed, &options());
+    assert_eq!(sent(&plan, "web")["spec"]["replicas"], 6);
+    assert_eq!(fields(&plan, "web").len(), 1);
+}
+
+#[test]
+fn scaling_counts_as_an_autoscaler_unless_a_person_did_it() {
+    for (manager, reason) in
+        [("keda", Reason::UpToDate), ("kubectl", Reason::Drifted), ("kubectl-client", Reason::Drifted)]
+    {
+        let objects = [deployment(2)];
+        let cluster = synced(&objects);
+        cluster
+            .edit_as(manager, Some("scale"), &id_in(&cluster, "web"), |o| o["spec"]["replicas"] = 6.into())
+            .unwrap();
+        assert_eq!(step(&plan_on(&cluster, &objects, &options()), "web").reason, reason, "{manager}");
+    }
+}
+
+#[test]
+fn a_plan_is_data_that_can_be_kept() {
+    let plan = plan_on(&MemoryCluster::new(), &[config_map("a"), object("x.y/v1", "Z", "z")], &options());
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<SyncPlan>(&text).unwrap(), plan);
+}
+
+#[test]
+fn a_plan_shows_no_secret() {
+    let mut secret = object("v1", "Secret", "s");
+    secret["stringData"] = json!({"k": "hunter2"});
+    let plan = plan_on(&MemoryCluster::new(), &[secret.clone()], &options());
+    let shown = format!("{plan:?} {:?}", desired(&[secret]));
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+mod pruning {
+    use super::*;
+
+    /// A cluster with `stays` and `goes`, both created by a sync; `goes` as changed by the function.
+    fn cluster_with(goes: &Value, change: impl FnOnce(&mut Value)) -> MemoryCluster {
+        let cluster = synced(&[config_map("stays"), goes.clone()]);
+        let mut file = cluster.objects();
+        change(file.iter_mut().find(|o| o["metadata"]["name"] == "goes").unwrap());
+        MemoryCluster::from_objects(file).unwrap()
+    }
+
+    fn verdict(cluster: &MemoryCluster, options: &SyncOptions) -> (Reason, bool) {
+        let plan = plan_on(cluster, &[config_map("stays")], options);
+        let step = step(&plan, "goes");
+        (step.reason, matches!(step.action, Action::Prune { .. }))
+    }
+
+    #[test]
+    fn an_object_is_pruned_with_what_was_seen_as_condition() {
+        let cluster = cluster_with(&config_map("goes"), |_| ());
+        let live = cluster.get(&id_in(&cluster, "goes")).unwrap();
+        let plan = plan_on(&cluster, &[config_map("stays")], &pruning());
+        let text = |key: &str| live["metadata"][key].as_str().map(str::to_owned);
+        assert_eq!(
+            step(&plan, "goes").action,
+            Action::Prune { uid: text("uid"), resource_version: text("resourceVersion") }
+        );
+        assert_eq!(plan.steps.last().unwrap().id.name, "goes", "pruning comes last");
+    }
+
+    #[test]
+    fn each_object_has_its_own_reasons_to_stay() {
+        let owner = |o: &mut Value| {
+            o["metadata"]["ownerReferences"] = json!([{"kind": "Widget", "name": "w", "uid": "1"}]);
+        };
+        let ignore = |value: &'static str| {
+            move |o: &mut Value| o["metadata"]["annotations"]["fluxcd.io/ignore"] = value.into()
+        };
+        let table: Vec<(&str, Value, Box<dyn FnOnce(&mut Value)>, Reason)> = vec![
+            ("has an owner", config_map("goes"), Box::new(owner), Reason::NotCreatedByFlux),
+            ("ignored", config_map("goes"), Box::new(ignore("true")), Reason::Ignored),
+            ("sync_only", config_map("goes"), Box::new(ignore("sync_only")), Reason::Ignored),
+            (
+                "on its way",
+                config_map("goes"),
+                Box::new(|o| o["metadata"]["deletionTimestamp"] = "now".into()),
+                Reason::NotInGit,
+            ),
+            ("a namespace", object("v1", "Namespace", "goes"), Box::new(|_| ()), Reason::PruneHeldBack),
+            (
+                "a bound volume",
+                object("v1", "PersistentVolume", "goes"),
+                Box::new(|o| o["status"] = json!({"phase": "Bound"})),
+                Reason::PruneHeldBack,
+            ),
+        ];
+        for (name, goes, change, reason) in table {
+            assert_eq!(verdict(&cluster_with(&goes, change), &pruning()), (reason, false), "{name}");
+        }
+        let volume = cluster_with(&object("v1", "PersistentVolume", "goes"), |_| ());
+        assert_eq!(verdict(&volume, &pruning()), (Reason::NotInGit, true), "an unbound volume goes");
+        let cluster = cluster_with(&config_map("goes"), |_| ());
+        assert_eq!(verdict(&cluster, &options()), (Reason::PruneOff, false));
+        let elsewhere = SyncOptions { namespaces: Some(Vec::new()), ..pruning() };
+        assert_eq!(verdict(&cluster, &elsewhere), (Reason::NamespaceNotAllowed, false));
+    }
+
+    #[test]
+    fn an_object_whose_mark_was_changed_is_not_ours() {
+        let cluster =
+            cluster_with(&config_map("goes"), |o| o["metadata"]["labels"][MARK_LABEL] = "sha256.x".into());
+        assert!(
+            !plan_on(&cluster, &[config_map("stays")], &pruning()).steps.iter().any(|s| s.id.name == "goes")
+        );
+    }
+
+    #[test]
+    fn the_same_object_under_another_group_is_not_pruned() {
+        let ingress = |version: &str| object(version, "Ingress", "web");
+        let cluster = synced(&[ingress("extensions/v1beta1")]);
+        let mut twice = cluster.objects();
+        let mut modern = twice[0].clone();
+        modern["apiVersion"] = "networking.k8s.io/v1".into();
+        twice.push(modern);
+        let cluster = MemoryCluster::from_objects(twice).unwrap();
+        let plan = plan_on(&cluster, &[ingress("networking.k8s.io/v1")], &pruning());
+        assert_eq!(plan.steps.len(), 1, "{plan:?}");
+    }
+
+    #[test]
+    fn nothing_is_pruned_on_doubt() {
+        let cluster = cluster_with(&config_map("goes"), |_| ());
+        let stays = [config_map("stays")];
+        let broken = Finding {
+            code: Code::InvalidYaml,
+            subject: "b.yaml".to_owned(),
+            place: Some(Place { path: "b.yaml".to_owned(), line: 3, column: 1 }),
+            evidence: String::new(),
+            remedy: String::new(),
+        };
+        let sound = (desired(&stays), observe(&cluster, &stays));
+        let with = |change: &dyn Fn(&mut (Desired, Observation<Observed>))| {
+            let mut doubtful = sound.clone();
+            change(&mut doubtful);
+            let plan = plan(&doubtful.0, &doubtful.1, &pruning());
+            let held = codes(&plan).contains(&Code::PruneHeldBack);
+            (step(&plan, "goes").reason, held)
+        };
+        let held = (Reason::PruneHeldBack, true);
+        assert_eq!(with(&|_| ()), (Reason::NotInGit, false));
+        assert_eq!(with(&|w| w.0.findings.push(broken.clone())), held, "a broken file");
+        assert_eq!(
+            with(&|w| w.0.findings.push(Finding { code: Code::Encrypted, ..broken.clone() })),
+            (Reason::NotInGit, false),
+            "a warning is no doubt"
+        );
+        assert_eq!(with(&|w| w.0.objects.clear()), held, "an empty repository");
+        assert_eq!(
+            with(&|w| w.1.completeness = Completeness::Partial(vec!["x".to_owned()])),
+            held,
+            "a partial look"
+        );
+        let stale = Completeness::Stale { age: SignedDuration::from_secs(1), reason: "x".to_owned() };
+        assert_eq!(with(&|w| w.1.completeness = stale.clone()), held, "an old look");
+        let unknown = desired(&[object("x.y/v1", "Z", "z")]).objects;
+        assert_eq!(with(&|w| w.0.objects.extend(unknown.clone())), held, "an unknown kind");
+    }
+
+    #[test]
+    fn more_than_half_and_more_than_ten_ask_for_a_word() {
+        let maps = |n: usize| (0..n).map(|n| config_map(&format!("m{n:02}"))).collect::<Vec<_>>();
+        for (had, has, pruned) in [(12, 2, 10), (13, 2, 0), (22, 11, 11), (23, 11, 0)] {
+            let plan = plan_on(&synced(&maps(had)), &maps(has), &pruning());
+            let count = plan.steps.iter().filter(|s| matches!(s.action, Action::Prune { .. })).count();
+            assert_eq!(count, pruned, "{has} left of {had}");
+        }
+        let all = SyncOptions { prune_all: true, ..pruning() };
+        let plan = plan_on(&synced(&maps(13)), &maps(2), &all);
+        assert_eq!(plan.steps.iter().filter(|s| matches!(s.action, Action::Prune { .. })).count(), 11);
+    }
+
+    #[test]
+    fn what_refers_to_others_is_pruned_before_them() {
+        let cluster = synced(&[config_map("stays"), config_map("goes"), deployment(1)]);
+        let plan = plan_on(&cluster, &[config_map("stays")], &pruning());
+        let names: Vec<&str> = plan.steps.iter().map(|s| s.id.name.as_str()).collect();
+        assert_eq!(names, ["stays", "web", "goes"]);
+    }
+}

@@ -1,0 +1,218 @@
+//! What is deleted, and what holds a deletion back.
+//!
+//! Only objects that carry this sync set's mark of creation and that git does not name are ever deleted. All of it is held back
+//! when anything is in doubt: something of git could not be read, something of the cluster could not be seen, git names
+//! nothing at all, or more than ten objects and more than half of ours would go.
+//!
+//! Namespaces and CustomResourceDefinitions are never deleted: what is in them, or of their kind, would go too, and much of it
+//! may be none of ours and out of sight. Nor is a PersistentVolume that a claim is bound to.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{
+    Action, FieldDiff, Owned, Reason, Step, SyncOptions,
+    object::{self, Ignore},
+    order,
+};
+use crate::{
+    backend::{Completeness, Observation, Observed},
+    finding::{Code, Finding, Severity},
+    manifest::ResourceId,
+};
+
+use super::mark::owned;
+
+/// How many objects may go whatever the share of ours they are.
+const FEW: usize = 10;
+
+/// What git says, as far as it matters here.
+pub(super) struct Wanted<'a> {
+    /// The ids of everything that git names, sound or not.
+    pub(super) ids: &'a BTreeSet<ResourceId>,
+    /// Everything that was found out about it so far.
+    pub(super) findings: &'a [Finding],
+}
+
+/// The steps for objects that are ours and that git does not name, and what held them back.
+pub(super) fn prune(
+    wanted: &Wanted<'_>,
+    observed: &Observation<Observed>,
+    options: &SyncOptions,
+) -> (Vec<Step>, Vec<Finding>) {
+    let seen = &observed.value.objects;
+    // The same object may be seen under two groups (extensions, apps): its uid tells.
+    let wanted_uids: BTreeSet<&str> = wanted.ids.iter().filter_map(|id| uid(seen.get(id)?)).collect();
+    let mut steps = Vec::new();
+    let mut findings = Vec::new();
+    let mut candidates = Vec::new();
+    let mut ours = 0_usize;
+    for (id, live) in seen {
+        let owned = owned(live, &options.sync_set);
+        ours += usize::from(owned == Owned::Created);
+        let same_object = uid(live).is_some_and(|uid| wanted_uids.contains(uid));
+        if owned == Owned::No || wanted.ids.contains(id) || same_object {
+            continue;
+        }
+        match verdict(id, live, owned, options) {
+            Some((reason, message)) => {
+                if reason == Reason::PruneHeldBack {
+                    findings.push(Finding {
+                        code: Code::PruneHeldBack,
+                        subject: id.to_string(),
+                        place: None,
+                        evidence: message.clone(),
+                        remedy: format!(
+                            "Delete it by hand if it should go: kubectl delete {} {}",
+                            id.kind.to_lowercase(),
+                            id.name
+                        ),
+                    });
+                }
+                steps.push(step(id, live, Action::Skip, reason, message));
+            }
+            None => candidates.push((id, live)),
+        }
+    }
+    let held = guard(wanted, observed, options, candidates.len(), ours);
+    for (id, live) in &candidates {
+        steps.push(match &held {
+            Some((evidence, _)) => step(id, live, Action::Skip, Reason::PruneHeldBack, evidence.clone()),
+            None => {
+                let action = Action::Prune {
+                    uid: uid(live).map(str::to_owned),
+                    resource_version: object::text(&live["metadata"], "resourceVersion").map(str::to_owned),
+                };
+                step(id, live, action, Reason::NotInGit, String::new())
+            }
+        });
+    }
+    if let (Some((evidence, remedy)), false) = (held, candidates.is_empty()) {
+        findings.push(Finding {
+            code: Code::PruneHeldBack,
+            subject: "prune".to_owned(),
+            place: None,
+            evidence: format!("{evidence}; kept, though git does not name them: {}", listing(&candidates)),
+            remedy,
+        });
+    }
+    (steps, findings)
+}
+
+/// Why one object is not deleted, whatever the others; none if it may be.
+fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -> Option<(Reason, String)> {
+    let metadata = &live["metadata"];
+    let holds = |why: &str| Some((Reason::PruneHeldBack, why.to_owned()));
+    if !may_touch(id, options) {
+        return Some((Reason::NamespaceNotAllowed, String::new()));
+    }
+    if owned == Owned::Adopted {
+        return Some((Reason::NotCreatedByFlux, "it was there before it was first synced".to_owned()));
+    }
+    if object::ignore(live) != Ignore::No {
+        return Some((Reason::Ignored, "its ignore annotation in the cluster says so".to_owned()));
+    }
+    if let Some(owner) = metadata["ownerReferences"].as_array().and_then(|owners| owners.first()) {
+        let word = |key: &str| object::text(owner, key).unwrap_or("?").to_owned();
+        return Some((Reason::NotCreatedByFlux, format!("it belongs to {} {}", word("kind"), word("name"))));
+    }
+    if !options.prune {
+        return Some((Reason::PruneOff, String::new()));
+    }
+    if metadata["deletionTimestamp"].is_string() {
+        return Some((Reason::NotInGit, "it is being deleted".to_owned()));
+    }
+    if !order::is_builtin_group(&id.group) {
+        return None;
+    }
+    match id.kind.as_str() {
+        "Namespace" => holds("deleting a namespace deletes everything in it, whoever made it"),
+        "CustomResourceDefinition" => {
+            holds("deleting a definition deletes every object of its kind, whoever made it")
+        }
+        "PersistentVolume" if live["status"]["phase"] == "Bound" => holds("a claim is bound to it"),
+        _ => None,
+    }
+}
+
+/// Whether the options allow touching an object.
+pub(super) fn may_touch(id: &ResourceId, options: &SyncOptions) -> bool {
+    let Some(allowed) = &options.namespaces else { return true };
+    match &id.namespace {
+        Some(namespace) => allowed.contains(namespace),
+        None => id.kind != "Namespace" || !id.group.is_empty() || allowed.contains(&id.name),
+    }
+}
+
+/// Why nothing at all is deleted, and what to do about it.
+fn guard(
+    wanted: &Wanted<'_>,
+    observed: &Observation<Observed>,
+    options: &SyncOptions,
+    candidates: usize,
+    ours: usize,
+) -> Option<(String, String)> {
+    let said = |evidence: String, remedy: &str| Some((evidence, remedy.to_owned()));
+    if let Some(finding) = wanted.findings.iter().find(|f| f.severity() == Severity::Error) {
+        let place = finding.place.as_ref().map_or_else(|| finding.subject.clone(), ToString::to_string);
+        return said(
+            format!("what git says is not known in full ({} at {place})", finding.code),
+            "Correct what the errors name; the next sync prunes.",
+        );
+    }
+    match &observed.completeness {
+        Completeness::Complete => {}
+        Completeness::Partial(_) => {
+            return said(
+                "not everything in the cluster could be seen".to_owned(),
+                "See that everything in the cluster can be read; the next sync prunes.",
+            );
+        }
+        Completeness::Stale { .. } => {
+            return said(
+                "what was seen of the cluster is old".to_owned(),
+                "See that the cluster can be reached; the next sync prunes.",
+            );
+        }
+    }
+    if wanted.ids.is_empty() {
+        return said(
+            "git names no object at all".to_owned(),
+            "See that the branch and the paths are right; if everything should go, delete it by hand.",
+        );
+    }
+    if candidates > FEW && candidates * 2 > ours && !options.prune_all {
+        return said(
+            format!("{candidates} of {ours} objects would be deleted"),
+            "If that is meant, sync once with the guard off (prune_all); else see that the branch and the paths are right.",
+        );
+    }
+    None
+}
+
+fn uid(live: &Value) -> Option<&str> {
+    object::text(&live["metadata"], "uid")
+}
+
+fn step(id: &ResourceId, live: &Value, action: Action, reason: Reason, message: String) -> Step {
+    Step {
+        id: id.clone(),
+        api_version: object::text(live, "apiVersion").unwrap_or_default().to_owned(),
+        action,
+        stage: order::prune_stage(&id.group, &id.kind),
+        reason,
+        message,
+        fields: Vec::<FieldDiff>::new(),
+        place: None,
+    }
+}
+
+fn listing<T>(candidates: &[(&ResourceId, T)]) -> String {
+    const SHOWN: usize = 5;
+    let mut text: Vec<String> = candidates.iter().take(SHOWN).map(|(id, _)| id.to_string()).collect();
+    if candidates.len() > SHOWN {
+        text.push(format!("and {} more", candidates.len() - SHOWN));
+    }
+    text.join(", ")
+}

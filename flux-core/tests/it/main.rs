@@ -1,0 +1,5 @@
+//! What flux-core promises, room by room.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod manifest;

@@ -1,0 +1,164 @@
+//! The laws, held against documents made by chance.
+
+use std::collections::BTreeMap;
+
+use flux_core::manifest::{ParsedFile, annotation_edits, apply, parse, prove};
+use proptest::prelude::*;
+
+/// A Deployment in one of many dresses. Its parts are drawn by chance.
+fn document() -> impl Strategy<Value = String> {
+    let quote = prop_oneof![Just(""), Just("'"), Just("\"")];
+    let comment = prop_oneof![Just(""), Just(" # why: not"), Just("   #")];
+    let annotations = prop_oneof![
+        Just(String::new()),
+        Just("  annotations: {}\n".to_owned()),
+        Just("  annotations:\n".to_owned()),
+        Just("  annotations: {a: x, \"b\": 'y'}\n".to_owned()),
+        Just(
+            "  annotations:\n    # about a\n    a: x # why\n    b: |\n      many\n\n      lines\n".to_owned()
+        ),
+        Just("  annotations:\n      a: 'x'\n\n      b: \"y\"\n".to_owned()),
+    ];
+    let containers = prop::collection::vec(
+        (quote, comment, "[a-z]{1,8}", "v?[0-9]{1,3}(\\.[0-9]{1,2}){0,2}", any::<bool>()),
+        1..4,
+    );
+    (annotations, containers, 0..3_usize, any::<bool>(), any::<bool>(), "[a-x]{2,5}-x").prop_map(
+        |(annotations, containers, pad, crlf, bom, name)| {
+            let pad = " ".repeat(pad * 2);
+            let mut text = format!("# head\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n{annotations}spec:\n  template:\n    spec:\n      containers:\n");
+            for (n, (quote, comment, image, tag, flow)) in containers.iter().enumerate() {
+                let image = format!("{quote}{image}:{tag}{quote}");
+                text += &if *flow {
+                    format!("      {pad}- {{ name: c{n}, image: {image} }}{comment}\n")
+                } else {
+                    format!("      {pad}- image: {image}{comment}\n      {pad}  name: c{n}\n")
+                };
+            }
+            let text = if crlf { text.replace('\n', "\r\n") } else { text };
+            if bom { format!("\u{feff}{text}") } else { text }
+        },
+    )
+}
+
+fn stream() -> impl Strategy<Value = String> {
+    prop::collection::vec(document(), 1..4).prop_map(|documents| {
+        let bare = documents.iter().map(|d| d.trim_start_matches('\u{feff}'));
+        bare.collect::<Vec<_>>().join("---\n")
+    })
+}
+
+/// The text outside of the edits, which must be the same before and after.
+fn surroundings(text: &str, spans: &[(usize, usize)]) -> String {
+    let mut out = String::new();
+    let mut at = 0;
+    for &(start, end) in spans {
+        out.push_str(&text[at..start]);
+        out.push('\u{0}');
+        at = end;
+    }
+    out + &text[at..]
+}
+
+/// YAML-like text that is mostly broken.
+fn yamlish() -> impl Strategy<Value = String> {
+    let token = prop_oneof![
+        Just("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n".to_owned()),
+        Just("apiVersion: helm.fluxcd.io/v1\nkind: HelmRelease\nmetadata:\n  name: a\n".to_owned()),
+        Just(
+            "spec:\n  template:\n    spec:\n      containers:\n      - name: a\n        image: a:1\n"
+                .to_owned()
+        ),
+        Just("  annotations: ".to_owned()),
+        Just("\n---\n".to_owned()),
+        "[-?:,\\[\\]{}#&*!|>'\"%@` \n\r\t~]{1,4}",
+        "[a-z0-9]{1,4}",
+        Just("&a ".to_owned()),
+        Just("*a ".to_owned()),
+        Just("<<: ".to_owned()),
+        Just("items:\n- ".to_owned()),
+        Just("kind: List\n".to_owned()),
+        any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(token, 0..24).prop_map(|tokens| tokens.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_edit_changes_no_byte(text in stream()) {
+        prop_assert_eq!(apply(text.as_bytes(), &[]).unwrap(), text.as_bytes());
+        prop_assert!(prove(text.as_bytes(), &[], &[]).is_ok());
+    }
+
+    #[test]
+    fn the_difference_is_exactly_the_edit(text in stream(), tag in "v?[0-9]{1,3}(\\.[0-9]{1,2}){0,2}(-rc[0-9])?", pick in any::<prop::sample::Index>()) {
+        let file = parse(text.as_bytes());
+        prop_assert_eq!(&file.problems, &[]);
+        let all: Vec<_> = file.resources.iter().flat_map(|r| r.workload.iter().flatten()).collect();
+        let container = pick.get(&all);
+        let mut to = container.image.clone().unwrap();
+        to.tag = Some(tag.parse().unwrap());
+        let (edits, intents): (Vec<_>, Vec<_>) = container.edits(&to).unwrap().into_iter().unzip();
+        let edited = String::from_utf8(prove(text.as_bytes(), &edits, &intents).unwrap()).unwrap();
+        let old: Vec<_> = edits.iter().map(|e| (e.start, e.end)).collect();
+        let new: Vec<_> = edits.iter().map(|e| (e.start, e.start + e.after.len())).collect();
+        prop_assert_eq!(surroundings(&text, &old), surroundings(&edited, &new));
+        prop_assert_eq!(edited.lines().count(), text.lines().count());
+        let after = parse(edited.as_bytes());
+        let found = after.resources[container.resource].workload.iter().flatten().find(|c| c.name == container.name).unwrap();
+        prop_assert_eq!(found.image.as_ref().unwrap(), &to);
+    }
+
+    #[test]
+    fn annotations_come_and_go_and_leave_the_rest(text in stream(), value in "\\PC{0,12}", pick in any::<prop::sample::Index>()) {
+        let index = pick.index(parse(text.as_bytes()).resources.len());
+        let change = |key: &str, value: Option<&str>| BTreeMap::from([(key.to_owned(), value.map(str::to_owned))]);
+        let (edits, intents) = annotation_edits(text.as_bytes(), index, &change("fluxcd.io/new", Some(&value))).unwrap();
+        let with = prove(text.as_bytes(), &edits, &intents).unwrap();
+        let read = parse(&with);
+        prop_assert_eq!(&read.resources[index].annotations["fluxcd.io/new"].value, &value);
+        let (edits, intents) = annotation_edits(&with, index, &change("fluxcd.io/new", None)).unwrap();
+        let without = String::from_utf8(prove(&with, &edits, &intents).unwrap()).unwrap();
+        let before = parse(text.as_bytes()).resources[index].annotations.clone();
+        let values = |all: &BTreeMap<String, flux_core::manifest::Annotation>| all.iter().map(|(k, a)| (k.clone(), a.value.clone())).collect::<Vec<_>>();
+        prop_assert_eq!(values(&parse(without.as_bytes()).resources[index].annotations), values(&before));
+        if !before.is_empty() {
+            prop_assert_eq!(without, text, "what was added is what is removed");
+        }
+    }
+
+    #[test]
+    fn any_bytes_give_a_result(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        parse(&bytes);
+    }
+
+    #[test]
+    fn any_text_gives_a_result_that_can_be_stored(text in yamlish()) {
+        let file = parse(text.as_bytes());
+        let stored = serde_json::to_string(&file).unwrap();
+        prop_assert_eq!(serde_json::from_str::<ParsedFile>(&stored).unwrap(), file);
+    }
+
+    #[test]
+    fn an_edit_of_any_text_is_proven_or_refused(text in yamlish(), value in "\\PC{0,6}") {
+        let file = parse(text.as_bytes());
+        for (index, resource) in file.resources.iter().enumerate() {
+            for change in [Some(value.clone()), None] {
+                if let Ok((edits, intents)) = annotation_edits(text.as_bytes(), index, &BTreeMap::from([("a".to_owned(), change)])) {
+                    let _ = prove(text.as_bytes(), &edits, &intents);
+                }
+            }
+            for container in resource.workload.iter().flatten() {
+                let Ok(image) = &container.image else { continue };
+                let mut to = image.clone();
+                to.tag = Some("1.20".parse().unwrap());
+                if let Ok(edits) = container.edits(&to) {
+                    let (edits, intents): (Vec<_>, Vec<_>) = edits.into_iter().unzip();
+                    let _ = prove(text.as_bytes(), &edits, &intents);
+                }
+            }
+        }
+    }
+}

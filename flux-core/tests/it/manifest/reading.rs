@@ -1,0 +1,206 @@
+//! Streams, documents and lists: what is an object, and that one bad document does not touch the others.
+
+use flux_core::{
+    Code,
+    manifest::{ParsedFile, parse},
+};
+
+use super::problems;
+
+fn ids(file: &ParsedFile) -> Vec<String> {
+    let id = |r: &flux_core::manifest::Resource| format!("{}/{}@{}:{}", r.kind, r.name, r.line, r.column);
+    file.resources.iter().map(id).collect()
+}
+
+const A: &str = "apiVersion: v1\nkind: A\nmetadata: {name: a}\n";
+
+#[test]
+fn a_stream_has_as_many_objects_as_documents_that_are_not_empty() {
+    let source = format!("# head\n---\n{A}---\n---\n# nothing\n...\n---\n{A}...\n{A}");
+    let file = parse(source.as_bytes());
+    assert_eq!(ids(&file), ["A/a@3:1", "A/a@11:1", "A/a@15:1"]);
+    assert_eq!(problems(&file), []);
+}
+
+#[test]
+fn empty_files_are_nothing() {
+    for source in ["", "\n", "# only a comment\n", "---\n", "---\n---\n", "~\n", "\u{feff}", "\u{feff}# c\n"]
+    {
+        assert_eq!(parse(source.as_bytes()), ParsedFile::default(), "{source:?}");
+    }
+}
+
+#[test]
+fn byte_order_mark_and_crlf_are_read() {
+    let file = parse(format!("\u{feff}{}", A.replace('\n', "\r\n")).as_bytes());
+    assert_eq!(ids(&file), ["A/a@1:1"]);
+    assert_eq!(file.resources[0].object["kind"], "A");
+}
+
+#[test]
+fn json_is_read() {
+    let file = parse(b"{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"A\", \"metadata\": {\"name\":\"a\"}\n}\n");
+    assert_eq!(ids(&file), ["A/a@1:1"]);
+}
+
+#[test]
+fn a_broken_document_does_not_touch_the_others() {
+    for broken in
+        ["a: [1, 2\n", "a: \"x\n", "a: b: c\n", "a:\n\t- b\n", "a: *nope\n", "- a\nb: c\n", "? [a]\n: b\n"]
+    {
+        let source = format!("{A}---\n{broken}---\n{A}");
+        let file = parse(source.as_bytes());
+        assert_eq!(file.resources.len(), 2, "{broken:?}");
+        assert_eq!(file.problems.len(), 1, "{broken:?}: {:?}", file.problems);
+        let problem = &file.problems[0];
+        assert_eq!(problem.code, Code::InvalidYaml);
+        assert!((5..=7).contains(&problem.line), "{broken:?}: {problem:?}");
+    }
+}
+
+#[test]
+fn templates_are_told_from_broken_yaml() {
+    let table = [
+        ("a: {{ .Values.a }}\n", Code::Template),
+        ("{{- if .Values.a }}\na: 1\n{{- end }}\n", Code::Template),
+        ("a:\n  - {{ x }}\n", Code::Template),
+        ("a: x {{ y }}: z\n", Code::Template),
+        ("a: '{{ fine }}'\nb: [\n", Code::InvalidYaml),
+        ("# {{ fine }}\nb: [\n", Code::InvalidYaml),
+    ];
+    for (source, code) in table {
+        let file = parse(format!("{A}---\n{source}---\n{A}").as_bytes());
+        assert_eq!(file.problems.iter().map(|p| p.code).collect::<Vec<_>>(), [code], "{source:?}");
+        assert_eq!(file.resources.len(), 2, "{source:?}");
+    }
+    let quoted = parse(format!("{A}spec: {{text: '{{{{ $labels }}}}'}}\n").as_bytes());
+    assert_eq!((quoted.resources.len(), quoted.problems.len()), (1, 0));
+}
+
+#[test]
+fn what_is_no_object_is_told_with_its_place() {
+    let table = [
+        ("replicas: 3\nimage: x\n", Code::NotAnObject),
+        ("just words\n", Code::NotAnObject),
+        ("- a\n- b\n", Code::NotAnObject),
+        ("42\n", Code::NotAnObject),
+        ("apiVersion: v1\nmetadata: {name: a}\n", Code::NotAnObject),
+        ("kind: A\nmetadata: {name: a}\n", Code::NotAnObject),
+        ("apiVersion: v1\nkind: A\nmetadata: {name: a, namespace: n}\n", Code::NotAnObject),
+        ("apiVersion: v1\nkind: A\n", Code::MissingName),
+        ("apiVersion: v1\nkind: A\nmetadata:\n", Code::MissingName),
+        ("apiVersion: v1\nkind: A\nmetadata: {name: ''}\n", Code::MissingName),
+        ("apiVersion: v1\nkind: A\nmetadata: {name: 123}\n", Code::MissingName),
+        ("apiVersion: v1\nkind: A\nmetadata: {generateName: a-}\n", Code::MissingName),
+    ];
+    for (source, code) in table {
+        let file = parse(format!("{A}---\n{source}").as_bytes());
+        assert_eq!(problems(&file), [(code, 5, 1)], "{source:?}");
+        assert_eq!(file.resources.len(), 1, "{source:?}");
+    }
+}
+
+#[test]
+fn the_items_of_a_list_are_objects_of_their_own() {
+    let source = "\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: A
+  metadata: {name: one}
+- apiVersion: v1
+  kind: B
+- kind: List
+  apiVersion: v1
+  items:
+    - {apiVersion: v1, kind: C, metadata: {name: nested}}
+- 12
+";
+    let file = parse(source.as_bytes());
+    assert_eq!(ids(&file), ["A/one@4:3", "C/nested@12:7"]);
+    assert_eq!(problems(&file), [(Code::MissingName, 7, 3), (Code::NotAnObject, 13, 3)]);
+}
+
+#[test]
+fn the_items_of_a_typed_list_have_its_type() {
+    let source = "apiVersion: apps/v1\nkind: DeploymentList\nitems:\n- metadata: {name: a}\n";
+    let file = parse(source.as_bytes());
+    assert_eq!(ids(&file), ["Deployment/a@4:3"]);
+    assert_eq!(file.resources[0].object["apiVersion"], "apps/v1");
+    assert_eq!(file.resources[0].object["kind"], "Deployment");
+}
+
+#[test]
+fn a_kind_that_only_sounds_like_a_list_is_none() {
+    for body in ["spec: {items: [a]}", "items: [a, b]", "items: 3"] {
+        let source = format!("apiVersion: x.io/v1\nkind: AllowList\nmetadata: {{name: a}}\n{body}\n");
+        assert_eq!(ids(&parse(source.as_bytes())), ["AllowList/a@1:1"], "{body}");
+    }
+    for items in ["items: []", "items:", "items: null"] {
+        let file = parse(format!("apiVersion: v1\nkind: List\n{items}\n").as_bytes());
+        assert_eq!(file, ParsedFile::default(), "{items}");
+    }
+}
+
+#[test]
+fn annotations_have_their_places_and_unquoted_ones_count() {
+    let source = "\
+apiVersion: v1
+kind: A
+metadata:
+  name: a
+  annotations:
+    fluxcd.io/automated: true
+    fluxcd.io/tag.web: 'glob:1.*'
+    none:
+    version: 1.20
+";
+    let file = parse(source.as_bytes());
+    let found: Vec<_> = file.resources[0]
+        .annotations
+        .iter()
+        .map(|(k, a)| (k.as_str(), a.value.as_str(), a.line, a.column))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("fluxcd.io/automated", "true", 6, 26),
+            ("fluxcd.io/tag.web", "glob:1.*", 7, 24),
+            ("version", "1.20", 9, 14),
+        ]
+    );
+}
+
+#[test]
+fn columns_count_characters() {
+    let file = parse("apiVersion: v1\nkind: A\nmetadata: {name: \"ü😀\", annotations: {a: b}}\n".as_bytes());
+    let a = &file.resources[0].annotations["a"];
+    assert_eq!((a.line, a.column), (3, 41));
+}
+
+#[test]
+fn an_encrypted_document_is_kept_and_told() {
+    let source = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, annotations: {fluxcd.io/automated: 'true'}}
+spec: {template: {spec: {containers: [{name: web, image: 'ENC[AES256_GCM,data:x]'}]}}}
+sops:
+  mac: ENC[AES256_GCM,data:y]
+";
+    let file = parse(source.as_bytes());
+    assert_eq!(problems(&file), [(Code::Encrypted, 1, 1)]);
+    assert!(file.resources[0].is_encrypted());
+    assert_eq!(file.resources[0].annotations["fluxcd.io/automated"].value, "true");
+}
+
+#[test]
+fn a_parse_can_be_stored_and_comes_back_equal() {
+    let source = format!(
+        "{A}spec: {{f: [0.1, 1e300, 123456789.123456789, -3, 18446744073709551615], t: \"\\u0001é\"}}\n---\nbad: [\n---\n{A}"
+    );
+    let file = parse(source.as_bytes());
+    let stored = serde_json::to_string(&file).unwrap();
+    assert_eq!(serde_json::from_str::<ParsedFile>(&stored).unwrap(), file);
+}

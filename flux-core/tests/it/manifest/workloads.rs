@@ -1,0 +1,118 @@
+//! Which objects are workloads, and which containers they have.
+
+use flux_core::{
+    Code,
+    manifest::{ContainerRole, parse},
+};
+
+use super::{containers, images, problems};
+
+fn deployment(pod: &str) -> String {
+    let pod: String = pod.lines().map(|line| format!("      {line}\n")).collect();
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  template:\n    spec:\n{pod}"
+    )
+}
+
+#[test]
+fn the_kinds_that_can_be_released_are_these() {
+    let pod = "{template: {spec: {containers: [{name: c, image: a:1}]}}}";
+    let table = [
+        ("apps/v1", "Deployment", true),
+        ("apps/v1beta1", "Deployment", true),
+        ("extensions/v1beta1", "Deployment", true),
+        ("apps/v1", "DaemonSet", true),
+        ("apps/v1", "StatefulSet", true),
+        ("apps/v1", "ReplicaSet", false),
+        ("batch/v1", "Job", false),
+        ("example.com/v1", "Deployment", false),
+        ("v1", "Deployment", false),
+        ("v1", "ReplicationController", false),
+    ];
+    for (api_version, kind, is_workload) in table {
+        let source =
+            format!("{{apiVersion: {api_version}, kind: {kind}, metadata: {{name: a}}, spec: {pod}}}");
+        let file = parse(source.as_bytes());
+        assert_eq!(file.resources[0].workload.is_some(), is_workload, "{api_version} {kind}");
+    }
+    for api_version in ["batch/v1", "batch/v1beta1"] {
+        let source = format!(
+            "{{apiVersion: {api_version}, kind: CronJob, metadata: {{name: a}}, spec: {{jobTemplate: {{spec: {pod}}}}}}}"
+        );
+        assert_eq!(images(&containers(&source)), [("c".to_owned(), "a:1".to_owned())]);
+    }
+}
+
+#[test]
+fn containers_come_first_then_init_then_ephemeral_ones() {
+    let found = containers(&deployment(
+        "initContainers: [{name: i, image: i:1}]\nephemeralContainers: [{name: e, image: e:1}]\ncontainers: [{name: c, image: c:1}, {name: d, image: d:1}]",
+    ));
+    let roles: Vec<_> = found.iter().map(|c| (c.name.as_str(), c.role)).collect();
+    assert_eq!(
+        roles,
+        [
+            ("c", ContainerRole::Main),
+            ("d", ContainerRole::Main),
+            ("i", ContainerRole::Init),
+            ("e", ContainerRole::Ephemeral)
+        ]
+    );
+}
+
+#[test]
+fn a_container_knows_where_its_image_stands() {
+    let source = deployment("containers:\n- name: web\n  image: \"a:1\" # here");
+    let web = &containers(&source)[0];
+    assert_eq!((web.line, web.column), (9, 16));
+    assert_eq!(web.sites[0].source, "\"a:1\"");
+    assert_eq!(&source[web.sites[0].start..web.sites[0].end], "\"a:1\"");
+    assert_eq!(web.sites[0].pointer, "/spec/template/spec/containers/0/image");
+}
+
+#[test]
+fn a_bad_image_is_told_and_its_neighbours_are_read() {
+    let source = deployment(
+        "containers:\n- {name: a, image: 'a b'}\n- {name: b}\n- {name: c, image: c:1}\n- {name: d, image: [x]}\n- {name: e, image: '{{ .x }}'}",
+    );
+    let file = parse(source.as_bytes());
+    assert_eq!(
+        problems(&file),
+        [
+            (Code::InvalidImage, 8, 26),
+            (Code::InvalidImage, 9, 9),
+            (Code::InvalidImage, 11, 26),
+            (Code::Template, 12, 26)
+        ]
+    );
+    assert!(file.problems.iter().all(|p| p.subject.as_deref() == Some("shop:deployment/web")));
+    let found = images(file.resources[0].workload.as_ref().unwrap());
+    let found: Vec<_> = found.iter().map(|(_, image)| image.as_str()).collect();
+    assert_eq!(found, ["!a b", "!", "c:1", "!", "!{{ .x }}"]);
+}
+
+#[test]
+fn a_workload_of_wrong_shape_is_told_and_still_an_object() {
+    let table = [
+        "containers: {}",
+        "containers: text",
+        "containers: [text]",
+        "containers: [{image: a:1}]",
+        "containers: [{name: 3, image: a:1}]",
+        "containers:",
+        "containers: [[]]",
+        "initContainers: 3\ncontainers: []",
+    ];
+    for pod in table {
+        let file = parse(deployment(pod).as_bytes());
+        let codes: Vec<_> = file.problems.iter().map(|p| p.code).collect();
+        assert_eq!(codes, [Code::InvalidWorkload], "{pod}");
+        assert_eq!(file.resources[0].workload.as_deref(), Some(&[][..]), "{pod}");
+    }
+    for spec in ["", "spec:", "spec: 3", "spec: {template: []}", "spec: {template: {spec: x}}"] {
+        let file = parse(
+            format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: a}}\n{spec}\n").as_bytes(),
+        );
+        assert_eq!(problems(&file), [(Code::InvalidWorkload, 1, 1)], "{spec}");
+    }
+}

@@ -1,0 +1,249 @@
+//! From a kubeconfig, or the inside of a pod, to a client: who is asked, as whom, and what is wrong with the configuration.
+
+use std::{
+    io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use flux_core::backend::ClusterError;
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
+};
+
+use crate::{
+    cluster::KubeCluster,
+    failure::{Failure, Target},
+    http::Http,
+};
+
+/// How long a connection may take, TLS included.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a connection may be silent: longer than the term of a watch, which is never silent at its end.
+const SILENCE: Duration = Duration::from_secs(130);
+
+/// Says which cluster is meant; made by [`KubeCluster::builder`].
+///
+/// With nothing said it is the cluster of kubectl's default: `KUBECONFIG`, else `~/.kube/config`, and where neither exists the cluster of
+/// the pod that this runs in.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+}
+
+impl Builder {
+    /// The kubeconfig file to use.
+    #[must_use]
+    pub fn kubeconfig(mut self, path: impl Into<PathBuf>) -> Self {
+        self.kubeconfig = Some(path.into());
+        self
+    }
+
+    /// The context of the kubeconfig to use; its current one by default.
+    #[must_use]
+    pub fn context(mut self, name: impl Into<String>) -> Self {
+        self.context = Some(name.into());
+        self
+    }
+
+    /// Reads the configuration and makes a cluster of it.
+    ///
+    /// The API server is not asked anything yet, so that a daemon can start before it: the first call tells whether it is there. Must be called
+    /// within a tokio runtime, in which the watches will run.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotFound`] if the kubeconfig or the context does not exist, or there is no configuration at all;
+    /// [`ClusterError::Invalid`] if the kubeconfig makes no sense or names files that cannot be read.
+    pub async fn open(self) -> Result<KubeCluster, ClusterError> {
+        let (mut config, target) = match (&self.kubeconfig, &self.context) {
+            (Some(path), _) => {
+                let kubeconfig = Kubeconfig::read_from(path).map_err(|e| unreadable(&e, path))?;
+                self.of_kubeconfig(kubeconfig, &path.display().to_string()).await?
+            }
+            (None, context) => match Kubeconfig::read() {
+                Ok(kubeconfig) => self.of_kubeconfig(kubeconfig, &default_path()).await?,
+                Err(e) if is_absent(&e) && context.is_none() => in_cluster()?,
+                Err(e) => return Err(unreadable(&e, Path::new(&default_path()))),
+            },
+        };
+        config.connect_timeout = Some(CONNECT);
+        config.read_timeout = Some(SILENCE);
+        config.reset_reader_on_write = true;
+        // Retrying is this crate's own business: kube's default can hold a call for many minutes.
+        config.default_retry = false;
+        let namespace = config.default_namespace.clone();
+        let client = Client::try_from(config).map_err(|e| Failure::from_kube(&e).error(&target))?;
+        Ok(KubeCluster::new(Http { client, target: Arc::new(target) }, namespace))
+    }
+
+    async fn of_kubeconfig(
+        &self,
+        kubeconfig: Kubeconfig,
+        file: &str,
+    ) -> Result<(Config, Target), ClusterError> {
+        let Some(name) = self.context.clone().or_else(|| kubeconfig.current_context.clone()) else {
+            return Err(ClusterError::NotFound(format!(
+                "{file} has no current context; name a context, or set one with `kubectl config use-context`"
+            )));
+        };
+        let Some(context) =
+            kubeconfig.contexts.iter().find(|c| c.name == name).and_then(|c| c.context.clone())
+        else {
+            let names: Vec<&str> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
+            return Err(ClusterError::NotFound(format!(
+                "{file} has no context `{name}`; it has {}",
+                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+            )));
+        };
+        let named_proxy = kubeconfig
+            .clusters
+            .iter()
+            .find(|c| c.name == context.cluster)
+            .and_then(|c| c.cluster.as_ref()?.proxy_url.clone())
+            .is_some_and(|url| !url.is_empty());
+        let source = format!("context `{name}` of {file}");
+        let options = KubeConfigOptions { context: Some(name), ..KubeConfigOptions::default() };
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .map_err(|e| ClusterError::Invalid(format!("{source} cannot be used: {}", plain(&e))))?;
+        let host = config.cluster_url.host().unwrap_or_default();
+        if !named_proxy && goes_direct(host, &no_proxy()) {
+            config.proxy_url = None;
+        }
+        let target = Target {
+            server: server(&config),
+            source,
+            user: context.user.unwrap_or_else(|| "anonymous".to_owned()),
+        };
+        Ok((config, target))
+    }
+}
+
+fn in_cluster() -> Result<(Config, Target), ClusterError> {
+    let config = Config::incluster_env().map_err(|_| {
+        ClusterError::NotFound(format!(
+            "there is no cluster to talk to: {} does not exist and this is not running in a pod; give the path of a kubeconfig",
+            default_path()
+        ))
+    })?;
+    let target = Target {
+        server: server(&config),
+        source: "of this pod's cluster".to_owned(),
+        user: format!("the service account of namespace {}", config.default_namespace),
+    };
+    Ok((config, target))
+}
+
+/// The address without credentials.
+fn server(config: &Config) -> String {
+    let url = &config.cluster_url;
+    let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme_str().unwrap_or("http"), url.host().unwrap_or_default())
+}
+
+fn default_path() -> String {
+    match std::env::var("KUBECONFIG") {
+        Ok(paths) if !paths.is_empty() => paths,
+        _ => "~/.kube/config".to_owned(),
+    }
+}
+
+fn is_absent(error: &KubeconfigError) -> bool {
+    match error {
+        KubeconfigError::FindPath => true,
+        KubeconfigError::ReadConfig(e, _) => e.kind() == io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+fn unreadable(error: &KubeconfigError, path: &Path) -> ClusterError {
+    let path = path.display();
+    if is_absent(error) {
+        return ClusterError::NotFound(format!(
+            "the kubeconfig {path} does not exist; give the path of one that does"
+        ));
+    }
+    ClusterError::Invalid(format!("the kubeconfig {path} cannot be used: {}", plain(error)))
+}
+
+/// An error's words. Those of the YAML parser quote the file, in which there are secrets.
+fn plain(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(e) => match e.location() {
+            Some(at) => format!("it is not YAML of the right form at line {}", at.line()),
+            None => "it is not YAML of the right form".to_owned(),
+        },
+        other => other.to_string(),
+    }
+}
+
+fn no_proxy() -> String {
+    ["NO_PROXY", "no_proxy"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default()
+}
+
+/// Whether a proxy from the environment is not meant for a host: this machine, and what `NO_PROXY` names (hosts, domains, addresses, networks).
+fn goes_direct(host: &str, no_proxy: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_lowercase();
+    let address: Option<IpAddr> = host.parse().ok();
+    if host == "localhost" || address.is_some_and(|a| a.is_loopback()) {
+        return true;
+    }
+    no_proxy.split(',').map(|rule| rule.trim().to_lowercase()).filter(|rule| !rule.is_empty()).any(|rule| {
+        if rule == "*" || rule == host {
+            return true;
+        }
+        match (address, rule.split_once('/')) {
+            (Some(address), Some((network, bits))) => is_within(address, network, bits),
+            (Some(_), None) => false,
+            (None, _) => {
+                let domain = rule.trim_start_matches('*').trim_start_matches('.');
+                host == domain || host.ends_with(&format!(".{domain}"))
+            }
+        }
+    })
+}
+
+fn is_within(address: IpAddr, network: &str, bits: &str) -> bool {
+    let number = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => (u128::from(u32::from(ip)) << 96, 32),
+        IpAddr::V6(ip) => (u128::from(ip), 128),
+    };
+    match (network.parse::<IpAddr>(), bits.parse::<u32>()) {
+        (Ok(network), Ok(bits)) if network.is_ipv4() == address.is_ipv4() => {
+            let ((a, most), (n, _)) = (number(address), number(network));
+            bits <= most && (bits == 0 || (a ^ n) >> (128 - bits) == 0)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_of_the_environment_is_not_for_this_machine_nor_for_what_no_proxy_names() {
+        let rules = "example.com, .corp.test,10.0.0.0/8,192.168.7.1,fd00::/8";
+        for direct in [
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            "example.com",
+            "k8s.example.com",
+            "a.corp.test",
+            "10.1.2.3",
+            "192.168.7.1",
+            "[fd00::1]",
+        ] {
+            assert!(goes_direct(direct, rules), "{direct}");
+        }
+        for proxied in ["example.org", "notexample.com", "11.0.0.1", "192.168.7.2", "[fe80::1]"] {
+            assert!(!goes_direct(proxied, rules), "{proxied}");
+        }
+        assert!(goes_direct("anything.test", "*"));
+    }
+}

@@ -1,0 +1,203 @@
+//! Wanted objects that do not carry the mark: not there yet, not adopted yet, or to be left alone for good.
+//!
+//! Most are gone from here after one apply, so the first time they are only read. What is here a second time will be here again: it is
+//! watched, so that it costs no request from then on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use flux_core::backend::Wanted;
+use futures::{StreamExt as _, future::join_all};
+use serde_json::Value;
+
+use crate::{
+    cluster::{AT_ONCE, KubeCluster, at_once},
+    doubts::Doubts,
+    failure::{Failure, Kind as Sort},
+    kinds::{Kind, Kinds},
+    live::{text, typed},
+    watch::{Selection, Watch, WatchKey, recovered},
+};
+
+/// Above this number, the strays of a kind and namespace are read by one list.
+const READ_SINGLY: usize = 8;
+/// Above this number, they are watched by one watch of the whole namespace: each watch holds a connection.
+const WATCHED_SINGLY: usize = 3;
+
+/// Strays by `apiVersion`, `kind` and namespace.
+pub(crate) type Strays = BTreeMap<(String, String, Option<String>), BTreeSet<String>>;
+
+/// Strays of one kind and namespace.
+#[derive(Clone)]
+struct Group<'a> {
+    kind: &'a Kind,
+    namespace: Option<String>,
+    names: Vec<String>,
+}
+
+impl Group<'_> {
+    fn what(&self) -> String {
+        format!("{} in {}", self.kind.name(), self.namespace.as_deref().unwrap_or("the cluster"))
+    }
+}
+
+/// How strays are looked at.
+#[derive(Default)]
+struct Ways<'a> {
+    singly: Vec<Group<'a>>,
+    by_list: Vec<Group<'a>>,
+    by_watch: Vec<(Group<'a>, Arc<Watch>)>,
+}
+
+impl KubeCluster {
+    /// What there is of strays.
+    pub(crate) async fn read_strays(
+        &self,
+        kinds: &Kinds,
+        strays: Strays,
+        doubts: &mut Doubts,
+    ) -> Result<Vec<(Kind, Arc<Value>)>, Failure> {
+        let mut ways = self.ways(kinds, strays);
+        let mut found = Vec::new();
+        self.seen_by_watch(&mut ways, doubts, &mut found).await?;
+        self.read_by_list(&mut ways, doubts, &mut found).await?;
+        self.read_singly(ways, doubts, &mut found).await?;
+        Ok(found)
+    }
+
+    fn ways<'a>(&self, kinds: &'a Kinds, strays: Strays) -> Ways<'a> {
+        let before = self.with_known(|known| std::mem::take(&mut known.strays));
+        let (mut ways, mut now, mut used) = (Ways::default(), BTreeSet::new(), BTreeSet::new());
+        for ((api_version, of, namespace), names) in strays {
+            let Some(kind) = kinds.get(&api_version, &of) else { continue };
+            let wanted = |name: &String| Wanted {
+                api_version: api_version.clone(),
+                kind: of.clone(),
+                namespace: namespace.clone(),
+                name: name.clone(),
+            };
+            now.extend(names.iter().map(wanted));
+            let mut watch = |selection: Selection, names: Vec<String>| {
+                used.insert(WatchKey::new(&kind.resource, selection.clone()));
+                let group = Group { kind, namespace: namespace.clone(), names };
+                ways.by_watch.push((group, self.watches.start(&self.http, &kind.resource, selection)));
+            };
+            let all = Selection::All { namespace: namespace.clone() };
+            let all_watched = self.watches.get(&WatchKey::new(&kind.resource, all.clone())).is_some();
+            let (old, new): (Vec<_>, Vec<_>) =
+                names.into_iter().partition(|name| kind.watchable && before.contains(&wanted(name)));
+            if all_watched || old.len() > WATCHED_SINGLY {
+                watch(all, [old, new].concat());
+                continue;
+            }
+            for name in old {
+                watch(Selection::Named { namespace: namespace.clone(), name: name.clone() }, vec![name]);
+            }
+            let group = Group { kind, namespace: namespace.clone(), names: new };
+            match group.names.len() {
+                0 => {}
+                n if n > READ_SINGLY && kind.watchable => ways.by_list.push(group),
+                _ => ways.singly.push(group),
+            }
+        }
+        // Watches of what has got the mark meanwhile, or is no longer wanted.
+        self.watches.end(|key| match key.selection {
+            Selection::Named { .. } | Selection::All { .. } => !used.contains(key),
+            Selection::Marked | Selection::Workloads { .. } => false,
+        });
+        self.with_known(|known| known.strays = now);
+        ways
+    }
+
+    async fn seen_by_watch(
+        &self,
+        ways: &mut Ways<'_>,
+        doubts: &mut Doubts,
+        found: &mut Vec<(Kind, Arc<Value>)>,
+    ) -> Result<(), Failure> {
+        let watched = std::mem::take(&mut ways.by_watch);
+        let healths = join_all(watched.iter().map(|(_, watch)| recovered(watch))).await;
+        for (health, (group, watch)) in healths.into_iter().zip(watched) {
+            // Who must not watch may be allowed to read.
+            if !health.synced && health.broken.as_ref().is_some_and(|b| b.failure.kind == Sort::Forbidden) {
+                ways.singly.push(group);
+                continue;
+            }
+            doubts.judge(&group.what(), health)?;
+            watch.with(|store| {
+                for name in &group.names {
+                    let object = store.get(&(group.namespace.clone(), name.clone()));
+                    found.extend(object.map(|object| (group.kind.clone(), object.clone())));
+                }
+            });
+        }
+        Ok(())
+    }
+
+    async fn read_by_list(
+        &self,
+        ways: &mut Ways<'_>,
+        doubts: &mut Doubts,
+        found: &mut Vec<(Kind, Arc<Value>)>,
+    ) -> Result<(), Failure> {
+        let lists = std::mem::take(&mut ways.by_list).into_iter().map(|group| async move {
+            let answer = self.http.list(&group.kind.resource, group.namespace.as_deref()).await;
+            (group, answer)
+        });
+        let mut answers = at_once(AT_ONCE, lists);
+        while let Some((group, answer)) = answers.next().await {
+            match answer {
+                Ok(items) => {
+                    let names: BTreeSet<&str> = group.names.iter().map(String::as_str).collect();
+                    let wanted = |item: &Value| text(item, "name").is_some_and(|name| names.contains(name));
+                    found.extend(
+                        items
+                            .into_iter()
+                            .filter(wanted)
+                            .map(|item| (group.kind.clone(), Arc::new(typed(item, &group.kind.resource)))),
+                    );
+                }
+                Err(failure) if failure.kind == Sort::Forbidden => ways.singly.push(group),
+                Err(failure) => not_read(&group, &failure, doubts)?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_singly(
+        &self,
+        ways: Ways<'_>,
+        doubts: &mut Doubts,
+        found: &mut Vec<(Kind, Arc<Value>)>,
+    ) -> Result<(), Failure> {
+        let readable = ways.singly.into_iter().filter(|group| group.kind.readable);
+        let each = readable.flat_map(|group| {
+            let one = group.clone();
+            group.names.into_iter().map(move |name| Group { names: vec![name], ..one.clone() })
+        });
+        let gets = each.map(|one| async move {
+            let name = one.names.first().map(String::as_str).unwrap_or_default();
+            let answer = self.http.get(&one.kind.resource, one.namespace.as_deref(), name).await;
+            (one, answer)
+        });
+        let mut answers = at_once(AT_ONCE, gets);
+        while let Some((one, answer)) = answers.next().await {
+            match answer {
+                Ok(object) => found.push((one.kind.clone(), Arc::new(object))),
+                Err(failure) => not_read(&one, &failure, doubts)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn not_read(group: &Group<'_>, failure: &Failure, doubts: &mut Doubts) -> Result<(), Failure> {
+    match failure.kind {
+        Sort::NotFound => {}
+        _ if failure.is_of_server() => return Err(failure.clone()),
+        _ => doubts.missing(&group.what(), failure),
+    }
+    Ok(())
+}

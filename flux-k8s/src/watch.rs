@@ -1,0 +1,380 @@
+//! One watch: a task that keeps a [`Store`] equal to the server, and says how well that goes.
+
+use std::{
+    collections::BTreeMap,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{StreamExt as _, future::join_all};
+use kube::{
+    Api,
+    core::ApiResource,
+    runtime::{
+        utils::Backoff as _,
+        watcher::{Config, DefaultBackoff, Error, Event, watcher},
+    },
+};
+use serde_json::Value;
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+    time::{Instant, sleep, timeout},
+};
+
+use flux_core::sync::MARK_LABEL;
+
+use crate::{
+    failure::{Failure, Kind},
+    http::Http,
+    live::{Live, text, typed},
+    store::Store,
+    workloads,
+};
+
+/// The server ends a watch after this many seconds, and it is taken up again; a connection that died without a word is noticed as soon.
+const TERM: u32 = 120;
+/// How long a first list may take before the watch counts as failed for now.
+const FIRST_LIST: Duration = Duration::from_secs(8);
+/// After this time a first failure is not waited out.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a watch that fails is given to recover when it is needed.
+const RECOVERY: Duration = Duration::from_secs(2);
+/// How often a watch that is forbidden is tried again.
+const FORBIDDEN_PAUSE: Duration = Duration::from_secs(60);
+
+/// Which objects of a kind are watched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Selection {
+    /// All that carry the mark.
+    Marked,
+    /// All of a namespace, or of the cluster for a kind without namespaces.
+    All {
+        /// The namespace.
+        namespace: Option<String>,
+    },
+    /// One.
+    Named {
+        /// Its namespace.
+        namespace: Option<String>,
+        /// Its name.
+        name: String,
+    },
+    /// All of a namespace or of all namespaces, without what [`workloads`] do not need.
+    Workloads {
+        /// The namespace.
+        namespace: Option<String>,
+    },
+}
+
+/// A watch's identity: `apiVersion`, `kind`, which of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WatchKey {
+    pub(crate) api_version: String,
+    pub(crate) kind: String,
+    pub(crate) selection: Selection,
+}
+
+impl WatchKey {
+    pub(crate) fn new(resource: &ApiResource, selection: Selection) -> Self {
+        Self { api_version: resource.api_version.clone(), kind: resource.kind.clone(), selection }
+    }
+
+    /// How the kind is called in what is said of it.
+    pub(crate) fn name(&self) -> String {
+        format!("{} ({})", self.kind, self.api_version)
+    }
+
+    /// The API group.
+    pub(crate) fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// Whether an object that has this kind is among those watched.
+    fn covers(&self, object: &Value) -> bool {
+        match &self.selection {
+            Selection::Marked => {
+                object.pointer("/metadata/labels").is_some_and(|labels| labels.get(MARK_LABEL).is_some())
+            }
+            Selection::All { namespace } => text(object, "namespace") == namespace.as_deref(),
+            Selection::Workloads { namespace } => {
+                namespace.as_deref().is_none_or(|ns| text(object, "namespace") == Some(ns))
+            }
+            Selection::Named { namespace, name } => {
+                text(object, "namespace") == namespace.as_deref() && text(object, "name") == Some(name)
+            }
+        }
+    }
+
+    fn slim(&self, object: Value) -> Value {
+        match self.selection {
+            Selection::Workloads { .. } => workloads::slim(object),
+            _ => object,
+        }
+    }
+}
+
+/// How well a watch goes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Health {
+    /// Whether there has been a complete list.
+    pub(crate) synced: bool,
+    /// Since when it fails, if it does.
+    pub(crate) broken: Option<Broken>,
+}
+
+/// A watch that fails.
+#[derive(Clone, Debug)]
+pub(crate) struct Broken {
+    pub(crate) since: Instant,
+    pub(crate) failure: Failure,
+    /// How many times in a row.
+    times: u32,
+}
+
+impl Health {
+    /// Whether waiting a little longer for a first list is of no use.
+    fn is_settled(&self, began: Instant) -> bool {
+        self.synced
+            || self.broken.as_ref().is_some_and(|broken| {
+                !broken.failure.is_passing() || broken.times >= 3 || began.elapsed() > PATIENCE
+            })
+    }
+}
+
+/// A running watch. Dropping it ends its task. No `Debug`, here and below: among the objects are Secrets.
+pub(crate) struct Watch {
+    shared: Arc<Shared>,
+    began: Instant,
+    task: AbortHandle,
+}
+
+struct Shared {
+    key: WatchKey,
+    store: Mutex<Store>,
+    health: watch::Sender<Health>,
+    /// Wakes the task from its pause between tries.
+    kick: Notify,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Watch {
+    fn start(http: &Http, resource: &ApiResource, key: WatchKey) -> Self {
+        let api = |namespace: &Option<String>| match namespace {
+            Some(namespace) => Api::namespaced_with(http.client.clone(), namespace, resource),
+            None => Api::all_with(http.client.clone(), resource),
+        };
+        let config = Config::default().timeout(TERM);
+        let (api, config): (Api<Live>, _) = match &key.selection {
+            Selection::Marked => (api(&None), config.labels(MARK_LABEL)),
+            Selection::All { namespace } | Selection::Workloads { namespace } => (api(namespace), config),
+            Selection::Named { namespace, name } => {
+                (api(namespace), config.fields(&format!("metadata.name={name}")))
+            }
+        };
+        let shared = Arc::new(Shared {
+            key,
+            store: Mutex::default(),
+            health: watch::Sender::default(),
+            kick: Notify::new(),
+        });
+        let task = tokio::spawn(shared.clone().run(api, config, resource.clone())).abort_handle();
+        Self { shared, began: Instant::now(), task }
+    }
+
+    /// Waits until there is a complete list, or it is clear that there will not be one soon.
+    async fn settled(&self) -> Health {
+        let mut health = self.shared.health.subscribe();
+        let wait = async {
+            loop {
+                let now = health.borrow_and_update().clone();
+                if now.is_settled(self.began) || health.changed().await.is_err() {
+                    return now;
+                }
+            }
+        };
+        match timeout(FIRST_LIST, wait).await {
+            Ok(health) => health,
+            Err(_) => {
+                let mut health = self.health();
+                if !health.synced && health.broken.is_none() {
+                    let failure = Failure::new(Kind::Unreachable, format!("no list within {FIRST_LIST:?}"));
+                    health.broken = Some(Broken { since: self.began, failure, times: 1 });
+                }
+                health
+            }
+        }
+    }
+
+    fn health(&self) -> Health {
+        self.shared.health.borrow().clone()
+    }
+
+    /// Tries a failing watch again now, and waits up to `wait` for it to go well.
+    async fn retry(&self, wait: Duration) -> Health {
+        let mut health = self.shared.health.subscribe();
+        self.shared.kick.notify_one();
+        let well = health.wait_for(|health| health.broken.is_none());
+        let _ = timeout(wait, well).await;
+        self.health()
+    }
+
+    /// Reads the store.
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&mut Store) -> T) -> T {
+        self.shared.with(read)
+    }
+
+    /// Takes in an object that we applied, if it is among those watched.
+    pub(crate) fn we_applied(&self, object: &Arc<Value>) {
+        if self.shared.key.covers(object) {
+            let object = match self.shared.key.selection {
+                Selection::Workloads { .. } => Arc::new(workloads::slim(Value::clone(object))),
+                _ => object.clone(),
+            };
+            self.with(|store| store.we_applied(object));
+        }
+    }
+}
+
+impl Shared {
+    fn with<T>(&self, f: impl FnOnce(&mut Store) -> T) -> T {
+        // No code that can panic runs under the lock.
+        f(&mut self.store.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn run(self: Arc<Self>, api: Api<Live>, config: Config, resource: ApiResource) {
+        let mut backoff = DefaultBackoff::default();
+        loop {
+            let mut events = pin!(watcher(api.clone(), config.clone()));
+            let failure = loop {
+                match events.next().await {
+                    Some(Ok(event)) => {
+                        if self.take(event, &resource) {
+                            backoff.reset();
+                        }
+                    }
+                    Some(Err(e)) => break failure_of(&e),
+                    None => break Failure::new(Kind::Overloaded, "the watch ended"),
+                }
+            };
+            // An expired version is the watch's ordinary way to ask for a new list.
+            if failure.kind == Kind::Gone {
+                continue;
+            }
+            tracing::debug!(kind = %self.key.kind, reason = %failure.message, "a watch failed");
+            let forbidden = failure.kind == Kind::Forbidden;
+            self.health.send_modify(|health| {
+                let (since, times) = match &health.broken {
+                    Some(broken) => (broken.since, broken.times + 1),
+                    None => (Instant::now(), 1),
+                };
+                health.broken = Some(Broken { since, failure, times });
+            });
+            let pause = if forbidden { Some(FORBIDDEN_PAUSE) } else { backoff.next() };
+            tokio::select! {
+                () = sleep(pause.unwrap_or(FORBIDDEN_PAUSE)) => {}
+                () = self.kick.notified() => {}
+            }
+        }
+    }
+
+    /// Takes in an event; returns whether a list was completed with it.
+    fn take(&self, event: Event<Live>, resource: &ApiResource) -> bool {
+        let whole = |live: Live| Arc::new(self.key.slim(typed(live.value, resource)));
+        match event {
+            Event::Init => self.with(Store::list_begins),
+            Event::InitApply(live) => {
+                let object = whole(live);
+                self.with(|store| store.listed(object));
+            }
+            Event::Apply(live) => {
+                let object = whole(live);
+                self.with(|store| store.told(object));
+            }
+            Event::Delete(live) => self.with(|store| store.gone(&live.value)),
+            Event::InitDone => {
+                self.with(Store::list_ends);
+                self.health.send_replace(Health { synced: true, broken: None });
+                return true;
+            }
+        }
+        false
+    }
+}
+
+fn failure_of(error: &Error) -> Failure {
+    match error {
+        Error::InitialListFailed(e) | Error::WatchStartFailed(e) | Error::WatchFailed(e) => {
+            Failure::from_kube(e)
+        }
+        Error::WatchError(status) => Failure::from_status(status),
+        Error::NoResourceVersion => Failure::new(Kind::Garbled, "an object without a resource version"),
+    }
+}
+
+/// How watches go, once they have their lists or have been given the time for it.
+pub(crate) async fn healths(watches: Vec<(WatchKey, Arc<Watch>)>) -> Vec<(WatchKey, Health)> {
+    join_all(watches.into_iter().map(|(key, watch)| async move {
+        let health = recovered(&watch).await;
+        (key, health)
+    }))
+    .await
+}
+
+/// How a watch goes, after a chance to recover if it went well once and fails now.
+pub(crate) async fn recovered(watch: &Watch) -> Health {
+    let health = watch.settled().await;
+    match &health.broken {
+        Some(broken) if broken.failure.is_passing() && health.synced => watch.retry(RECOVERY).await,
+        _ => health,
+    }
+}
+
+/// All watches of a cluster.
+#[derive(Default)]
+pub(crate) struct Watches(Mutex<BTreeMap<WatchKey, Arc<Watch>>>);
+
+impl Watches {
+    fn with<T>(&self, f: impl FnOnce(&mut BTreeMap<WatchKey, Arc<Watch>>) -> T) -> T {
+        // No code that can panic runs under the lock.
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The watch, started if it is not running.
+    pub(crate) fn start(&self, http: &Http, resource: &ApiResource, selection: Selection) -> Arc<Watch> {
+        let key = WatchKey::new(resource, selection);
+        self.with(|watches| {
+            watches
+                .entry(key)
+                .or_insert_with_key(|key| Arc::new(Watch::start(http, resource, key.clone())))
+                .clone()
+        })
+    }
+
+    /// The watch, if it is running.
+    pub(crate) fn get(&self, key: &WatchKey) -> Option<Arc<Watch>> {
+        self.with(|watches| watches.get(key).cloned())
+    }
+
+    /// The running watches that fit.
+    pub(crate) fn all(&self, fits: impl Fn(&WatchKey) -> bool) -> Vec<(WatchKey, Arc<Watch>)> {
+        self.with(|watches| {
+            watches
+                .iter()
+                .filter(|(key, _)| fits(key))
+                .map(|(key, watch)| (key.clone(), watch.clone()))
+                .collect()
+        })
+    }
+
+    /// Ends watches.
+    pub(crate) fn end(&self, which: impl Fn(&WatchKey) -> bool) {
+        self.with(|watches| watches.retain(|key, _| !which(key)));
+    }
+}

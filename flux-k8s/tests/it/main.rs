@@ -1,0 +1,12 @@
+//! The cluster on a real API server, and on one that misbehaves on purpose.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests say by panicking what does not hold")]
+
+mod apply;
+mod conformance;
+mod connection;
+mod faults;
+mod observe;
+mod open;
+mod support;
+mod workloads;

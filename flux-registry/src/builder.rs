@@ -1,0 +1,262 @@
+//! How an [`OciRegistry`] is configured.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use flux_core::backend::{Clock, SystemClock};
+use oci_distribution::client::{Certificate, CertificateEncoding};
+
+use crate::{
+    Credentials, ImageStore, OciRegistry, Retry,
+    cache::Cache,
+    host::{Endpoint, Transport, Transports},
+    session::Settings,
+};
+
+pub(crate) const USER_AGENT: &str = concat!("flux-registry/", env!("CARGO_PKG_VERSION"));
+
+/// Why a registry cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A file of certificates cannot be used.
+    #[error("certificates {path}: {problem}: give a file of PEM certificates")]
+    Certificates {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The HTTP client cannot be made.
+    #[error("HTTP client: {0}: check the system's certificates and proxy settings")]
+    Client(String),
+}
+
+/// The configuration of an [`OciRegistry`]; nothing is asked before its first use.
+#[derive(Debug)]
+pub struct OciRegistryBuilder {
+    credentials: Credentials,
+    transports: Transports,
+    ca_files: Vec<PathBuf>,
+    timeout: Duration,
+    connect_timeout: Duration,
+    concurrency: usize,
+    max_pages: usize,
+    retry: Retry,
+    clock: Arc<dyn Clock>,
+    store: Option<Arc<dyn ImageStore>>,
+    cached_images: usize,
+}
+
+impl Default for OciRegistryBuilder {
+    fn default() -> Self {
+        Self {
+            credentials: Credentials::new(),
+            transports: Transports::default(),
+            ca_files: Vec::new(),
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            concurrency: 8,
+            max_pages: 1000,
+            retry: Retry::default(),
+            clock: Arc::new(SystemClock),
+            store: None,
+            cached_images: 20_000,
+        }
+    }
+}
+
+impl OciRegistryBuilder {
+    /// Who logs in where. Default: nobody anywhere.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// One more host, `host:port` or `host` for all its ports, that is asked over plain HTTP: without protection of
+    /// passwords. Loopback addresses and `localhost` are, unless they are listed as [secure](Self::secure_host).
+    #[must_use]
+    pub fn insecure_host(mut self, host: &str) -> Self {
+        self.transports.insert(host, Transport::Plain);
+        self
+    }
+
+    /// One more host, `host:port` or `host` for all its ports, that is asked over TLS although it is this machine.
+    #[must_use]
+    pub fn secure_host(mut self, host: &str) -> Self {
+        self.transports.insert(host, Transport::Tls);
+        self
+    }
+
+    /// One more file of PEM certificates that are trusted beside the system's, read by [`build`](Self::build).
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_files.push(path.into());
+        self
+    }
+
+    /// How long one request may take, all of it. Default 30 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long connecting may take. Default 10 s.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How many requests are made to one host at once. Default 8, at least 1.
+    #[must_use]
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        self.concurrency = requests.max(1);
+        self
+    }
+
+    /// How many pages of tags are read of one repository; what is beyond is declared missing. Default 1000, at least 1.
+    #[must_use]
+    pub fn max_pages(mut self, pages: usize) -> Self {
+        self.max_pages = pages.max(1);
+        self
+    }
+
+    /// How requests that fail for a while are made again.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Where the time comes from. Default: the machine's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where image details outlive the process, such as a [`DirStore`](crate::DirStore). Default: nowhere.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn ImageStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Of how many images the details are kept in memory. Default 20,000, at least 1.
+    #[must_use]
+    pub fn cached_images(mut self, images: usize) -> Self {
+        self.cached_images = images;
+        self
+    }
+
+    /// The registry.
+    ///
+    /// # Errors
+    /// When a file of certificates cannot be used, or no HTTP client can be made.
+    pub fn build(self) -> Result<OciRegistry, BuildError> {
+        let mut authorities = Vec::new();
+        for path in &self.ca_files {
+            authorities.extend(certificates(path)?);
+        }
+        let clients = Clients {
+            direct: client(self.connect_timeout, &authorities, true)?,
+            proxied: client(self.connect_timeout, &authorities, false)?,
+        };
+        let settings = Settings {
+            retry: self.retry,
+            timeout: self.timeout,
+            connect_timeout: self.connect_timeout,
+            concurrency: self.concurrency,
+            max_pages: self.max_pages,
+            transports: self.transports,
+            clock: self.clock,
+            authorities,
+        };
+        Ok(OciRegistry {
+            settings: Arc::new(settings),
+            credentials: self.credentials,
+            cache: Cache::new(self.cached_images, self.store),
+            clients,
+            hosts: Mutex::new(HashMap::new()),
+        })
+    }
+}
+
+/// The clients that requests of our own are made with.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    direct: reqwest::Client,
+    proxied: reqwest::Client,
+}
+
+impl Clients {
+    /// The client for an endpoint: this machine is not asked through a proxy.
+    pub(crate) fn of(&self, endpoint: &Endpoint) -> &reqwest::Client {
+        if endpoint.loopback { &self.direct } else { &self.proxied }
+    }
+}
+
+fn client(
+    connect: Duration,
+    authorities: &[Certificate],
+    direct: bool,
+) -> Result<reqwest::Client, BuildError> {
+    let failed = |e: reqwest::Error| BuildError::Client(e.to_string());
+    let mut roots = Vec::new();
+    for certificate in authorities {
+        roots.push(reqwest::Certificate::from_pem(&certificate.data).map_err(failed)?);
+    }
+    let mut builder =
+        reqwest::Client::builder().user_agent(USER_AGENT).connect_timeout(connect).tls_certs_merge(roots);
+    if direct {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(failed)
+}
+
+/// The certificates of a PEM file.
+fn certificates(path: &Path) -> Result<Vec<Certificate>, BuildError> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let invalid = |problem: String| BuildError::Certificates { path: path.display().to_string(), problem };
+    let text = fs::read_to_string(path).map_err(|e| invalid(e.to_string()))?;
+    let mut found = Vec::new();
+    for part in text.split(BEGIN).skip(1) {
+        let (body, _) = part.split_once(END).ok_or_else(|| invalid("a certificate has no end".to_owned()))?;
+        let data = format!("{BEGIN}{body}{END}\n").into_bytes();
+        reqwest::Certificate::from_pem(&data)
+            .map_err(|_| invalid(format!("certificate {} is damaged", found.len() + 1)))?;
+        found.push(Certificate { encoding: CertificateEncoding::Pem, data });
+    }
+    if found.is_empty() { Err(invalid("there is no certificate in it".to_owned())) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_certificates_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        for (content, problem) in [
+            (None, "No such file"),
+            (Some(""), "no certificate"),
+            (Some("-----BEGIN CERTIFICATE-----\nAAAA\n"), "no end"),
+        ] {
+            if let Some(content) = content {
+                fs::write(&path, content).unwrap();
+            }
+            let error = OciRegistry::builder().ca_file(&path).build().unwrap_err().to_string();
+            assert!(error.contains("ca.pem") && error.contains(problem), "{error}");
+        }
+    }
+}

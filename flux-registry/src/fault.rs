@@ -1,0 +1,339 @@
+//! How a request fails: one type inside, and the one place where it becomes the errors that callers see.
+
+use flux_core::{
+    backend::{InspectError, RegistryError},
+    image::{ImageName, Tag},
+};
+use jiff::Timestamp;
+use oci_distribution::errors::{OciDistributionError, OciEnvelope, OciErrorCode};
+use reqwest::StatusCode;
+
+/// How a request fails. The texts are what the registry said, made fit for printing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// There is no such repository.
+    NoRepository,
+    /// There is no such manifest or blob, or it cannot be told whether the repository is there.
+    Missing,
+    /// What is under the tag is not an image: why.
+    NotAnImage(String),
+    /// Credentials are wanted, or others.
+    Unauthorized(String),
+    /// Who asks is known, and not allowed.
+    Forbidden(String),
+    /// Fewer requests are wanted.
+    RateLimited(String, Option<Timestamp>),
+    /// The registry answered that it is out of order.
+    OutOfOrder(String),
+    /// No answer, or none that is HTTP.
+    Unreachable(String),
+    /// The answer makes no sense.
+    Invalid(String),
+}
+
+impl Fault {
+    /// Whether the same request may succeed a moment later.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::RateLimited(..) | Self::OutOfOrder(_) | Self::Unreachable(_))
+    }
+
+    /// Whether other requests to the same repository will fail alike, so that they need not be made.
+    pub(crate) fn is_of_repository(&self) -> bool {
+        matches!(
+            self,
+            Self::NoRepository
+                | Self::Unauthorized(_)
+                | Self::Forbidden(_)
+                | Self::RateLimited(..)
+                | Self::Unreachable(_)
+        )
+    }
+
+    /// Whether it leaves open what is under the tag, other than a statement that nothing usable is there.
+    pub(crate) fn leaves_open(&self) -> bool {
+        !matches!(self, Self::Missing | Self::NotAnImage(_) | Self::Invalid(_))
+    }
+
+    /// The fault that an answer other than success is.
+    pub(crate) fn of_answer(status: StatusCode, body: &[u8], until: Option<Timestamp>) -> Self {
+        let envelope = serde_json::from_slice::<OciEnvelope>(body).ok();
+        Self::of_status(status, envelope.as_ref(), until)
+    }
+
+    fn of_status(status: StatusCode, envelope: Option<&OciEnvelope>, until: Option<Timestamp>) -> Self {
+        let first = envelope.and_then(|e| e.errors.first());
+        let said = match first.map(|error| printable(&error.message)).filter(|m| !m.is_empty()) {
+            Some(message) => format!("{message} (HTTP status {})", status.as_u16()),
+            None => format!("HTTP status {status}"),
+        };
+        match (first.map(|error| &error.code), status) {
+            (Some(OciErrorCode::Toomanyrequests), _) | (_, StatusCode::TOO_MANY_REQUESTS) => {
+                Self::RateLimited(said, until)
+            }
+            // Out of order, but it says until when.
+            (_, StatusCode::SERVICE_UNAVAILABLE) if until.is_some() => Self::RateLimited(said, until),
+            (_, StatusCode::UNAUTHORIZED) | (Some(OciErrorCode::Unauthorized), _) => Self::Unauthorized(said),
+            (Some(OciErrorCode::NameUnknown), _) => Self::NoRepository,
+            (_, StatusCode::FORBIDDEN) | (Some(OciErrorCode::Denied), _) => Self::Forbidden(said),
+            (_, StatusCode::NOT_FOUND)
+            | (Some(OciErrorCode::ManifestUnknown | OciErrorCode::BlobUnknown | OciErrorCode::NotFound), _) => {
+                Self::Missing
+            }
+            (_, StatusCode::REQUEST_TIMEOUT) => Self::OutOfOrder(said),
+            (_, status) if status.is_server_error() => Self::OutOfOrder(said),
+            _ => Self::Invalid(said),
+        }
+    }
+
+    /// The fault that a failed request is. Addresses are left out: those of redirects can carry signatures.
+    pub(crate) fn of_request(error: reqwest::Error) -> Self {
+        let what = if error.is_timeout() {
+            "no answer in time"
+        } else if error.is_connect() {
+            "no connection"
+        } else if error.is_redirect() {
+            "it redirects in circles"
+        } else {
+            "the connection broke"
+        };
+        let error = error.without_url();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(deeper) = cause.and_then(std::error::Error::source) {
+            cause = Some(deeper);
+        }
+        let cause = cause.map(|c| printable(&c.to_string())).unwrap_or_default();
+        Self::Unreachable(if cause.contains("InvalidContentType") {
+            "it does not speak TLS: if it is to be asked over plain HTTP, list it as an insecure host"
+                .to_owned()
+        } else if cause.contains("UnknownIssuer") {
+            "its certificate is from an authority that is not trusted here: give a file with that authority"
+                .to_owned()
+        } else if cause.is_empty() {
+            what.to_owned()
+        } else {
+            format!("{what}: {cause}")
+        })
+    }
+}
+
+impl From<OciDistributionError> for Fault {
+    fn from(error: OciDistributionError) -> Self {
+        use OciDistributionError as E;
+        match error {
+            E::RequestError(error) => Self::of_request(error),
+            E::UnauthorizedError { .. } => Self::of_status(StatusCode::UNAUTHORIZED, None, None),
+            // The status of these is lost; codes that are no error of the client's come as server errors.
+            E::RegistryError { envelope, .. } => {
+                Self::of_status(StatusCode::BAD_REQUEST, Some(&envelope), None)
+            }
+            E::ServerError { code, message, .. } => {
+                let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY);
+                Self::of_answer(status, message.as_bytes(), None)
+            }
+            E::AuthenticationFailure(body) => refused_by_token_server(&body),
+            E::IoError(error) => Self::Unreachable(printable(&error.to_string())),
+            E::DigestError(_) => Self::Invalid("the content does not have the digest asked for".to_owned()),
+            E::RegistryTokenDecodeError(_) => {
+                Self::Invalid("the answer of its token server is no token".to_owned())
+            }
+            other => Self::Invalid(printable(&other.to_string())),
+        }
+    }
+}
+
+/// What a token server's refusal means. Its status is lost on the way here, so its words have to do; one that says
+/// nothing intelligible is out of order.
+fn refused_by_token_server(body: &str) -> Fault {
+    if let Ok(envelope) = serde_json::from_str::<OciEnvelope>(body)
+        && let Some(first) = envelope.errors.first()
+    {
+        return match Fault::of_status(StatusCode::UNAUTHORIZED, Some(&envelope), None) {
+            Fault::Unauthorized(_) => Fault::Unauthorized(format!(
+                "its token server refuses the login: {}",
+                printable(&first.message)
+            )),
+            fault => fault,
+        };
+    }
+    let words = body.to_ascii_lowercase();
+    let says = |needles: &[&str]| needles.iter().any(|needle| words.contains(needle));
+    if says(&["too many requests", "toomanyrequests", "rate limit"]) {
+        Fault::RateLimited("its token server wants fewer requests".to_owned(), None)
+    } else if says(&["bad gateway", "unavailable", "gateway time", "internal server error", "timeout"]) {
+        Fault::OutOfOrder("its token server is out of order".to_owned())
+    } else {
+        Fault::Unauthorized("its token server refuses the login".to_owned())
+    }
+}
+
+/// The beginning of a text, on one line and without what terminals act on.
+fn printable(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let line: String =
+        text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
+    if text.trim().chars().count() > LONGEST { format!("{line}…") } else { line }
+}
+
+/// What a fault was about, for the messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About<'a> {
+    pub(crate) name: &'a ImageName,
+    /// The host that was asked.
+    pub(crate) host: &'a str,
+    /// The user that was logged in.
+    pub(crate) user: Option<&'a str>,
+    /// Why there may be no login although there should be.
+    pub(crate) hint: Option<&'a str>,
+    /// What must not stand in a message.
+    pub(crate) login: Option<&'a crate::Login>,
+}
+
+impl About<'_> {
+    /// The fault as the error of a whole repository.
+    pub(crate) fn error(&self, fault: &Fault) -> RegistryError {
+        let message = self.message(fault, &format!("image repository {}", self.name));
+        match fault {
+            Fault::NoRepository | Fault::Missing => RegistryError::NotFound(message),
+            Fault::Unauthorized(_) => RegistryError::Unauthorized(message),
+            Fault::Forbidden(_) => RegistryError::Forbidden(message),
+            Fault::RateLimited(_, until) => RegistryError::RateLimited { message, until: *until },
+            Fault::OutOfOrder(_) | Fault::Unreachable(_) => RegistryError::Unavailable(message),
+            Fault::Invalid(_) | Fault::NotAnImage(_) => RegistryError::Invalid(message),
+        }
+    }
+
+    /// The fault as the error of one tag.
+    pub(crate) fn inspect_error(&self, tag: &Tag, fault: &Fault) -> InspectError {
+        InspectError {
+            missing: matches!(fault, Fault::Missing | Fault::NoRepository),
+            message: self.message(fault, &format!("image {}:{tag}", self.name)),
+        }
+    }
+
+    /// What happened to `subject`, and what to do about it.
+    fn message(&self, fault: &Fault, subject: &str) -> String {
+        let host = self.host;
+        let text = match fault {
+            Fault::NoRepository => format!("{subject} does not exist on {host}: check the name"),
+            Fault::Missing => {
+                format!("{subject} does not exist on {host}: check the name, or whether it was deleted")
+            }
+            Fault::NotAnImage(why) => format!("{subject} is not a container image: {why}"),
+            Fault::Unauthorized(said) => {
+                let next = match (self.user, self.hint) {
+                    (Some(user), _) => format!("check the login of {user} for {host}"),
+                    (None, Some(hint)) => format!("give a login for {host} ({hint})"),
+                    (None, None) => format!("give a login for {host}, or check the name"),
+                };
+                format!("{subject} is not shown to {}: {said}; {next}", self.user.unwrap_or("strangers"))
+            }
+            Fault::Forbidden(said) => {
+                let who = self.user.unwrap_or("strangers");
+                format!(
+                    "{subject} is not shown to {who}: {said}; ask for read access on {host}, or check the name"
+                )
+            }
+            Fault::RateLimited(said, until) => {
+                let next = match until {
+                    Some(until) => format!("it may be asked again at {until}"),
+                    None => "ask less often, or with a login".to_owned(),
+                };
+                format!("{subject} cannot be read now, {host} wants fewer requests: {said}; {next}")
+            }
+            Fault::OutOfOrder(said) => {
+                format!("{subject} cannot be read, {host} is out of order: {said}; try again later")
+            }
+            Fault::Unreachable(said) => format!(
+                "{subject} cannot be read, {host} does not answer: {said}; check the host's name and the network"
+            ),
+            Fault::Invalid(said) => {
+                format!("{subject} cannot be read, the answer of {host} makes no sense: {said}")
+            }
+        };
+        self.login.map_or(text.clone(), |login| login.redact(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_judged_by_its_code_first_and_by_its_status_then() {
+        let body = |code: &str| format!(r#"{{"errors":[{{"code":"{code}","message":"why"}}]}}"#);
+        let kind = |fault: Fault| format!("{fault:?}").split(['(', ' ']).next().unwrap().to_owned();
+        for (status, code, expected) in [
+            (401, "UNAUTHORIZED", "Unauthorized"),
+            (401, "DENIED", "Unauthorized"),
+            (401, "", "Unauthorized"),
+            (403, "DENIED", "Forbidden"),
+            (403, "TOOMANYREQUESTS", "RateLimited"),
+            (403, "", "Forbidden"),
+            (404, "NAME_UNKNOWN", "NoRepository"),
+            (404, "MANIFEST_UNKNOWN", "Missing"),
+            (404, "", "Missing"),
+            (400, "MANIFEST_UNKNOWN", "Missing"),
+            (400, "NAME_INVALID", "Invalid"),
+            (408, "", "OutOfOrder"),
+            (429, "", "RateLimited"),
+            (429, "TOOMANYREQUESTS", "RateLimited"),
+            (500, "UNKNOWN", "OutOfOrder"),
+            (503, "", "OutOfOrder"),
+            (418, "", "Invalid"),
+        ] {
+            let body = if code.is_empty() { "<html>".to_owned() } else { body(code) };
+            let fault = Fault::of_answer(StatusCode::from_u16(status).unwrap(), body.as_bytes(), None);
+            assert_eq!(kind(fault), expected, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_token_server_is_understood_by_its_words() {
+        for (body, expected) in [
+            (
+                r#"{"errors":[{"code":"UNAUTHORIZED","message":"bad password"}]}"#,
+                Fault::Unauthorized("its token server refuses the login: bad password".to_owned()),
+            ),
+            (
+                r#"{"details":"incorrect username or password"}"#,
+                Fault::Unauthorized("its token server refuses the login".to_owned()),
+            ),
+            ("", Fault::Unauthorized("its token server refuses the login".to_owned())),
+            (
+                "429 Too Many Requests",
+                Fault::RateLimited("its token server wants fewer requests".to_owned(), None),
+            ),
+            (
+                "<h1>503 Service Unavailable</h1>",
+                Fault::OutOfOrder("its token server is out of order".to_owned()),
+            ),
+        ] {
+            assert_eq!(refused_by_token_server(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn messages_name_the_thing_and_the_next_step_and_no_secret() {
+        let name: ImageName = "ghcr.io/a/b".parse().unwrap();
+        let login = crate::Login::Basic { username: "ann".into(), password: "s3cr3t".to_owned().into() };
+        let about =
+            About { name: &name, host: "ghcr.io", user: Some("ann"), hint: None, login: Some(&login) };
+        let error = about.error(&Fault::Unauthorized("s3cr3t is wrong".to_owned()));
+        assert_eq!(
+            error.to_string(),
+            "image repository ghcr.io/a/b is not shown to ann: *** is wrong; check the login of ann for ghcr.io"
+        );
+        let until = "2024-05-01T10:00:00Z".parse().unwrap();
+        let error = about.error(&Fault::RateLimited("slow down".to_owned(), Some(until)));
+        assert!(matches!(&error, RegistryError::RateLimited { until: Some(at), .. } if *at == until));
+        assert!(error.to_string().ends_with("it may be asked again at 2024-05-01T10:00:00Z"), "{error}");
+        let error = about.inspect_error(&"v1".parse().unwrap(), &Fault::Missing);
+        assert!(error.missing && error.message.starts_with("image ghcr.io/a/b:v1 does not exist"), "{error}");
+    }
+
+    #[test]
+    fn what_a_registry_says_is_made_fit_for_printing() {
+        assert_eq!(printable(" a\n\u{1b}[31mb "), "a  [31mb");
+        assert_eq!(printable(&"x".repeat(300)).chars().count(), 201);
+    }
+}

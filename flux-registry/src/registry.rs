@@ -1,0 +1,189 @@
+//! [`OciRegistry`]: from names and tags to sessions, and from what they found to observations.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use flux_core::{
+    backend::{Completeness, Images, Observation, Registry, RegistryError, Tags},
+    image::{ImageName, Tag},
+};
+use reqwest::Method;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use crate::{
+    OciRegistryBuilder,
+    builder::Clients,
+    cache::Cache,
+    credentials::{Credentials, Login},
+    fault::{About, Fault},
+    host::Endpoint,
+    inspect::Look,
+    pager::{Next, PAGE_SIZE, Pager},
+    session::{Ask, Session, Settings},
+};
+
+/// The largest page of tags that is read, in bytes.
+const LARGEST_PAGE: usize = 16 << 20;
+
+/// A [`Registry`] over the OCI distribution API. It serves images of any host; make one for a process and share it.
+///
+/// - Errors that concern the whole repository (no login, too many requests, no answer) end a call when no tag could be
+///   looked at, and make the observation partial when some could.
+/// - A repository is missing, or hidden from strangers, as [`RegistryError::NotFound`] or
+///   [`RegistryError::Unauthorized`]: many registries do not tell these apart.
+pub struct OciRegistry {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) credentials: Credentials,
+    pub(crate) cache: Cache,
+    pub(crate) clients: Clients,
+    pub(crate) hosts: Mutex<HashMap<String, Host>>,
+}
+
+/// What is shared by all logins at a host, and these.
+#[derive(Debug)]
+pub(crate) struct Host {
+    permits: Arc<Semaphore>,
+    sessions: HashMap<Option<Login>, Arc<Session>>,
+}
+
+impl fmt::Debug for OciRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OciRegistry")
+            .field("credentials", &self.credentials)
+            .field("insecure_hosts", &self.settings.transports)
+            .finish_non_exhaustive()
+    }
+}
+
+impl OciRegistry {
+    /// A registry still to be configured.
+    pub fn builder() -> OciRegistryBuilder {
+        OciRegistryBuilder::default()
+    }
+
+    fn session(&self, endpoint: &Endpoint, login: Option<&Login>) -> Result<Arc<Session>, Fault> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = hosts.entry(endpoint.authority.clone()).or_insert_with(|| Host {
+            permits: Arc::new(Semaphore::new(self.settings.concurrency)),
+            sessions: HashMap::new(),
+        });
+        if let Some(session) = host.sessions.get(&login.cloned()) {
+            return Ok(Arc::clone(session));
+        }
+        let session = Arc::new(Session::new(
+            endpoint.clone(),
+            login.cloned(),
+            Arc::clone(&self.settings),
+            Arc::clone(&host.permits),
+            self.clients.of(endpoint).clone(),
+        )?);
+        host.sessions.insert(login.cloned(), Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// All tags of a repository, and why some are missing.
+    async fn list(&self, session: &Session, repository: &str) -> Result<(Tags, Option<String>), Fault> {
+        #[derive(Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let first = session.url(repository, &format!("tags/list?n={PAGE_SIZE}"))?;
+        let mut pager = Pager::new(first.clone(), self.settings.max_pages);
+        let mut next = Next::Page(first);
+        loop {
+            let at = match next {
+                Next::Page(at) => at,
+                Next::End => return Ok((pager.into_tags(), None)),
+                Next::Truncated(why) => return Ok((pager.into_tags(), Some(why))),
+            };
+            let answer = session.ask(repository, Ask::Http(Method::GET, at.clone(), LARGEST_PAGE)).await?;
+            let page: Page = serde_json::from_slice(&answer.body)
+                .map_err(|e| Fault::Invalid(format!("its list of tags: {e}")))?;
+            let links = answer.headers.get_all("link").iter().filter_map(|link| link.to_str().ok());
+            next = pager.page(&at, &page.tags.unwrap_or_default(), links);
+        }
+    }
+}
+
+#[async_trait]
+impl Registry for OciRegistry {
+    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError> {
+        let endpoint = Endpoint::of(name, &self.settings.transports);
+        let login = self.credentials.login(name);
+        let about = self.about(name, &endpoint, login);
+        let seen = match self.session(&endpoint, login) {
+            Ok(session) => self.list(&session, &name.repository()).await,
+            Err(fault) => Err(fault),
+        };
+        let (value, missing) = seen.map_err(|fault| about.error(&fault))?;
+        let completeness = match missing {
+            None => Completeness::Complete,
+            Some(why) => Completeness::Partial(vec![format!("tags of {name}: {why}")]),
+        };
+        Ok(Observation { value, completeness, authority: authority(login) })
+    }
+
+    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError> {
+        let endpoint = Endpoint::of(name, &self.settings.transports);
+        let login = self.credentials.login(name);
+        let about = self.about(name, &endpoint, login);
+        let session = self.session(&endpoint, login).map_err(|fault| about.error(&fault))?;
+        let look = Look {
+            session: &session,
+            cache: &self.cache,
+            repository: &name.repository(),
+            concurrency: self.settings.concurrency,
+        };
+        let seen = look.at(tags).await;
+        let faults = || seen.values().filter_map(|image| image.as_ref().err());
+        if !seen.is_empty()
+            && faults().filter(|fault| fault.is_of_repository()).count() == seen.len()
+            && let Some(fault) = faults().next()
+        {
+            return Err(about.error(fault));
+        }
+        // Once for each reason, not for each tag.
+        let open: BTreeSet<String> = faults()
+            .filter(|fault| fault.leaves_open())
+            .map(|fault| about.error(fault).to_string())
+            .collect();
+        let completeness = if open.is_empty() {
+            Completeness::Complete
+        } else {
+            Completeness::Partial(open.into_iter().collect())
+        };
+        let value = seen
+            .iter()
+            .map(|(tag, image)| {
+                (tag.clone(), image.clone().map_err(|fault| about.inspect_error(tag, &fault)))
+            })
+            .collect();
+        Ok(Observation { value, completeness, authority: authority(login) })
+    }
+}
+
+impl OciRegistry {
+    fn about<'a>(
+        &'a self,
+        name: &'a ImageName,
+        endpoint: &'a Endpoint,
+        login: Option<&'a Login>,
+    ) -> About<'a> {
+        About {
+            name,
+            host: &endpoint.authority,
+            user: login.map(Login::authority),
+            hint: self.credentials.hint(name),
+            login,
+        }
+    }
+}
+
+fn authority(login: Option<&Login>) -> String {
+    login.map_or("anonymous", Login::authority).to_owned()
+}

@@ -1,0 +1,207 @@
+//! The distribution registry in three ways of asking who is there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Result, must};
+use crate::image::{Image, push};
+use crate::process::{Server, attempts, free_ports, wait_until_ready};
+use crate::run::{Run, write};
+use crate::tls;
+
+const READY: Duration = Duration::from_secs(20);
+const USER: &str = "flux";
+const PASSWORD: &str = "registry-password";
+/// The line of htpasswd for the two above: bcrypt, the only hash that the registry takes.
+const HTPASSWD: &str = "flux:$2y$05$fluxtestsregistrysalt.Xsa9VacWupnTTX.QYXn1WzjDbMq/4m.\n";
+const SERVICE: &str = "flux-tests";
+
+/// A registry on a loopback port, over plain HTTP.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegistryServer {
+    host: String,
+    auth: Auth,
+    log: PathBuf,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Auth {
+    Nobody,
+    Basic,
+    /// With the address that hands out tokens.
+    Token(String),
+}
+
+impl RegistryServer {
+    /// `127.0.0.1:PORT`, the first part of the names of its images.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The name of its one user; of use at a registry that asks.
+    pub fn user(&self) -> &str {
+        USER
+    }
+
+    /// The user's password.
+    pub fn password(&self) -> &str {
+        PASSWORD
+    }
+
+    /// Its log, with a line for each request: `… "GET /v2/NAME/tags/list HTTP/1.1" 200 …`. All tests of a run write there,
+    /// so look for the names of your own.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Pushes an image of schema OCI, and returns its digest: of a manifest for one platform, of an index for several.
+    ///
+    /// `created` is RFC 3339, or empty for an image that does not say; `platforms` are of the form `os/arch` or
+    /// `os/arch/variant`, and none means `linux/amd64`.
+    #[track_caller]
+    pub fn push_image(
+        &self,
+        name: &str,
+        tag: &str,
+        created: &str,
+        labels: &[(&str, &str)],
+        platforms: &[&str],
+    ) -> String {
+        self.push(&Image::new(name, tag).created(created).labels(labels).platforms(platforms))
+    }
+
+    /// Pushes an image, and returns its digest.
+    #[track_caller]
+    pub fn push(&self, image: &Image) -> String {
+        must(self.authorization(&image.name).and_then(|header| push(&self.host, header.as_deref(), image)))
+    }
+
+    /// The `Authorization` header that lets its user read and write `name`.
+    fn authorization(&self, name: &str) -> Result<Option<String>> {
+        match &self.auth {
+            Auth::Nobody => Ok(None),
+            Auth::Basic => Ok(Some(basic())),
+            Auth::Token(realm) => {
+                let url = format!("{realm}?service={SERVICE}&scope=repository:{name}:pull,push");
+                let asked = http().get(&url).header("Authorization", basic()).call();
+                let answer = asked
+                    .and_then(|mut answer| answer.body_mut().read_to_string())
+                    .map_err(Failure::of(&format!("get a token from {realm}")))?;
+                let answer: TokenAnswer =
+                    serde_json::from_str(&answer).map_err(Failure::of("understand the token server"))?;
+                Ok(Some(format!("Bearer {}", answer.token)))
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    token: String,
+}
+
+/// Pushes an image to a registry that lets anybody write; see [`RegistryServer::push_image`].
+#[track_caller]
+pub fn push_image(
+    host: &str,
+    name: &str,
+    tag: &str,
+    created: &str,
+    labels: &[(&str, &str)],
+    platforms: &[&str],
+) -> String {
+    must(push(host, None, &Image::new(name, tag).created(created).labels(labels).platforms(platforms)))
+}
+
+fn basic() -> String {
+    use base64::Engine as _;
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}")))
+}
+
+/// A client for loopback: no proxy, no patience, and a refusal is an answer.
+pub(crate) fn http() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .proxy(None)
+        .timeout_global(Some(Duration::from_secs(20)))
+        .http_status_as_error(false)
+        .build()
+        .into()
+}
+
+pub(crate) fn start_open(run: &Run, dir: &Path) -> Result<RegistryServer> {
+    attempts(|| {
+        let [port] = free_ports()?;
+        start(run, dir, port, Auth::Nobody, "", Vec::new())
+    })
+}
+
+pub(crate) fn start_basic(run: &Run, dir: &Path) -> Result<RegistryServer> {
+    let passwords = dir.join("htpasswd");
+    write(&passwords, HTPASSWD)?;
+    let auth = format!("auth: {{htpasswd: {{realm: flux-tests, path: {passwords:?}}}}}\n");
+    attempts(|| {
+        let [port] = free_ports()?;
+        start(run, dir, port, Auth::Basic, &auth, Vec::new())
+    })
+}
+
+pub(crate) fn start_token(run: &Run, dir: &Path) -> Result<RegistryServer> {
+    let made = tls::certificates(&dir.join("keys"))?;
+    attempts(|| {
+        let [port, tokens] = free_ports()?;
+        let realm = format!("http://127.0.0.1:{tokens}/token");
+        let auth = format!(
+            "auth: {{token: {{realm: {realm:?}, service: {SERVICE}, issuer: flux-tests, rootcertbundle: {:?}}}}}\n",
+            made.certificate
+        );
+        let mut command = Command::new(run.built("tokens")?);
+        command.arg("-listen").arg(format!("127.0.0.1:{tokens}")).arg("-issuer").arg("flux-tests");
+        command.arg("-certificate").arg(&made.certificate).arg("-key").arg(&made.key);
+        command.env("TOKENS_USER", USER).env("TOKENS_PASSWORD", PASSWORD);
+        let token_server = Server::start(run, dir, "tokens", &mut command)?;
+        start(run, dir, port, Auth::Token(realm), &auth, vec![token_server])
+    })
+}
+
+fn start(
+    run: &Run,
+    dir: &Path,
+    port: u16,
+    auth: Auth,
+    auth_config: &str,
+    mut servers: Vec<Server>,
+) -> Result<RegistryServer> {
+    let host = format!("127.0.0.1:{port}");
+    let config = dir.join("config.yml");
+    let data = dir.join("data");
+    write(
+        &config,
+        format!(
+            "version: 0.1\n\
+             log: {{level: info, formatter: text}}\n\
+             storage: {{filesystem: {{rootdirectory: {data:?}}}, delete: {{enabled: true}}}}\n\
+             http: {{addr: {host:?}, secret: flux-tests, relativeurls: true}}\n\
+             {auth_config}"
+        ),
+    )?;
+    let mut command = Command::new(run.built("registry")?);
+    command.arg("serve").arg(&config).env("OTEL_TRACES_EXPORTER", "none");
+    let server = Server::start(run, dir, "registry", &mut command)?;
+    let log = server.log().to_path_buf();
+    servers.push(server);
+
+    let front = format!("http://{host}/v2/");
+    let token = match &auth {
+        Auth::Token(realm) => Some(realm.clone()),
+        Auth::Nobody | Auth::Basic => None,
+    };
+    let http = http();
+    // Any answer will do: a registry that asks who is there answers 401.
+    let answers = |url: &str| http.get(url).call().is_ok();
+    wait_until_ready(&mut servers, READY, || answers(&front) && token.as_deref().is_none_or(answers))?;
+    servers.into_iter().for_each(Server::keep);
+    Ok(RegistryServer { host, auth, log })
+}

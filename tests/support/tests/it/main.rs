@@ -1,0 +1,6 @@
+//! Each server answers, as itself, to whom it should.
+#![expect(clippy::unwrap_used, reason = "what a test asks its surroundings for has to be there")]
+
+mod git;
+mod kube;
+mod registry;
