@@ -21,7 +21,7 @@ const NOT_OURS: Kind = (
 );
 
 /// What messages of libgit2 and of servers mean; the first that is found in the lower-case message counts.
-const MESSAGES: [(&str, Kind); 24] = [
+const MESSAGES: [(&str, Kind); 25] = [
     ("status code: 401", UNAUTHORIZED),
     ("status code: 403", FORBIDDEN),
     ("status code: 404", NOT_FOUND),
@@ -46,6 +46,7 @@ const MESSAGES: [(&str, Kind); 24] = [
     ("unsupported url protocol", UNUSABLE),
     ("unexpected content-type", UNUSABLE),
     ("timed out", UNAVAILABLE),
+    ("certificate", UNTRUSTED),
 ];
 
 /// An error of libgit2's, met while `doing` something (`reading`, `fetching from`) with `what`.
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn errors_keep_their_kind_name_the_thing_and_the_next_step() {
-        let cases: [(ErrorCode, ErrorClass, &str, fn(&RepoError) -> bool); 13] = [
+        let cases: [(ErrorCode, ErrorClass, &str, fn(&RepoError) -> bool); 14] = [
             (ErrorCode::Auth, ErrorClass::Http, "x", |e| matches!(e, RepoError::Unauthorized(_))),
             (ErrorCode::GenericError, ErrorClass::Http, "unexpected http status code: 403", |e| {
                 matches!(e, RepoError::Forbidden(_))
@@ -134,6 +135,9 @@ mod tests {
                 matches!(e, RepoError::Unavailable(_))
             }),
             (ErrorCode::Certificate, ErrorClass::Ssl, "the SSL certificate is invalid", |e| {
+                matches!(e, RepoError::Untrusted(_))
+            }),
+            (ErrorCode::GenericError, ErrorClass::Ssl, "hostname does not match certificate", |e| {
                 matches!(e, RepoError::Untrusted(_))
             }),
             (ErrorCode::GenericError, ErrorClass::Net, "failed to resolve address for nowhere", |e| {

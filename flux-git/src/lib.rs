@@ -14,6 +14,7 @@
 //! Objects are named by SHA-1; repositories of SHA-256 are not supported by libgit2 yet. Shallow clones are not made.
 
 mod builder;
+mod compact;
 mod credentials;
 mod errors;
 mod globals;

@@ -5,11 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use flux_core::backend::{RepoError, Revision};
+use flux_core::backend::RepoError;
 use git2::{ErrorCode, Oid, Repository};
 
 use crate::{
     errors::git_error,
+    objects,
     session::Cancel,
     store::{Loan, Store},
     upstream::{ATTEMPTS, Landing, Upstream, pause},
@@ -81,39 +82,54 @@ impl Local {
         }
     }
 
-    /// Moves both references, each under its lock, the branch only from the base. `Ok(false)` if somebody else holds a lock.
-    fn swap(&self, repo: &Repository, branch_ref: &str, landing: &Landing<'_>) -> Result<bool, RepoError> {
-        let base = || RepoError::Moved { base: Revision::from(landing.base.to_string().as_str()) };
-        let failed = |error: &git2::Error| git_error(error, "moving the branch of", &self.url);
-        let mut transaction = repo.transaction().map_err(|error| failed(&error))?;
-        let with_note = landing.note.is_some();
-        for name in [Some(branch_ref), with_note.then_some(self.notes_ref.as_str())].into_iter().flatten() {
+    /// Moves both references, each under its lock, the branch only from the base.
+    fn swap<'l>(
+        &'l self,
+        repo: &Repository,
+        branch_ref: &'l str,
+        landing: &Landing<'_>,
+    ) -> Result<Swap<'l>, RepoError> {
+        let failed = |error: git2::Error| git_error(&error, "moving the branch of", &self.url);
+        let mut transaction = repo.transaction().map_err(failed)?;
+        for name in [Some(branch_ref), landing.note.map(|_| self.notes_ref.as_str())].into_iter().flatten() {
             match transaction.lock_ref(name) {
                 Ok(()) => {}
-                Err(error) if error.code() == ErrorCode::Locked => {
-                    tracing::debug!(url = %self.url, name, "locked by somebody else");
-                    return Ok(false);
-                }
-                Err(error) => return Err(failed(&error)),
+                Err(error) if error.code() == ErrorCode::Locked => return Ok(Swap::Held(name)),
+                Err(error) => return Err(failed(error)),
             }
         }
         let tip = self.tip(repo, branch_ref)?;
         if tip == landing.commit {
             // It is the same commit in every bit: it landed before, and the answer got lost.
-            return Ok(true);
+            return Ok(Swap::Done);
         }
         if tip != landing.base {
-            return Err(base());
+            return Err(RepoError::Moved { base: objects::revision(landing.base) });
         }
-        let note = landing.attach_note(repo, self.notes_tip(repo)).map_err(|error| failed(&error))?;
-        let message = "flux: commit";
-        let mut set = transaction.set_target(branch_ref, landing.commit, None, message);
+        let note = landing.attach_note(repo, self.notes_tip(repo)).unwrap_or_else(|error| {
+            self.note_is_lost(landing, error.message());
+            None
+        });
+        transaction.set_target(branch_ref, landing.commit, None, "flux: commit").map_err(failed)?;
         if let Some(note) = note {
-            set = set.and_then(|()| transaction.set_target(&self.notes_ref, note, None, "flux: note"));
+            transaction.set_target(&self.notes_ref, note, None, "flux: note").map_err(failed)?;
         }
-        set.and_then(|()| transaction.commit()).map_err(|error| failed(&error))?;
-        Ok(true)
+        transaction.commit().map_err(failed)?;
+        Ok(Swap::Done)
     }
+
+    /// The branch decides: nothing about notes fails a release.
+    fn note_is_lost(&self, landing: &Landing<'_>, why: &str) {
+        tracing::warn!(url = %self.url, commit = %landing.commit, why, "the note of the commit is lost");
+    }
+}
+
+/// What became of an attempt to move references.
+enum Swap<'l> {
+    /// They are where they should be.
+    Done,
+    /// Somebody else holds the lock of this one.
+    Held(&'l str),
 }
 
 impl Upstream for Local {
@@ -134,24 +150,32 @@ impl Upstream for Local {
         let repo = self.store()?;
         let branch_ref = self.branch_ref(&repo)?;
         self.refuse_what_a_push_would(&repo, &branch_ref)?;
+        let mut landing = *landing;
+        let mut held = branch_ref.as_str();
         for attempt in 0..ATTEMPTS {
             if cancel.is_cancelled() {
                 break;
             }
-            if self.swap(&repo, &branch_ref, landing)? {
-                return Ok(());
+            held = match self.swap(&repo, &branch_ref, &landing)? {
+                Swap::Done => return Ok(()),
+                Swap::Held(held) => held,
+            };
+            if held == self.notes_ref && attempt >= ATTEMPTS / 2 {
+                self.note_is_lost(&landing, "another program holds the lock of the notes");
+                landing.note = None;
             }
             pause(attempt);
         }
         Err(RepoError::Unavailable(format!(
-            "{branch_ref} of {} stays locked by another program; if none runs, remove the `.lock` file beside the reference",
+            "{held} of {} stays locked by another program; if none runs, remove the `.lock` file beside the reference",
             self.url
         )))
     }
 
-    fn repair(&self, _: &Cancel) -> Result<bool, RepoError> {
-        // It is not ours to repair.
-        Ok(false)
+    fn repair(&self, _: &Cancel) -> Result<(), RepoError> {
+        // It is not ours to repair; but it may have been packed anew since it was opened.
+        self.store.forget();
+        Ok(())
     }
 }
 

@@ -13,13 +13,14 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use flux_core::backend::RepoError;
 use git2::{Repository, RepositoryInitOptions};
 
 use crate::{
+    compact::{Limits, compact},
     errors::git_error,
     store::{Loan, Store},
 };
@@ -95,6 +96,22 @@ impl Mirror {
                     )));
                 }
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
+    /// Compacts the mirror when it is time to.
+    pub(crate) fn tidy(&self, repo: &Repository, _: &Guard) {
+        match compact(repo, Limits::default(), SystemTime::now()) {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::debug!(mirror = %repo.path().display(), "compacted");
+                // What is open still maps the packs that are gone.
+                drop(self.reopen());
+            }
+            // It works as it is; the next time may do.
+            Err(error) => {
+                tracing::warn!(mirror = %repo.path().display(), %error, "the mirror was not compacted");
             }
         }
     }

@@ -58,12 +58,13 @@ fn file(
     });
     match below {
         Some((first, others, entry)) => {
-            let below = entry.map(|id| repo.find_tree(id)).transpose()?;
-            // One that was filed flat would otherwise hide the new one.
-            if builder.get(name)?.is_some() {
-                builder.remove(name)?;
+            let mut below = entry;
+            // What was filed flat beside a folder of its digits is not found by libgit2: it moves into the folder.
+            for (flat, note) in flat_beside(folder, name, first) {
+                builder.remove(&flat)?;
+                below = Some(file_below(repo, below, &flat[first.len()..], note)?);
             }
-            let below = file(repo, below.as_ref(), others, blob, false)?;
+            let below = file_below(repo, below, others, blob)?;
             builder.insert(first, below, i32::from(FileMode::Tree))?;
         }
         None => {
@@ -71,6 +72,21 @@ fn file(
         }
     }
     builder.write()
+}
+
+fn file_below(repo: &Repository, folder: Option<Oid>, name: &str, blob: Oid) -> Result<Oid, git2::Error> {
+    let folder = folder.map(|id| repo.find_tree(id)).transpose()?;
+    file(repo, folder.as_ref(), name, blob, false)
+}
+
+/// The notes of a folder that are named as long as this one and begin alike.
+fn flat_beside(folder: Option<&git2::Tree<'_>>, name: &str, first: &str) -> Vec<(String, Oid)> {
+    let entries = folder.into_iter().flat_map(|folder| folder.iter());
+    entries
+        .filter(|entry| entry.kind() == Some(ObjectType::Blob))
+        .filter_map(|entry| Some((entry.name().ok()?.to_owned(), entry.id())))
+        .filter(|(other, _)| other.len() == name.len() && other.starts_with(first))
+        .collect()
 }
 
 #[cfg(test)]
@@ -95,7 +111,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
         #[test]
         fn notes_are_a_map_whoever_wrote_them(steps in prop::collection::vec((any::<u16>(), any::<bool>()), 1..30)) {

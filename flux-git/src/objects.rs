@@ -260,10 +260,12 @@ fn touches(repo: &Repository, commit: &git2::Commit<'_>, paths: &Paths) -> Resul
 fn told(repo: &Repository, commit: &git2::Commit<'_>, notes_tip: Option<Oid>) -> Result<Commit, git2::Error> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let author = commit.author();
-    let note = match notes_tip {
-        Some(tip) => notes::find(repo, tip, commit.id())?,
-        None => None,
-    };
+    let note = notes_tip.and_then(|tip| {
+        notes::find(repo, tip, commit.id()).unwrap_or_else(|error| {
+            tracing::debug!(%tip, %error, "the notes can't be read");
+            None
+        })
+    });
     Ok(Commit {
         revision: revision(commit.id()),
         author: Author { name: text(author.name_bytes()), email: text(author.email_bytes()) },

@@ -109,12 +109,9 @@ impl Inner {
     ) -> Result<T, RepoError> {
         let first = work(&*self.upstream.store()?);
         match first {
-            Err(error @ (RepoError::NotFound(_) | RepoError::Invalid(_) | RepoError::Unavailable(_))) => {
-                if self.upstream.repair(cancel)? {
-                    work(&*self.upstream.store()?)
-                } else {
-                    Err(error)
-                }
+            Err(RepoError::NotFound(_) | RepoError::Invalid(_) | RepoError::Unavailable(_)) => {
+                self.upstream.repair(cancel)?;
+                work(&*self.upstream.store()?)
             }
             other => other,
         }

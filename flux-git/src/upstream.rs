@@ -46,8 +46,8 @@ pub(crate) trait Upstream: fmt::Debug + Send + Sync {
     /// The branch decides: a note that can't be landed is logged and lost, its commit is not.
     fn land(&self, landing: &Landing<'_>, cancel: &Cancel) -> Result<(), RepoError>;
 
-    /// Makes the store anew if it is damaged, and says whether it was.
-    fn repair(&self, cancel: &Cancel) -> Result<bool, RepoError>;
+    /// Does what there is to do about a store that disappointed: opens it anew, and makes it anew if it is damaged.
+    fn repair(&self, cancel: &Cancel) -> Result<(), RepoError>;
 }
 
 /// How often something that others hold just now is tried again.

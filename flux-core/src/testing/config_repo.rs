@@ -330,7 +330,7 @@ pub async fn commit_on_a_stale_base_changes_nothing(fixture: &dyn Fixture) {
 
 /// Of several commits at once on one base exactly one lands, and the others are [`RepoError::Moved`]; repeated, all land.
 pub async fn commit_of_several_at_once_lands_one(fixture: &dyn Fixture) {
-    const AT_ONCE: usize = 6;
+    const AT_ONCE: usize = 4;
     let upstream = shop(fixture).await;
     let mut waiting: Vec<(Arc<dyn ConfigRepo>, Change)> = Vec::new();
     let shared = upstream.repo(&[]).await;

@@ -98,6 +98,18 @@ async fn a_branch_locked_by_another_program_is_waited_for_and_then_named() {
 }
 
 #[tokio::test]
+async fn notes_that_stay_locked_do_not_hold_a_release_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let bare = fixture(dir.path(), Refusal::Silent).bare(&WEB);
+    let repo = bare.open(|builder| builder);
+    let base = repo.head().await.unwrap();
+    std::fs::create_dir_all(bare.path.join("refs/notes")).unwrap();
+    std::fs::write(bare.path.join("refs/notes/flux.lock"), "").unwrap();
+    let landed = repo.commit(&base, &change("image: web:2\n")).await.unwrap();
+    assert_eq!(repo.head().await.unwrap(), landed);
+}
+
+#[tokio::test]
 async fn the_same_commit_sent_again_after_a_lost_answer_is_the_one_that_landed() {
     let dir = tempfile::tempdir().unwrap();
     let bare = fixture(dir.path(), Refusal::Silent).bare(&WEB);

@@ -4,5 +4,7 @@
 
 mod broken;
 mod local;
+mod model;
 mod servers;
+mod surroundings;
 mod upstream;

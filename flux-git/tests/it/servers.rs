@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use flux_core::{
-    backend::{Change, ConfigRepo as _, RepoError},
+    backend::{Change, ConfigRepo as _, Range, RepoError},
     testing::config_repo::{self, Refusal, Seed, SeedKind},
 };
 use flux_git::{Credentials, GitRepo, GitRepoBuilder};
@@ -212,6 +212,20 @@ fn move_notes(bare: &Bare, text: &str) {
     let hand = git2::Signature::now("Another Hand", "hand@example.com").unwrap();
     let tip = repo.refname_to_id("refs/heads/main").unwrap();
     repo.note(&hand, &hand, Some("refs/notes/flux"), tip, text, true).unwrap();
+}
+
+#[tokio::test]
+async fn notes_that_are_none_do_not_hold_a_release_up() {
+    let Some(fixture) = over_http() else { return };
+    let bare = fixture.bare(&WEB);
+    let git = bare.repository();
+    git.reference("refs/notes/flux", git.blob(b"no commit").unwrap(), true, "").unwrap();
+    let repo = bare.open(|builder| builder);
+    let base = repo.head().await.unwrap();
+    let landed = repo.commit(&base, &change("image: web:2\n")).await.unwrap();
+    assert_eq!(repo.head().await.unwrap(), landed);
+    let range = Range { after: Some(base), upto: landed, limit: 10 };
+    assert_eq!(repo.history(&range).await.unwrap()[0].note, None);
 }
 
 #[tokio::test]
