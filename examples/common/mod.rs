@@ -4,6 +4,7 @@ mod cache;
 mod cluster_file;
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,7 +12,7 @@ use std::{
 use clap::Args;
 use flux::{
     backend::{Clock, Cluster, FixedClock, Registry, SystemClock},
-    deployer::Deployer,
+    deployer::{Deployer, MemoryParseCache, ParseCache},
     git::{self, GitRepo},
     k8s::KubeCluster,
     memory::{ImagesFile, MemoryCluster, MemoryRegistry},
@@ -43,8 +44,13 @@ impl Failure {
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
+        let any: &dyn std::error::Error = &error;
+        if any.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+            // Whoever read the output has seen enough.
+            return Self { code: 0, message: String::new() };
+        }
         let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -132,15 +138,19 @@ impl BackendArgs {
         let url = self.git_url.as_deref().ok_or_else(|| {
             Failure::usage("no config repository is named: give --git-url URL, or set FLUX_GIT_URL")
         })?;
+        self.check_paths()?;
         let cache = self.cache_folder(url)?;
-        let repo = Arc::new(self.repo(url, &cache)?);
+        let repo = Arc::new(self.repo(url, cache.as_deref())?);
         let registry = self.registry()?;
         let clock: Arc<dyn Clock> = match self.now {
             Some(now) => Arc::new(FixedClock(now)),
             None => Arc::new(SystemClock),
         };
         let sync_set = SyncSet::v1(url, self.git_branch.as_deref().unwrap_or_default(), &self.git_path);
-        let parsed = Arc::new(cache::FileParseCache::open(&cache));
+        let parsed: Arc<dyn ParseCache> = match &cache {
+            Some(folder) => Arc::new(cache::FileParseCache::open(folder)),
+            None => Arc::new(MemoryParseCache::default()),
+        };
         let compose = |cluster: Arc<dyn Cluster>| {
             Deployer::new(repo.clone(), registry.clone(), cluster)
                 .with_clock(clock.clone())
@@ -158,9 +168,19 @@ impl BackendArgs {
                 (compose(Arc::new(builder.open().await?)), None)
             }
             Some("memory") => {
-                let deployer = compose(Arc::new(MemoryCluster::new()));
+                let cluster = Arc::new(MemoryCluster::new());
+                let deployer = compose(cluster.clone());
                 let options = SyncOptions::new(sync_set.clone());
                 deployer.sync(&options, &()).await?;
+                // It runs what the tip says, also what policy keeps a sync from touching.
+                for located in deployer.look().await?.manifests.workloads() {
+                    if cluster.get(&located.id).is_none() {
+                        let mut object = serde_json::Value::clone(&located.resource.object);
+                        object["metadata"]["namespace"] = located.id.namespace.clone().into();
+                        // What the sync could not create either was told by it.
+                        let _ = cluster.create(object);
+                    }
+                }
                 (deployer, None)
             }
             Some(file) => {
@@ -171,7 +191,17 @@ impl BackendArgs {
         Ok(Composition { deployer, sync_set, cluster_file })
     }
 
-    fn repo(&self, url: &str, cache: &Path) -> Result<GitRepo, Failure> {
+    fn check_paths(&self) -> Result<(), Failure> {
+        let outside = |path: &&String| path.starts_with('/') || path.split('/').any(|part| part == "..");
+        match self.git_path.iter().find(outside) {
+            Some(path) => Err(Failure::usage(format!(
+                "--git-path {path} is outside of the repository: write it from the repository's root, as in --git-path deploy/prod"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn repo(&self, url: &str, cache: Option<&Path>) -> Result<GitRepo, Failure> {
         let mut credentials = git::Credentials::default();
         if let Some(file) = &self.git_ssh_identity {
             credentials = credentials.ssh_identity(file);
@@ -179,10 +209,10 @@ impl BackendArgs {
         if let Some(file) = &self.git_known_hosts {
             credentials = credentials.known_hosts(file);
         }
-        let mut builder = GitRepo::builder(url)
-            .paths(&self.git_path)
-            .mirror(cache.join("mirror.git"))
-            .credentials(credentials);
+        let mut builder = GitRepo::builder(url).paths(&self.git_path).credentials(credentials);
+        if let Some(cache) = cache {
+            builder = builder.mirror(cache.join("mirror.git"));
+        }
         if let Some(branch) = &self.git_branch {
             builder = builder.branch(branch);
         }
@@ -217,41 +247,41 @@ impl BackendArgs {
         Ok(Arc::new(builder.build()?))
     }
 
-    /// The folder for this repository, branch and set of paths.
-    fn cache_folder(&self, url: &str) -> Result<PathBuf, Failure> {
-        let root = match &self.cache_dir {
-            Some(folder) => folder.clone(),
-            None => default_cache()?,
-        };
+    /// The folder for this repository, branch and set of paths. Without one that was asked for and without a place for the default, nothing is kept.
+    fn cache_folder(&self, url: &str) -> Result<Option<PathBuf>, Failure> {
+        let Some(root) = self.cache_dir.clone().or_else(default_cache) else { return Ok(None) };
         let branch = self.git_branch.as_deref().unwrap_or_default();
         let SyncSet(name) = SyncSet::v1(url, branch, &self.git_path);
         let folder = root.join(name);
-        std::fs::create_dir_all(&folder).map_err(|e| {
-            Failure::failed(format!(
-                "the cache folder {} cannot be made: {e}; name another with --cache-dir",
+        match std::fs::create_dir_all(&folder) {
+            Ok(()) => Ok(Some(folder)),
+            Err(error) if self.cache_dir.is_none() => {
+                tracing::warn!(folder = %folder.display(), %error, "nothing is cached");
+                Ok(None)
+            }
+            Err(error) => Err(Failure::failed(format!(
+                "the cache folder {} cannot be made: {error}; name another with --cache-dir",
                 folder.display()
-            ))
-        })?;
-        Ok(folder)
+            ))),
+        }
     }
 }
 
 /// The default cache folder, by the XDG rules.
-fn default_cache() -> Result<PathBuf, Failure> {
+fn default_cache() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("XDG_CACHE_HOME")
-        .or_else(|| set("HOME").map(|home| home.join(".cache")))
-        .map(|folder| folder.join("flux"))
-        .ok_or_else(|| Failure::failed("there is no HOME to keep a cache in; name a folder with --cache-dir"))
+    let root = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
+    Some(root.join("flux"))
 }
 
-/// Sends logs to standard error, as `RUST_LOG` says.
-pub(crate) fn log(default: &str) {
+/// Sends logs to standard error, as `RUST_LOG` says; without it, those of Flux from a level on. What others log of an error is in ours.
+pub(crate) fn log(level: &str) {
     use std::io::{IsTerminal, stderr};
 
     use tracing_subscriber::EnvFilter;
 
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(format!("off,flux={level},fluxd={level}")));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

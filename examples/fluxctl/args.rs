@@ -110,7 +110,7 @@ pub(crate) struct Release {
     pub(crate) all: bool,
     /// Release this image
     #[arg(short = 'i', long, value_name = "IMAGE")]
-    pub(crate) update_image: Option<String>,
+    pub(crate) update_image: Vec<String>,
     /// Release the newest image of each container that its policy allows
     #[arg(long)]
     pub(crate) update_all_images: bool,
@@ -273,13 +273,11 @@ impl Verb {
 
 impl Release {
     fn images(&self) -> Result<(), Failure> {
-        match (&self.update_image, self.update_all_images) {
-            (None, false) => Err(Failure::usage(
+        match (self.update_image.is_empty(), self.update_all_images) {
+            (true, false) => Err(Failure::usage(
                 "which images? give --update-image IMAGE, or --update-all-images for the newest that policy allows",
             )),
-            (Some(_), true) => {
-                Err(Failure::usage("--update-image and --update-all-images exclude each other"))
-            }
+            (false, true) => Err(Failure::usage("--update-image and --update-all-images exclude each other")),
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use flux::{
+    Code,
     manifest::WorkloadId,
     release::{Inquiry, Request},
     sync::{Outcome, SyncOptions},
@@ -61,11 +62,16 @@ async fn list_images(args: &ListImages, with: &Composition, out: &mut Out) -> Re
         Format::Table => out.table(&output::images(&listing.entries, args.limit, !args.no_headers))?,
     }
     out.findings(&listing.findings)?;
-    let mut code = DONE;
+    // What was asked for by name could not be told.
+    let unread = [Code::RegistryUnavailable, Code::RegistryUnauthorized, Code::ImageRepositoryNotFound];
+    let mut code = match listing.findings.iter().any(|finding| unread.contains(&finding.code)) {
+        true if !ids.is_empty() => FAILED,
+        _ => DONE,
+    };
     for id in ids.iter().filter(|id| listing.entries.iter().all(|view| view.id != **id)) {
         writeln!(
             out.stderr,
-            "{id}: git describes no such workload; `fluxctl list-workloads` shows which there are"
+            "{id}: neither git nor the cluster has such a workload; `fluxctl list-workloads` shows which there are"
         )?;
         code = FAILED;
     }

@@ -30,7 +30,9 @@ async fn main() -> ExitCode {
         Err(Failure { code, message }) => {
             use std::io::Write;
             // With standard error gone there is nobody left to tell.
-            let _ = writeln!(std::io::stderr(), "error: {message}");
+            if !message.is_empty() {
+                let _ = writeln!(std::io::stderr(), "error: {message}");
+            }
             ExitCode::from(code)
         }
     }

@@ -68,6 +68,8 @@ codes! {
     Template = "template", Error;
     /// A document is YAML, but not a Kubernetes object.
     NotAnObject = "not-an-object", Error;
+    /// A document is YAML or JSON of another kind: it has neither `apiVersion` nor `kind`.
+    NotForKubernetes = "not-for-kubernetes", Warning;
     /// A document has no `metadata.name`.
     MissingName = "missing-name", Error;
     /// A document is encrypted with SOPS and left alone.

@@ -201,13 +201,13 @@ fn duplicate(id: &str, places: &[(&str, usize)], files: &BTreeMap<String, Arc<Pa
 
 /// Files in folders of these names, and of these names themselves, are never manifests.
 const NEVER_FOLDERS: [&str; 6] = [".git", ".github", ".gitlab", ".gitea", ".forgejo", ".circleci"];
-const NEVER_FILES: [&str; 2] = ["kustomization.yaml", "kustomization.yml"];
+const NEVER_FILES: [&str; 4] = ["kustomization.yaml", "kustomization.yml", ".flux.yaml", ".sops.yaml"];
 
 /// The paths that are manifests by their names, in the order given, out of all paths of a tree.
 ///
 /// These are `.yaml`, `.yml` and `.json` files outside of chart folders (those that hold both `Chart.yaml` and `values.yaml`, with all that is
-/// below). Files whose name starts with a dot (`.flux.yaml`, `.sops.yaml`), what a forge or CI service keeps in its own folder, and
-/// `kustomization.yaml` describe no objects and are left out as well.
+/// below). `.flux.yaml`, `.sops.yaml`, `kustomization.yaml` and what a forge or CI service keeps in its own folder describe no objects and
+/// are left out as well.
 pub fn manifest_paths<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let all: Vec<&str> = all.collect();
     let folders_with = |file: &str| -> BTreeSet<&str> {
@@ -228,7 +228,6 @@ fn is_manifest(path: &str, charts: &BTreeSet<&str>) -> bool {
         .rsplit_once('.')
         .is_some_and(|(stem, extension)| !stem.is_empty() && matches!(extension, "yaml" | "yml" | "json"));
     named
-        && !name.starts_with('.')
         && !NEVER_FILES.contains(&name)
         && !folder.split('/').any(|part| NEVER_FOLDERS.contains(&part))
         && !ancestors(folder).any(|folder| charts.contains(folder))

@@ -39,6 +39,7 @@
 
 mod annotations;
 mod edit;
+mod emit;
 mod files;
 mod helm;
 mod id;
@@ -67,6 +68,7 @@ use crate::{
 
 pub use annotations::annotation_edits;
 pub use edit::apply;
+pub use emit::emit;
 pub use files::{Located, Manifests, manifest_paths};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};

@@ -246,11 +246,7 @@ impl Draft {
         let verdict = match what {
             What::OutOfScope => return,
             What::Whole(verdict) => verdict,
-            What::Containers(chosen) => {
-                let verdicts =
-                    chosen.into_iter().map(|(c, chosen)| self.container(&located, c, chosen)).collect();
-                WorkloadVerdict::of(verdicts)
-            }
+            What::Containers(chosen) => self.containers(&located, chosen),
             What::Edited(verdict, edits, intents) => {
                 self.add(&located, edits, intents);
                 verdict
@@ -259,26 +255,38 @@ impl Draft {
         self.workloads.insert(id, verdict);
     }
 
-    fn container(
-        &mut self,
-        located: &Located<'_>,
-        container: &Container,
-        chosen: Chosen,
-    ) -> ContainerVerdict {
-        match chosen {
-            Chosen::Left { reason, message } => verdict_on(container, None, reason, message),
-            Chosen::Update { target, reason, message } => match container.edits(&target) {
-                Ok(edits) => {
-                    let (edits, intents) = edits.into_iter().unzip();
-                    self.add(located, edits, intents);
-                    verdict_on(container, Some(target), reason, message)
-                }
-                Err(error) => {
-                    let place = format!("{}:{}:{}", located.path, container.line, container.column);
-                    verdict_on(container, None, Reason::NotEditable, format!("{place}: {error}"))
-                }
-            },
+    /// The edits of all containers that change, or of none if one of them cannot be edited.
+    fn containers(&mut self, located: &Located<'_>, chosen: Vec<(&Container, Chosen)>) -> WorkloadVerdict {
+        let mut edits = Vec::new();
+        let mut refused = false;
+        let mut verdicts = Vec::with_capacity(chosen.len());
+        for (container, chosen) in chosen {
+            verdicts.push(match chosen {
+                Chosen::Left { reason, message } => verdict_on(container, None, reason, message),
+                Chosen::Update { target, reason, message } => match container.edits(&target) {
+                    Ok(made) => {
+                        edits.extend(made);
+                        verdict_on(container, Some(target), reason, message)
+                    }
+                    Err(error) => {
+                        refused = true;
+                        let place = format!("{}:{}:{}", located.path, container.line, container.column);
+                        verdict_on(container, None, Reason::NotEditable, format!("{place}: {error}"))
+                    }
+                },
+            });
         }
+        if refused {
+            for verdict in verdicts.iter_mut().filter(|verdict| verdict.target.is_some()) {
+                verdict.target = None;
+                verdict.reason = Reason::NothingDone;
+                verdict.message = "another container of the workload cannot be edited".to_owned();
+            }
+        } else {
+            let (edits, intents) = edits.into_iter().unzip();
+            self.add(located, edits, intents);
+        }
+        WorkloadVerdict::of(verdicts)
     }
 
     fn add(&mut self, located: &Located<'_>, edits: Vec<Edit>, intents: Vec<Intent>) {
