@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use flux::{
     backend::{Clock, Cluster, FixedClock, Registry, SystemClock},
-    deployer::Deployer,
+    deployer::{Deployer, ParseCache},
     git::{self, GitRepo},
     k8s::KubeCluster,
     memory::{ImagesFile, MemoryCluster, MemoryRegistry},
@@ -129,18 +129,14 @@ pub(crate) struct Composition {
 impl BackendArgs {
     /// Composes the backends. Touches no network but for a real cluster's address.
     pub(crate) async fn compose(&self) -> Result<Composition, Failure> {
-        let url = self.git_url.as_deref().ok_or_else(|| {
-            Failure::usage("no config repository is named: give --git-url URL, or set FLUX_GIT_URL")
-        })?;
-        let cache = self.cache_folder(url)?;
-        let repo = Arc::new(self.repo(url, &cache)?);
+        let url = self.url()?;
+        let (repo, parsed) = self.repo()?;
         let registry = self.registry()?;
         let clock: Arc<dyn Clock> = match self.now {
             Some(now) => Arc::new(FixedClock(now)),
             None => Arc::new(SystemClock),
         };
         let sync_set = SyncSet::v1(url, self.git_branch.as_deref().unwrap_or_default(), &self.git_path);
-        let parsed = Arc::new(cache::FileParseCache::open(&cache));
         let compose = |cluster: Arc<dyn Cluster>| {
             Deployer::new(repo.clone(), registry.clone(), cluster)
                 .with_clock(clock.clone())
@@ -171,7 +167,21 @@ impl BackendArgs {
         Ok(Composition { deployer, sync_set, cluster_file })
     }
 
-    fn repo(&self, url: &str, cache: &Path) -> Result<GitRepo, Failure> {
+    /// The repository, and where what is parsed of it is kept.
+    pub(crate) fn repo(&self) -> Result<(Arc<GitRepo>, Arc<dyn ParseCache>), Failure> {
+        let url = self.url()?;
+        let cache = self.cache_folder(url)?;
+        let parsed = Arc::new(cache::FileParseCache::open(&cache));
+        Ok((Arc::new(self.git(url, &cache)?), parsed))
+    }
+
+    fn url(&self) -> Result<&str, Failure> {
+        self.git_url.as_deref().ok_or_else(|| {
+            Failure::usage("no config repository is named: give --git-url URL, or set FLUX_GIT_URL")
+        })
+    }
+
+    fn git(&self, url: &str, cache: &Path) -> Result<GitRepo, Failure> {
         let mut credentials = git::Credentials::default();
         if let Some(file) = &self.git_ssh_identity {
             credentials = credentials.ssh_identity(file);

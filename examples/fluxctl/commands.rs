@@ -31,7 +31,7 @@ pub(crate) async fn run(verb: &Verb, with: &Composition, out: &mut Out) -> Resul
         Verb::ListImages(args) => list_images(args, with, out).await,
         Verb::Release(args) => release(args, with, out).await,
         Verb::Sync(args) => sync(args, with, out).await,
-        Verb::Demo(_) => Err(Failure::usage("the demo takes no backends: run `fluxctl demo`")),
+        Verb::Check(_) | Verb::Demo(_) => Err(Failure::usage("this verb composes its own backends")),
     }
 }
 

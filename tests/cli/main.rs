@@ -6,6 +6,7 @@
 mod sock_shop;
 
 mod bad_input;
+mod check;
 mod cluster_file;
 mod cost;
 mod demo;

@@ -3,6 +3,7 @@
 //! A [`Deployer`] holds the three backends and a clock. Each operation looks at what it needs and no more, calls a pure
 //! planner, and acts on the plan; the `plan_…` methods stop before the last step.
 
+mod check;
 mod look;
 mod release;
 mod sync;
@@ -17,6 +18,7 @@ use crate::{
     manifest::EditError,
 };
 
+pub use check::Checked;
 pub use look::{Look, MemoryParseCache, ParseCache, Reading};
 pub use release::{ReleaseReport, Released};
 pub use views::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView};

@@ -17,6 +17,7 @@
 mod choice;
 mod facts;
 mod plan;
+mod policy_findings;
 mod report;
 mod request;
 mod snapshot;
@@ -26,6 +27,7 @@ mod verdict;
 
 pub use facts::image_findings;
 pub use plan::{needs, plan};
+pub use policy_findings::policy_findings;
 pub use report::{FileEdit, PlanId, ReleasePlan};
 pub use request::{Cause, ImageRelease, Request, Selection, Spec, Wish};
 pub use snapshot::{ClusterFacts, ImageFacts, Needs, RepositoryFacts, Snapshot};

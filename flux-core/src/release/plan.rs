@@ -9,10 +9,10 @@ use super::{
     WorkloadVerdict,
     choice::{Chooser, Chosen},
     facts::image_findings,
+    policy_findings::policy_findings,
     report::{Identity, known},
 };
 use crate::{
-    finding::{Code, Finding, Place},
     image::ImageRef,
     manifest::{Container, Intent, Located, WorkloadId},
     policy::{Ignore, Policies},
@@ -33,8 +33,9 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     let mut walk = Walk::new(snapshot, request, now, &mut missing);
     walk.workloads();
     walk.named_but_unknown();
-    let Walk { workloads, mut edits, intents, mut findings, .. } = walk;
+    let Walk { workloads, mut edits, intents, .. } = walk;
     edits.sort();
+    let mut findings = policy_findings(&snapshot.manifests, &|_| None);
     findings.extend(image_findings(&snapshot.images));
     findings.sort();
     findings.dedup();
@@ -66,7 +67,6 @@ struct Walk<'a> {
     workloads: BTreeMap<WorkloadId, WorkloadVerdict>,
     edits: Vec<FileEdit>,
     intents: BTreeMap<String, Vec<Intent>>,
-    findings: Vec<Finding>,
 }
 
 impl<'a> Walk<'a> {
@@ -79,7 +79,6 @@ impl<'a> Walk<'a> {
             workloads: BTreeMap::new(),
             edits: Vec::new(),
             intents: BTreeMap::new(),
-            findings: Vec::new(),
         }
     }
 
@@ -88,7 +87,6 @@ impl<'a> Walk<'a> {
         for located in manifests.workloads() {
             let id = located.id.workload_id();
             let policies = Policies::of(&located.resource.annotations);
-            self.policy_findings(&id, &located, &policies);
             if let Some(verdict) = self.workload(&id, &located, &policies) {
                 self.workloads.insert(id, verdict);
             }
@@ -210,33 +208,6 @@ impl<'a> Walk<'a> {
             let runs = self.snapshot.cluster.as_ref().is_some_and(|facts| facts.workloads.contains(id));
             let reason = if runs { Reason::NotInRepository } else { Reason::NotFound };
             self.workloads.entry(id.clone()).or_insert_with(|| WorkloadVerdict::whole(reason));
-        }
-    }
-
-    /// What is wrong with the policies of a workload.
-    fn policy_findings(&mut self, id: &WorkloadId, located: &Located<'_>, policies: &Policies) {
-        for problem in &policies.problems {
-            let mut finding = problem.at(located.path);
-            finding.subject = id.to_string();
-            self.findings.push(finding);
-        }
-        let containers = located.resource.workload.as_deref().unwrap_or_default();
-        for (name, text) in &policies.all {
-            let Some(container) = name.strip_prefix("tag.") else { continue };
-            if containers.iter().any(|c| c.name == container) {
-                continue;
-            }
-            let names: Vec<&str> = containers.iter().map(|c| c.name.as_str()).collect();
-            self.findings.push(Finding {
-                code: Code::UnknownContainer,
-                subject: id.to_string(),
-                place: Some(Place { path: located.path.to_owned(), line: text.line, column: text.column }),
-                evidence: format!(
-                    "`{}` names the container `{container}`, and there is none of that name",
-                    text.key
-                ),
-                remedy: format!("name one of: {}", names.join(", ")),
-            });
         }
     }
 }
