@@ -6,9 +6,7 @@ use super::{DeployError, Deployer, Look};
 use crate::{
     backend::FileBody,
     finding::{Finding, Severity},
-    manifest,
-    policy::is_policy_document,
-    release,
+    manifest, release,
 };
 
 /// What a check found.
@@ -37,7 +35,8 @@ impl Deployer {
         let look = self.look().await?;
         let sources = self.policy_sources(&look).await?;
         let mut findings = look.findings.clone();
-        findings.extend(release::policy_findings(&look.manifests, &|path| sources.get(path).cloned()));
+        findings
+            .extend(release::policy_findings(&look.manifests, |path| sources.get(path).map(String::as_str)));
         findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
         findings.dedup();
         Ok(Checked { look, findings })
@@ -45,8 +44,7 @@ impl Deployer {
 
     /// The texts of the files that hold policy documents, by path: what is wrong with these is told at its line.
     async fn policy_sources(&self, look: &Look) -> Result<BTreeMap<String, String>, DeployError> {
-        let policies = look.manifests.resources().filter(|at| is_policy_document(at.resource));
-        let mut paths: Vec<&str> = policies.map(|at| at.path).collect();
+        let mut paths: Vec<&str> = release::policy_documents(&look.manifests).collect();
         paths.dedup();
         let (paths, ids): (Vec<&str>, Vec<_>) =
             paths.into_iter().filter_map(|path| Some((path, look.files.get(path)?.clone()))).unzip();

@@ -4,6 +4,7 @@
 //! planner, and acts on the plan; the `plan_…` methods stop before the last step.
 
 mod check;
+mod learn;
 mod look;
 mod release;
 mod sync;

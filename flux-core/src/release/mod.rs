@@ -14,21 +14,29 @@
 //!
 //! Then each container is decided by its tag pattern and guards; see [`policy`](crate::policy).
 
+mod book;
 mod choice;
+mod containers;
 mod facts;
+mod groups;
+mod past;
 mod plan;
-mod policy_findings;
+mod policies;
 mod report;
 mod request;
+mod rollback;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
+pub use book::{policy_documents, policy_findings};
 pub use facts::image_findings;
 pub use plan::{needs, plan};
-pub use policy_findings::policy_findings;
 pub use report::{FileEdit, PlanId, ReleasePlan};
-pub use request::{Cause, ImageRelease, Request, Selection, Spec, Wish};
-pub use snapshot::{ClusterFacts, ImageFacts, Needs, RepositoryFacts, Snapshot};
+pub use request::{
+    Cause, ContainerUpdate, ContainersRelease, ImageRelease, PolicyChange, PolicyUpdate, Request, Rollback,
+    Selection, Spec, Wish,
+};
+pub use snapshot::{ClusterFacts, ImageFacts, Needs, PastFile, RepositoryFacts, Snapshot};
 pub use verdict::{ContainerVerdict, Reason, Status, WorkloadVerdict};
