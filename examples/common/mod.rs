@@ -2,16 +2,19 @@
 
 mod cache;
 mod cluster_file;
+mod generator;
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
 use flux::{
     backend::{Clock, Cluster, FixedClock, Registry, SystemClock},
     deployer::{Deployer, ParseCache},
+    generate::Generation,
     git::{self, GitRepo},
     k8s::KubeCluster,
     memory::{ImagesFile, MemoryCluster, MemoryRegistry},
@@ -21,6 +24,7 @@ use flux::{
 use jiff::Timestamp;
 
 pub(crate) use cluster_file::ClusterFile;
+use generator::ShellGenerator;
 
 /// How a command ends when it does not end well.
 #[derive(Debug)]
@@ -107,6 +111,12 @@ pub(crate) struct BackendArgs {
     /// A certificate authority for registries
     #[arg(long, global = true, env = "FLUX_REGISTRY_CA_FILE", value_name = "FILE")]
     pub(crate) registry_ca_file: Option<PathBuf>,
+    /// Run the commands of .flux.yaml files, and kustomize, to make manifests: whoever can write to the repository then runs commands here
+    #[arg(long, global = true, env = "FLUX_MANIFEST_GENERATION", num_args = 0..=1, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set, require_equals = true, value_name = "BOOL")]
+    pub(crate) manifest_generation: bool,
+    /// How long such a command may run that says nothing itself
+    #[arg(long, global = true, env = "FLUX_SYNC_TIMEOUT", default_value = "1m", value_parser = duration, value_name = "DURATION")]
+    pub(crate) sync_timeout: Duration,
     /// The time to take for now, RFC 3339
     #[arg(long, global = true, env = "FLUX_NOW", value_name = "TIME")]
     pub(crate) now: Option<Timestamp>,
@@ -141,6 +151,7 @@ impl BackendArgs {
             Deployer::new(repo.clone(), registry.clone(), cluster)
                 .with_clock(clock.clone())
                 .with_parse_cache(parsed.clone())
+                .with_generation(self.generation())
         };
         let (deployer, cluster_file) = match self.cluster.as_deref() {
             None => {
@@ -175,6 +186,16 @@ impl BackendArgs {
         Ok((Arc::new(self.git(url, &cache)?), parsed))
     }
 
+    /// Whether and how manifests are generated.
+    pub(crate) fn generation(&self) -> Generation {
+        let paths = self.git_path.clone();
+        let generation = match self.manifest_generation {
+            true => Generation::by(Arc::new(ShellGenerator), paths),
+            false => Generation::off(paths),
+        };
+        Generation { timeout: self.sync_timeout, ..generation }
+    }
+
     fn url(&self) -> Result<&str, Failure> {
         self.git_url.as_deref().ok_or_else(|| {
             Failure::usage("no config repository is named: give --git-url URL, or set FLUX_GIT_URL")
@@ -193,6 +214,10 @@ impl BackendArgs {
             .paths(&self.git_path)
             .mirror(cache.join("mirror.git"))
             .credentials(credentials);
+        if self.manifest_generation {
+            // What commands read may stand outside of the paths.
+            builder = builder.paths(&[] as &[String]);
+        }
         if let Some(branch) = &self.git_branch {
             builder = builder.branch(branch);
         }
@@ -253,6 +278,13 @@ fn default_cache() -> Result<PathBuf, Failure> {
         .or_else(|| set("HOME").map(|home| home.join(".cache")))
         .map(|folder| folder.join("flux"))
         .ok_or_else(|| Failure::failed("there is no HOME to keep a cache in; name a folder with --cache-dir"))
+}
+
+/// A duration as people write it: `90s`, `5m`, `1h30m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write 90s, 5m or 1h30m"))?;
+    let duration = Duration::try_from(signed).map_err(|e| e.to_string())?;
+    if duration.is_zero() { Err("it must be longer than nothing".to_owned()) } else { Ok(duration) }
 }
 
 /// Sends logs to standard error, as `RUST_LOG` says.

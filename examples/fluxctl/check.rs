@@ -28,16 +28,18 @@ pub(crate) async fn run(args: &Check, backends: &BackendArgs, out: &mut Out) -> 
 /// The repository, or a folder in its place; there is no registry and no cluster to ask.
 fn compose(args: &Check, backends: &BackendArgs) -> Result<Deployer, Failure> {
     let (registry, cluster) = (Arc::new(MemoryRegistry::new()), Arc::new(MemoryCluster::new()));
-    Ok(match &args.folder {
+    let deployer = match &args.folder {
         Some(folder) => {
-            let repo = FolderRepo::open(folder, &backends.git_path)?;
+            let paths = if backends.manifest_generation { &[][..] } else { &backends.git_path };
+            let repo = FolderRepo::open(folder, paths)?;
             Deployer::new(Arc::new(repo), registry, cluster)
         }
         None => {
             let (repo, parsed) = backends.repo()?;
             Deployer::new(repo, registry, cluster).with_parse_cache(parsed)
         }
-    })
+    };
+    Ok(deployer.with_generation(backends.generation()))
 }
 
 /// The findings of a check as compilers print them, and what was checked.

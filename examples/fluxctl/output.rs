@@ -193,6 +193,7 @@ pub(crate) fn release_json(released: &Released, revision: Option<&Revision>) -> 
         "revision": revision,
         "workloads": plan.workloads,
         "edits": plan.edits,
+        "generated": plan.generated,
         "findings": plan.findings,
     })
 }

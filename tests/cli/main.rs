@@ -10,6 +10,7 @@ mod check;
 mod cluster_file;
 mod cost;
 mod demo;
+mod generate;
 mod lists;
 mod ran;
 mod release;
