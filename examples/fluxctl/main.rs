@@ -12,6 +12,7 @@ mod demo;
 #[path = "../common/folder_repo.rs"]
 mod folder_repo;
 mod output;
+mod requests;
 #[path = "../common/sock_shop.rs"]
 mod sock_shop;
 mod workloads;

@@ -12,6 +12,7 @@ mod cost;
 mod demo;
 mod generate;
 mod lists;
+mod policies;
 mod ran;
 mod release;
 mod shop;

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{DeployError, Deployer, Look, MAX_ATTEMPTS};
+use super::{DeployError, Deployer, Listing, Look, MAX_ATTEMPTS};
 use crate::{
     backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
     finding::{Code, Finding},
     manifest,
-    release::{self, ClusterFacts, ImageFacts, ReleasePlan, Request, Snapshot},
+    release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, ReleasePlan, Request, Snapshot},
 };
 
 /// What a release did.
@@ -83,6 +83,24 @@ impl Deployer {
         let revision = self.repo.commit(&plan.base, &change).await?;
         tracing::info!(%revision, edits = plan.edits.len(), "released");
         Ok(ReleaseReport { plan, revision: Some(revision) })
+    }
+
+    /// Explains, for the containers that are asked about, what speaks for or against every known tag.
+    ///
+    /// # Errors
+    /// [`DeployError`] if the repository as a whole cannot be looked at.
+    pub async fn explain(&self, inquiry: &Inquiry) -> Result<Listing<Explanation>, DeployError> {
+        let look = self.look().await?;
+        let now = self.clock.now();
+        let mut snapshot = Snapshot {
+            past: Some(BTreeMap::new()),
+            ..Snapshot::new(look.revision.clone(), look.manifests.clone())
+        };
+        self.learn(&look, &mut snapshot, |snapshot| release::explain_needs(snapshot, inquiry, now)).await?;
+        let (entries, mut findings) = release::explain(&snapshot, inquiry, now);
+        findings.extend(look.findings.iter().cloned());
+        findings.sort();
+        Ok(Listing { entries, findings })
     }
 
     async fn plan_on(

@@ -106,7 +106,7 @@ impl Chooser<'_> {
         }
     }
 
-    fn question<'q>(
+    pub(super) fn question<'q>(
         &'q self,
         pattern: &'q TagPattern,
         facts: &RepositoryFacts,
@@ -125,14 +125,14 @@ impl Chooser<'_> {
     }
 
     /// What a person took back; outer none if the file's past is not known.
-    fn taken_back(&self) -> Option<Option<TakenBack>> {
+    pub(super) fn taken_back(&self) -> Option<Option<TakenBack>> {
         let Some(known) = &self.snapshot.past else { return Some(None) };
         let past = known.get(self.located.path)?;
         Some(past::taken_back(past, &self.located.workload_id(), self.container, self.current))
     }
 
     /// Whether somebody wrote down that there is no hold.
-    fn hold_is_lifted(&self) -> bool {
+    pub(super) fn hold_is_lifted(&self) -> bool {
         self.policies.all.get("hold").is_some_and(|text| text.value == "false")
     }
 
@@ -243,7 +243,7 @@ impl Chooser<'_> {
 }
 
 /// The tags of a repository with what is known of each.
-fn tagged(facts: &RepositoryFacts) -> Vec<Tagged<'_>> {
+pub(super) fn tagged(facts: &RepositoryFacts) -> Vec<Tagged<'_>> {
     facts
         .tags
         .iter()

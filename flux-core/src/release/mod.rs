@@ -17,6 +17,7 @@
 mod book;
 mod choice;
 mod containers;
+mod explain;
 mod facts;
 mod groups;
 mod past;
@@ -31,6 +32,7 @@ mod tests;
 mod verdict;
 
 pub use book::{policy_documents, policy_findings};
+pub use explain::{Explanation, Inquiry, PatternFrom, TagStatus, TagVerdict, explain, explain_needs};
 pub use facts::image_findings;
 pub use plan::{needs, plan};
 pub use report::{FileEdit, PlanId, ReleasePlan};

@@ -86,8 +86,6 @@ reasons! {
     Locked = "locked", Skipped, "locked";
     /// The workload's `ignore` policy says to leave it alone.
     IgnoredByPolicy = "ignored-by-policy", Skipped, "ignore";
-    /// The workload is not automated.
-    NotAutomated = "not-automated", Ignored, "not automated";
     /// Git describes the workload, and the cluster does not have it.
     NotInCluster = "not-in-cluster", Skipped, "not accessible in cluster";
     /// The cluster has the workload, and git does not describe it.
@@ -106,8 +104,6 @@ reasons! {
     InvalidPolicy = "invalid-policy", Skipped, "invalid policy";
     /// The container's image cannot be parsed.
     InvalidImage = "invalid-image", Skipped, "cannot find one or more images";
-    /// The container's image has no tag, so automation cannot tell what runs.
-    Untagged = "untagged", Skipped, "image has no tag";
     /// The image repository cannot be read.
     RegistryUnavailable = "registry-unavailable", Skipped, "cannot find one or more images";
     /// The registry refused the credentials, or wants some.
