@@ -160,6 +160,43 @@ fn a_patch_file_holds_what_differs_from_what_is_generated() {
 }
 
 #[test]
+fn policies_are_changed_where_images_are() {
+    let shop = generated(COMMANDS);
+    run(&shop, &["deautomate", "-w", WEB]).exits(0);
+    assert_eq!(shop.file("prod/values.env"), VALUES.replace("=true", "=false"));
+    let shop = generated(PATCHES);
+    run(&shop, &["lock", "-w", WEB, "-m", "not now"]).exits(0);
+    assert!(shop.file("prod/flux-patch.yaml").contains("    fluxcd.io/locked: \"true\"\n"));
+    let listed = run(&shop, &["list-workloads", "-o", "json"]).exits(0).json();
+    assert_eq!(listed[0]["policies"]["locked_msg"], "not now");
+}
+
+#[test]
+fn an_update_that_would_change_another_path_too_is_not_landed() {
+    let render = RENDER.replace(". ./values.env", ". ../values.env; NAMESPACE=$(basename \"$PWD\")");
+    let flux_yaml = COMMANDS.replace("./render", "../render").replace("values.env", "../values.env");
+    let files = [
+        (".flux.yaml", flux_yaml.as_str()),
+        ("render.sh", render.as_str()),
+        ("values.env", VALUES),
+        ("dev/README", ""),
+        ("live/README", ""),
+    ];
+    let (dev, live) = ("dev:deployment/web", "live:deployment/web");
+    let shop = shop(&files);
+    let release = |which: &[&str]| {
+        let flags = ["--manifest-generation", "--git-path", "dev,live", "release", "--update-all-images"];
+        shop.fluxctl(&[&flags[..], which, &["-o", "json"]].concat())
+    };
+    let said = release(&["-w", live]).exits(1).json();
+    assert!(said["workloads"][live].to_string().contains(dev), "{}", said["workloads"]);
+    assert_eq!(shop.messages().len(), 1);
+    // Both together are what the file says.
+    release(&["-w", live, "-w", dev]).exits(0);
+    assert_eq!(shop.file("values.env"), VALUES.replace("1.0", "1.1"));
+}
+
+#[test]
 fn a_patch_for_nothing_is_told_at_its_place() {
     let shop = generated(PATCHES);
     let patch = "# patches\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: ghost}\n";

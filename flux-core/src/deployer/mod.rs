@@ -5,6 +5,8 @@
 
 mod check;
 mod generate;
+#[cfg(test)]
+mod generated_tests;
 mod learn;
 mod look;
 mod release;

@@ -210,11 +210,12 @@ fn proven(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> 
             GeneratedChange::Image { container, after, .. } => {
                 wanted.insert((id, format!("container {container}")), after.to_string());
             }
-            GeneratedChange::Policy { policy, value: Some(value), .. } => {
-                wanted.insert((id, format!("policy {policy}")), value.clone());
-            }
-            GeneratedChange::Policy { policy, value: None, .. } => {
-                wanted.remove(&(id, format!("policy {policy}")));
+            GeneratedChange::Policy { policy, value, .. } => {
+                let key = (id, format!("policy {policy}"));
+                match value.as_ref().filter(|value| *value != UNSET) {
+                    Some(value) => drop(wanted.insert(key, value.clone())),
+                    None => drop(wanted.remove(&key)),
+                }
             }
         }
     }
@@ -233,6 +234,9 @@ fn proven(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> 
     Ok(())
 }
 
+/// A policy of this value says what one that is not there says.
+const UNSET: &str = "false";
+
 /// The objects of a file, their images and their policies.
 fn facts(file: &ParsedFile) -> BTreeMap<(String, String), String> {
     let mut facts = BTreeMap::new();
@@ -248,10 +252,9 @@ fn facts(file: &ParsedFile) -> BTreeMap<(String, String), String> {
             facts.insert((id.clone(), format!("container {}", container.name)), image);
         }
         if resource.workload.is_some() {
-            let policies = Policies::of(&resource.annotations).all;
-            facts.extend(
-                policies.into_iter().map(|(name, text)| ((id.clone(), format!("policy {name}")), text.value)),
-            );
+            let policies = Policies::of(&resource.annotations).all.into_iter();
+            let set = policies.filter(|(_, text)| text.value != UNSET);
+            facts.extend(set.map(|(name, text)| ((id.clone(), format!("policy {name}")), text.value)));
         }
     }
     facts
