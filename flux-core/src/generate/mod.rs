@@ -66,6 +66,5 @@ mod update;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
 pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run};
 pub use patch::{PatchError, apply_patches, patch_file};
-pub(crate) use source::is_under;
-pub use source::{Found, How, Source, find, owner};
+pub use source::{Found, How, Source, find, is_under, owner};
 pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};

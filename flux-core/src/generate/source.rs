@@ -59,7 +59,7 @@ pub fn owner(file: &str, paths: &[&str]) -> Option<usize> {
 }
 
 /// Whether a file is a path, or in it.
-pub(crate) fn is_under(file: &str, path: &str) -> bool {
+pub fn is_under(file: &str, path: &str) -> bool {
     path.is_empty() || file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
