@@ -2,17 +2,20 @@
 
 mod cache;
 mod cluster_file;
+mod generator;
 
 use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
 use flux::{
     backend::{Clock, Cluster, FixedClock, Registry, SystemClock},
     deployer::{Deployer, MemoryParseCache, ParseCache},
+    generate::Generation,
     git::{self, GitRepo},
     k8s::KubeCluster,
     memory::{ImagesFile, MemoryCluster, MemoryRegistry},
@@ -22,6 +25,7 @@ use flux::{
 use jiff::Timestamp;
 
 pub(crate) use cluster_file::ClusterFile;
+use generator::ShellGenerator;
 
 /// How a command ends when it does not end well.
 #[derive(Debug)]
@@ -113,6 +117,12 @@ pub(crate) struct BackendArgs {
     /// A certificate authority for registries
     #[arg(long, global = true, env = "FLUX_REGISTRY_CA_FILE", value_name = "FILE")]
     pub(crate) registry_ca_file: Option<PathBuf>,
+    /// Run the commands of .flux.yaml files, and kustomize, to make manifests: whoever can write to the repository then runs commands here
+    #[arg(long, global = true, env = "FLUX_MANIFEST_GENERATION", num_args = 0..=1, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set, require_equals = true, value_name = "BOOL")]
+    pub(crate) manifest_generation: bool,
+    /// How long such a command may run that says nothing itself
+    #[arg(long, global = true, env = "FLUX_SYNC_TIMEOUT", default_value = "1m", value_parser = duration, value_name = "DURATION")]
+    pub(crate) sync_timeout: Duration,
     /// The time to take for now, RFC 3339
     #[arg(long, global = true, env = "FLUX_NOW", value_name = "TIME")]
     pub(crate) now: Option<Timestamp>,
@@ -135,26 +145,20 @@ pub(crate) struct Composition {
 impl BackendArgs {
     /// Composes the backends. Touches no network but for a real cluster's address.
     pub(crate) async fn compose(&self) -> Result<Composition, Failure> {
-        let url = self.git_url.as_deref().ok_or_else(|| {
-            Failure::usage("no config repository is named: give --git-url URL, or set FLUX_GIT_URL")
-        })?;
+        let url = self.url()?;
         self.check_paths()?;
-        let cache = self.cache_folder(url)?;
-        let repo = Arc::new(self.repo(url, cache.as_deref())?);
+        let (repo, parsed) = self.repo()?;
         let registry = self.registry()?;
         let clock: Arc<dyn Clock> = match self.now {
             Some(now) => Arc::new(FixedClock(now)),
             None => Arc::new(SystemClock),
         };
         let sync_set = SyncSet::v1(url, self.git_branch.as_deref().unwrap_or_default(), &self.git_path);
-        let parsed: Arc<dyn ParseCache> = match &cache {
-            Some(folder) => Arc::new(cache::FileParseCache::open(folder)),
-            None => Arc::new(MemoryParseCache::default()),
-        };
         let compose = |cluster: Arc<dyn Cluster>| {
             Deployer::new(repo.clone(), registry.clone(), cluster)
                 .with_clock(clock.clone())
                 .with_parse_cache(parsed.clone())
+                .with_generation(self.generation())
         };
         let (deployer, cluster_file) = match self.cluster.as_deref() {
             None => {
@@ -201,7 +205,34 @@ impl BackendArgs {
         }
     }
 
-    fn repo(&self, url: &str, cache: Option<&Path>) -> Result<GitRepo, Failure> {
+    /// The repository, and where what is parsed of it is kept.
+    pub(crate) fn repo(&self) -> Result<(Arc<GitRepo>, Arc<dyn ParseCache>), Failure> {
+        let url = self.url()?;
+        let cache = self.cache_folder(url)?;
+        let parsed: Arc<dyn ParseCache> = match &cache {
+            Some(folder) => Arc::new(cache::FileParseCache::open(folder)),
+            None => Arc::new(MemoryParseCache::default()),
+        };
+        Ok((Arc::new(self.git(url, cache.as_deref())?), parsed))
+    }
+
+    /// Whether and how manifests are generated.
+    pub(crate) fn generation(&self) -> Generation {
+        let paths = self.git_path.clone();
+        let generation = match self.manifest_generation {
+            true => Generation::by(Arc::new(ShellGenerator), paths),
+            false => Generation::off(paths),
+        };
+        Generation { timeout: self.sync_timeout, ..generation }
+    }
+
+    fn url(&self) -> Result<&str, Failure> {
+        self.git_url.as_deref().ok_or_else(|| {
+            Failure::usage("no config repository is named: give --git-url URL, or set FLUX_GIT_URL")
+        })
+    }
+
+    fn git(&self, url: &str, cache: Option<&Path>) -> Result<GitRepo, Failure> {
         let mut credentials = git::Credentials::default();
         if let Some(file) = &self.git_ssh_identity {
             credentials = credentials.ssh_identity(file);
@@ -212,6 +243,10 @@ impl BackendArgs {
         let mut builder = GitRepo::builder(url).paths(&self.git_path).credentials(credentials);
         if let Some(cache) = cache {
             builder = builder.mirror(cache.join("mirror.git"));
+        }
+        if self.manifest_generation {
+            // What commands read may stand outside of the paths.
+            builder = builder.paths(&[] as &[String]);
         }
         if let Some(branch) = &self.git_branch {
             builder = builder.branch(branch);
@@ -272,6 +307,13 @@ fn default_cache() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let root = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
     Some(root.join("flux"))
+}
+
+/// A duration as people write it: `90s`, `5m`, `1h30m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write 90s, 5m or 1h30m"))?;
+    let duration = Duration::try_from(signed).map_err(|e| e.to_string())?;
+    if duration.is_zero() { Err("it must be longer than nothing".to_owned()) } else { Ok(duration) }
 }
 
 /// Sends logs to standard error, as `RUST_LOG` says; without it, those of Flux from a level on. What others log of an error is in ours.

@@ -58,6 +58,8 @@ pub(crate) enum Verb {
     Explain(Explain),
     /// Make the cluster equal to git
     Sync(Sync),
+    /// Print everything that is wrong with what git describes; for CI
+    Check(Check),
     /// Tell the story of the sock shop, on a repository, a registry and a cluster made for it
     Demo(Demo),
 }
@@ -234,6 +236,12 @@ pub(crate) struct Sync {
     /// Also show what is unchanged
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// A folder to check as it stands, committed or not [default: the tip of --git-url]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -36,7 +36,7 @@ pub(crate) async fn run(verb: &Verb, with: &Composition, out: &mut Out) -> Resul
         Verb::Rollback(args) => land(requests::rollback(args, with).await?, &args.landing, with, out).await,
         Verb::Explain(args) => explain(args, with, out).await,
         Verb::Sync(args) => sync(args, with, out).await,
-        Verb::Demo(_) => Err(Failure::usage("the demo takes no backends: run `fluxctl demo`")),
+        Verb::Check(_) | Verb::Demo(_) => Err(Failure::usage("this verb composes its own backends")),
     }
 }
 

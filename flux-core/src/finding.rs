@@ -108,6 +108,12 @@ codes! {
     PruneHeldBack = "prune-held-back", Warning;
     /// A configured path is not in the repository.
     PathNotFound = "path-not-found", Error;
+    /// A `.flux.yaml` cannot be read; what it describes is not loaded.
+    InvalidGeneration = "invalid-generation", Error;
+    /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run; the path is not loaded.
+    GenerationOff = "generation-off", Error;
+    /// The commands that make the manifests of a path failed; the path is not loaded, or not whole.
+    GenerationFailed = "generation-failed", Error;
 }
 
 impl Code {
@@ -123,6 +129,9 @@ impl Code {
                 | Self::MissingName
                 | Self::DuplicateId
                 | Self::PathNotFound
+                | Self::InvalidGeneration
+                | Self::GenerationOff
+                | Self::GenerationFailed
                 | Self::UnknownKind
         )
     }

@@ -23,6 +23,16 @@ pub struct Manifests {
     /// The workloads that have their id's text for themselves, as indexes into `objects`.
     workloads: HashMap<WorkloadId, usize>,
     duplicates: Vec<Finding>,
+    generated: BTreeMap<String, Generated>,
+}
+
+/// What is known of objects that no file holds: commands made them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Generated {
+    /// Why their images cannot be changed, if they cannot.
+    pub refuses_images: Option<String>,
+    /// Why their policies cannot be changed, if they cannot.
+    pub refuses_policies: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +53,8 @@ pub struct Located<'a> {
     pub resource: &'a Resource,
     /// Its identity. Namespaced objects that name no namespace are in `default`; cluster-scoped ones are in none.
     pub id: ResourceId,
+    /// Set if no file holds it: its path is none, and there are no bytes to edit.
+    pub generated: Option<&'a Generated>,
 }
 
 impl Located<'_> {
@@ -94,7 +106,18 @@ impl Manifests {
                 duplicates.push(duplicate(&id.to_string(), &places, &files));
             }
         }
-        Self { kinds, objects, workloads, duplicates, files }
+        Self { kinds, objects, workloads, duplicates, files, generated: BTreeMap::new() }
+    }
+
+    /// The same manifests, of which those under these paths were made by commands.
+    #[must_use]
+    pub fn with_generated(self, generated: BTreeMap<String, Generated>) -> Self {
+        Self { generated, ..self }
+    }
+
+    /// What is known of the objects that commands made, by the path they are known under.
+    pub fn generated(&self) -> &BTreeMap<String, Generated> {
+        &self.generated
     }
 
     /// All objects, by path and place.
@@ -142,6 +165,7 @@ impl Manifests {
             index: object.index,
             resource: &self.files[&object.path].resources[object.index],
             id: object.id.clone(),
+            generated: self.generated.get(&object.path),
         }
     }
 }

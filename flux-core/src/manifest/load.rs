@@ -49,7 +49,7 @@ pub(super) fn read(source: &[u8], visit: &mut dyn FnMut(Met<'_, '_>)) -> ParsedF
 }
 
 /// The text of a file, unless it has bytes that no YAML has.
-fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
+pub(super) fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
     let problem = |code, offset: usize, evidence: String, remedy: &str| {
         let (line, column) = place_of(source, offset);
         Box::new(Problem { code, subject: None, line, column, evidence, remedy: remedy.to_owned() })

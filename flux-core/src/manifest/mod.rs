@@ -38,6 +38,7 @@
 //! ```
 
 mod annotations;
+mod document;
 mod edit;
 mod emit;
 mod files;
@@ -67,9 +68,10 @@ use crate::{
 };
 
 pub use annotations::annotation_edits;
+pub(crate) use document::document;
 pub use edit::apply;
 pub use emit::emit;
-pub use files::{Located, Manifests, manifest_paths};
+pub use files::{Generated, Located, Manifests, manifest_paths};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
 pub use load::parse;

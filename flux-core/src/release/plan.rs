@@ -18,6 +18,7 @@ use super::{
     rollback,
 };
 use crate::{
+    generate::{GeneratedChange, GeneratedEdit},
     image::ImageRef,
     manifest::{Container, Edit, Intent, Located, WorkloadId},
     policy::{Policies, Stop},
@@ -44,9 +45,10 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     for workload in decided {
         draft.write(workload);
     }
-    let Draft { mut workloads, mut edits, intents } = draft;
+    let Draft { mut workloads, mut edits, intents, mut generated } = draft;
     named_but_unknown(snapshot, request, &mut workloads);
     edits.sort();
+    generated.sort();
     let mut plan = ReleasePlan {
         id: PlanId(String::new()),
         base: snapshot.base.clone(),
@@ -54,6 +56,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
         workloads,
         edits,
         intents,
+        generated,
         findings,
     };
     plan.id = Identity {
@@ -62,6 +65,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
         images: known(&snapshot.images),
         workloads: &plan.workloads,
         edits: &plan.edits,
+        generated: &plan.generated,
     }
     .id();
     plan
@@ -85,6 +89,8 @@ pub(super) enum What<'a> {
     Containers(Vec<(&'a Container, Chosen)>),
     /// Its manifest is edited elsewhere than at its images.
     Edited(WorkloadVerdict, Vec<Edit>, Vec<Intent>),
+    /// It is generated, and policies of it are to change.
+    Updated(WorkloadVerdict, Vec<GeneratedChange>),
 }
 
 /// Walks the workloads and decides on each.
@@ -111,6 +117,7 @@ impl<'a> Walk<'a> {
             let what = self.workload(&id, &located, &policies);
             all.push(Decided { id, located, policies, what });
         }
+        all.iter_mut().for_each(refuse_generated);
         match &self.request.spec {
             Spec::Image(release) if release.forced() => {}
             Spec::Containers(_) => containers::all_or_nothing(&mut all),
@@ -232,12 +239,24 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Leaves the images of a generated workload as they are, where nothing changes what they are generated from.
+fn refuse_generated(decided: &mut Decided<'_>) {
+    let refused = decided.located.generated.and_then(|generated| generated.refuses_images.as_ref());
+    let (Some(refused), What::Containers(containers)) = (refused, &mut decided.what) else { return };
+    for (_, chosen) in containers {
+        if matches!(chosen, Chosen::Update { .. }) {
+            *chosen = Chosen::left(Reason::NotEditable, refused.clone());
+        }
+    }
+}
+
 /// What a plan is put together from.
 #[derive(Default)]
 struct Draft {
     workloads: BTreeMap<WorkloadId, WorkloadVerdict>,
     edits: Vec<FileEdit>,
     intents: BTreeMap<String, Vec<Intent>>,
+    generated: Vec<GeneratedEdit>,
 }
 
 impl Draft {
@@ -249,6 +268,10 @@ impl Draft {
             What::Containers(chosen) => self.containers(&located, chosen),
             What::Edited(verdict, edits, intents) => {
                 self.add(&located, edits, intents);
+                verdict
+            }
+            What::Updated(verdict, changes) => {
+                changes.into_iter().for_each(|change| self.update(&located, change));
                 verdict
             }
         };
@@ -263,6 +286,12 @@ impl Draft {
         for (container, chosen) in chosen {
             verdicts.push(match chosen {
                 Chosen::Left { reason, message } => verdict_on(container, None, reason, message),
+                Chosen::Update { target, reason, message } if located.generated.is_some() => {
+                    let verdict = verdict_on(container, Some(target.clone()), reason, message);
+                    let (container, before) = (container.name.clone(), verdict.current.clone());
+                    self.update(located, GeneratedChange::Image { container, before, after: target });
+                    verdict
+                }
                 Chosen::Update { target, reason, message } => match container.edits(&target) {
                     Ok(made) => {
                         edits.extend(made);
@@ -287,6 +316,11 @@ impl Draft {
             self.add(located, edits, intents);
         }
         WorkloadVerdict::of(verdicts)
+    }
+
+    fn update(&mut self, located: &Located<'_>, change: GeneratedChange) {
+        let (path, workload) = (located.path.to_owned(), located.workload_id());
+        self.generated.push(GeneratedEdit { path, workload, change });
     }
 
     fn add(&mut self, located: &Located<'_>, edits: Vec<Edit>, intents: Vec<Intent>) {
