@@ -38,17 +38,24 @@
 //! ```
 
 mod annotations;
+mod custom;
 mod edit;
 mod files;
 mod helm;
 mod id;
 mod kinds;
+mod kustomize;
+mod labels;
 mod layout;
+mod leaves;
 mod limits;
 mod load;
+mod parts;
 mod prove;
 mod quote;
 mod scalar;
+mod setter;
+mod site;
 mod template;
 mod tree;
 mod value;
@@ -62,22 +69,25 @@ use serde_json::Value;
 
 use crate::{
     finding::{Code, Finding, Place},
-    image::{ImageRef, InvalidImage},
+    image::{ImageName, ImageRef, InvalidImage},
 };
 
 pub use annotations::annotation_edits;
-pub use edit::apply;
+pub use edit::{ImageChange, PlacedEdit, apply, image_edits};
 pub use files::{Located, Manifests, manifest_paths};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
+pub use labels::{VersionLabels, version_label_edits};
 pub use load::parse;
 pub use prove::prove;
+pub use site::{Leaf, Part, SharedScalar, Site};
+pub use workload::Class;
 
 /// The bytes that a file may have; a larger one is not read.
 pub const MAX_FILE_BYTES: u64 = limits::Limit::BYTES as u64;
 
 /// The format of a [`ParsedFile`], for caches that outlive the process. It changes whenever the same bytes would be parsed into something else.
-pub const PARSE_FORMAT: u32 = 1;
+pub const PARSE_FORMAT: u32 = 2;
 
 /// Everything that was read of one file. Holds no path: equal bytes have equal parses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -139,6 +149,12 @@ pub struct Resource {
     pub annotations: BTreeMap<String, Annotation>,
     /// The containers, if this is a workload: containers, then init containers, then ephemeral ones.
     pub workload: Option<Vec<Container>>,
+    /// The scalars that may hold images, of objects whose kind says nothing of where images stand: rules in another file may say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaves: Vec<Leaf>,
+    /// The labels that may repeat the tag of a container: `version` and `app.kubernetes.io/version`, of the object and of its pods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub version_labels: Vec<Leaf>,
 }
 
 impl Resource {
@@ -181,6 +197,23 @@ pub struct Container {
     pub column: u32,
     /// The scalars that an edit of the image rewrites.
     pub sites: Vec<Site>,
+    /// Where the scalars stand, if not in the object: an entry of a kustomization sets the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Elsewhere>,
+    /// The name that the object gives the image, where a kustomization puts another in its place and leaves the tag to the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed: Option<ImageName>,
+}
+
+/// The document that sets the image of an object in another file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// Its file.
+    pub path: String,
+    /// The index of the document in its file.
+    pub resource: usize,
+    /// Where the image stands in the object itself, as a JSON pointer.
+    pub pointer: String,
 }
 
 /// The text of an image that cannot be parsed.
@@ -210,46 +243,14 @@ pub enum ContainerRole {
     Ephemeral,
 }
 
-/// A scalar that holds an image or a part of one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Site {
-    /// Which part of the reference it holds.
-    pub part: Part,
-    /// The path of the scalar within its object, as a JSON pointer.
-    pub pointer: String,
-    /// First byte of the scalar's source text, quotes included.
-    pub start: usize,
-    /// The byte after its last.
-    pub end: usize,
-    /// The source text.
-    pub source: String,
-    /// Why an edit here is refused, if it is: an anchor that others use, a block scalar that cannot be kept.
-    pub refused: Option<String>,
-}
-
-/// Which part of an image reference a scalar holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// The whole reference.
-    Image,
-    /// The registry host.
-    Registry,
-    /// The name without the registry, possibly with a tag.
-    Repository,
-    /// The tag.
-    Tag,
-    /// The digest.
-    Digest,
-}
-
 impl Container {
-    /// The edits that set the image: all parts or none, and none if it is that image already.
+    /// The edits that set the image: all parts or none, and none if it is that image already. They are for the container's own
+    /// file, and as if no other container changed; [`image_edits`] makes those of several together.
     ///
     /// # Errors
-    /// [`EditError`] if a part cannot be written in place.
+    /// [`EditError`] if a part cannot be written in place, or stands in [another file](Self::elsewhere).
     pub fn edits(&self, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
-        edit::image_edits(self, to)
+        edit::own_edits(self, to)
     }
 }
 

@@ -55,8 +55,9 @@ impl<'a> Reader<'a> {
         let Some(spec) = self.map("/spec", object.get("spec")) else {
             return self.broken_document();
         };
-        for key in spec.keys().filter(|key| *key != "rules") {
-            self.unknown(&format!("/spec/{}", escaped(key)), "rules");
+        // What `workloads` says is read where the manifests are.
+        for key in spec.keys().filter(|key| !["rules", "workloads"].contains(&key.as_str())) {
+            self.unknown(&format!("/spec/{}", escaped(key)), "rules and workloads");
         }
         match spec.get("rules") {
             None | Some(Value::Null) => {}
