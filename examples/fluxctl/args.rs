@@ -42,6 +42,20 @@ pub(crate) enum Verb {
     ListImages(ListImages),
     /// Release images: change the manifests in git with one commit
     Release(Release),
+    /// Let automation release workloads
+    Automate(OnePolicy),
+    /// Keep automation from releasing workloads
+    Deautomate(OnePolicy),
+    /// Keep everybody from releasing workloads; say why with --message
+    Lock(OnePolicy),
+    /// Let workloads be released again
+    Unlock(OnePolicy),
+    /// Change the policies of workloads
+    Policy(Policy),
+    /// Go back to the images of an earlier revision, with one commit
+    Rollback(Rollback),
+    /// Say of every tag that a container could run what speaks for or against it
+    Explain(Explain),
     /// Make the cluster equal to git
     Sync(Sync),
     /// Tell the story of the sock shop, on a repository, a registry and a cluster made for it
@@ -109,6 +123,13 @@ pub(crate) struct Release {
     /// Disregard locks and tag patterns; no effect with --all or --update-all-images
     #[arg(short, long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) landing: Landing,
+}
+
+/// How a change of the repository lands.
+#[derive(Args, Debug)]
+pub(crate) struct Landing {
     /// Print the plan and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -124,6 +145,79 @@ pub(crate) struct Release {
     /// Also show the workloads that were not asked for
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OnePolicy {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    #[command(flatten)]
+    pub(crate) landing: Landing,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Policy {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// The tag pattern of every container; `glob:*` removes it
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) tag_all: Option<String>,
+    /// The tag pattern of a container; repeatable; `glob:*` removes it
+    #[arg(long, value_name = "CONTAINER=PATTERN")]
+    pub(crate) tag: Vec<String>,
+    /// Let automation release them
+    #[arg(long)]
+    pub(crate) automate: bool,
+    /// Keep automation from releasing them
+    #[arg(long, conflicts_with = "automate")]
+    pub(crate) deautomate: bool,
+    /// Keep everybody from releasing them
+    #[arg(long)]
+    pub(crate) lock: bool,
+    /// Let them be released again
+    #[arg(long, conflicts_with = "lock")]
+    pub(crate) unlock: bool,
+    /// Leave them alone: neither synced nor released; with `sync_only`, synced but never pruned
+    #[arg(long, value_name = "true|sync_only", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = ["true", "sync_only"])]
+    pub(crate) ignore: Option<String>,
+    /// No longer leave them alone
+    #[arg(long, conflicts_with = "ignore")]
+    pub(crate) unignore: bool,
+    /// Any other policy: min-age, freeze, hold, hold_msg, allow-downgrade, platforms, pin-digest, group; repeatable
+    #[arg(long, value_name = "POLICY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Remove a policy; repeatable
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) unset: Vec<String>,
+    #[command(flatten)]
+    pub(crate) landing: Landing,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Rollback {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// All workloads (with --namespace, all of it)
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The revision whose images are wanted; may be written short
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) to: String,
+    /// Disregard locks; no effect with --all
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) landing: Landing,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Only this container
+    #[arg(short, long)]
+    pub(crate) container: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -155,17 +249,31 @@ pub(crate) struct Demo {
 impl Verb {
     /// Checks what the parser of flags cannot.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        let Self::Release(release) = self else { return Ok(()) };
-        if release.automated {
-            return Ok(());
+        let named = |which: &Which, all: bool, ways: &str| {
+            if which.workload.is_empty() && which.service.is_empty() && !all {
+                return Err(Failure::usage(format!("which workloads? give {ways}")));
+            }
+            Ok(())
+        };
+        match self {
+            Self::Release(release) if !release.automated => {
+                named(&release.which, release.all, "--workload ID (repeatable), --all, or --automated")?;
+                release.images()
+            }
+            Self::Automate(args) | Self::Deautomate(args) | Self::Lock(args) | Self::Unlock(args) => {
+                named(&args.which, false, "--workload ID (repeatable)")
+            }
+            Self::Policy(args) => named(&args.which, false, "--workload ID (repeatable)"),
+            Self::Rollback(args) => named(&args.which, args.all, "--workload ID (repeatable) or --all"),
+            Self::Explain(args) => named(&args.which, false, "--workload ID (repeatable)"),
+            _ => Ok(()),
         }
-        let which = &release.which;
-        if which.workload.is_empty() && which.service.is_empty() && !release.all {
-            return Err(Failure::usage(
-                "which workloads? give --workload ID (repeatable), --all, or --automated",
-            ));
-        }
-        match (&release.update_image, release.update_all_images) {
+    }
+}
+
+impl Release {
+    fn images(&self) -> Result<(), Failure> {
+        match (&self.update_image, self.update_all_images) {
             (None, false) => Err(Failure::usage(
                 "which images? give --update-image IMAGE, or --update-all-images for the newest that policy allows",
             )),

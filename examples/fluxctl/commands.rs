@@ -3,18 +3,16 @@
 use std::io::Write;
 
 use flux::{
-    deployer::Released,
-    image::ImageRef,
     manifest::WorkloadId,
-    release::{Cause, ImageRelease, Request, Selection, Spec, Wish},
+    release::{Inquiry, Request},
     sync::{Outcome, SyncOptions},
 };
 
 use crate::{
-    args::{Format, ListImages, ListWorkloads, Release, Sync, Verb},
+    args::{Explain, Format, Landing, ListImages, ListWorkloads, Sync, Verb},
     common::{Composition, Failure},
     output::{self, Out},
-    workloads,
+    requests, workloads,
 };
 
 /// What was asked for was done.
@@ -29,7 +27,13 @@ pub(crate) async fn run(verb: &Verb, with: &Composition, out: &mut Out) -> Resul
     match verb {
         Verb::ListWorkloads(args) => list_workloads(args, with, out).await,
         Verb::ListImages(args) => list_images(args, with, out).await,
-        Verb::Release(args) => release(args, with, out).await,
+        Verb::Release(args) => land(requests::release(args, with).await?, &args.landing, with, out).await,
+        Verb::Automate(args) | Verb::Deautomate(args) | Verb::Lock(args) | Verb::Unlock(args) => {
+            land(requests::one_policy(verb, args, with).await?, &args.landing, with, out).await
+        }
+        Verb::Policy(args) => land(requests::policy(args, with).await?, &args.landing, with, out).await,
+        Verb::Rollback(args) => land(requests::rollback(args, with).await?, &args.landing, with, out).await,
+        Verb::Explain(args) => explain(args, with, out).await,
         Verb::Sync(args) => sync(args, with, out).await,
         Verb::Demo(_) => Err(Failure::usage("the demo takes no backends: run `fluxctl demo`")),
     }
@@ -68,19 +72,18 @@ async fn list_images(args: &ListImages, with: &Composition, out: &mut Out) -> Re
     Ok(code)
 }
 
-async fn release(args: &Release, with: &Composition, out: &mut Out) -> Result<u8, Failure> {
-    let request = request(args, with).await?;
-    let (released, revision) = if args.dry_run {
-        (with.deployer.plan_release(&request).await?, None)
+/// Plans a request and lands it, unless it is a dry run.
+async fn land(request: Request, how: &Landing, with: &Composition, out: &mut Out) -> Result<u8, Failure> {
+    let (plan, revision) = if how.dry_run {
+        (with.deployer.plan_release(&request).await?.plan, None)
     } else {
         let report = with.deployer.release(&request).await?;
-        (Released { plan: report.plan, files: Default::default() }, report.revision)
+        (report.plan, report.revision)
     };
-    let plan = &released.plan;
     match out.format {
-        Format::Json => out.json(&output::release_json(&released, revision.as_ref()))?,
+        Format::Json => out.json(&output::release_json(&plan, revision.as_ref()))?,
         Format::Table => {
-            out.table(&output::release(plan, args.verbose))?;
+            out.table(&output::release(&plan, how.verbose))?;
             if let Some(revision) = &revision {
                 writeln!(out.stdout, "Commit pushed:\t{}", revision.short())?;
             }
@@ -89,43 +92,45 @@ async fn release(args: &Release, with: &Composition, out: &mut Out) -> Result<u8
     }
     Ok(if plan.failures().next().is_some() {
         FAILED
-    } else if plan.is_empty() && args.fail_if_unchanged {
+    } else if plan.is_empty() && how.fail_if_unchanged {
         UNCHANGED
     } else {
         DONE
     })
 }
 
-/// The request that the flags describe.
-async fn request(args: &Release, with: &Composition) -> Result<Request, Failure> {
-    let cause = Cause { user: args.user.clone(), message: args.message.clone() };
-    if args.automated {
-        return Ok(Request { spec: Spec::Auto, cause });
+async fn explain(args: &Explain, with: &Composition, out: &mut Out) -> Result<u8, Failure> {
+    let mut explanations = Vec::new();
+    let mut findings = Vec::new();
+    let mut code = DONE;
+    for workload in workloads::named(&args.which, &with.deployer).await? {
+        let inquiry = Inquiry { workload: workload.clone(), container: args.container.clone() };
+        let listing = with.deployer.explain(&inquiry).await?;
+        if listing.entries.is_empty() {
+            let what = args.container.as_ref().map_or_else(
+                || format!("{workload}: git describes no such workload"),
+                |container| {
+                    format!("{workload}: git describes no container `{container}` of such a workload")
+                },
+            );
+            writeln!(out.stderr, "{what}; `fluxctl list-workloads` shows which there are")?;
+            code = FAILED;
+        }
+        explanations.extend(listing.entries);
+        findings.extend(listing.findings);
     }
-    let namespace = args.which.namespace.as_deref();
-    let image = match &args.update_image {
-        None => Wish::Latest,
-        Some(text) => {
-            let image: ImageRef = text.parse().map_err(Failure::usage)?;
-            if image.tag.is_none() && image.digest.is_none() {
-                return Err(Failure::usage(format!(
-                    "`{text}` names no tag: write name:tag, or use --update-all-images"
-                )));
+    findings.sort();
+    findings.dedup();
+    match out.format {
+        Format::Json => out.json(&explanations)?,
+        Format::Table => {
+            for explanation in &explanations {
+                out.explanation(explanation)?;
             }
-            Wish::Image(image)
         }
-    };
-    let exclude = workloads::parsed(&args.exclude, namespace)?;
-    let (workloads, force) = match (args.all, namespace) {
-        (true, None) => (Selection::All, args.force),
-        (true, Some(namespace)) => {
-            let all = with.deployer.list_workloads(Some(namespace)).await?;
-            // As with every `--all`, force has no effect.
-            (Selection::Named(all.entries.into_iter().map(|view| view.id).collect()), false)
-        }
-        (false, _) => (Selection::Named(workloads::named(&args.which, &with.deployer).await?), args.force),
-    };
-    Ok(Request { spec: Spec::Image(ImageRelease { workloads, image, exclude, force }), cause })
+    }
+    out.findings(&findings)?;
+    Ok(code)
 }
 
 async fn sync(args: &Sync, with: &Composition, out: &mut Out) -> Result<u8, Failure> {

@@ -9,6 +9,7 @@ mod commands;
 mod common;
 mod demo;
 mod output;
+mod requests;
 #[path = "../common/sock_shop.rs"]
 mod sock_shop;
 mod workloads;

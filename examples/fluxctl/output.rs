@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use flux::{
     Finding,
     backend::Revision,
-    deployer::{AvailableTag, ContainerImages, ImagesView, Released, WorkloadView},
-    release::{ReleasePlan, Status},
+    deployer::{AvailableTag, ContainerImages, ImagesView, WorkloadView},
+    release::{Explanation, ReleasePlan, Status, TagStatus},
     sync::{Outcome, SyncReport},
 };
 use serde::Serialize;
@@ -38,6 +38,30 @@ impl Out {
             writeln!(self.stderr, "{finding}")?;
         }
         Ok(())
+    }
+
+    /// Prints an explanation: what is asked about, then a row a tag, newest first.
+    pub(crate) fn explanation(&mut self, of: &Explanation) -> Result<(), Failure> {
+        writeln!(self.stdout, "{} {}: {}", of.id, of.container, of.image)?;
+        let from = of.pattern.from.as_ref().map_or_else(|| "the default".to_owned(), ToString::to_string);
+        writeln!(self.stdout, "  pattern {} ({from})", of.pattern.text)?;
+        match &of.selected {
+            Some(tag) => writeln!(self.stdout, "  should run: {tag}")?,
+            None => writeln!(self.stdout, "  should run: undecided")?,
+        }
+        let rows: Vec<Vec<String>> = of
+            .tags
+            .iter()
+            .map(|tag| {
+                let glyph = match tag.verdict {
+                    TagStatus::Selected => "=>",
+                    TagStatus::Current => "'->",
+                    TagStatus::Rejected => "",
+                };
+                row(&["", glyph, tag.tag.as_str(), &tag.reason, &tag.message])
+            })
+            .collect();
+        self.table(&rows)
     }
 
     /// Prints rows with their columns aligned; no blanks at the ends of lines.
@@ -185,8 +209,7 @@ pub(crate) fn release(plan: &ReleasePlan, verbose: bool) -> Vec<Vec<String>> {
 }
 
 /// The JSON of a release, stable for scripts.
-pub(crate) fn release_json(released: &Released, revision: Option<&Revision>) -> Value {
-    let plan = &released.plan;
+pub(crate) fn release_json(plan: &ReleasePlan, revision: Option<&Revision>) -> Value {
     json!({
         "id": plan.id,
         "base": plan.base,

@@ -121,6 +121,7 @@ impl Code {
                 | Self::MissingName
                 | Self::DuplicateId
                 | Self::PathNotFound
+                | Self::UnknownKind
         )
     }
 }

@@ -10,6 +10,7 @@ mod cluster_file;
 mod cost;
 mod demo;
 mod lists;
+mod policies;
 mod ran;
 mod release;
 mod shop;

@@ -1,7 +1,7 @@
 //! Looking at the config repository: only what was never parsed is read.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -87,25 +87,41 @@ impl Looker {
         Ok(look)
     }
 
-    async fn read(&self, repo: &dyn ConfigRepo, at: &Revision) -> Result<Look, DeployError> {
+    /// Reads what git describes at a revision, leaving the last look as it is.
+    pub(super) async fn read(&self, repo: &dyn ConfigRepo, at: &Revision) -> Result<Look, DeployError> {
         let tree = repo.tree(at).await?;
         let files: BTreeMap<String, ContentId> =
             manifest::manifest_paths(tree.files.keys().map(String::as_str))
                 .into_iter()
                 .filter_map(|path| Some((path.to_owned(), tree.files.get(path)?.clone())))
                 .collect();
-        let mut ids: Vec<ContentId> = files.values().cloned().collect();
-        ids.sort();
-        ids.dedup();
-        let mut parsed: HashMap<ContentId, Arc<ParsedFile>> = HashMap::with_capacity(ids.len());
+        let (known, parsed) = self.parsed(repo, files.values()).await?;
+        let reading = Reading { files: files.len(), parsed };
+        let by_path =
+            files.iter().filter_map(|(path, id)| Some((path.clone(), known.get(id)?.clone()))).collect();
+        let manifests = Arc::new(Manifests::new(by_path));
+        let mut findings = manifests.findings();
+        findings.extend(missing_paths(&tree));
+        findings.sort();
+        Ok(Look { revision: at.clone(), manifests, files, findings, reading })
+    }
+
+    /// The parses of files, and how many of them had to be made.
+    pub(super) async fn parsed(
+        &self,
+        repo: &dyn ConfigRepo,
+        ids: impl IntoIterator<Item = &ContentId>,
+    ) -> Result<(HashMap<ContentId, Arc<ParsedFile>>, usize), DeployError> {
+        let ids: BTreeSet<&ContentId> = ids.into_iter().collect();
+        let ids: Vec<ContentId> = ids.into_iter().cloned().collect();
+        let mut known: HashMap<ContentId, Arc<ParsedFile>> = HashMap::with_capacity(ids.len());
         let mut unknown = Vec::new();
-        for (id, known) in ids.iter().zip(self.cache.get(&ids)) {
-            match known {
-                Some(file) => drop(parsed.insert(id.clone(), file)),
+        for (id, parsed) in ids.iter().zip(self.cache.get(&ids)) {
+            match parsed {
+                Some(file) => drop(known.insert(id.clone(), file)),
                 None => unknown.push(id.clone()),
             }
         }
-        let reading = Reading { files: files.len(), parsed: unknown.len() };
         let mut fresh = Vec::with_capacity(unknown.len());
         // In portions, so that a large repository is never held in memory as bytes.
         for portion in unknown.chunks(256) {
@@ -114,17 +130,12 @@ impl Looker {
                 fresh.push((id.clone(), Arc::new(parse(&body))));
             }
         }
-        if !fresh.is_empty() {
+        let made = fresh.len();
+        if made > 0 {
             self.cache.put(&fresh);
-            parsed.extend(fresh);
+            known.extend(fresh);
         }
-        let by_path =
-            files.iter().filter_map(|(path, id)| Some((path.clone(), parsed.get(id)?.clone()))).collect();
-        let manifests = Arc::new(Manifests::new(by_path));
-        let mut findings = manifests.findings();
-        findings.extend(missing_paths(&tree));
-        findings.sort();
-        Ok(Look { revision: at.clone(), manifests, files, findings, reading })
+        Ok((known, made))
     }
 }
 

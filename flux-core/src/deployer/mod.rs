@@ -3,6 +3,7 @@
 //! A [`Deployer`] holds the three backends and a clock. Each operation looks at what it needs and no more, calls a pure
 //! planner, and acts on the plan; the `plan_…` methods stop before the last step.
 
+mod learn;
 mod look;
 mod release;
 mod sync;

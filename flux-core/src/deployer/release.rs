@@ -1,24 +1,16 @@
 //! Releases: look, ask the registries for what the planner needs, plan, prove, commit; on a moved branch, again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
 
-use super::{DeployError, Deployer, Look, MAX_ATTEMPTS};
+use super::{DeployError, Deployer, Listing, Look, MAX_ATTEMPTS};
 use crate::{
     backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
     finding::{Code, Finding},
-    image::{CanonicalName, ImageName, Tag},
     manifest,
-    release::{self, ClusterFacts, ImageFacts, Needs, ReleasePlan, RepositoryFacts, Request, Snapshot},
+    release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, ReleasePlan, Request, Snapshot},
 };
-
-/// How many repositories are asked at the same time.
-const CONCURRENT_REPOSITORIES: usize = 16;
-
-/// How often the planner may ask for more before it has to decide on what it has.
-const MAX_ROUNDS: usize = 32;
 
 /// What a release did.
 #[derive(Clone, Debug)]
@@ -93,6 +85,24 @@ impl Deployer {
         Ok(ReleaseReport { plan, revision: Some(revision) })
     }
 
+    /// Explains, for the containers that are asked about, what speaks for or against every known tag.
+    ///
+    /// # Errors
+    /// [`DeployError`] if the repository as a whole cannot be looked at.
+    pub async fn explain(&self, inquiry: &Inquiry) -> Result<Listing<Explanation>, DeployError> {
+        let look = self.look().await?;
+        let now = self.clock.now();
+        let mut snapshot = Snapshot {
+            past: Some(BTreeMap::new()),
+            ..Snapshot::new(look.revision.clone(), look.manifests.clone())
+        };
+        self.learn(&look, &mut snapshot, |snapshot| release::explain_needs(snapshot, inquiry, now)).await?;
+        let (entries, mut findings) = release::explain(&snapshot, inquiry, now);
+        findings.extend(look.findings.iter().cloned());
+        findings.sort();
+        Ok(Listing { entries, findings })
+    }
+
     async fn plan_on(
         &self,
         look: &Look,
@@ -103,18 +113,12 @@ impl Deployer {
         let now = self.clock.now();
         let (cluster, cluster_findings) = cluster;
         let mut snapshot = Snapshot {
-            base: look.revision.clone(),
-            manifests: look.manifests.clone(),
             images,
             cluster: Some(cluster),
+            past: Some(BTreeMap::new()),
+            ..Snapshot::new(look.revision.clone(), look.manifests.clone())
         };
-        for _ in 0..MAX_ROUNDS {
-            let needs = release::needs(&snapshot, request, now);
-            if needs.is_empty() {
-                break;
-            }
-            self.ask(&needs, &mut snapshot.images).await;
-        }
+        self.learn(look, &mut snapshot, |snapshot| release::needs(snapshot, request, now)).await?;
         let mut plan = release::plan(&snapshot, request, now);
         plan.findings.extend(look.findings.iter().cloned());
         plan.findings.extend(cluster_findings);
@@ -139,64 +143,6 @@ impl Deployer {
             files.insert(path.to_owned(), Bytes::from(after));
         }
         Ok(files)
-    }
-
-    /// Asks the registries for what is needed. What cannot be had is noted as such, so that it is not asked again.
-    pub(super) async fn ask(&self, needs: &Needs, facts: &mut ImageFacts) {
-        let tags = stream::iter(needs.tags.clone())
-            .map(|(key, name)| async move { (key, self.registry.tags(&name).await) })
-            .buffer_unordered(CONCURRENT_REPOSITORIES)
-            .collect::<Vec<_>>()
-            .await;
-        for (key, answer) in tags {
-            facts.repositories.insert(key, answer.map(RepositoryFacts::of));
-        }
-        let details = stream::iter(needs.details.clone())
-            .map(|(key, (name, tags))| self.inspect(key, name, tags))
-            .buffer_unordered(CONCURRENT_REPOSITORIES)
-            .collect::<Vec<_>>()
-            .await;
-        for (key, asked, answer) in details {
-            let Some(Ok(known)) = facts.repositories.get_mut(&key) else { continue };
-            match answer {
-                Ok(images) => {
-                    known.images.extend(images.value);
-                    if known.completeness.is_complete() {
-                        known.completeness = images.completeness;
-                    }
-                }
-                Err(error) => {
-                    known.images.extend(asked.iter().map(|tag| {
-                        let error =
-                            crate::backend::InspectError { missing: false, message: error.to_string() };
-                        (tag.clone(), Err(error))
-                    }));
-                    known.completeness = Completeness::Partial(vec![error.to_string()]);
-                }
-            }
-            // A backend that leaves a tag out must not be asked for it for ever.
-            for tag in asked {
-                known.images.entry(tag).or_insert_with(|| {
-                    let message = "the registry gave no answer for this tag".to_owned();
-                    Err(crate::backend::InspectError { missing: false, message })
-                });
-            }
-        }
-    }
-
-    async fn inspect(
-        &self,
-        key: CanonicalName,
-        name: ImageName,
-        tags: BTreeSet<Tag>,
-    ) -> (
-        CanonicalName,
-        BTreeSet<Tag>,
-        Result<crate::backend::Observation<crate::backend::Images>, crate::backend::RegistryError>,
-    ) {
-        let list: Vec<Tag> = tags.iter().cloned().collect();
-        let answer = self.registry.inspect(&name, &list).await;
-        (key, tags, answer)
     }
 
     pub(super) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {

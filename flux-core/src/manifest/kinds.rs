@@ -124,6 +124,12 @@ const GROUPS: &[Group] = &[
         cluster: &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"],
     },
     Group { name: "storagemigration.k8s.io", namespaced: &[], cluster: &["StorageVersionMigration"] },
+    // Served no more, and still in repositories.
+    Group {
+        name: "extensions",
+        namespaced: &["DaemonSet", "Deployment", "Ingress", "NetworkPolicy", "ReplicaSet"],
+        cluster: &["PodSecurityPolicy"],
+    },
 ];
 
 #[cfg(test)]

@@ -2,10 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::{ImageFacts, Needs, Reason, RepositoryFacts};
+use super::{
+    Needs, Reason, RepositoryFacts, Snapshot,
+    past::{self, TakenBack},
+};
 use crate::{
     backend::RegistryError,
     image::{ImageInfo, ImageRef, Tag},
+    manifest::Located,
     policy::{self, Choice, Missing, Policies, Question, Rule, Seen, TagPattern, Tagged},
 };
 
@@ -19,11 +23,11 @@ pub(super) enum Chosen {
 }
 
 impl Chosen {
-    fn left(reason: Reason, message: impl Into<String>) -> Self {
+    pub(super) fn left(reason: Reason, message: impl Into<String>) -> Self {
         Self::Left { reason, message: message.into() }
     }
 
-    fn up_to_date(current: &ImageRef) -> Self {
+    pub(super) fn up_to_date(current: &ImageRef) -> Self {
         Self::left(Reason::UpToDate, format!("{current} is what should run"))
     }
 }
@@ -31,11 +35,12 @@ impl Chosen {
 /// Decides about one container.
 #[derive(Debug)]
 pub(super) struct Chooser<'a> {
-    pub(super) images: &'a ImageFacts,
+    pub(super) snapshot: &'a Snapshot,
     pub(super) now: Timestamp,
     pub(super) automatic: bool,
     pub(super) current: &'a ImageRef,
     pub(super) container: &'a str,
+    pub(super) located: &'a Located<'a>,
     pub(super) policies: &'a Policies,
 }
 
@@ -51,31 +56,35 @@ impl Chooser<'_> {
             Err(left) => return left,
         };
         let tags = tagged(facts);
-        let choice = policy::choose(&Question {
-            pattern: &pattern,
-            current: self.current,
-            tags: &tags,
-            complete: facts.completeness.is_complete(),
-            guards: &self.policies.guards,
-            newer_than: None,
-            now: self.now,
-            automatic: self.automatic,
-        });
+        let mut question = self.question(&pattern, facts, &tags);
+        let mut choice = policy::choose(&question);
+        let taken_back = match choice {
+            Choice::Update { .. } if self.automatic && !self.hold_is_lifted() => match self.taken_back() {
+                Some(taken_back) => taken_back,
+                None => {
+                    needs.past.insert(self.located.path.to_owned());
+                    return Chosen::left(Reason::Incomplete, "what commits did to the file is not known");
+                }
+            },
+            _ => None,
+        };
+        if let Some(taken_back) = &taken_back {
+            question.newer_than = Some(&taken_back.tag);
+            choice = policy::choose(&question);
+        }
         match choice {
+            Choice::Keep { held: Some((tag, rejection)), .. } if rejection.rule == Rule::TakenBack => {
+                let by = taken_back.map(|t| {
+                    format!("; {} took it back in {}", t.commit.author.name, t.commit.revision.short())
+                });
+                Chosen::left(Reason::TakenBack, format!("{tag}: {rejection}{}", by.unwrap_or_default()))
+            }
             Choice::Update { tag, image } => {
                 let message = format!("{tag} is the newest that {pattern} takes");
                 Chosen::Update { target: image, reason: Reason::NewerImage, message }
             }
             Choice::Keep { held: Some((tag, rejection)), .. } => {
-                let reason = match rejection.rule {
-                    Rule::Downgrade => Reason::Downgrade,
-                    Rule::MinAge => Reason::TooYoung,
-                    Rule::Platforms => Reason::PlatformMissing,
-                    Rule::NoDate => Reason::NoTimestamp,
-                    Rule::NoDigest => Reason::Pinned,
-                    _ => Reason::UpToDate,
-                };
-                Chosen::left(reason, format!("{tag}: {rejection}"))
+                Chosen::left(held_by(rejection.rule), format!("{tag}: {rejection}"))
             }
             Choice::Keep { .. } => Chosen::up_to_date(self.current),
             Choice::NoCandidate => {
@@ -95,6 +104,36 @@ impl Chooser<'_> {
                 Chosen::left(reason, missing.to_string())
             }
         }
+    }
+
+    pub(super) fn question<'q>(
+        &'q self,
+        pattern: &'q TagPattern,
+        facts: &RepositoryFacts,
+        tags: &'q [Tagged<'q>],
+    ) -> Question<'q> {
+        Question {
+            pattern,
+            current: self.current,
+            tags,
+            complete: facts.completeness.is_complete(),
+            guards: &self.policies.guards,
+            newer_than: None,
+            now: self.now,
+            automatic: self.automatic,
+        }
+    }
+
+    /// What a person took back; outer none if the file's past is not known.
+    pub(super) fn taken_back(&self) -> Option<Option<TakenBack>> {
+        let Some(known) = &self.snapshot.past else { return Some(None) };
+        let past = known.get(self.located.path)?;
+        Some(past::taken_back(past, &self.located.workload_id(), self.container, self.current))
+    }
+
+    /// Whether somebody wrote down that there is no hold.
+    pub(super) fn hold_is_lifted(&self) -> bool {
+        self.policies.all.get("hold").is_some_and(|text| text.value == "false")
     }
 
     /// The image that was asked for, if it is of this container's name, in its registry, and (unless forced) taken by the pattern.
@@ -122,6 +161,20 @@ impl Chooser<'_> {
                 }
                 Ok(_) => {}
                 Err(left) => return left,
+            }
+        }
+        if !forced {
+            // A person names the image: patterns and ranks aside, guards have their say.
+            let tags = tagged(facts);
+            match policy::guarded(&self.question(&TagPattern::any(), facts, &tags), tag) {
+                Ok(None) => {}
+                Ok(Some(rejection)) => {
+                    return Chosen::left(held_by(rejection.rule), format!("{tag}: {rejection}"));
+                }
+                Err(missing) => {
+                    needs.details_of(&self.current.name, tag);
+                    return Chosen::left(Reason::Incomplete, missing.to_string());
+                }
             }
         }
         let pinned = self.current.digest.is_some() || self.policies.guards.pin_digest;
@@ -166,7 +219,7 @@ impl Chooser<'_> {
 
     /// What is known of the container's repository.
     fn facts(&self, needs: &mut Needs) -> Result<&RepositoryFacts, Chosen> {
-        match self.images.get(&self.current.name) {
+        match self.snapshot.images.get(&self.current.name) {
             Some(Ok(facts)) => Ok(facts),
             Some(Err(error)) => {
                 let reason = match error {
@@ -190,10 +243,23 @@ impl Chooser<'_> {
 }
 
 /// The tags of a repository with what is known of each.
-fn tagged(facts: &RepositoryFacts) -> Vec<Tagged<'_>> {
+pub(super) fn tagged(facts: &RepositoryFacts) -> Vec<Tagged<'_>> {
     facts
         .tags
         .iter()
         .map(|tag| Tagged { tag, seen: facts.images.get(tag).map_or(Seen::NotAsked, Seen::from) })
         .collect()
+}
+
+/// The reason of a container that a rule holds back.
+fn held_by(rule: Rule) -> Reason {
+    match rule {
+        Rule::Downgrade => Reason::Downgrade,
+        Rule::TakenBack => Reason::TakenBack,
+        Rule::MinAge => Reason::TooYoung,
+        Rule::Platforms => Reason::PlatformMissing,
+        Rule::NoDate => Reason::NoTimestamp,
+        Rule::NoDigest => Reason::Pinned,
+        _ => Reason::UpToDate,
+    }
 }

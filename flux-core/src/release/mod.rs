@@ -14,19 +14,31 @@
 //!
 //! Then each container is decided by its tag pattern and guards; see [`policy`](crate::policy).
 
+mod book;
 mod choice;
+mod containers;
+mod explain;
 mod facts;
+mod groups;
+mod past;
 mod plan;
+mod policies;
 mod report;
 mod request;
+mod rollback;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
+pub use book::{policy_documents, policy_findings};
+pub use explain::{Explanation, Inquiry, PatternFrom, TagStatus, TagVerdict, explain, explain_needs};
 pub use facts::image_findings;
 pub use plan::{needs, plan};
 pub use report::{FileEdit, PlanId, ReleasePlan};
-pub use request::{Cause, ImageRelease, Request, Selection, Spec, Wish};
-pub use snapshot::{ClusterFacts, ImageFacts, Needs, RepositoryFacts, Snapshot};
+pub use request::{
+    Cause, ContainerUpdate, ContainersRelease, ImageRelease, PolicyChange, PolicyUpdate, Request, Rollback,
+    Selection, Spec, Wish,
+};
+pub use snapshot::{ClusterFacts, ImageFacts, Needs, PastFile, RepositoryFacts, Snapshot};
 pub use verdict::{ContainerVerdict, Reason, Status, WorkloadVerdict};

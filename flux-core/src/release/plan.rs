@@ -1,4 +1,6 @@
 //! The planner: every workload and container in scope gets its verdict, and every update its edits.
+//!
+//! Three passes: each workload is decided on by itself; release groups are held together; what is left to do becomes edits.
 
 use std::collections::BTreeMap;
 
@@ -7,23 +9,25 @@ use jiff::Timestamp;
 use super::{
     ContainerVerdict, FileEdit, Needs, PlanId, Reason, ReleasePlan, Request, Selection, Snapshot, Spec, Wish,
     WorkloadVerdict,
+    book::PolicyBook,
     choice::{Chooser, Chosen},
+    containers,
     facts::image_findings,
+    groups, policies,
     report::{Identity, known},
+    rollback,
 };
 use crate::{
-    finding::{Code, Finding, Place},
     image::ImageRef,
-    manifest::{Container, Intent, Located, WorkloadId},
-    policy::{Ignore, Policies},
+    manifest::{Container, Edit, Intent, Located, WorkloadId},
+    policy::{Policies, Stop},
 };
 
-/// Says what must be asked of the registries before `request` can be decided on what `snapshot` knows. Ask, add the answers to the snapshot, and call again
+/// Says what must be asked before `request` can be decided on what `snapshot` knows. Ask, add the answers to the snapshot, and call again
 /// until nothing is missing; [`plan`] can be called at any time, and decides on what there is. Pure.
 pub fn needs(snapshot: &Snapshot, request: &Request, now: Timestamp) -> Needs {
     let mut needs = Needs::default();
-    let mut walk = Walk::new(snapshot, request, now, &mut needs);
-    walk.workloads();
+    Walk::new(snapshot, request, now, &mut needs).decide();
     needs
 }
 
@@ -31,13 +35,18 @@ pub fn needs(snapshot: &Snapshot, request: &Request, now: Timestamp) -> Needs {
 pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePlan {
     let mut missing = Needs::default();
     let mut walk = Walk::new(snapshot, request, now, &mut missing);
-    walk.workloads();
-    walk.named_but_unknown();
-    let Walk { workloads, mut edits, intents, mut findings, .. } = walk;
-    edits.sort();
+    let decided = walk.decide();
+    let mut findings = walk.book.findings(&snapshot.manifests);
     findings.extend(image_findings(&snapshot.images));
     findings.sort();
     findings.dedup();
+    let mut draft = Draft::default();
+    for workload in decided {
+        draft.write(workload);
+    }
+    let Draft { mut workloads, mut edits, intents } = draft;
+    named_but_unknown(snapshot, request, &mut workloads);
+    edits.sort();
     let mut plan = ReleasePlan {
         id: PlanId(String::new()),
         base: snapshot.base.clone(),
@@ -58,185 +67,249 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     plan
 }
 
-struct Walk<'a> {
-    snapshot: &'a Snapshot,
-    request: &'a Request,
-    now: Timestamp,
-    needs: &'a mut Needs,
-    workloads: BTreeMap<WorkloadId, WorkloadVerdict>,
-    edits: Vec<FileEdit>,
-    intents: BTreeMap<String, Vec<Intent>>,
-    findings: Vec<Finding>,
+/// What is decided about a workload that git describes.
+pub(super) struct Decided<'a> {
+    pub(super) id: WorkloadId,
+    pub(super) located: Located<'a>,
+    pub(super) policies: Policies,
+    pub(super) what: What<'a>,
+}
+
+/// What is decided.
+pub(super) enum What<'a> {
+    /// Nothing is asked about it. It may still be a member of a release group.
+    OutOfScope,
+    /// It is decided as a whole.
+    Whole(WorkloadVerdict),
+    /// Each container is decided.
+    Containers(Vec<(&'a Container, Chosen)>),
+    /// Its manifest is edited elsewhere than at its images.
+    Edited(WorkloadVerdict, Vec<Edit>, Vec<Intent>),
+}
+
+/// Walks the workloads and decides on each.
+pub(super) struct Walk<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) request: &'a Request,
+    pub(super) now: Timestamp,
+    pub(super) needs: &'a mut Needs,
+    pub(super) book: PolicyBook,
 }
 
 impl<'a> Walk<'a> {
     fn new(snapshot: &'a Snapshot, request: &'a Request, now: Timestamp, needs: &'a mut Needs) -> Self {
-        Self {
-            snapshot,
-            request,
-            now,
-            needs,
-            workloads: BTreeMap::new(),
-            edits: Vec::new(),
-            intents: BTreeMap::new(),
-            findings: Vec::new(),
-        }
+        let book = PolicyBook::of(snapshot, needs);
+        Self { snapshot, request, now, needs, book }
     }
 
-    fn workloads(&mut self) {
-        let manifests = self.snapshot.manifests.clone();
+    fn decide(&mut self) -> Vec<Decided<'a>> {
+        let manifests = &*self.snapshot.manifests;
+        let mut all = Vec::new();
         for located in manifests.workloads() {
-            let id = located.id.workload_id();
-            let policies = Policies::of(&located.resource.annotations);
-            self.policy_findings(&id, &located, &policies);
-            if let Some(verdict) = self.workload(&id, &located, &policies) {
-                self.workloads.insert(id, verdict);
+            let policies = self.book.policies(&located);
+            let id = located.workload_id();
+            let what = self.workload(&id, &located, &policies);
+            all.push(Decided { id, located, policies, what });
+        }
+        match &self.request.spec {
+            Spec::Image(release) if release.forced() => {}
+            Spec::Containers(_) => containers::all_or_nothing(&mut all),
+            Spec::Image(_) | Spec::Auto => groups::hold_together(&mut all),
+            Spec::Policy(_) | Spec::Rollback(_) => {}
+        }
+        all
+    }
+
+    fn workload(&mut self, id: &WorkloadId, located: &Located<'a>, policies: &Policies) -> What<'a> {
+        let resource = located.resource;
+        let list = resource.workload.as_deref().unwrap_or_default();
+        if let Some(what) = self.out_of_scope(id, policies) {
+            return what;
+        }
+        if let Spec::Policy(change) = &self.request.spec {
+            return policies::decide(self, id, located, policies, change);
+        }
+        if let Some(what) = self.kept(id, list, policies) {
+            return what;
+        }
+        if resource.is_encrypted() {
+            return What::Whole(WorkloadVerdict::whole(Reason::Encrypted));
+        }
+        match &self.request.spec {
+            Spec::Containers(release) => containers::decide(list, release.containers.get(id), release),
+            Spec::Rollback(to) => rollback::decide(self, id, list, to),
+            Spec::Image(_) | Spec::Auto | Spec::Policy(_) => {
+                What::Containers(list.iter().map(|c| (c, self.container(located, c, policies))).collect())
             }
         }
     }
 
-    /// The verdict on a workload that git describes; none if it is out of the request's scope.
-    fn workload(
-        &mut self,
-        id: &WorkloadId,
-        located: &Located<'_>,
-        policies: &Policies,
-    ) -> Option<WorkloadVerdict> {
-        let containers = located.resource.workload.as_deref().unwrap_or_default();
-        if let Some(reason) = self.filtered(id, containers, policies)? {
-            return Some(WorkloadVerdict::whole(reason));
-        }
-        let verdicts =
-            containers.iter().map(|container| self.container(located, container, policies)).collect();
-        Some(WorkloadVerdict::of(verdicts))
+    /// Whether the request is about the workload at all.
+    fn out_of_scope(&self, id: &WorkloadId, policies: &Policies) -> Option<What<'a>> {
+        let selection = match &self.request.spec {
+            Spec::Auto => return (!policies.automated).then_some(What::OutOfScope),
+            Spec::Image(release) => &release.workloads,
+            Spec::Rollback(rollback) => &rollback.workloads,
+            Spec::Containers(release) => {
+                let named = release.containers.contains_key(id);
+                return (!named).then(|| What::Whole(WorkloadVerdict::whole(Reason::NotIncluded)));
+            }
+            Spec::Policy(change) => return (!change.updates.contains_key(id)).then_some(What::OutOfScope),
+        };
+        let reason = match (&self.request.spec, selection) {
+            (_, Selection::Named(ids)) if !ids.contains(id) => Reason::NotIncluded,
+            (Spec::Image(release), _) if release.exclude.contains(id) => Reason::Excluded,
+            _ => return None,
+        };
+        Some(What::Whole(WorkloadVerdict::whole(reason)))
     }
 
-    /// The first rule that decides on the workload as a whole, if any does; outer none if the workload is out of scope.
-    fn filtered(
-        &self,
-        id: &WorkloadId,
-        containers: &[Container],
-        policies: &Policies,
-    ) -> Option<Option<Reason>> {
-        let (wish, forced) = match &self.request.spec {
-            Spec::Auto if !policies.automated => return None,
-            Spec::Auto => (&Wish::Latest, false),
-            Spec::Image(release) => match &release.workloads {
-                Selection::Named(ids) if !ids.contains(id) => return Some(Some(Reason::NotIncluded)),
-                _ if release.exclude.contains(id) => return Some(Some(Reason::Excluded)),
-                _ => (&release.image, release.forced()),
-            },
-        };
+    /// The first rule that keeps the workload as a whole as it is, if any does.
+    fn kept(&self, id: &WorkloadId, list: &'a [Container], policies: &Policies) -> Option<What<'a>> {
         let in_cluster = |facts: &super::ClusterFacts| !facts.complete || facts.workloads.contains(id);
-        let uses = |image: &ImageRef| {
+        if !self.snapshot.cluster.as_ref().is_none_or(in_cluster) {
+            return Some(What::Whole(WorkloadVerdict::whole(Reason::NotInCluster)));
+        }
+        if let Spec::Image(super::ImageRelease { image: Wish::Image(image), .. }) = &self.request.spec {
             let canonical = image.name.canonical();
-            containers.iter().filter_map(|c| c.image.as_ref().ok()).any(|i| i.name.canonical() == canonical)
+            let uses = |c: &Container| c.image.as_ref().is_ok_and(|i| i.name.canonical() == canonical);
+            if !list.iter().any(uses) {
+                return Some(What::Whole(WorkloadVerdict::whole(Reason::DifferentImage)));
+            }
+        }
+        if self.forced() {
+            return None;
+        }
+        let automatic = matches!(self.request.spec, Spec::Auto);
+        let stop = policies.stop(self.now, automatic)?;
+        let rollback = matches!(self.request.spec, Spec::Rollback(_));
+        let (reason, message) = match &stop {
+            // What keeps releases back does not keep a person from going back.
+            Stop::Frozen(_) | Stop::InvalidGuards(_) if rollback => return None,
+            Stop::Locked(_) => (Reason::Locked, Reason::Locked.message().to_owned()),
+            Stop::Ignored => (Reason::IgnoredByPolicy, Reason::IgnoredByPolicy.message().to_owned()),
+            Stop::InvalidGuards(_) => (Reason::InvalidPolicy, stop.to_string()),
+            Stop::Frozen(_) => (Reason::Frozen, stop.to_string()),
+            Stop::Held(_) => (Reason::OnHold, stop.to_string()),
         };
-        Some(if !self.snapshot.cluster.as_ref().is_none_or(in_cluster) {
-            Some(Reason::NotInCluster)
-        } else if matches!(wish, Wish::Image(image) if !uses(image)) {
-            Some(Reason::DifferentImage)
-        } else if policies.locked.is_some() && !forced {
-            Some(Reason::Locked)
-        } else if policies.ignore == Some(Ignore::True) && !forced {
-            Some(Reason::IgnoredByPolicy)
-        } else {
-            None
-        })
+        let containers =
+            list.iter().map(|c| verdict_on(c, None, reason, stop.to_string())).collect::<Vec<_>>();
+        Some(What::Whole(WorkloadVerdict { containers, ..WorkloadVerdict::whole(reason).saying(message) }))
+    }
+
+    fn forced(&self) -> bool {
+        match &self.request.spec {
+            Spec::Image(release) => release.forced(),
+            Spec::Containers(release) => release.force,
+            Spec::Rollback(rollback) => rollback.force && matches!(rollback.workloads, Selection::Named(_)),
+            Spec::Auto | Spec::Policy(_) => false,
+        }
+    }
+
+    fn container(&mut self, located: &Located<'_>, container: &Container, policies: &Policies) -> Chosen {
+        let current = match &container.image {
+            Ok(image) => image,
+            Err(bad) => {
+                let message = format!("`{}` is not an image reference: {}", bad.text, bad.problem);
+                return Chosen::left(Reason::InvalidImage, message);
+            }
+        };
+        let chooser = Chooser {
+            snapshot: self.snapshot,
+            now: self.now,
+            automatic: matches!(self.request.spec, Spec::Auto),
+            current,
+            container: &container.name,
+            located,
+            policies,
+        };
+        match &self.request.spec {
+            Spec::Image(super::ImageRelease { image: Wish::Image(image), .. }) => {
+                chooser.requested(image, self.forced(), self.needs)
+            }
+            _ => chooser.newest(self.needs),
+        }
+    }
+}
+
+/// What a plan is put together from.
+#[derive(Default)]
+struct Draft {
+    workloads: BTreeMap<WorkloadId, WorkloadVerdict>,
+    edits: Vec<FileEdit>,
+    intents: BTreeMap<String, Vec<Intent>>,
+}
+
+impl Draft {
+    fn write(&mut self, decided: Decided<'_>) {
+        let Decided { id, located, what, .. } = decided;
+        let verdict = match what {
+            What::OutOfScope => return,
+            What::Whole(verdict) => verdict,
+            What::Containers(chosen) => {
+                let verdicts =
+                    chosen.into_iter().map(|(c, chosen)| self.container(&located, c, chosen)).collect();
+                WorkloadVerdict::of(verdicts)
+            }
+            What::Edited(verdict, edits, intents) => {
+                self.add(&located, edits, intents);
+                verdict
+            }
+        };
+        self.workloads.insert(id, verdict);
     }
 
     fn container(
         &mut self,
         located: &Located<'_>,
         container: &Container,
-        policies: &Policies,
+        chosen: Chosen,
     ) -> ContainerVerdict {
-        let verdict = |reason: Reason, message: String, target| ContainerVerdict {
-            container: container.name.clone(),
-            current: match &container.image {
-                Ok(image) => image.to_string(),
-                Err(bad) => bad.text.clone(),
-            },
-            target,
-            reason,
-            message,
-        };
-        let current = match &container.image {
-            Ok(image) => image,
-            Err(bad) => {
-                let message = format!("`{}` is not an image reference: {}", bad.text, bad.problem);
-                return verdict(Reason::InvalidImage, message, None);
-            }
-        };
-        let chooser = Chooser {
-            images: &self.snapshot.images,
-            now: self.now,
-            automatic: matches!(self.request.spec, Spec::Auto),
-            current,
-            container: &container.name,
-            policies,
-        };
-        let chosen = match &self.request.spec {
-            Spec::Image(release) => match &release.image {
-                Wish::Image(image) => chooser.requested(image, release.forced(), self.needs),
-                Wish::Latest => chooser.newest(self.needs),
-            },
-            Spec::Auto => chooser.newest(self.needs),
-        };
         match chosen {
-            Chosen::Left { reason, message } => verdict(reason, message, None),
+            Chosen::Left { reason, message } => verdict_on(container, None, reason, message),
             Chosen::Update { target, reason, message } => match container.edits(&target) {
                 Ok(edits) => {
-                    for (edit, intent) in edits {
-                        self.edits.push(FileEdit { path: located.path.to_owned(), edit });
-                        let intent = Intent { resource: located.index, ..intent };
-                        self.intents.entry(located.path.to_owned()).or_default().push(intent);
-                    }
-                    verdict(reason, message, Some(target))
+                    let (edits, intents) = edits.into_iter().unzip();
+                    self.add(located, edits, intents);
+                    verdict_on(container, Some(target), reason, message)
                 }
                 Err(error) => {
                     let place = format!("{}:{}:{}", located.path, container.line, container.column);
-                    verdict(Reason::NotEditable, format!("{place}: {error}"), None)
+                    verdict_on(container, None, Reason::NotEditable, format!("{place}: {error}"))
                 }
             },
         }
     }
 
-    /// Verdicts on workloads that the request names and git does not describe.
-    fn named_but_unknown(&mut self) {
-        let Spec::Image(release) = &self.request.spec else { return };
-        let Selection::Named(ids) = &release.workloads else { return };
-        for id in ids {
-            let runs = self.snapshot.cluster.as_ref().is_some_and(|facts| facts.workloads.contains(id));
-            let reason = if runs { Reason::NotInRepository } else { Reason::NotFound };
-            self.workloads.entry(id.clone()).or_insert_with(|| WorkloadVerdict::whole(reason));
-        }
+    fn add(&mut self, located: &Located<'_>, edits: Vec<Edit>, intents: Vec<Intent>) {
+        let path = located.path;
+        self.edits.extend(edits.into_iter().map(|edit| FileEdit { path: path.to_owned(), edit }));
+        self.intents.entry(path.to_owned()).or_default().extend(intents);
     }
+}
 
-    /// What is wrong with the policies of a workload.
-    fn policy_findings(&mut self, id: &WorkloadId, located: &Located<'_>, policies: &Policies) {
-        for problem in &policies.problems {
-            let mut finding = problem.at(located.path);
-            finding.subject = id.to_string();
-            self.findings.push(finding);
-        }
-        let containers = located.resource.workload.as_deref().unwrap_or_default();
-        for (name, text) in &policies.all {
-            let Some(container) = name.strip_prefix("tag.") else { continue };
-            if containers.iter().any(|c| c.name == container) {
-                continue;
-            }
-            let names: Vec<&str> = containers.iter().map(|c| c.name.as_str()).collect();
-            self.findings.push(Finding {
-                code: Code::UnknownContainer,
-                subject: id.to_string(),
-                place: Some(Place { path: located.path.to_owned(), line: text.line, column: text.column }),
-                evidence: format!(
-                    "`{}` names the container `{container}`, and there is none of that name",
-                    text.key
-                ),
-                remedy: format!("name one of: {}", names.join(", ")),
-            });
-        }
+pub(super) fn verdict_on(
+    container: &Container,
+    target: Option<ImageRef>,
+    reason: Reason,
+    message: String,
+) -> ContainerVerdict {
+    let current = match &container.image {
+        Ok(image) => image.to_string(),
+        Err(bad) => bad.text.clone(),
+    };
+    ContainerVerdict { container: container.name.clone(), current, target, reason, message }
+}
+
+/// Verdicts on workloads that the request names and git does not describe.
+fn named_but_unknown(
+    snapshot: &Snapshot,
+    request: &Request,
+    workloads: &mut BTreeMap<WorkloadId, WorkloadVerdict>,
+) {
+    for id in request.spec.named().into_iter().flatten() {
+        let runs = snapshot.cluster.as_ref().is_some_and(|facts| facts.workloads.contains(id));
+        let reason = if runs { Reason::NotInRepository } else { Reason::NotFound };
+        workloads.entry(id.clone()).or_insert_with(|| WorkloadVerdict::whole(reason));
     }
 }

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{ImageFacts, Reason, RepositoryFacts, Request, Selection, Spec, Status, Wish, WorkloadVerdict};
+use super::{
+    ImageFacts, PolicyChange, Reason, RepositoryFacts, Request, Selection, Spec, Status, Wish,
+    WorkloadVerdict, policies,
+};
 use crate::{
     backend::{Completeness, Images, RegistryError, Revision},
     finding::Finding,
@@ -63,38 +66,47 @@ impl ReleasePlan {
 
     /// What was asked for by name and cannot be done.
     pub fn failures(&self) -> impl Iterator<Item = (&WorkloadId, &WorkloadVerdict)> {
-        let named = match &self.request.spec {
-            Spec::Image(release) => match &release.workloads {
-                Selection::Named(ids) => Some(ids),
-                Selection::All => None,
-            },
-            Spec::Auto => None,
-        };
+        let named = self.request.spec.named();
         self.workloads.iter().filter(move |(id, verdict)| {
             verdict.status == Status::Failed
-                || (named.is_some_and(|ids| ids.contains(*id)) && verdict.reason.is_undecided())
+                || (named.as_ref().is_some_and(|ids| ids.contains(id)) && verdict.reason.is_undecided())
         })
     }
 
     /// The message of the commit, in v1's form. A person's own message takes its place.
     pub fn message(&self) -> String {
-        if let Some(message) = &self.request.cause.message {
-            return message.clone();
+        let own = self.request.cause.message.as_deref();
+        match (own, &self.request.spec) {
+            (_, Spec::Policy(change)) => policy_message(own, change),
+            (Some(message), _) => message.to_owned(),
+            (None, spec) => self.default_message(spec),
         }
-        match &self.request.spec {
+    }
+
+    fn default_message(&self, spec: &Spec) -> String {
+        let to = |workloads: &Selection| match workloads {
+            Selection::All => "all".to_owned(),
+            Selection::Named(ids) => comma_separated(ids),
+        };
+        match spec {
             Spec::Image(release) => {
                 let what = match &release.image {
                     Wish::Latest => "all latest".to_owned(),
                     Wish::Image(image) => image.to_string(),
                 };
-                let to = match &release.workloads {
-                    Selection::All => "all".to_owned(),
-                    Selection::Named(ids) => {
-                        ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-                    }
-                };
-                format!("Release {what} to {to}")
+                format!("Release {what} to {}", to(&release.workloads))
             }
+            Spec::Containers(release) => {
+                let mut message =
+                    format!("Update image refs in {}\n", comma_separated(release.containers.keys()));
+                for (id, updates) in &release.containers {
+                    message += &format!("\n{id}\n");
+                    message.extend(updates.iter().map(|update| format!("- {}\n", update.target)));
+                }
+                message
+            }
+            Spec::Rollback(back) => format!("Roll back {} to {}", to(&back.workloads), back.to.short()),
+            Spec::Policy(change) => policy_message(None, change),
             Spec::Auto => {
                 let images: BTreeSet<String> = self
                     .workloads
@@ -136,7 +148,7 @@ impl ReleasePlan {
                 (id.to_string(), entry)
             })
             .collect();
-        let (kind, spec) = match &self.request.spec {
+        let spec = match &self.request.spec {
             Spec::Image(release) => {
                 let services = match &release.workloads {
                     Selection::All => vec!["<all>".to_owned()],
@@ -146,22 +158,29 @@ impl ReleasePlan {
                     Wish::Latest => "<all latest>".to_owned(),
                     Wish::Image(image) => image.to_string(),
                 };
-                let spec = serde_json::json!({
+                serde_json::json!({
                     "ServiceSpecs": services,
                     "ImageSpec": image,
                     "Kind": "execute",
                     "Excludes": release.exclude,
                     "Force": release.force,
-                });
-                ("image", spec)
+                })
             }
-            Spec::Auto => ("auto", serde_json::json!({"Changes": self.changes()})),
+            Spec::Auto => serde_json::json!({"Changes": self.changes()}),
+            Spec::Containers(release) => serde_json::json!({
+                "Kind": "execute",
+                "ContainerSpecs": release.containers,
+                "SkipMismatches": release.skip_mismatches,
+                "Force": release.force,
+            }),
+            Spec::Policy(change) => serde_json::json!(change.updates),
+            Spec::Rollback(back) => serde_json::json!({"Revision": back.to, "Force": back.force}),
         };
         let cause = &self.request.cause;
         serde_json::json!({
             "jobID": self.id,
             "spec": {
-                "type": kind,
+                "type": self.request.spec.kind(),
                 "cause": {"Message": cause.message.as_deref().unwrap_or_default(), "User": cause.user.as_deref().unwrap_or_default()},
                 "spec": spec,
             },
@@ -185,6 +204,24 @@ impl ReleasePlan {
     pub fn has(&self, reason: Reason) -> bool {
         self.workloads.values().any(|w| w.reason == reason || w.containers.iter().any(|c| c.reason == reason))
     }
+}
+
+/// v1's message of a change of policies: what it does, after a person's own words.
+fn policy_message(own: Option<&str>, change: &PolicyChange) -> String {
+    let events: Vec<String> = policies::events(change)
+        .iter()
+        .map(|(what, ids)| format!("{what}: {}", comma_separated(ids)))
+        .collect();
+    let list = || events.iter().map(|event| format!("- {event}\n")).collect::<String>();
+    match (own, &events[..]) {
+        (Some(message), _) => format!("{message}\n\n{}", list()),
+        (None, [event]) => event.clone(),
+        (None, _) => format!("Updated workload policies\n\n{}", list()),
+    }
+}
+
+fn comma_separated<T: ToString>(ids: impl IntoIterator<Item = T>) -> String {
+    ids.into_iter().map(|id| id.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// What a plan's identity is made of.

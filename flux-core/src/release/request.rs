@@ -1,10 +1,10 @@
 //! What is asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{image::ImageRef, manifest::WorkloadId};
+use crate::{backend::Revision, image::ImageRef, manifest::WorkloadId};
 
 /// A request: what is to be released, and on whose behalf.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,88 @@ pub enum Spec {
     Image(ImageRelease),
     /// What automation does: the newest image that policy allows, for every automated workload.
     Auto,
+    /// Named images to named containers.
+    Containers(ContainersRelease),
+    /// A change of policies.
+    Policy(PolicyChange),
+    /// Back to the images of an earlier revision.
+    Rollback(Rollback),
+}
+
+impl Spec {
+    /// The workloads that are named, if some are.
+    pub fn named(&self) -> Option<BTreeSet<&WorkloadId>> {
+        match self {
+            Self::Image(ImageRelease { workloads: Selection::Named(ids), .. })
+            | Self::Rollback(Rollback { workloads: Selection::Named(ids), .. }) => Some(ids.iter().collect()),
+            Self::Containers(release) => Some(release.containers.keys().collect()),
+            Self::Policy(change) => Some(change.updates.keys().collect()),
+            Self::Image(_) | Self::Rollback(_) | Self::Auto => None,
+        }
+    }
+
+    /// The word for it in notes: v1's, where v1 has one.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Image(_) => "image",
+            Self::Auto => "auto",
+            Self::Containers(_) => "containers",
+            Self::Policy(_) => "policy",
+            Self::Rollback(_) => "rollback",
+        }
+    }
+}
+
+/// Named images to named containers: all of it, or nothing if any of it cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainersRelease {
+    /// What each workload's containers are to run.
+    pub containers: BTreeMap<WorkloadId, Vec<ContainerUpdate>>,
+    /// Whether containers that run something else than expected are passed over instead of failing the release.
+    #[serde(default)]
+    pub skip_mismatches: bool,
+    /// Whether locks and `ignore` are disregarded.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// What a container is to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerUpdate {
+    /// The container's name.
+    pub container: String,
+    /// What it is expected to run; none if that does not matter.
+    pub current: Option<ImageRef>,
+    /// What it is to run.
+    pub target: ImageRef,
+}
+
+/// A change of the policies of some workloads, written as annotations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyChange {
+    /// What changes for each workload.
+    pub updates: BTreeMap<WorkloadId, PolicyUpdate>,
+}
+
+/// A change of the policies of a workload, by v1's names (`automated`, `locked`, `tag.web`, `tag_all`, …).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyUpdate {
+    /// Policies set, with their values. `tag_all` sets the pattern of every container; `glob:*` and `*` remove a pattern, as they are the default.
+    pub add: BTreeMap<String, String>,
+    /// Policies removed. Removing wins over setting.
+    pub remove: BTreeSet<String>,
+}
+
+/// Back to the images of an earlier revision, by a new commit. Nothing but images goes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// The revision whose images are wanted.
+    pub to: Revision,
+    /// Which workloads go back.
+    pub workloads: Selection,
+    /// Whether locks and `ignore` are disregarded, for workloads that are named.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// A release of images that a person asks for.

@@ -5,12 +5,13 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    backend::{Completeness, Images, Observation, RegistryError, Revision, Tags},
+    backend::{Commit, Completeness, Images, Observation, RegistryError, Revision, Tags},
     image::{CanonicalName, ImageName, Tag},
-    manifest::{Manifests, WorkloadId},
+    manifest::{Manifests, ParsedFile, WorkloadId},
 };
 
 /// Everything a plan is made from.
@@ -24,6 +25,37 @@ pub struct Snapshot {
     pub images: ImageFacts,
     /// Which workloads the cluster has; none where a composition has no cluster to ask.
     pub cluster: Option<ClusterFacts>,
+    /// The texts of files, as far as they were asked for, by path.
+    pub sources: BTreeMap<String, Bytes>,
+    /// What the commits did to files, as far as it was asked for, by path: the newest commit first. None where a composition has no history to
+    /// ask; then nothing is known to have been taken back.
+    pub past: Option<BTreeMap<String, Vec<PastFile>>>,
+    /// What git described at other revisions, as far as it was asked for; none where there is no such revision.
+    pub revisions: BTreeMap<Revision, Option<Arc<Manifests>>>,
+}
+
+impl Snapshot {
+    /// A snapshot of manifests, with nothing asked yet.
+    pub fn new(base: Revision, manifests: Arc<Manifests>) -> Self {
+        Self {
+            base,
+            manifests,
+            images: ImageFacts::default(),
+            cluster: None,
+            sources: BTreeMap::new(),
+            past: None,
+            revisions: BTreeMap::new(),
+        }
+    }
+}
+
+/// A commit that changed a file, and what the file was before.
+#[derive(Clone, Debug)]
+pub struct PastFile {
+    /// The commit.
+    pub commit: Commit,
+    /// The file before it; none if it was not there.
+    pub before: Option<Arc<ParsedFile>>,
 }
 
 /// The workloads that a cluster has.
@@ -67,19 +99,25 @@ impl ImageFacts {
     }
 }
 
-/// What must be asked of the registries before a plan can be made. Empty when everything is known.
+/// What must be asked before a plan can be made. Empty when everything is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Needs {
     /// Repositories whose tags are needed.
     pub tags: BTreeMap<CanonicalName, ImageName>,
     /// Tags of which details are needed.
     pub details: BTreeMap<CanonicalName, (ImageName, BTreeSet<Tag>)>,
+    /// Files whose text is needed.
+    pub sources: BTreeSet<String>,
+    /// Files whose past is needed: the commits that changed them.
+    pub past: BTreeSet<String>,
+    /// Revisions whose manifests are needed.
+    pub revisions: BTreeSet<Revision>,
 }
 
 impl Needs {
     /// Whether nothing needs to be asked.
     pub fn is_empty(&self) -> bool {
-        self.tags.is_empty() && self.details.is_empty()
+        self == &Self::default()
     }
 
     /// Adds a repository whose tags are needed.

@@ -53,10 +53,8 @@ fn snapshot(files: &[(&str, String)], images: &[(&str, &[(&str, Option<&str>)])]
         facts.repositories.insert(name.canonical(), Ok(known));
     }
     Snapshot {
-        base: Revision::from("0123456789"),
-        manifests: Arc::new(Manifests::new(parsed)),
         images: facts,
-        cluster: None,
+        ..Snapshot::new(Revision::from("0123456789"), Arc::new(Manifests::new(parsed)))
     }
 }
 

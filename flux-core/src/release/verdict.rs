@@ -86,8 +86,6 @@ reasons! {
     Locked = "locked", Skipped, "locked";
     /// The workload's `ignore` policy says to leave it alone.
     IgnoredByPolicy = "ignored-by-policy", Skipped, "ignore";
-    /// The workload is not automated.
-    NotAutomated = "not-automated", Ignored, "not automated";
     /// Git describes the workload, and the cluster does not have it.
     NotInCluster = "not-in-cluster", Skipped, "not accessible in cluster";
     /// The cluster has the workload, and git does not describe it.
@@ -106,8 +104,6 @@ reasons! {
     InvalidPolicy = "invalid-policy", Skipped, "invalid policy";
     /// The container's image cannot be parsed.
     InvalidImage = "invalid-image", Skipped, "cannot find one or more images";
-    /// The container's image has no tag, so automation cannot tell what runs.
-    Untagged = "untagged", Skipped, "image has no tag";
     /// The image repository cannot be read.
     RegistryUnavailable = "registry-unavailable", Skipped, "cannot find one or more images";
     /// The registry refused the credentials, or wants some.
@@ -130,6 +126,24 @@ reasons! {
     PlatformMissing = "platform-missing", Skipped, "image lacks a platform";
     /// A workload of the same release group cannot move.
     GroupIncomplete = "group-incomplete", Skipped, "a member of the release group cannot move";
+    /// The image that an earlier revision has is selected.
+    RolledBack = "rolled-back", Success, "";
+    /// Policies are changed.
+    PolicyChanged = "policy-changed", Success, "";
+    /// The policies that were asked for are set already.
+    PolicyUnchanged = "policy-unchanged", Skipped, "policies up to date";
+    /// A person took the newest image back, and nothing newer has come since.
+    TakenBack = "taken-back", Skipped, "taken back";
+    /// The earlier revision does not have the workload or the container.
+    NotInRevision = "not-in-revision", Skipped, "not found in that revision";
+    /// The earlier revision is not there.
+    RevisionNotFound = "revision-not-found", Failed, "revision not found";
+    /// The workload does not have a container that was named.
+    ContainerNotFound = "container-not-found", Failed, "container(s) not found";
+    /// A container runs something else than was expected.
+    ContainerMismatch = "container-mismatch", Failed, "container(s) tag mismatch";
+    /// Something else of the same request cannot be done, and it is all or nothing.
+    NothingDone = "nothing-done", Skipped, "cannot satisfy specs";
     /// The image is pinned by digest, and the new image's digest is unknown.
     Pinned = "pinned", Skipped, "image is pinned by digest";
     /// The manifest's shape does not allow the edit.
@@ -181,6 +195,12 @@ impl WorkloadVerdict {
         Self { status: reason.status(), reason, message: reason.message().to_owned(), containers: Vec::new() }
     }
 
+    /// The same verdict in other words.
+    #[must_use]
+    pub fn saying(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
     /// The verdict that follows from those on the containers.
     ///
     /// One update makes a success. Otherwise what could not be decided outweighs what is up to date, and that outweighs what was not
@@ -188,7 +208,7 @@ impl WorkloadVerdict {
     pub fn of(containers: Vec<ContainerVerdict>) -> Self {
         let weight = |c: &ContainerVerdict| match c.reason {
             Reason::NotEditable => 5,
-            Reason::NewerImage | Reason::RequestedImage => 4,
+            reason if reason.status() == Status::Success => 4,
             Reason::OtherImage => 0,
             Reason::UpToDate => 1,
             reason if reason.is_undecided() => 3,

@@ -1,0 +1,131 @@
+//! The policies of every workload: annotations and the rules of policy documents, and what is wrong with either.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Needs, Snapshot};
+use crate::{
+    finding::{Code, Finding, Place},
+    image::ImageName,
+    manifest::{Located, Manifests},
+    policy::{Policies, PolicyRules, PolicySubject, is_policy_document},
+};
+
+/// The rules that the policy documents of a repository set.
+#[derive(Debug)]
+pub(super) struct PolicyBook {
+    rules: PolicyRules,
+    findings: Vec<Finding>,
+}
+
+impl PolicyBook {
+    /// Reads the policy documents. Their texts are needed, for the places of rules.
+    pub(super) fn of(snapshot: &Snapshot, needs: &mut Needs) -> Self {
+        let source =
+            |path: &str| snapshot.sources.get(path).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let book = Self::read(&snapshot.manifests, source);
+        for path in policy_documents(&snapshot.manifests) {
+            if !snapshot.sources.contains_key(path) {
+                needs.sources.insert(path.to_owned());
+            }
+        }
+        book
+    }
+
+    fn read<'a>(manifests: &Manifests, source: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let mut book = Self { rules: PolicyRules::default(), findings: Vec::new() };
+        // In the order of paths and of places in a file: of the rules, the last that matches wins.
+        let mut documents: Vec<Located<'_>> =
+            manifests.resources().filter(|located| is_policy_document(located.resource)).collect();
+        documents.sort_by_key(|located| (located.path, located.index));
+        for located in documents {
+            let problems = book.rules.add(located.path, located.resource, source(located.path));
+            book.findings.extend(problems.iter().map(|problem| problem.at(located.path)));
+        }
+        book
+    }
+
+    /// The policies of a workload.
+    pub(super) fn policies(&self, located: &Located<'_>) -> Policies {
+        let own = Policies::of(&located.resource.annotations);
+        if self.rules.is_empty() {
+            return own;
+        }
+        let id = located.workload_id();
+        let labels: BTreeMap<String, String> = located
+            .resource
+            .object
+            .pointer("/metadata/labels")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect();
+        let images: Vec<&ImageName> = located
+            .resource
+            .workload
+            .iter()
+            .flatten()
+            .filter_map(|container| Some(&container.image.as_ref().ok()?.name))
+            .collect();
+        let subject = PolicySubject {
+            namespace: id.namespace(),
+            kind: id.kind(),
+            name: id.name(),
+            labels: &labels,
+            images: &images,
+        };
+        self.rules.apply(&subject, own)
+    }
+
+    /// What is wrong with policy documents and with the policies of workloads.
+    pub(super) fn findings(&self, manifests: &Manifests) -> Vec<Finding> {
+        let mut findings = self.findings.clone();
+        for located in manifests.workloads() {
+            of_workload(&located, &mut findings);
+        }
+        findings
+    }
+}
+
+/// The paths of the files that hold policy documents, whose texts are needed to tell the places of rules.
+pub fn policy_documents(manifests: &Manifests) -> impl Iterator<Item = &str> {
+    manifests.resources().filter(|located| is_policy_document(located.resource)).map(|located| located.path)
+}
+
+/// What is wrong with the policies of a repository: those of annotations, and those of policy documents. `source` gives the texts of files; a document without
+/// one is told at its start.
+pub fn policy_findings<'a>(manifests: &Manifests, source: impl Fn(&str) -> Option<&'a str>) -> Vec<Finding> {
+    let mut findings = PolicyBook::read(manifests, source).findings(manifests);
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+/// What is wrong with the annotations of a workload.
+fn of_workload(located: &Located<'_>, findings: &mut Vec<Finding>) {
+    let id = located.workload_id();
+    let own = Policies::of(&located.resource.annotations);
+    findings.extend(
+        own.problems.iter().map(|problem| Finding { subject: id.to_string(), ..problem.at(located.path) }),
+    );
+    let containers = located.resource.workload.as_deref().unwrap_or_default();
+    for (name, text) in &own.all {
+        let Some(container) = name.strip_prefix("tag.") else { continue };
+        if containers.iter().any(|c| c.name == container) {
+            continue;
+        }
+        let names: Vec<&str> = containers.iter().map(|c| c.name.as_str()).collect();
+        findings.push(Finding {
+            code: Code::UnknownContainer,
+            subject: id.to_string(),
+            place: Some(Place { path: located.path.to_owned(), line: text.line, column: text.column }),
+            evidence: format!(
+                "`{}` names the container `{container}`, and there is none of that name",
+                text.key
+            ),
+            remedy: format!("name one of: {}", names.join(", ")),
+        });
+    }
+}

@@ -1,0 +1,82 @@
+//! Holds that nobody wrote down: a person took an automated image back, so automation waits for something newer.
+
+use serde::Deserialize;
+
+use super::PastFile;
+use crate::{
+    backend::Commit,
+    image::{ImageRef, Tag},
+    manifest::{ParsedFile, Resource, WorkloadId},
+};
+
+/// An image that a person took back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TakenBack {
+    /// Its tag.
+    pub(super) tag: Tag,
+    /// The commit that took it back.
+    pub(super) commit: Commit,
+}
+
+/// What the note of a commit of ours says it was.
+#[derive(Deserialize)]
+struct Note {
+    spec: NoteSpec,
+}
+
+#[derive(Deserialize)]
+struct NoteSpec {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// The image that was taken back from a container, if its last change was that: a person's commit that replaced what automation had set, or a rollback.
+pub(super) fn taken_back(
+    past: &[PastFile],
+    workload: &WorkloadId,
+    container: &str,
+    current: &ImageRef,
+) -> Option<TakenBack> {
+    let mut changes = changes(past, workload, container, current);
+    let (took_back, previous) = changes.next()?;
+    let kind = kind_of(&took_back.commit);
+    let by_person = kind.as_deref() != Some("auto");
+    let mut was_automated =
+        || changes.next().is_some_and(|(set, _)| kind_of(&set.commit).as_deref() == Some("auto"));
+    let tag = previous.tag.clone()?;
+    (by_person && (kind.as_deref() == Some("rollback") || was_automated()))
+        .then(|| TakenBack { tag, commit: took_back.commit.clone() })
+}
+
+/// The commits that changed a container's image, newest first, with the image before.
+fn changes<'a>(
+    past: &'a [PastFile],
+    workload: &'a WorkloadId,
+    container: &'a str,
+    current: &ImageRef,
+) -> impl Iterator<Item = (&'a PastFile, ImageRef)> {
+    let mut after = current.clone();
+    past.iter().filter_map(move |file| {
+        let before = image_in(file.before.as_deref()?, workload, container)?;
+        if before == after {
+            return None;
+        }
+        after = before.clone();
+        Some((file, before))
+    })
+}
+
+fn image_in(file: &ParsedFile, workload: &WorkloadId, container: &str) -> Option<ImageRef> {
+    let is_it = |resource: &&Resource| {
+        let namespace = resource.namespace.as_deref().unwrap_or("default");
+        WorkloadId::new(namespace, &resource.kind, &resource.name) == *workload
+    };
+    let resource = file.resources.iter().find(is_it)?;
+    let found = resource.workload.as_ref()?.iter().find(|c| c.name == container)?;
+    found.image.clone().ok()
+}
+
+fn kind_of(commit: &Commit) -> Option<String> {
+    let note: Note = serde_json::from_str(commit.note.as_deref()?).ok()?;
+    Some(note.spec.kind)
+}

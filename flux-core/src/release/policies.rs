@@ -1,0 +1,101 @@
+//! Changes of policies, written as annotations in the spelling that stands there already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    PolicyChange, PolicyUpdate, Reason, WorkloadVerdict,
+    plan::{Walk, What},
+};
+use crate::{
+    manifest::{self, Located, WorkloadId},
+    policy::{Policies, TagPattern},
+};
+
+/// The pseudo policy that sets the pattern of every container.
+const TAG_ALL: &str = "tag_all";
+
+/// Decides on a workload whose policies are to change.
+pub(super) fn decide<'a>(
+    walk: &mut Walk<'a>,
+    id: &WorkloadId,
+    located: &Located<'a>,
+    policies: &Policies,
+    change: &PolicyChange,
+) -> What<'a> {
+    let Some(update) = change.updates.get(id) else { return What::OutOfScope };
+    if located.resource.is_encrypted() {
+        return What::Whole(WorkloadVerdict::whole(Reason::Encrypted));
+    }
+    let wanted = match wanted(update, located) {
+        Ok(wanted) => wanted,
+        Err(message) => return What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(message)),
+    };
+    let annotations = &located.resource.annotations;
+    let changes: BTreeMap<String, Option<String>> = wanted
+        .into_iter()
+        .map(|(name, value)| (policies.key(&name), value))
+        .filter(|(key, value)| annotations.get(key).map(|a| &a.value) != value.as_ref())
+        .collect();
+    if changes.is_empty() {
+        return What::Whole(WorkloadVerdict::whole(Reason::PolicyUnchanged));
+    }
+    let Some(source) = walk.snapshot.sources.get(located.path) else {
+        walk.needs.sources.insert(located.path.to_owned());
+        return What::Whole(WorkloadVerdict::whole(Reason::Incomplete));
+    };
+    match manifest::annotation_edits(source, located.index, &changes) {
+        Ok((edits, intents)) => What::Edited(WorkloadVerdict::whole(Reason::PolicyChanged), edits, intents),
+        Err(error) => {
+            let message = format!("{}: {error}", located.place());
+            What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(message))
+        }
+    }
+}
+
+/// The values that policies are to have, by name; none for those that are to go.
+fn wanted(update: &PolicyUpdate, located: &Located<'_>) -> Result<BTreeMap<String, Option<String>>, String> {
+    let containers = located.resource.workload.as_deref().unwrap_or_default();
+    let spelt = |name: &str| -> Vec<String> {
+        match name {
+            TAG_ALL => containers.iter().map(|c| format!("tag.{}", c.name)).collect(),
+            _ => vec![name.to_owned()],
+        }
+    };
+    let mut wanted = BTreeMap::new();
+    for (name, value) in &update.add {
+        let pattern = name == TAG_ALL || name.starts_with("tag.");
+        if pattern {
+            value.parse::<TagPattern>().map_err(|invalid| invalid.to_string())?;
+        }
+        // The default pattern need not be written.
+        let gone = value.is_empty() || (pattern && matches!(value.as_str(), "*" | "glob:*"));
+        for name in spelt(name) {
+            wanted.insert(name, (!gone).then(|| value.clone()));
+        }
+    }
+    for name in update.remove.iter().flat_map(|name| spelt(name)) {
+        wanted.insert(name, None);
+    }
+    Ok(wanted)
+}
+
+/// What a change does, in v1's words, with the workloads it does it to: for commit messages.
+pub(super) fn events(change: &PolicyChange) -> BTreeMap<&'static str, BTreeSet<&WorkloadId>> {
+    let mut events: BTreeMap<&'static str, BTreeSet<&WorkloadId>> = BTreeMap::new();
+    for (id, update) in &change.updates {
+        let added = update.add.keys().filter(|name| !update.remove.contains(*name)).map(|name| (name, true));
+        let removed = update.remove.iter().map(|name| (name, false));
+        for (name, added) in added.chain(removed) {
+            let event = match (name.as_str(), added) {
+                ("automated", true) => "Automated",
+                ("automated", false) => "Deautomated",
+                // The user and the message of a lock are part of it.
+                ("locked" | "locked_user" | "locked_msg", true) => "Locked",
+                ("locked" | "locked_user" | "locked_msg", false) => "Unlocked",
+                _ => "Updated policies",
+            };
+            events.entry(event).or_default().insert(id);
+        }
+    }
+    events
+}
