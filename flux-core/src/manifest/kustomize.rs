@@ -58,7 +58,8 @@ pub(super) fn is_kind(api_version: &str, kind: &str) -> bool {
 /// Whether a mapping without version and kind looks like a kustomization.
 pub(super) fn looks_like_one(object: &Map<String, Value>) -> bool {
     const TELLING: [&str; 4] = ["resources", "bases", "components", "images"];
-    const OTHERS: [&str; 29] = [
+    const OTHERS: [&str; 31] = [
+        "apiVersion",
         "buildMetadata",
         "commonAnnotations",
         "commonLabels",
@@ -71,6 +72,7 @@ pub(super) fn looks_like_one(object: &Map<String, Value>) -> bool {
         "helmCharts",
         "helmGlobals",
         "inventory",
+        "kind",
         "labels",
         "metadata",
         "namePrefix",

@@ -18,8 +18,21 @@ const LONGEST: usize = 63;
 pub struct VersionLabels {
     /// The edits, in the file of the object.
     pub edits: Vec<(Edit, Intent)>,
-    /// Why labels that repeat an old tag are left as they are, each with its JSON pointer in front.
-    pub left: Vec<String>,
+    /// Labels that repeat an old tag and are left as they are.
+    pub left: Vec<LeftLabel>,
+}
+
+/// A label that repeats an old tag and is left as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftLabel {
+    /// The path of the label within its object, as a JSON pointer.
+    pub pointer: String,
+    /// Line of its value, counted from 1.
+    pub line: u32,
+    /// Column of its value in characters, counted from 1.
+    pub column: u32,
+    /// Why.
+    pub why: String,
 }
 
 /// The version labels of an object of a file: `version` and `app.kubernetes.io/version`, its own and those of its pods.
@@ -72,7 +85,10 @@ pub fn version_label_edits(
         };
         match written {
             Ok(edit) => labels.edits.push(edit),
-            Err(why) => labels.left.push(format!("{}: {why}", leaf.site.pointer)),
+            Err(why) => {
+                let (pointer, line, column) = (leaf.site.pointer.clone(), leaf.line, leaf.column);
+                labels.left.push(LeftLabel { pointer, line, column, why });
+            }
         }
     }
     labels

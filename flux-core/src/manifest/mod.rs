@@ -77,7 +77,7 @@ pub use edit::{ImageChange, PlacedEdit, apply, image_edits};
 pub use files::{Located, Manifests, manifest_paths};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
-pub use labels::{VersionLabels, version_label_edits};
+pub use labels::{LeftLabel, VersionLabels, version_label_edits};
 pub use load::parse;
 pub use prove::prove;
 pub use site::{Leaf, Part, SharedScalar, Site};

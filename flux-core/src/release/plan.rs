@@ -18,8 +18,12 @@ use super::{
     rollback,
 };
 use crate::{
+    finding::{Code, Finding, Place},
     image::ImageRef,
-    manifest::{Container, Edit, Intent, Located, WorkloadId},
+    manifest::{
+        Class, Container, Edit, EditError, ImageChange, Intent, Located, PlacedEdit, Resource, WorkloadId,
+        image_edits, version_label_edits,
+    },
     policy::{Policies, Stop},
 };
 
@@ -38,15 +42,18 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     let decided = walk.decide();
     let mut findings = walk.book.findings(&snapshot.manifests);
     findings.extend(image_findings(&snapshot.images));
-    findings.sort();
-    findings.dedup();
-    let mut draft = Draft::default();
+    let mut draft = Draft { images: edits_of(&decided).into_iter(), ..Draft::default() };
     for workload in decided {
         draft.write(workload);
     }
-    let Draft { mut workloads, mut edits, intents } = draft;
+    let Draft { mut workloads, mut edits, intents, findings: of_labels, .. } = draft;
+    findings.extend(of_labels);
+    findings.sort();
+    findings.dedup();
     named_but_unknown(snapshot, request, &mut workloads);
     edits.sort();
+    // What several containers share is written once.
+    edits.dedup();
     let mut plan = ReleasePlan {
         id: PlanId(String::new()),
         base: snapshot.base.clone(),
@@ -129,7 +136,7 @@ impl<'a> Walk<'a> {
         if let Spec::Policy(change) = &self.request.spec {
             return policies::decide(self, id, located, policies, change);
         }
-        if let Some(what) = self.kept(id, list, policies) {
+        if let Some(what) = self.kept(id, resource, list, policies) {
             return what;
         }
         if resource.is_encrypted() {
@@ -165,8 +172,20 @@ impl<'a> Walk<'a> {
     }
 
     /// The first rule that keeps the workload as a whole as it is, if any does.
-    fn kept(&self, id: &WorkloadId, list: &'a [Container], policies: &Policies) -> Option<What<'a>> {
-        let in_cluster = |facts: &super::ClusterFacts| !facts.complete || facts.workloads.contains(id);
+    fn kept(
+        &self,
+        id: &WorkloadId,
+        resource: &Resource,
+        list: &'a [Container],
+        policies: &Policies,
+    ) -> Option<What<'a>> {
+        if let Some(Class::ReadOnly(why)) = resource.class() {
+            return Some(What::Whole(WorkloadVerdict::whole(Reason::ReadOnly).saying(why.to_owned())));
+        }
+        // Of custom kinds a cluster does not tell which run.
+        let in_cluster = |facts: &super::ClusterFacts| {
+            !facts.complete || resource.class() == Some(Class::Custom) || facts.workloads.contains(id)
+        };
         if !self.snapshot.cluster.as_ref().is_none_or(in_cluster) {
             return Some(What::Whole(WorkloadVerdict::whole(Reason::NotInCluster)));
         }
@@ -232,23 +251,46 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// The edits of one container, or why there are none.
+type ImageEdits = Result<Vec<PlacedEdit>, EditError>;
+
+/// The edits of all containers that are updated, in the order of the workloads and their containers. They are made together, because what
+/// several containers share is changed for all of them or not at all.
+fn edits_of(decided: &[Decided<'_>]) -> Vec<ImageEdits> {
+    let mut changes = Vec::new();
+    for Decided { located, what, .. } in decided {
+        let What::Containers(chosen) = what else { continue };
+        for (container, chosen) in chosen {
+            if let Chosen::Update { target, .. } = chosen {
+                changes.push(ImageChange { path: located.path, container, to: target });
+            }
+        }
+    }
+    image_edits(&changes)
+}
+
 /// What a plan is put together from.
 #[derive(Default)]
 struct Draft {
+    images: std::vec::IntoIter<ImageEdits>,
     workloads: BTreeMap<WorkloadId, WorkloadVerdict>,
     edits: Vec<FileEdit>,
     intents: BTreeMap<String, Vec<Intent>>,
+    findings: Vec<Finding>,
 }
 
 impl Draft {
     fn write(&mut self, decided: Decided<'_>) {
-        let Decided { id, located, what, .. } = decided;
+        let Decided { id, located, what, policies } = decided;
         let verdict = match what {
             What::OutOfScope => return,
             What::Whole(verdict) => verdict,
             What::Containers(chosen) => {
-                let verdicts =
+                let verdicts: Vec<ContainerVerdict> =
                     chosen.into_iter().map(|(c, chosen)| self.container(&located, c, chosen)).collect();
+                if policies.version_labels {
+                    self.version_labels(&located, &verdicts);
+                }
                 WorkloadVerdict::of(verdicts)
             }
             What::Edited(verdict, edits, intents) => {
@@ -267,18 +309,38 @@ impl Draft {
     ) -> ContainerVerdict {
         match chosen {
             Chosen::Left { reason, message } => verdict_on(container, None, reason, message),
-            Chosen::Update { target, reason, message } => match container.edits(&target) {
-                Ok(edits) => {
-                    let (edits, intents) = edits.into_iter().unzip();
-                    self.add(located, edits, intents);
-                    verdict_on(container, Some(target), reason, message)
+            Chosen::Update { target, reason, message } => {
+                match self.images.next().unwrap_or(Ok(Vec::new())) {
+                    Ok(edits) => {
+                        for PlacedEdit { path, edit, intent } in edits {
+                            self.intents.entry(path.clone()).or_default().push(intent);
+                            self.edits.push(FileEdit { path, edit });
+                        }
+                        verdict_on(container, Some(target), reason, message)
+                    }
+                    Err(error) => {
+                        let place = format!("{}:{}:{}", located.path, container.line, container.column);
+                        verdict_on(container, None, Reason::NotEditable, format!("{place}: {error}"))
+                    }
                 }
-                Err(error) => {
-                    let place = format!("{}:{}:{}", located.path, container.line, container.column);
-                    verdict_on(container, None, Reason::NotEditable, format!("{place}: {error}"))
-                }
-            },
+            }
         }
+    }
+
+    /// Lets the labels that repeat a tag follow it.
+    fn version_labels(&mut self, located: &Located<'_>, verdicts: &[ContainerVerdict]) {
+        let targets =
+            verdicts.iter().filter_map(|v| Some((v.container.as_str(), v.target.as_ref()?))).collect();
+        let labels = version_label_edits(located.index, located.resource, &targets);
+        let (edits, intents) = labels.edits.into_iter().unzip();
+        self.add(located, edits, intents);
+        self.findings.extend(labels.left.into_iter().map(|label| Finding {
+            code: Code::VersionLabelLeft,
+            subject: located.workload_id().to_string(),
+            place: Some(Place { path: located.path.to_owned(), line: label.line, column: label.column }),
+            evidence: format!("`{}` stays at the old tag: {}", label.pointer, label.why),
+            remedy: "change it by hand, or take the policy `version-labels` off".to_owned(),
+        }));
     }
 
     fn add(&mut self, located: &Located<'_>, edits: Vec<Edit>, intents: Vec<Intent>) {
