@@ -259,7 +259,7 @@ fn what_is_not_edited_is_not_changed() {
     let mut whole = 0;
     for (path, source) in files(&folder()) {
         assert_eq!(prove(&source, &[], &[]).unwrap(), source, "{path}");
-        whole += usize::from(!path.contains('/'));
+        whole += usize::from(!path.contains('/') && path.ends_with(".yaml"));
     }
     assert_eq!(whole, CASES.len() * 2, "every file of the corpus is in the table");
 }
