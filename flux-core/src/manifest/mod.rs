@@ -10,12 +10,49 @@
 //! An edit replaces the scalar that holds the value and no other byte:
 //!
 //! - quotes stay; a new value without quotes gets them where YAML would read it as something else; a block scalar becomes a plain one;
-//! - an alias is replaced by the value where it stands, and the anchor and its other users keep theirs;
-//! - a value that other places use (under an anchor with aliases, by a merge key) is refused with the reason: its change would change them too;
+//! - a value that several places share (an anchor and its aliases, a merge key) is written once, where it stands, when all of them change to the same in one
+//!   set ([`image_edits`]); otherwise an alias is replaced by the value, and the anchor and its other users keep theirs;
+//! - anything else that other places use is refused with the reason: its change would change them too;
 //! - an image in several keys (`registry`, `repository`, `tag`, `digest`) is changed in all that differ, or not at all;
 //! - a document encrypted with SOPS is refused: its seal would break.
 //!
 //! [`prove`] applies edits only if the result, read again, differs in the intended values and nothing else.
+//!
+//! # Workloads
+//!
+//! | what | its images | |
+//! |---|---|---|
+//! | Deployment, DaemonSet, StatefulSet, CronJob | those of its pods: containers, init containers, ephemeral ones | released |
+//! | Argo's Rollout, Knative's Service | the same; what Knative leaves unnamed is `user-container` | released |
+//! | HelmRelease of `helm.fluxcd.io` and `helm.toolkit.fluxcd.io` | by v1's conventions in `spec.values`: `chart-image` at the top, else called by its path | released |
+//! | kinds that a `FluxPolicy` names in `spec.workloads` | where its paths lead | released |
+//! | any object with a comment `# {"$imagepolicy": "ns:name:tag"}` | where the comments are; called by the policy's name | released |
+//! | ReplicaSet, Job, Pod | as of a Deployment | listed, never edited |
+//!
+//! Where a kustomization sets an image (`images:` with `newName`, `newTag`, `digest`), that is the image and the place to write: see
+//! [`Manifests::new`]. Labels that repeat a tag follow it by [`version_label_edits`].
+//!
+//! A rule for a custom kind has its `group` and `kind` (or `apiVersion`, for one version), and paths:
+//!
+//! ```yaml
+//! apiVersion: fluxcd.io/v1alpha1
+//! kind: FluxPolicy
+//! metadata: {name: platform}
+//! spec:
+//!   workloads:
+//!   - group: example.com
+//!     kind: Pipeline
+//!     pods: [spec.template.spec]                            # each with containers, initContainers, ephemeralContainers
+//!     containers: [spec.steps, "spec.templates.*.container"] # a mapping with `image`, or a list of such
+//!     images:                                               # single images, whole or in parts
+//!     - {name: agent, image: spec.agentImage}
+//!     - {name: db, registry: spec.db.registry, repository: spec.db.repository, tag: spec.db.tag, digest: spec.db.digest}
+//! ```
+//!
+//! A path has dots between its keys, or is a JSON pointer (`/spec/a.b`); `*` stands for every item of a list and every entry of a mapping. One that leads nowhere
+//! in an object is passed over. What is wrong with a rule is told with its line, and the rule is left out.
+//!
+//! # Example
 //!
 //! ```
 //! use flux_core::manifest::{parse, prove};
