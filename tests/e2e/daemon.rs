@@ -42,3 +42,63 @@ fn fluxd_follows_a_push_and_undoes_a_hand_edit() {
     world.kubectl(&["patch", "deployment", "catalogue", "--field-manager=kubectl-edit", "-p", patch]);
     world.kubectl(&["wait", "deployment/catalogue", "--for=jsonpath={.spec.replicas}=1", "--timeout=60s"]);
 }
+
+const OBJECTS: usize = 200;
+
+/// Requests of a verb that the API server got for a group's objects.
+fn requests(world: &World, group: &str, verb: &str) -> u64 {
+    let has = |line: &str| {
+        line.starts_with("apiserver_request_total{")
+            && line.contains(&format!("group=\"{group}\""))
+            && line.contains(&format!("verb=\"{verb}\""))
+    };
+    let metrics = world.kube.metrics();
+    let counts = metrics
+        .lines()
+        .filter(|line| has(line))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    counts.sum::<f64>() as u64
+}
+
+#[test]
+fn a_cycle_with_nothing_changed_makes_no_request_beyond_the_watches() {
+    let Some(world) = World::new(Transport::Http) else { return };
+    // A kind of our own, so that nobody else asks for it.
+    let group = format!("{}.example.com", world.namespace);
+    let definition = format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: gadgets.{group}}}\nspec:\n  group: {group}\n  scope: Namespaced\n  \
+         names: {{kind: Gadget, plural: gadgets}}\n  versions:\n  - name: v1\n    served: true\n    storage: true\n    schema:\n      openAPIV3Schema:\n        type: object\n        \
+         properties: {{spec: {{type: object, properties: {{size: {{type: integer}}}}}}}}\n"
+    );
+    let gadgets: String = (0..OBJECTS)
+        .map(|n| {
+            let namespace = &world.namespace;
+            format!("---\napiVersion: {group}/v1\nkind: Gadget\nmetadata: {{name: g-{n}, namespace: {namespace}}}\nspec: {{size: 3}}\n")
+        })
+        .collect();
+    world.commit(&[("definition.yaml", &definition), ("gadgets.yaml", &gadgets)], "Describe the gadgets");
+
+    let mut command = world.command("fluxd");
+    command.args(["--sync-interval", "200ms", "--git-poll-interval", "1s", "--automation-interval", "1s"]);
+    let _daemon = Running(command.stderr(Stdio::inherit()).spawn().expect("fluxd starts"));
+    let kind = format!("gadgets.{group}");
+    let crd = format!("crd/{kind}");
+    world.kubectl(&["wait", &crd, "--for=create", "--timeout=60s"]);
+    world.kubectl(&["wait", &crd, "--for=condition=established", "--timeout=60s"]);
+    world.kubectl(&["wait", &format!("{kind}/g-{}", OBJECTS - 1), "--for=create", "--timeout=90s"]);
+
+    // Each hand edit that is undone is a whole cycle at least. The first one ends the start: from then on only the edits cost anything.
+    let undone = |n: usize| {
+        let name = format!("{kind}/g-{n}");
+        let patch =
+            ["patch", &name, "--type=merge", "--field-manager=kubectl-edit", "-p", r#"{"spec":{"size":9}}"#];
+        world.kubectl(&patch);
+        world.kubectl(&["wait", &name, "--for=jsonpath={.spec.size}=3", "--timeout=60s"]);
+    };
+    undone(0);
+    let before = (requests(&world, &group, "APPLY"), requests(&world, &group, "LIST"));
+    (1..=5).for_each(undone);
+    let after = (requests(&world, &group, "APPLY"), requests(&world, &group, "LIST"));
+    assert_eq!(after.0 - before.0, 5, "one request for each edit, none for the {OBJECTS} objects");
+    assert_eq!(after.1 - before.1, 0, "nothing is listed");
+}

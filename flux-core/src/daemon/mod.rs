@@ -4,6 +4,9 @@
 //! follows at once when the tip moved or a release landed. They take turns: each works on what the one before it left. What fails is told, and
 //! tried again at its next turn.
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until};

@@ -1,0 +1,126 @@
+//! 10,000 workloads planned against 1,000 tags each, beside merely scanning the same tags once.
+//!
+//! `cargo bench --bench plan` prints, for patterns that order by version and by build date, the median time of [`flux::release::plan`] for automation over all
+//! workloads, and its ratio to a scan: for each workload, one pass over its tags that looks at every byte of every tag and keeps the greatest text. The scan decides
+//! nothing; it is the least that anything has to do that reads all tags.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench prints, and stops at what it cannot set up"
+)]
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use flux::{
+    backend::{Completeness, Images, Revision},
+    image::{ImageInfo, ImageName, Tag},
+    manifest::{self, Manifests},
+    release::{self, ImageFacts, RepositoryFacts, Request, Snapshot},
+};
+use jiff::Timestamp;
+
+const WORKLOADS: usize = 10_000;
+const REPOSITORIES: usize = 100;
+const TAGS: usize = 1_000;
+
+fn main() {
+    // `cargo test --benches` runs this too: a small case is enough to see that it works.
+    let (workloads, turns) = if std::env::args().any(|a| a == "--bench") { (WORKLOADS, 5) } else { (100, 1) };
+    let now: Timestamp = "2026-11-21T00:00:00Z".parse().expect("a time");
+    let images = images();
+    println!("{workloads} workloads, {TAGS} tags each, medians of {turns}:");
+    let scanned = median(turns, || scan(workloads, &images));
+    println!("  scan of the tags               {:>8.1} ms", millis(scanned));
+    for (title, pattern) in [("by version", "semver:>=1.0"), ("by build date", "glob:1.*")] {
+        let snapshot = Snapshot {
+            images: images.clone(),
+            ..Snapshot::new(Revision::from("bench"), Arc::new(manifests(workloads, pattern)))
+        };
+        let planned = median(turns, || {
+            let plan = release::plan(&snapshot, &Request::automation(), now);
+            assert_eq!(plan.edits.len(), workloads);
+            black_box(plan);
+        });
+        let ratio = planned.as_secs_f64() / scanned.as_secs_f64();
+        println!("  plan {title:<25} {:>8.1} ms   {ratio:.1} times the scan", millis(planned));
+    }
+}
+
+fn name(repository: usize) -> ImageName {
+    format!("registry.example/team/app-{repository}").parse().expect("a name")
+}
+
+fn images() -> ImageFacts {
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+    let mut facts = ImageFacts::default();
+    for repository in 0..REPOSITORIES {
+        let images: Images = (0..TAGS)
+            .map(|n| {
+                let tag: Tag = format!("1.{}.{}", n / 50, n % 50).parse().expect("a tag");
+                let seconds = i64::try_from(n).expect("a small number") * 3600;
+                let created = start.checked_add(jiff::SignedDuration::from_secs(seconds)).expect("a time");
+                (tag, Ok(ImageInfo { created: Some(created), ..ImageInfo::default() }))
+            })
+            .collect();
+        let known = RepositoryFacts {
+            tags: images.keys().cloned().collect(),
+            completeness: Completeness::Complete,
+            images,
+        };
+        facts.repositories.insert(name(repository).canonical(), Ok(known));
+    }
+    facts
+}
+
+fn manifests(workloads: usize, pattern: &str) -> Manifests {
+    let files: BTreeMap<_, _> = (0..workloads)
+        .map(|n| {
+            let mut text = String::new();
+            let _ = write!(
+                text,
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app-{n}\n  namespace: ns-{}\n  annotations:\n    fluxcd.io/automated: \"true\"\n    \
+                 fluxcd.io/tag.app: '{pattern}'\nspec:\n  template:\n    spec:\n      containers:\n      - name: app\n        image: {}:1.0.0\n",
+                n % 20,
+                name(n % REPOSITORIES),
+            );
+            (format!("app-{n}.yaml"), Arc::new(manifest::parse(text.as_bytes())))
+        })
+        .collect();
+    Manifests::new(files)
+}
+
+/// One pass over the tags of each workload.
+fn scan(workloads: usize, images: &ImageFacts) {
+    for n in 0..workloads {
+        let facts = images.get(&name(n % REPOSITORIES)).and_then(|known| known.as_ref().ok());
+        let tags = facts.map(|facts| facts.tags.as_slice()).unwrap_or_default();
+        black_box(
+            tags.iter()
+                .map(|tag| tag.as_str().bytes().fold(0_u64, |h, b| h.wrapping_mul(31) + u64::from(b)))
+                .max(),
+        );
+    }
+}
+
+fn median(turns: usize, mut work: impl FnMut()) -> Duration {
+    let mut times: Vec<Duration> = (0..turns)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

@@ -1,0 +1,129 @@
+//! What a daemon does by itself, in time that passes only when everything waits.
+
+use std::sync::Mutex;
+
+use super::*;
+use crate::{
+    image::{ImageInfo, ImageName},
+    manifest::ResourceId,
+    memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
+    sync::{Outcome, SyncSet},
+};
+
+fn manifest(tag: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: shop\n  annotations: {{fluxcd.io/automated: 'true', fluxcd.io/tag.web: 'semver:*'}}\n\
+         spec:\n  replicas: 1\n  selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec:\n      containers:\n      - name: web\n        \
+         image: team/web:{tag}\n"
+    )
+}
+
+#[derive(Debug, Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Told {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Observer for Told {
+    fn event(&self, event: &Event<'_>) {
+        let text = match event {
+            Event::Synced(report) => {
+                let touched = report.resources.iter().filter(|r| r.outcome != Outcome::Unchanged).count();
+                format!("synced {touched}")
+            }
+            Event::Released(report) => format!("released {}", report.plan.edits.len()),
+            other => format!("{other:?}"),
+        };
+        self.0.lock().unwrap().push(text);
+    }
+}
+
+struct World {
+    repo: MemoryRepo,
+    registry: Arc<MemoryRegistry>,
+    cluster: Arc<MemoryCluster>,
+    told: Arc<Told>,
+    web: ResourceId,
+}
+
+impl World {
+    fn new() -> (Self, Daemon) {
+        let name: ImageName = "team/web".parse().unwrap();
+        let registry = MemoryRegistry::new().with_image(&name, "1.0".parse().unwrap(), ImageInfo::default());
+        let world = Self {
+            repo: MemoryRepo::new([("web.yaml", manifest("1.0"))]),
+            registry: Arc::new(registry),
+            cluster: Arc::new(MemoryCluster::new()),
+            told: Arc::default(),
+            web: ResourceId {
+                namespace: Some("shop".to_owned()),
+                kind: "Deployment".to_owned(),
+                name: "web".to_owned(),
+                group: "apps".to_owned(),
+            },
+        };
+        let deployer =
+            Deployer::new(Arc::new(world.repo.clone()), world.registry.clone(), world.cluster.clone());
+        let settings = Settings {
+            git_poll_interval: Duration::from_secs(10),
+            sync_interval: Duration::from_secs(25),
+            automation_interval: Some(Duration::from_secs(60)),
+            sync: SyncOptions::new(SyncSet("test".to_owned())),
+        };
+        let daemon = Daemon::new(deployer, settings, world.told.clone());
+        (world, daemon)
+    }
+
+    fn runs(&self) -> String {
+        let object = self.cluster.get(&self.web).unwrap();
+        object["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Lets the daemon run for so many seconds, then does what a test says, and so on; then stops it.
+async fn run(daemon: Daemon, script: impl Future<Output = ()>) {
+    daemon.run(script).await;
+}
+
+async fn after(seconds: u64) {
+    // The clock is paused: this is over as soon as nothing else is due.
+    tokio::time::advance(Duration::ZERO).await;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cluster_follows_git_and_git_follows_the_registry() {
+    let (world, daemon) = World::new();
+    run(daemon, async {
+        after(1).await;
+        assert_eq!(world.told.take(), ["synced 1", "released 0"], "both are looked at first");
+        // A commit is seen at the next poll, and synced at once.
+        world.repo.push_file("web.yaml", manifest("1.0").replace("replicas: 1", "replicas: 2"), "Two");
+        after(10).await;
+        assert_eq!(world.told.take(), ["synced 1"]);
+        // A push is followed at automation's next turn, and the release synced at once.
+        let name: ImageName = "team/web".parse().unwrap();
+        world.registry.push(&name, "1.1".parse().unwrap(), ImageInfo::default());
+        after(51).await;
+        assert_eq!(world.told.take(), ["synced 0", "synced 0", "released 1", "synced 1"]);
+        assert_eq!(world.runs(), "team/web:1.1");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hand_edit_is_undone_at_the_next_sync() {
+    let (world, daemon) = World::new();
+    run(daemon, async {
+        after(1).await;
+        world.cluster.edit(&world.web, |object| object["spec"]["replicas"] = 9.into()).unwrap();
+        world.told.take();
+        after(25).await;
+        assert_eq!(world.told.take(), ["synced 1"]);
+        assert_eq!(world.cluster.get(&world.web).unwrap()["spec"]["replicas"], 1);
+    })
+    .await;
+}
