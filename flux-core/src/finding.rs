@@ -88,6 +88,8 @@ codes! {
     UnknownContainer = "unknown-container", Warning;
     /// A policy annotation has a key that no policy has.
     UnknownPolicy = "unknown-policy", Warning;
+    /// A label repeats the old tag of an image and could not follow it.
+    VersionLabelLeft = "version-label-left", Warning;
     /// An image repository cannot be read.
     RegistryUnavailable = "registry-unavailable", Error;
     /// A registry refused the credentials, or wants some.

@@ -7,20 +7,21 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    ContainerVerdict, FileEdit, Needs, PlanId, Reason, ReleasePlan, Request, Selection, Snapshot, Spec, Wish,
+    ContainerVerdict, Needs, PlanId, Reason, ReleasePlan, Request, Selection, Snapshot, Spec, Wish,
     WorkloadVerdict,
     book::PolicyBook,
     choice::{Chooser, Chosen},
     containers,
+    draft::Draft,
     facts::image_findings,
     groups, policies,
     report::{Identity, known},
     rollback,
 };
 use crate::{
-    generate::{GeneratedChange, GeneratedEdit},
+    generate::GeneratedChange,
     image::ImageRef,
-    manifest::{Container, Edit, Intent, Located, WorkloadId},
+    manifest::{Class, Container, Edit, Intent, Located, Resource, WorkloadId},
     policy::{Policies, Stop},
 };
 
@@ -39,15 +40,14 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     let decided = walk.decide();
     let mut findings = walk.book.findings(&snapshot.manifests);
     findings.extend(image_findings(&snapshot.images));
+    let Draft { mut workloads, mut edits, intents, mut generated, findings: of_labels } = Draft::of(decided);
+    findings.extend(of_labels);
     findings.sort();
     findings.dedup();
-    let mut draft = Draft::default();
-    for workload in decided {
-        draft.write(workload);
-    }
-    let Draft { mut workloads, mut edits, intents, mut generated } = draft;
     named_but_unknown(snapshot, request, &mut workloads);
     edits.sort();
+    // What several containers share is written once.
+    edits.dedup();
     generated.sort();
     let mut plan = ReleasePlan {
         id: PlanId(String::new()),
@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
         if let Spec::Policy(change) = &self.request.spec {
             return policies::decide(self, id, located, policies, change);
         }
-        if let Some(what) = self.kept(id, list, policies) {
+        if let Some(what) = self.kept(id, resource, list, policies) {
             return what;
         }
         if resource.is_encrypted() {
@@ -172,8 +172,20 @@ impl<'a> Walk<'a> {
     }
 
     /// The first rule that keeps the workload as a whole as it is, if any does.
-    fn kept(&self, id: &WorkloadId, list: &'a [Container], policies: &Policies) -> Option<What<'a>> {
-        let in_cluster = |facts: &super::ClusterFacts| !facts.complete || facts.workloads.contains(id);
+    fn kept(
+        &self,
+        id: &WorkloadId,
+        resource: &Resource,
+        list: &'a [Container],
+        policies: &Policies,
+    ) -> Option<What<'a>> {
+        if let Some(Class::ReadOnly(why)) = resource.class() {
+            return Some(What::Whole(WorkloadVerdict::whole(Reason::ReadOnly).saying(why.to_owned())));
+        }
+        // Of custom kinds a cluster does not tell which run.
+        let in_cluster = |facts: &super::ClusterFacts| {
+            !facts.complete || resource.class() == Some(Class::Custom) || facts.workloads.contains(id)
+        };
         if !self.snapshot.cluster.as_ref().is_none_or(in_cluster) {
             return Some(What::Whole(WorkloadVerdict::whole(Reason::NotInCluster)));
         }
@@ -247,86 +259,6 @@ fn refuse_generated(decided: &mut Decided<'_>) {
         if matches!(chosen, Chosen::Update { .. }) {
             *chosen = Chosen::left(Reason::NotEditable, refused.clone());
         }
-    }
-}
-
-/// What a plan is put together from.
-#[derive(Default)]
-struct Draft {
-    workloads: BTreeMap<WorkloadId, WorkloadVerdict>,
-    edits: Vec<FileEdit>,
-    intents: BTreeMap<String, Vec<Intent>>,
-    generated: Vec<GeneratedEdit>,
-}
-
-impl Draft {
-    fn write(&mut self, decided: Decided<'_>) {
-        let Decided { id, located, what, .. } = decided;
-        let verdict = match what {
-            What::OutOfScope => return,
-            What::Whole(verdict) => verdict,
-            What::Containers(chosen) => self.containers(&located, chosen),
-            What::Edited(verdict, edits, intents) => {
-                self.add(&located, edits, intents);
-                verdict
-            }
-            What::Updated(verdict, changes) => {
-                changes.into_iter().for_each(|change| self.update(&located, change));
-                verdict
-            }
-        };
-        self.workloads.insert(id, verdict);
-    }
-
-    /// The edits of all containers that change, or of none if one of them cannot be edited.
-    fn containers(&mut self, located: &Located<'_>, chosen: Vec<(&Container, Chosen)>) -> WorkloadVerdict {
-        let mut edits = Vec::new();
-        let mut refused = false;
-        let mut verdicts = Vec::with_capacity(chosen.len());
-        for (container, chosen) in chosen {
-            verdicts.push(match chosen {
-                Chosen::Left { reason, message } => verdict_on(container, None, reason, message),
-                Chosen::Update { target, reason, message } if located.generated.is_some() => {
-                    let verdict = verdict_on(container, Some(target.clone()), reason, message);
-                    let (container, before) = (container.name.clone(), verdict.current.clone());
-                    self.update(located, GeneratedChange::Image { container, before, after: target });
-                    verdict
-                }
-                Chosen::Update { target, reason, message } => match container.edits(&target) {
-                    Ok(made) => {
-                        edits.extend(made);
-                        verdict_on(container, Some(target), reason, message)
-                    }
-                    Err(error) => {
-                        refused = true;
-                        let place = format!("{}:{}:{}", located.path, container.line, container.column);
-                        verdict_on(container, None, Reason::NotEditable, format!("{place}: {error}"))
-                    }
-                },
-            });
-        }
-        if refused {
-            for verdict in verdicts.iter_mut().filter(|verdict| verdict.target.is_some()) {
-                verdict.target = None;
-                verdict.reason = Reason::NothingDone;
-                verdict.message = "another container of the workload cannot be edited".to_owned();
-            }
-        } else {
-            let (edits, intents) = edits.into_iter().unzip();
-            self.add(located, edits, intents);
-        }
-        WorkloadVerdict::of(verdicts)
-    }
-
-    fn update(&mut self, located: &Located<'_>, change: GeneratedChange) {
-        let (path, workload) = (located.path.to_owned(), located.workload_id());
-        self.generated.push(GeneratedEdit { path, workload, change });
-    }
-
-    fn add(&mut self, located: &Located<'_>, edits: Vec<Edit>, intents: Vec<Intent>) {
-        let path = located.path;
-        self.edits.extend(edits.into_iter().map(|edit| FileEdit { path: path.to_owned(), edit }));
-        self.intents.entry(path.to_owned()).or_default().extend(intents);
     }
 }
 
