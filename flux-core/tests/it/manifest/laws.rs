@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use flux_core::manifest::{ParsedFile, annotation_edits, apply, parse, prove};
+use flux_core::{
+    image::ImageRef,
+    manifest::{ImageChange, ParsedFile, annotation_edits, apply, image_edits, parse, prove},
+};
 use proptest::prelude::*;
 
 /// A Deployment in one of many dresses. Its parts are drawn by chance.
@@ -159,6 +162,56 @@ proptest! {
                     let _ = prove(text.as_bytes(), &edits, &intents);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn of_shared_images_exactly_those_change_that_are_said_to(
+        kinds in prop::collection::vec(0..4_usize, 1..7),
+        tags in prop::collection::vec(prop::option::weighted(0.8, 2..4_u32), 7),
+    ) {
+        // Each image stands alone, or carries an anchor, or is an alias of the last anchor, or comes by a merge key.
+        let mut text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n".to_owned();
+        let mut anchor = None;
+        for (n, kind) in kinds.iter().enumerate() {
+            text += &match (kind, anchor) {
+                (1, _) => format!("      - &m{n} {{name: c{n}, image: &a{n} 'x:1'}}\n"),
+                (2, Some(a)) => format!("      - {{name: c{n}, image: *a{a}}}\n"),
+                (3, Some(a)) => format!("      - {{<<: *m{a}, name: c{n}}}\n"),
+                _ => format!("      - {{name: c{n}, image: x:1}}\n"),
+            };
+            if *kind == 1 {
+                anchor = Some(n);
+            }
+        }
+        let file = parse(text.as_bytes());
+        prop_assert_eq!(&file.problems, &[]);
+        let containers = file.resources[0].workload.as_ref().unwrap();
+        let targets: Vec<(usize, ImageRef)> = (0..containers.len())
+            .filter_map(|n| Some((n, format!("x:{}", tags[n]?).parse().unwrap())))
+            .collect();
+        let changes: Vec<_> =
+            targets.iter().map(|(n, to)| ImageChange { path: "", container: &containers[*n], to }).collect();
+        let answers = image_edits(&changes);
+        let mut wanted: Vec<String> = vec!["x:1".to_owned(); containers.len()];
+        let (mut edits, mut intents) = (Vec::new(), Vec::new());
+        for ((n, to), answer) in targets.iter().zip(&answers) {
+            for placed in answer.iter().flatten() {
+                edits.push(placed.edit.clone());
+                intents.push(placed.intent.clone());
+                wanted[*n] = to.to_string();
+            }
+        }
+        let edited = prove(text.as_bytes(), &edits, &intents).unwrap();
+        let after = parse(&edited);
+        let images: Vec<String> =
+            after.resources[0].workload.iter().flatten().map(|c| c.image.as_ref().unwrap().to_string()).collect();
+        prop_assert_eq!(images, wanted);
+        // When all change to the same, nothing stands in the way, and what is shared is written once.
+        if targets.len() == containers.len() && targets.iter().all(|(_, to)| *to == targets[0].1) {
+            prop_assert!(answers.iter().all(Result::is_ok));
+            let kept = |text: &str| text.matches('*').count();
+            prop_assert_eq!(kept(&text), kept(&String::from_utf8(edited).unwrap()));
         }
     }
 }
