@@ -98,7 +98,7 @@ pub(super) fn looks_like_one(object: &Map<String, Value>) -> bool {
 /// The finding about a kustomization in a file of another name.
 pub(super) fn misplaced(path: &str, resource: &Resource) -> Finding {
     let problem = Problem {
-        code: Code::NotAnObject,
+        code: Code::NotForKubernetes,
         subject: None,
         line: resource.line,
         column: resource.column,
