@@ -167,7 +167,8 @@ impl Manifests {
     pub fn findings(&self) -> Vec<Finding> {
         let problems = self.files.iter().flat_map(|(path, file)| {
             // Nothing but the kustomization counts in its file.
-            let objects = |code| matches!(code, Code::NotForKubernetes | Code::MissingName);
+            let objects =
+                |code| matches!(code, Code::NotAnObject | Code::NotForKubernetes | Code::MissingName);
             let told = file.problems.iter().filter(move |p| !(objects(p.code) && kustomize::is_file(path)));
             told.map(|problem| problem.at(path))
         });
