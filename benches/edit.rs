@@ -11,16 +11,13 @@
     reason = "a bench prints, and stops at what it cannot set up"
 )]
 
+mod figures;
+
 use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    fs,
-    path::Path,
-    process::Command,
-    sync::Arc,
-    time::{Duration, Instant},
+    collections::BTreeMap, fmt::Write as _, fs, path::Path, process::Command, sync::Arc, time::Duration,
 };
 
+use figures::{median, millis, timed};
 use flux::manifest::{ImageChange, Manifests, ParsedFile, image_edits, parse, prove};
 
 const DOCUMENTS: usize = 282;
@@ -182,19 +179,4 @@ fn differing(old: &str, new: &str) -> usize {
     let left = old.len() - same;
     let tail = old.iter().rev().zip(new.iter().rev()).take(left).take_while(|(a, b)| a == b).count();
     left - tail
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }

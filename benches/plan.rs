@@ -10,14 +10,11 @@
     reason = "a bench prints, and stops at what it cannot set up"
 )]
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    hint::black_box,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod figures;
 
+use std::{collections::BTreeMap, fmt::Write as _, hint::black_box, sync::Arc, time::Duration};
+
+use figures::{median, millis, timed};
 use flux::{
     backend::{Completeness, Images, Revision},
     image::{ImageInfo, ImageName, Tag},
@@ -36,14 +33,14 @@ fn main() {
     let now: Timestamp = "2026-11-21T00:00:00Z".parse().expect("a time");
     let images = images();
     println!("{workloads} workloads, {TAGS} tags each, medians of {turns}:");
-    let scanned = median(turns, || scan(workloads, &images));
+    let scanned = middle(turns, || scan(workloads, &images));
     println!("  scan of the tags               {:>8.1} ms", millis(scanned));
     for (title, pattern) in [("by version", "semver:>=1.0"), ("by build date", "glob:1.*")] {
         let snapshot = Snapshot {
             images: images.clone(),
             ..Snapshot::new(Revision::from("bench"), Arc::new(manifests(workloads, pattern)))
         };
-        let planned = median(turns, || {
+        let planned = middle(turns, || {
             let plan = release::plan(&snapshot, &Request::automation(), now);
             assert_eq!(plan.edits.len(), workloads);
             black_box(plan);
@@ -109,18 +106,6 @@ fn scan(workloads: usize, images: &ImageFacts) {
     }
 }
 
-fn median(turns: usize, mut work: impl FnMut()) -> Duration {
-    let mut times: Vec<Duration> = (0..turns)
-        .map(|_| {
-            let start = Instant::now();
-            work();
-            start.elapsed()
-        })
-        .collect();
-    times.sort();
-    times[times.len() / 2]
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
+fn middle(turns: usize, mut work: impl FnMut()) -> Duration {
+    median((0..turns).map(|_| timed(&mut work)).collect())
 }

@@ -11,16 +11,11 @@
 
 #[path = "../examples/common/cache.rs"]
 mod cache;
+mod figures;
 
-use std::{
-    fmt::Write as _,
-    fs,
-    path::Path,
-    process::Command,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt::Write as _, fs, path::Path, process::Command, sync::Arc, time::Duration};
 
+use figures::{median, millis, timed};
 use flux::{
     deployer::Deployer,
     git::GitRepo,
@@ -146,19 +141,4 @@ fn registry() -> MemoryRegistry {
         }
     }
     registry
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }

@@ -237,7 +237,7 @@ mod tests {
     fn a_patch_file_is_found_from_the_git_path_and_stays_in_the_repository() {
         for (folder, path, expected) in [
             ("prod", "flux-patch.yaml", Some("prod/flux-patch.yaml")),
-            ("prod", "../shared/p.yaml", Some("shared/p.yaml")),
+            ("prod", "../common/p.yaml", Some("common/p.yaml")),
             ("", "./p.yaml", Some("p.yaml")),
             ("prod", "../../p.yaml", None),
             ("prod", "/etc/passwd", None),
