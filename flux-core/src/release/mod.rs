@@ -19,6 +19,7 @@ mod choice;
 mod containers;
 mod explain;
 mod facts;
+mod fields;
 mod groups;
 mod past;
 mod plan;
