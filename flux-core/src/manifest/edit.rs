@@ -1,54 +1,219 @@
-//! Setting an image where it stands, and putting edits into a file.
+//! Setting images where they stand, and putting edits into a file.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Container, Edit, EditError, Intent, Part, Site,
+    Container, Edit, EditError, Intent, Part, SharedScalar, Site,
     quote::{Context, rewrite},
 };
 use crate::image::ImageRef;
 
-/// The edits that set the image of a container, all parts or none. Parts that stay as they are get no edit.
-pub(super) fn image_edits(container: &Container, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
-    let unsupported = |why: String| EditError::Unsupported(format!("container {}: {why}", container.name));
-    let from = match &container.image {
-        Ok(from) => from,
-        Err(bad) => return Err(unsupported(format!("its image cannot be read: {}", bad.problem))),
+/// An image that a container is to get.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageChange<'a> {
+    /// The file of the container's object.
+    pub path: &'a str,
+    /// The container.
+    pub container: &'a Container,
+    /// The image.
+    pub to: &'a ImageRef,
+}
+
+/// An edit, the file that it is for, and what it is meant to do there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedEdit {
+    /// The file.
+    pub path: String,
+    /// The edit.
+    pub edit: Edit,
+    /// What it is meant to do. Several edits of a set may be one and the same with different intents.
+    pub intent: Intent,
+}
+
+/// The edits that set images, one answer a change, in their order. All parts of an image are set or none.
+///
+/// What several places share (an anchored scalar and its aliases, an entry of a kustomization that several workloads take their tag
+/// from) is written once when all of them change to the same. Otherwise an alias is replaced by the value where it stands, and anything
+/// else that is shared is refused.
+///
+/// An error is [`EditError::Unsupported`]: a part cannot be written in place, or it is shared with a place that does not change alike.
+pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, EditError>> {
+    let mut writes: Vec<Result<Vec<Write<'_>>, String>> =
+        changes.iter().map(|change| writes_of(change.container, change.to, change.path)).collect();
+    // What cannot be done for one change may be what another shares with it, so that it cannot be done either.
+    loop {
+        let together = together(&writes);
+        let mut taken = BTreeMap::new();
+        let edits: Vec<Result<Vec<PlacedEdit>, String>> = writes
+            .iter()
+            .map(|writes| {
+                let writes = writes.as_ref().map_err(Clone::clone)?;
+                let edits: Vec<PlacedEdit> =
+                    writes.iter().map(|write| write.edit(&together)).collect::<Result<_, _>>()?;
+                edits.iter().try_for_each(|edit| claim(&mut taken, &edit.path, &edit.edit))?;
+                Ok(edits)
+            })
+            .collect();
+        let mut settled = true;
+        for (writes, edits) in writes.iter_mut().zip(&edits) {
+            if let (Ok(_), Err(why)) = (&writes, edits) {
+                *writes = Err(why.clone());
+                settled = false;
+            }
+        }
+        if settled {
+            let named = |(change, edits): (&ImageChange<'_>, Result<_, String>)| {
+                edits.map_err(|why| {
+                    EditError::Unsupported(format!("container {}: {why}", change.container.name))
+                })
+            };
+            return changes.iter().zip(edits).map(named).collect();
+        }
+    }
+}
+
+/// The edits that set the image of one container in its own file.
+pub(super) fn own_edits(container: &Container, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
+    if let Some(elsewhere) = &container.elsewhere {
+        return Err(EditError::Unsupported(format!(
+            "container {}: its image is set in {}",
+            container.name, elsewhere.path
+        )));
+    }
+    let change = ImageChange { path: "", container, to };
+    let edits = image_edits(&[change]).into_iter().next().unwrap_or(Ok(Vec::new()))?;
+    Ok(edits.into_iter().map(|placed| (placed.edit, placed.intent)).collect())
+}
+
+/// The edit that writes a text where a scalar stands.
+pub(super) fn rewrite_site(site: &Site, text: &str, resource: usize) -> Result<(Edit, Intent), String> {
+    if let Some(why) = &site.refused {
+        return Err(why.clone());
+    }
+    let edit = replace(site.start, site.end, &site.source, text);
+    Ok((edit, Intent { resource, pointer: site.pointer.clone(), value: Some(text.into()) }))
+}
+
+fn replace(start: usize, end: usize, source: &str, text: &str) -> Edit {
+    Edit { start, end, before: source.to_owned(), after: rewrite(source, text, Context::Flow) }
+}
+
+/// A text that a scalar is to get.
+#[derive(Debug)]
+struct Write<'a> {
+    path: &'a str,
+    resource: usize,
+    site: &'a Site,
+    text: String,
+    /// The place that takes its value from the scalar: its own, or the image of the object that a kustomization is for.
+    user: (&'a str, usize, &'a str),
+}
+
+/// A scalar by its file and its first byte.
+type ScalarId<'a> = (&'a str, usize);
+
+impl<'a> Write<'a> {
+    fn shared(&self) -> Option<(ScalarId<'a>, &'a SharedScalar)> {
+        let shared = self.site.shared.as_ref()?;
+        Some(((self.path, shared.start), shared))
+    }
+
+    /// The edit, of the shared scalar if it is among those that are written for all.
+    fn edit(&self, together: &BTreeSet<ScalarId<'_>>) -> Result<PlacedEdit, String> {
+        let (edit, intent) = match self.shared() {
+            Some((id, shared)) if together.contains(&id) => {
+                let edit = replace(shared.start, shared.end, &shared.source, &self.text);
+                let value = Some(self.text.as_str().into());
+                (edit, Intent { resource: self.resource, pointer: self.site.pointer.clone(), value })
+            }
+            _ => rewrite_site(self.site, &self.text, self.resource)?,
+        };
+        Ok(PlacedEdit { path: self.path.to_owned(), edit, intent })
+    }
+}
+
+/// The shared scalars of which every use changes, all to the same text.
+fn together<'a>(writes: &[Result<Vec<Write<'a>>, String>]) -> BTreeSet<ScalarId<'a>> {
+    let mut uses: BTreeMap<ScalarId<'a>, (u32, BTreeSet<_>, BTreeSet<&str>)> = BTreeMap::new();
+    for write in writes.iter().flatten().flatten() {
+        if let Some((id, shared)) = write.shared() {
+            let (wanted, users, texts) = uses.entry(id).or_default();
+            *wanted = shared.uses;
+            users.insert(write.user);
+            texts.insert(&write.text);
+        }
+    }
+    let whole = |(wanted, users, texts): &(u32, BTreeSet<_>, BTreeSet<&str>)| {
+        texts.len() == 1 && u32::try_from(users.len()) == Ok(*wanted)
     };
+    uses.into_iter().filter(|(_, use_)| whole(use_)).map(|(id, _)| id).collect()
+}
+
+/// Takes the bytes of an edit, unless another edit has some of them.
+fn claim(taken: &mut BTreeMap<(String, usize), Edit>, path: &str, edit: &Edit) -> Result<(), String> {
+    let key = (path.to_owned(), edit.start);
+    if taken.get(&key) == Some(edit) {
+        return Ok(());
+    }
+    let before = taken.range(..=key.clone()).next_back();
+    let behind = taken.range(key.clone()..).next();
+    let overlaps = |((other_path, _), other): (&(String, usize), &Edit)| {
+        other_path == path
+            && other.start < edit.end.max(edit.start + 1)
+            && edit.start < other.end.max(other.start + 1)
+    };
+    if before.is_some_and(overlaps) || behind.is_some_and(overlaps) {
+        return Err("the image of another container stands in the same place and becomes another".to_owned());
+    }
+    taken.insert(key, edit.clone());
+    Ok(())
+}
+
+/// The texts that the scalars of a container are to get. Parts that stay as they are get none.
+fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Result<Vec<Write<'a>>, String> {
+    let from =
+        container.image.as_ref().map_err(|bad| format!("its image cannot be read: {}", bad.problem))?;
     if from == to {
         return Ok(Vec::new());
     }
     if container.sites.is_empty() {
-        return Err(unsupported("there is no place where its image is written".to_owned()));
+        return Err("there is no place where its image is written".to_owned());
     }
     let layout = Layout::of(&container.sites);
-    let mut edits = Vec::new();
+    if from.name != to.name && (container.renamed.is_some() || !layout.name) {
+        return Err(format!("there is no place to write the name {}", to.name));
+    }
+    // A name in a kustomization takes no tag.
+    let any_tag = layout.tag || (layout.name && container.elsewhere.is_none());
+    if from.tag != to.tag && !any_tag {
+        return Err("there is a place for a digest, and none for a tag".to_owned());
+    }
+    let as_written = |image: &ImageRef| match &container.renamed {
+        Some(name) => ImageRef { name: name.clone(), ..image.clone() },
+        None => image.clone(),
+    };
+    let (from, to) = (as_written(from), as_written(to));
+    let (file, resource) = match &container.elsewhere {
+        Some(elsewhere) => (elsewhere.path.as_str(), elsewhere.resource),
+        None => (path, container.resource),
+    };
+    let mut writes = Vec::new();
     for site in &container.sites {
-        let before = layout.value(site.part, from, from).map_err(unsupported)?;
-        let after = layout.value(site.part, to, from).map_err(unsupported)?;
-        if before != after {
-            edits.push(site.write(&after, container.resource).map_err(unsupported)?);
+        let before = layout.value(site.part, &from, &from)?;
+        let text = layout.value(site.part, &to, &from)?;
+        if before != text {
+            let pointer = container.elsewhere.as_ref().map_or(&site.pointer, |elsewhere| &elsewhere.pointer);
+            let user = (path, container.resource, pointer.as_str());
+            writes.push(Write { path: file, resource, site, text, user });
         }
     }
-    Ok(edits)
-}
-
-impl Site {
-    fn write(&self, text: &str, resource: usize) -> Result<(Edit, Intent), String> {
-        if let Some(why) = &self.refused {
-            return Err(why.clone());
-        }
-        let edit = Edit {
-            start: self.start,
-            end: self.end,
-            before: self.source.clone(),
-            after: rewrite(&self.source, text, Context::Flow),
-        };
-        Ok((edit, Intent { resource, pointer: self.pointer.clone(), value: Some(text.into()) }))
-    }
+    Ok(writes)
 }
 
 /// Which parts of an image have places of their own.
 struct Layout<'a> {
     registry: Option<&'a Site>,
+    name: bool,
     tag: bool,
     digest: bool,
     repository: &'a str,
@@ -57,9 +222,12 @@ struct Layout<'a> {
 impl<'a> Layout<'a> {
     fn of(sites: &'a [Site]) -> Self {
         let site = |part| sites.iter().find(|s| s.part == part);
+        let name = site(Part::Image).is_some() || site(Part::Repository).is_some();
+        let tag = site(Part::Tag).is_some();
         Self {
             registry: site(Part::Registry),
-            tag: site(Part::Tag).is_some(),
+            name,
+            tag,
             digest: site(Part::Digest).is_some(),
             repository: site(Part::Repository).map_or("", |s| s.source.as_str()),
         }

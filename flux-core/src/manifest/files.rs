@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{ParsedFile, Resource, ResourceId, Scope, WorkloadId, scope_of};
+use super::{ParsedFile, Resource, ResourceId, Scope, WorkloadId, custom, kustomize, scope_of};
 use crate::finding::{Code, Finding, Place};
 
 /// The namespace of namespaced objects that name none.
@@ -22,7 +22,18 @@ pub struct Manifests {
     objects: Vec<Object>,
     /// The workloads that have their id's text for themselves, as indexes into `objects`.
     workloads: HashMap<WorkloadId, usize>,
-    duplicates: Vec<Finding>,
+    /// What is wrong with the files together.
+    findings: Vec<Finding>,
+    generated: BTreeMap<String, Generated>,
+}
+
+/// What is known of objects that no file holds: commands made them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Generated {
+    /// Why their images cannot be changed, if they cannot.
+    pub refuses_images: Option<String>,
+    /// Why their policies cannot be changed, if they cannot.
+    pub refuses_policies: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +54,8 @@ pub struct Located<'a> {
     pub resource: &'a Resource,
     /// Its identity. Namespaced objects that name no namespace are in `default`; cluster-scoped ones are in none.
     pub id: ResourceId,
+    /// Set if no file holds it: its path is none, and there are no bytes to edit.
+    pub generated: Option<&'a Generated>,
 }
 
 impl Located<'_> {
@@ -61,20 +74,31 @@ impl Manifests {
     /// Puts files together, given by their paths.
     ///
     /// Objects that are described more than once are left out, all copies of them, and a finding names the places.
-    pub fn new(files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
+    ///
+    /// What one file says of another is put in: rules for custom workloads (`spec.workloads` of a `FluxPolicy`) make workloads of the objects that
+    /// they are for, and the `images:` of kustomizations set the images of the objects that these list, in [`Container`](super::Container) and in
+    /// [`object`](Resource::object) alike. Kustomizations themselves are no objects.
+    pub fn new(mut files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
         let kinds = defined_kinds(&files);
+        let mut findings = custom::apply(&mut files);
+        kustomize::apply(&mut files);
         let mut places: BTreeMap<ResourceId, Vec<(&str, usize)>> = BTreeMap::new();
         for (path, file) in &files {
             for (index, resource) in file.resources.iter().enumerate() {
-                places.entry(identity(resource, &kinds)).or_default().push((path, index));
+                match (kustomize::is_file(path), kustomize::is_kustomization(resource)) {
+                    (false, false) => {
+                        places.entry(identity(resource, &kinds)).or_default().push((path, index));
+                    }
+                    (false, true) => findings.push(kustomize::misplaced(path, resource)),
+                    (true, _) => {}
+                }
             }
         }
-        let mut duplicates = Vec::new();
         let mut objects = Vec::new();
         for (id, places) in places {
             match *places.as_slice() {
                 [(path, index)] => objects.push(Object { path: path.to_owned(), index, id }),
-                _ => duplicates.push(duplicate(&id.to_string(), &places, &files)),
+                _ => findings.push(duplicate(&id.to_string(), &places, &files)),
             }
         }
         objects.sort_by(|a, b| (&a.path, a.index).cmp(&(&b.path, b.index)));
@@ -91,10 +115,21 @@ impl Manifests {
             } else {
                 let places: Vec<_> =
                     found.iter().map(|&at| (objects[at].path.as_str(), objects[at].index)).collect();
-                duplicates.push(duplicate(&id.to_string(), &places, &files));
+                findings.push(duplicate(&id.to_string(), &places, &files));
             }
         }
-        Self { kinds, objects, workloads, duplicates, files }
+        Self { kinds, objects, workloads, findings, files, generated: BTreeMap::new() }
+    }
+
+    /// The same manifests, of which those under these paths were made by commands.
+    #[must_use]
+    pub fn with_generated(self, generated: BTreeMap<String, Generated>) -> Self {
+        Self { generated, ..self }
+    }
+
+    /// What is known of the objects that commands made, by the path they are known under.
+    pub fn generated(&self) -> &BTreeMap<String, Generated> {
+        &self.generated
     }
 
     /// All objects, by path and place.
@@ -130,8 +165,13 @@ impl Manifests {
 
     /// What is wrong with the files and what they describe twice, sorted.
     pub fn findings(&self) -> Vec<Finding> {
-        let problems = self.files.iter().flat_map(|(path, file)| file.problems.iter().map(|p| p.at(path)));
-        let mut findings: Vec<_> = problems.chain(self.duplicates.iter().cloned()).collect();
+        let problems = self.files.iter().flat_map(|(path, file)| {
+            // Nothing but the kustomization counts in its file.
+            let objects = |code| matches!(code, Code::NotAnObject | Code::MissingName);
+            let told = file.problems.iter().filter(move |p| !(objects(p.code) && kustomize::is_file(path)));
+            told.map(|problem| problem.at(path))
+        });
+        let mut findings: Vec<_> = problems.chain(self.findings.iter().cloned()).collect();
         findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
         findings
     }
@@ -142,6 +182,7 @@ impl Manifests {
             index: object.index,
             resource: &self.files[&object.path].resources[object.index],
             id: object.id.clone(),
+            generated: self.generated.get(&object.path),
         }
     }
 }
@@ -199,15 +240,16 @@ fn duplicate(id: &str, places: &[(&str, usize)], files: &BTreeMap<String, Arc<Pa
     }
 }
 
-/// Files in folders of these names, and of these names themselves, are never manifests.
+/// Files in folders of these names are never manifests.
 const NEVER_FOLDERS: [&str; 6] = [".git", ".github", ".gitlab", ".gitea", ".forgejo", ".circleci"];
-const NEVER_FILES: [&str; 2] = ["kustomization.yaml", "kustomization.yml"];
+/// Configuration of tools that is no manifest.
+const NEVER_FILES: [&str; 2] = [".flux.yaml", ".sops.yaml"];
 
 /// The paths that are manifests by their names, in the order given, out of all paths of a tree.
 ///
 /// These are `.yaml`, `.yml` and `.json` files outside of chart folders (those that hold both `Chart.yaml` and `values.yaml`, with all that is
-/// below). Files whose name starts with a dot (`.flux.yaml`, `.sops.yaml`), what a forge or CI service keeps in its own folder, and
-/// `kustomization.yaml` describe no objects and are left out as well.
+/// below), and kustomizations by their names, whose `images:` count. `.flux.yaml`, `.sops.yaml` and what a forge or CI service keeps in its
+/// own folder describe no objects and are left out as well.
 pub fn manifest_paths<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let all: Vec<&str> = all.collect();
     let folders_with = |file: &str| -> BTreeSet<&str> {
@@ -227,8 +269,7 @@ fn is_manifest(path: &str, charts: &BTreeSet<&str>) -> bool {
     let named = name
         .rsplit_once('.')
         .is_some_and(|(stem, extension)| !stem.is_empty() && matches!(extension, "yaml" | "yml" | "json"));
-    named
-        && !name.starts_with('.')
+    (named || kustomize::is_file(path))
         && !NEVER_FILES.contains(&name)
         && !folder.split('/').any(|part| NEVER_FOLDERS.contains(&part))
         && !ancestors(folder).any(|folder| charts.contains(folder))

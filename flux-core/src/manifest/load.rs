@@ -6,9 +6,10 @@ use granit_parser::{ErrorKind, Event, Marker, Parser, options};
 use serde_json::{Map, Value};
 
 use super::{
-    Annotation, ParsedFile, Problem, Resource, WorkloadId,
+    Annotation, ParsedFile, Problem, Resource, WorkloadId, kustomize, labels,
+    leaves::{LeafBudget, leaves},
     limits::{Budget, Limit},
-    template,
+    setter, template,
     tree::{Builder, Tree},
     value::{Reader, Unreadable},
     walk::Cursor,
@@ -39,7 +40,9 @@ pub(super) struct Met<'t, 's> {
 pub(super) fn read(source: &[u8], visit: &mut dyn FnMut(Met<'_, '_>)) -> ParsedFile {
     match checked(source) {
         Ok(text) => {
-            let mut loader = Loader { text, file: ParsedFile::default(), budget: Budget::default(), visit };
+            let has_setters = text.contains(setter::MARK);
+            let (budget, leaves) = (Budget::default(), LeafBudget::default());
+            let mut loader = Loader { text, file: ParsedFile::default(), budget, leaves, has_setters, visit };
             // A passed limit is among the problems.
             let _ = loader.stream();
             loader.file
@@ -49,7 +52,7 @@ pub(super) fn read(source: &[u8], visit: &mut dyn FnMut(Met<'_, '_>)) -> ParsedF
 }
 
 /// The text of a file, unless it has bytes that no YAML has.
-fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
+pub(super) fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
     let problem = |code, offset: usize, evidence: String, remedy: &str| {
         let (line, column) = place_of(source, offset);
         Box::new(Problem { code, subject: None, line, column, evidence, remedy: remedy.to_owned() })
@@ -100,6 +103,9 @@ struct Loader<'s, 'v> {
     text: &'s str,
     file: ParsedFile,
     budget: Budget,
+    leaves: LeafBudget,
+    /// Whether any comment of the file marks a place to write.
+    has_setters: bool,
     visit: &'v mut dyn FnMut(Met<'_, '_>),
 }
 
@@ -124,7 +130,7 @@ impl<'s> Loader<'s, '_> {
                 Some(Ok((Event::DocumentEnd, span))) => {
                     let end = span.start.byte_offset().unwrap_or(start);
                     let tree = std::mem::replace(&mut builder, Builder::new(self.text)).finish();
-                    self.document(&tree, self.text.get(start..end).unwrap_or_default())?;
+                    self.document(tree, self.text.get(start..end).unwrap_or_default())?;
                 }
                 Some(Ok((event, span))) => {
                     builder.take(event, &span).or_else(|limit| self.too_large(limit, &span.start))?;
@@ -170,18 +176,18 @@ impl<'s> Loader<'s, '_> {
     }
 
     /// A document that is YAML.
-    fn document(&mut self, tree: &Tree<'s>, text: &str) -> Result<(), Stop> {
+    fn document(&mut self, mut tree: Tree<'s>, text: &str) -> Result<(), Stop> {
         let Some(root) = tree.root() else { return Ok(()) };
-        let at = Cursor::at(tree, self.text, root);
-        if at.is_null() {
+        if Cursor::at(&tree, self.text, root).is_null() {
             return Ok(());
         }
-        match Reader::new(tree, &mut self.budget).value(root) {
-            Ok(value) => self.object(&at, value, None),
-            Err(Unreadable::TooLarge(limit)) => {
-                let (line, column) = at.place();
-                self.too_large_at(limit, line, column)
+        match Reader::new(&tree, &mut self.budget).value(root) {
+            Ok(value) => {
+                tree.count_uses();
+                tree.has_setters = self.has_setters && text.contains(setter::MARK);
+                self.object(&Cursor::at(&tree, self.text, root), value, None)
             }
+            Err(Unreadable::TooLarge(limit)) => self.too_large_at(limit, tree[root].line, tree[root].column),
             Err(Unreadable::Invalid(node, evidence)) => {
                 let place = (tree[node].line, tree[node].column);
                 if template::is_template(text) {
@@ -207,7 +213,10 @@ impl<'s> Loader<'s, '_> {
         listed: Option<(&str, &str)>,
     ) -> Result<(), Stop> {
         let Value::Object(mut object) = value else {
-            return self.not_an_object(at, "it is no mapping".to_owned());
+            return match value {
+                Value::Array(_) => self.not_for_kubernetes(at, "it is a list".to_owned()),
+                _ => self.not_an_object(at, "it is no mapping".to_owned()),
+            };
         };
         if let Some((api_version, kind)) = listed {
             object.entry("apiVersion").or_insert_with(|| api_version.into());
@@ -216,8 +225,11 @@ impl<'s> Loader<'s, '_> {
         let text = |key: &str| object.get(key).and_then(Value::as_str).filter(|s| !s.is_empty());
         let (api_version, kind) = match (text("apiVersion"), text("kind")) {
             (Some(api_version), Some(kind)) => (api_version.to_owned(), kind.to_owned()),
+            (None, None | Some(kustomize::KIND)) if kustomize::looks_like_one(&object) => {
+                (kustomize::VERSION.to_owned(), kustomize::KIND.to_owned())
+            }
             (None, None) => {
-                return self.not_an_object(at, "it has neither `apiVersion` nor `kind`".to_owned());
+                return self.not_for_kubernetes(at, "it has neither `apiVersion` nor `kind`".to_owned());
             }
             (Some(_), None) => return self.not_an_object(at, "it has no `kind`".to_owned()),
             (None, Some(kind)) => {
@@ -252,6 +264,7 @@ impl<'s> Loader<'s, '_> {
         let metadata = object.get("metadata");
         let name = match metadata.and_then(|m| m.get("name")) {
             Some(Value::String(name)) if !name.is_empty() => name.clone(),
+            None | Some(Value::Null) if kustomize::is_kind(&api_version, &kind) => String::new(),
             other => {
                 let evidence = match other {
                     Some(value @ (Value::Number(_) | Value::Bool(_))) => {
@@ -295,15 +308,28 @@ impl<'s> Loader<'s, '_> {
             annotations: annotations(at, metadata),
             object: Arc::new(Value::Object(object)),
             workload: None,
+            leaves: Vec::new(),
+            version_labels: Vec::new(),
         };
         if resource.is_encrypted() {
             problems.push(encrypted(at, Some(&subject)));
         }
         let index = self.file.resources.len();
         resource.workload = workload::containers(at, &resource, (index, &subject), &mut problems);
+        resource.leaves = leaves(at, &resource, &mut self.leaves);
+        if resource.workload.is_some() || !resource.leaves.is_empty() {
+            resource.version_labels = labels::version_labels(at, &resource);
+        }
         (self.visit)(Met { index, at: at.clone(), resource: &resource });
         self.file.resources.push(resource);
         problems.into_iter().try_for_each(|problem| self.problem(problem))
+    }
+
+    /// Something else than an object, as other tools keep beside manifests: told, and in nobody's way.
+    fn not_for_kubernetes(&mut self, at: &Cursor<'_, '_>, evidence: String) -> Result<(), Stop> {
+        let (line, column) = at.place();
+        let remedy = NOT_AN_OBJECT.to_owned();
+        self.problem(Problem { code: Code::NotForKubernetes, subject: None, line, column, evidence, remedy })
     }
 
     fn not_an_object(&mut self, at: &Cursor<'_, '_>, evidence: String) -> Result<(), Stop> {

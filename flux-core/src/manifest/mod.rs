@@ -10,12 +10,49 @@
 //! An edit replaces the scalar that holds the value and no other byte:
 //!
 //! - quotes stay; a new value without quotes gets them where YAML would read it as something else; a block scalar becomes a plain one;
-//! - an alias is replaced by the value where it stands, and the anchor and its other users keep theirs;
-//! - a value that other places use (under an anchor with aliases, by a merge key) is refused with the reason: its change would change them too;
+//! - a value that several places share (an anchor and its aliases, a merge key) is written once, where it stands, when all of them change to the same in one
+//!   set ([`image_edits`]); otherwise an alias is replaced by the value, and the anchor and its other users keep theirs;
+//! - anything else that other places use is refused with the reason: its change would change them too;
 //! - an image in several keys (`registry`, `repository`, `tag`, `digest`) is changed in all that differ, or not at all;
 //! - a document encrypted with SOPS is refused: its seal would break.
 //!
 //! [`prove`] applies edits only if the result, read again, differs in the intended values and nothing else.
+//!
+//! # Workloads
+//!
+//! | what | its images | |
+//! |---|---|---|
+//! | Deployment, DaemonSet, StatefulSet, CronJob | those of its pods: containers, init containers, ephemeral ones | released |
+//! | Argo's Rollout, Knative's Service | the same; what Knative leaves unnamed is `user-container` | released |
+//! | HelmRelease of `helm.fluxcd.io` and `helm.toolkit.fluxcd.io` | by v1's conventions in `spec.values`: `chart-image` at the top, else called by its path | released |
+//! | kinds that a `FluxPolicy` names in `spec.workloads` | where its paths lead | released |
+//! | any object with a comment `# {"$imagepolicy": "ns:name:tag"}` | where the comments are; called by the policy's name | released |
+//! | ReplicaSet, Job, Pod | as of a Deployment | listed, never edited |
+//!
+//! Where a kustomization sets an image (`images:` with `newName`, `newTag`, `digest`), that is the image and the place to write: see
+//! [`Manifests::new`]. Labels that repeat a tag follow it by [`version_label_edits`].
+//!
+//! A rule for a custom kind has its `group` and `kind` (or `apiVersion`, for one version), and paths:
+//!
+//! ```yaml
+//! apiVersion: fluxcd.io/v1alpha1
+//! kind: FluxPolicy
+//! metadata: {name: platform}
+//! spec:
+//!   workloads:
+//!   - group: example.com
+//!     kind: Pipeline
+//!     pods: [spec.template.spec]                            # each with containers, initContainers, ephemeralContainers
+//!     containers: [spec.steps, "spec.templates.*.container"] # a mapping with `image`, or a list of such
+//!     images:                                               # single images, whole or in parts
+//!     - {name: agent, image: spec.agentImage}
+//!     - {name: db, registry: spec.db.registry, repository: spec.db.repository, tag: spec.db.tag, digest: spec.db.digest}
+//! ```
+//!
+//! A path has dots between its keys, or is a JSON pointer (`/spec/a.b`); `*` stands for every item of a list and every entry of a mapping. One that leads nowhere
+//! in an object is passed over. What is wrong with a rule is told with its line, and the rule is left out.
+//!
+//! # Example
 //!
 //! ```
 //! use flux_core::manifest::{parse, prove};
@@ -38,17 +75,26 @@
 //! ```
 
 mod annotations;
+mod custom;
+mod document;
 mod edit;
+mod emit;
 mod files;
 mod helm;
 mod id;
 mod kinds;
+mod kustomize;
+mod labels;
 mod layout;
+mod leaves;
 mod limits;
 mod load;
+mod parts;
 mod prove;
 mod quote;
 mod scalar;
+mod setter;
+mod site;
 mod template;
 mod tree;
 mod value;
@@ -62,22 +108,27 @@ use serde_json::Value;
 
 use crate::{
     finding::{Code, Finding, Place},
-    image::{ImageRef, InvalidImage},
+    image::{ImageName, ImageRef, InvalidImage},
 };
 
 pub use annotations::annotation_edits;
-pub use edit::apply;
-pub use files::{Located, Manifests, manifest_paths};
+pub(crate) use document::document;
+pub use edit::{ImageChange, PlacedEdit, apply, image_edits};
+pub use emit::emit;
+pub use files::{Generated, Located, Manifests, manifest_paths};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
+pub use labels::{LeftLabel, VersionLabels, version_label_edits};
 pub use load::parse;
 pub use prove::prove;
+pub use site::{Leaf, Part, SharedScalar, Site};
+pub use workload::Class;
 
 /// The bytes that a file may have; a larger one is not read.
 pub const MAX_FILE_BYTES: u64 = limits::Limit::BYTES as u64;
 
 /// The format of a [`ParsedFile`], for caches that outlive the process. It changes whenever the same bytes would be parsed into something else.
-pub const PARSE_FORMAT: u32 = 1;
+pub const PARSE_FORMAT: u32 = 2;
 
 /// Everything that was read of one file. Holds no path: equal bytes have equal parses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -139,6 +190,12 @@ pub struct Resource {
     pub annotations: BTreeMap<String, Annotation>,
     /// The containers, if this is a workload: containers, then init containers, then ephemeral ones.
     pub workload: Option<Vec<Container>>,
+    /// The scalars that may hold images, of objects whose kind says nothing of where images stand: rules in another file may say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaves: Vec<Leaf>,
+    /// The labels that may repeat the tag of a container: `version` and `app.kubernetes.io/version`, of the object and of its pods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub version_labels: Vec<Leaf>,
 }
 
 impl Resource {
@@ -181,6 +238,23 @@ pub struct Container {
     pub column: u32,
     /// The scalars that an edit of the image rewrites.
     pub sites: Vec<Site>,
+    /// Where the scalars stand, if not in the object: an entry of a kustomization sets the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Elsewhere>,
+    /// The name that the object gives the image, where a kustomization puts another in its place and leaves the tag to the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed: Option<ImageName>,
+}
+
+/// The document that sets the image of an object in another file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// Its file.
+    pub path: String,
+    /// The index of the document in its file.
+    pub resource: usize,
+    /// Where the image stands in the object itself, as a JSON pointer.
+    pub pointer: String,
 }
 
 /// The text of an image that cannot be parsed.
@@ -210,46 +284,14 @@ pub enum ContainerRole {
     Ephemeral,
 }
 
-/// A scalar that holds an image or a part of one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Site {
-    /// Which part of the reference it holds.
-    pub part: Part,
-    /// The path of the scalar within its object, as a JSON pointer.
-    pub pointer: String,
-    /// First byte of the scalar's source text, quotes included.
-    pub start: usize,
-    /// The byte after its last.
-    pub end: usize,
-    /// The source text.
-    pub source: String,
-    /// Why an edit here is refused, if it is: an anchor that others use, a block scalar that cannot be kept.
-    pub refused: Option<String>,
-}
-
-/// Which part of an image reference a scalar holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// The whole reference.
-    Image,
-    /// The registry host.
-    Registry,
-    /// The name without the registry, possibly with a tag.
-    Repository,
-    /// The tag.
-    Tag,
-    /// The digest.
-    Digest,
-}
-
 impl Container {
-    /// The edits that set the image: all parts or none, and none if it is that image already.
+    /// The edits that set the image: all parts or none, and none if it is that image already. They are for the container's own
+    /// file, and as if no other container changed; [`image_edits`] makes those of several together.
     ///
     /// # Errors
-    /// [`EditError`] if a part cannot be written in place.
+    /// [`EditError`] if a part cannot be written in place, or stands in [another file](Self::elsewhere).
     pub fn edits(&self, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
-        edit::image_edits(self, to)
+        edit::own_edits(self, to)
     }
 }
 

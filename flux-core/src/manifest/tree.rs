@@ -14,6 +14,10 @@ pub(super) struct NodeId(u32);
 #[derive(Debug, Default)]
 pub(super) struct Tree<'s> {
     nodes: Vec<Node<'s>>,
+    /// How many places have the value of each node; empty where each has one place.
+    uses: Vec<u32>,
+    /// Whether comments of the document mark places to write.
+    pub has_setters: bool,
 }
 
 /// A node and where it stands.
@@ -136,6 +140,37 @@ impl<'s> Tree<'s> {
         self[id].anchor.as_ref().filter(|a| a.aliases > 0).map(|a| a.name.as_ref())
     }
 
+    /// How many places of the document have the value of a node, by whatever aliases and merge keys. Known after [`count_uses`](Self::count_uses).
+    pub(super) fn uses(&self, id: NodeId) -> u32 {
+        self.uses.get(id.0 as usize).copied().unwrap_or(1)
+    }
+
+    /// Counts the places that have the value of each node. To be called for documents only whose value could be read: no value
+    /// contains itself there, and none is nested deeper than the limit.
+    pub(super) fn count_uses(&mut self) {
+        let mut parents = vec![None; self.nodes.len()];
+        let mut aliases: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        for (at, node) in (0..).map(NodeId).zip(&self.nodes) {
+            match &node.kind {
+                Kind::Alias(to) => aliases.entry(*to).or_default().push(at),
+                Kind::Map { entries, .. } => {
+                    let children = entries.iter().flat_map(|&(key, value)| [key, value]);
+                    children.for_each(|child| parents[child.0 as usize] = Some(at));
+                }
+                Kind::Seq { items, .. } => items.iter().for_each(|item| parents[item.0 as usize] = Some(at)),
+                Kind::Scalar { .. } => {}
+            }
+        }
+        if aliases.is_empty() {
+            return;
+        }
+        let mut uses = vec![0; self.nodes.len()];
+        for at in (0..).map(NodeId).take(self.nodes.len()) {
+            count(at, &parents, &aliases, &mut uses);
+        }
+        self.uses = uses;
+    }
+
     /// The text of a scalar; none for other nodes. Aliases are followed.
     pub(super) fn scalar(&self, id: NodeId) -> Option<(&str, Style)> {
         match &self[self.target(id)].kind {
@@ -143,6 +178,23 @@ impl<'s> Tree<'s> {
             _ => None,
         }
     }
+}
+
+/// A node has as many places as what it stands in, and one more for each place of each alias.
+fn count(
+    at: NodeId,
+    parents: &[Option<NodeId>],
+    aliases: &HashMap<NodeId, Vec<NodeId>>,
+    uses: &mut [u32],
+) -> u32 {
+    let index = at.0 as usize;
+    if uses[index] == 0 {
+        let own = parents[index].map_or(1, |parent| count(parent, parents, aliases, uses));
+        let by_alias = aliases.get(&at).into_iter().flatten();
+        uses[index] =
+            by_alias.fold(own, |sum, &alias| sum.saturating_add(count(alias, parents, aliases, uses)));
+    }
+    uses[index]
 }
 
 /// Makes a [`Tree`] of the events of one document.

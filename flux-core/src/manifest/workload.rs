@@ -1,64 +1,148 @@
-//! Which objects are workloads that can be released, and where their containers stand.
+//! Which objects are workloads, and where their containers stand.
 
 use super::{
-    BadImage, Container, ContainerRole, Part, Problem, Resource, Site, helm,
-    tree::{Kind, Style, Tag},
-    walk::Cursor,
+    BadImage, Container, ContainerRole, Part, Problem, Resource, helm, setter, site::Context, walk::Cursor,
 };
 use crate::{finding::Code, image::ImageRef};
 
-/// The kinds with a pod template, and the path to its pod.
-const POD_PATHS: [(&[&str], &str, &[&str]); 4] = [
-    (&["apps", "extensions"], "Deployment", &["spec", "template", "spec"]),
-    (&["apps", "extensions"], "DaemonSet", &["spec", "template", "spec"]),
-    (&["apps", "extensions"], "StatefulSet", &["spec", "template", "spec"]),
-    (&["batch"], "CronJob", &["spec", "jobTemplate", "spec", "template", "spec"]),
+/// A kind with a pod in it.
+struct PodKind {
+    groups: &'static [&'static str],
+    kind: &'static str,
+    /// Where the pod's specification stands.
+    path: &'static [&'static str],
+    class: Class,
+}
+
+/// What can be done with the workloads of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// They are released, and every cluster tells which of them run.
+    BuiltIn,
+    /// They are released; what runs of them a cluster may not tell.
+    Custom,
+    /// They are listed with their images and never released, for this reason.
+    ReadOnly(&'static str),
+}
+
+const TEMPLATE: &[&str] = &["spec", "template", "spec"];
+
+const POD_KINDS: &[PodKind] = &[
+    PodKind { groups: &["apps", "extensions"], kind: "Deployment", path: TEMPLATE, class: Class::BuiltIn },
+    PodKind { groups: &["apps", "extensions"], kind: "DaemonSet", path: TEMPLATE, class: Class::BuiltIn },
+    PodKind { groups: &["apps", "extensions"], kind: "StatefulSet", path: TEMPLATE, class: Class::BuiltIn },
+    PodKind {
+        groups: &["batch"],
+        kind: "CronJob",
+        path: &["spec", "jobTemplate", "spec", "template", "spec"],
+        class: Class::BuiltIn,
+    },
+    PodKind { groups: &["argoproj.io"], kind: "Rollout", path: TEMPLATE, class: Class::Custom },
+    PodKind { groups: &["serving.knative.dev"], kind: "Service", path: TEMPLATE, class: Class::Custom },
+    PodKind {
+        groups: &["apps", "extensions"],
+        kind: "ReplicaSet",
+        path: TEMPLATE,
+        class: Class::ReadOnly("a ReplicaSet does not replace its pods when its template changes"),
+    },
+    PodKind {
+        groups: &["batch"],
+        kind: "Job",
+        path: TEMPLATE,
+        class: Class::ReadOnly("the pods of a Job cannot be changed once it was created"),
+    },
+    PodKind {
+        groups: &[""],
+        kind: "Pod",
+        path: &["spec"],
+        class: Class::ReadOnly("a Pod of its own is not rolled out"),
+    },
 ];
 
 /// The lists of a pod, in the order in which v1 counts their containers.
-const LISTS: [(&str, ContainerRole); 3] = [
+pub(super) const LISTS: [(&str, ContainerRole); 3] = [
     ("containers", ContainerRole::Main),
     ("initContainers", ContainerRole::Init),
     ("ephemeralContainers", ContainerRole::Ephemeral),
 ];
 
-/// What reading a workload has to do with.
-pub(super) struct Context<'a> {
-    /// The workload's id.
-    pub subject: &'a str,
-    /// The index of its object in the file.
-    pub resource: usize,
-    /// Whether the document is encrypted: nothing in it is edited.
-    pub encrypted: bool,
-    pub problems: &'a mut Vec<Problem>,
+/// What Knative calls a container that has no name.
+const KNATIVE_CONTAINER: &str = "user-container";
+
+fn pod_kind(group: &str, kind: &str) -> Option<&'static PodKind> {
+    POD_KINDS.iter().find(|pod| pod.kind == kind && pod.groups.contains(&group))
 }
 
-/// The containers of an object; none if it is no workload that can be released.
+/// Whether containers of objects of this kind are found without a rule that says where.
+pub(super) fn is_known(group: &str, kind: &str) -> bool {
+    pod_kind(group, kind).is_some() || helm::is_release(group, kind)
+}
+
+/// Where the specification of an object's pods stands; none if its kind has none that is known.
+pub(super) fn pod_path(group: &str, kind: &str) -> Option<&'static [&'static str]> {
+    pod_kind(group, kind).map(|pod| pod.path)
+}
+
+impl Resource {
+    /// What can be done with it as a workload; none if it is none.
+    pub fn class(&self) -> Option<Class> {
+        self.workload.as_ref()?;
+        Some(pod_kind(self.group(), &self.kind).map_or(Class::Custom, |pod| pod.class))
+    }
+
+    /// Why nothing in it is edited, if so.
+    pub(super) fn held(&self) -> Option<&'static str> {
+        if self.is_encrypted() {
+            return Some("the document is encrypted with SOPS");
+        }
+        match pod_kind(self.group(), &self.kind)?.class {
+            Class::ReadOnly(why) => Some(why),
+            Class::BuiltIn | Class::Custom => None,
+        }
+    }
+}
+
+/// The containers of an object; none if it is no workload.
 pub(super) fn containers(
     at: &Cursor<'_, '_>,
     resource: &Resource,
     (index, subject): (usize, &str),
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<Container>> {
-    let mut context = Context { subject, resource: index, encrypted: resource.is_encrypted(), problems };
-    if helm::is_release(resource.group(), &resource.kind) {
-        return Some(helm::containers(at, resource, &mut context));
+    let (held, encrypted) = (resource.held(), resource.is_encrypted());
+    let mut context = Context { subject, resource: index, held, encrypted, problems };
+    let known = by_kind(at, resource, &mut context);
+    let commented = setter::containers(at, known.as_deref().unwrap_or_default(), &mut context);
+    match (known, commented.is_empty()) {
+        (known, true) => known,
+        (known, false) => Some(known.unwrap_or_default().into_iter().chain(commented).collect()),
     }
-    let (_, _, path) = POD_PATHS
-        .iter()
-        .find(|(groups, kind, _)| groups.contains(&resource.group()) && *kind == resource.kind)?;
+}
+
+fn by_kind(at: &Cursor<'_, '_>, resource: &Resource, context: &mut Context<'_>) -> Option<Vec<Container>> {
+    if helm::is_release(resource.group(), &resource.kind) {
+        return Some(helm::containers(at, resource, context));
+    }
+    let PodKind { path, .. } = pod_kind(resource.group(), &resource.kind)?;
     let Some(pod) = at.path(path).filter(Cursor::is_map) else {
+        // A Rollout may leave its pods to a Deployment that it refers to.
+        if at.path(&["spec", "workloadRef"]).is_some_and(|reference| reference.is_map()) {
+            return None;
+        }
         let (line, column) = at.place();
         context.invalid((line, column), format!("`{}` is missing or no mapping", path.join(".")));
         return Some(Vec::new());
     };
-    Some(LISTS.iter().flat_map(|(list, role)| of_list(&pod, list, *role, &mut context)).collect())
+    let unnamed = (resource.group() == "serving.knative.dev").then_some(KNATIVE_CONTAINER);
+    let of_list = |(list, role): &(&str, ContainerRole)| of_list(&pod, list, *role, unnamed, context);
+    Some(LISTS.iter().flat_map(of_list).collect())
 }
 
 fn of_list(
     pod: &Cursor<'_, '_>,
     list: &str,
     role: ContainerRole,
+    unnamed: Option<&str>,
     context: &mut Context<'_>,
 ) -> Vec<Container> {
     let required = role == ContainerRole::Main;
@@ -74,7 +158,8 @@ fn of_list(
     };
     let mut containers = Vec::with_capacity(items.len());
     for item in items {
-        let Some(name) = item.get("name").and_then(|n| n.text()).filter(|n| !n.is_empty()) else {
+        let name = item.get("name").and_then(|n| n.text()).filter(|n| !n.is_empty());
+        let Some(name) = name.or(unnamed.filter(|_| item.is_map())) else {
             let what = if item.is_map() { "has no `name`" } else { "is no mapping" };
             context.invalid(item.place(), format!("an item of `{list}` {what}"));
             continue;
@@ -88,11 +173,18 @@ fn of_list(
             }
             None => Err(BadImage { text: String::new(), problem: "there is no `image`".to_owned() }),
         };
-        let name = name.to_owned();
-        let mut container =
-            Container { resource: context.resource, name, role, image, line, column, sites: Vec::new() };
+        let container = Container {
+            resource: context.resource,
+            name: name.to_owned(),
+            role,
+            image,
+            line,
+            column,
+            sites: image_at.and_then(|at| context.site(&at, Part::Image)).into_iter().collect(),
+            elsewhere: None,
+            renamed: None,
+        };
         context.check_image(&container);
-        container.sites.extend(image_at.and_then(|at| context.site(&at, Part::Image)));
         containers.push(container);
     }
     containers
@@ -135,32 +227,5 @@ impl Context<'_> {
                 "write the image as [host/]name[:tag][@digest]".to_owned()
             },
         });
-    }
-
-    /// The scalar at `at` as a place to write; none if it is no scalar.
-    pub(super) fn site(&self, at: &Cursor<'_, '_>, part: Part) -> Option<Site> {
-        let node = &at.tree[at.node];
-        let (start, end, own) = match &node.kind {
-            Kind::Alias(_) => (node.start, node.end, None),
-            Kind::Scalar { style: Style::Block, .. } => match at.block_span() {
-                Some((start, end)) => (start, end, None),
-                None => (node.start, node.end, Some("the block scalar's header was not found".to_owned())),
-            },
-            Kind::Scalar { .. } => (node.start, node.end, None),
-            Kind::Map { .. } | Kind::Seq { .. } => return None,
-        };
-        let anchored = at.tree.used_anchor(at.node).map(|name| {
-            format!("it carries the anchor `&{name}`, which other places use: write the image out where `*{name}` stands")
-        });
-        let tagged = (node.tag == Some(Tag::Binary)).then(|| "it is written as base64".to_owned());
-        let encrypted = self.encrypted.then(|| "the document is encrypted with SOPS".to_owned());
-        Some(Site {
-            part,
-            pointer: at.pointer.clone(),
-            start,
-            end,
-            source: at.source.get(start..end).unwrap_or_default().to_owned(),
-            refused: encrypted.or_else(|| at.shared.clone()).or(anchored).or(tagged).or(own),
-        })
     }
 }

@@ -23,6 +23,8 @@ pub struct Policies {
     pub locked: Option<Lock>,
     /// Whether and how sync and releases leave it alone.
     pub ignore: Option<Ignore>,
+    /// Whether labels that repeat a container's tag follow it.
+    pub version_labels: bool,
     /// What keeps a release back although a tag would be newer.
     pub guards: Guards,
     /// The names of policies that are there to keep something back and whose values cannot be read. What they would have kept
@@ -74,7 +76,7 @@ pub const PREFIX: &str = "fluxcd.io/";
 const PREFIXES: [(&str, &str); 3] = [(PREFIX, ""), ("flux.weave.works/", ""), ("filter.fluxcd.io/", "tag.")];
 
 /// The policies by name, beside `tag.<container>`.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "automated",
     "locked",
     "locked_user",
@@ -88,6 +90,7 @@ const NAMES: [&str; 13] = [
     "platforms",
     "pin-digest",
     "group",
+    "version-labels",
 ];
 
 /// What stands under the same prefixes and is no policy: Flux v1's own marks.
@@ -118,6 +121,7 @@ impl Policies {
         let held = reader.flag("hold", Malformed::Blocks);
         let hold = Hold { message: reader.text("hold_msg") };
         let automated = reader.flag("automated", Malformed::IsUnset);
+        let version_labels = reader.flag("version-labels", Malformed::IsUnset);
         let ignore = reader.guard("ignore", ignore).flatten();
         let guards = Guards {
             allow_downgrade: reader.flag("allow-downgrade", Malformed::IsUnset),
@@ -130,7 +134,16 @@ impl Policies {
         };
         reader.patterns_and_names();
         let Reader { problems, invalid_guards, .. } = reader;
-        Self { automated, locked: locked.then_some(lock), ignore, guards, invalid_guards, problems, all }
+        Self {
+            automated,
+            version_labels,
+            locked: locked.then_some(lock),
+            ignore,
+            guards,
+            invalid_guards,
+            problems,
+            all,
+        }
     }
 
     /// The tag pattern of a container: as set for it, as a rule sets it for every container, or [`TagPattern::any`].

@@ -33,6 +33,7 @@ use crate::{
     manifest::{Problem, Resource},
 };
 
+pub(crate) use places::{Spot, escaped, places};
 use rule::Reader;
 
 /// The API group of policy documents.
@@ -53,9 +54,11 @@ const VERSION: &str = "fluxcd.io/v1alpha1";
 ///   images are matched by name, as written and in canonical form, and one of the workload's is enough. `labels` are labels of the
 ///   workload, which must all be there with that value. What is not written selects all; an empty list selects nothing.
 /// - `policy`: `automated`, `locked`, `lockedUser`, `lockedMsg`, `allowDowngrade`, `minAge`, `freeze` (text or a list), `hold`, `holdMsg`,
-///   `platforms` (text or a list), `pinDigest`, `group`, with the values that the annotations have; `tag`, a pattern for every container;
+///   `platforms` (text or a list), `pinDigest`, `group`, `versionLabels`, with the values that the annotations have; `tag`, a pattern for every container;
 ///   `tags`, patterns by container.
 /// - `enforce`: `true` if annotations cannot override it.
+///
+/// `spec.workloads` says where the images of custom kinds stand; [`Manifests::new`](crate::manifest::Manifests::new) reads it.
 ///
 /// # Which one wins
 ///
@@ -118,7 +121,7 @@ impl PolicyRules {
     ///
     /// `source` is the text of the file, for the places of problems; without it they are told at the document's start.
     pub fn add(&mut self, path: &str, document: &Resource, source: Option<&str>) -> Vec<Problem> {
-        let places = source.map(|source| places::places(source, document.line)).unwrap_or_default();
+        let places = source.map(|source| places(source, document.line)).unwrap_or_default();
         let mut reader = Reader::new(path, document, places);
         if document.api_version == VERSION {
             reader.document(&document.object);

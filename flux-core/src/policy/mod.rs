@@ -17,6 +17,7 @@
 //! | `platforms` | `linux/amd64,linux/arm64` | an image must have been built for all of them |
 //! | `pin-digest` | `true` | digests are written beside tags, and followed when a tag moves |
 //! | `group` | a name | workloads of one group move together or not at all |
+//! | `version-labels` | `true` | labels that repeat a container's tag follow it: `version`, `app.kubernetes.io/version` |
 //!
 //! A value that cannot be read is a [`Problem`](crate::manifest::Problem) with its place. It never opens what it was to keep shut: an unreadable pattern
 //! matches nothing, and while a guard is unreadable [`Policies::stop`] lets nothing through.
@@ -104,6 +105,7 @@ mod version;
 
 pub use annotations::{Ignore, Lock, PREFIX, Policies, PolicyText};
 pub use document::{POLICY_GROUP, POLICY_KIND, PolicyRules, PolicySubject, is_policy_document};
+pub(crate) use document::{Spot, escaped, places};
 pub use group::{Apart, Member, apart};
 pub use guard::{Freeze, Frozen, Guards, Hold, parse_duration, parse_platforms};
 pub use pattern::{Candidate, InvalidPattern, Order, Rank, TagPattern};

@@ -17,6 +17,7 @@
 mod book;
 mod choice;
 mod containers;
+mod draft;
 mod explain;
 mod facts;
 mod fields;
@@ -32,7 +33,7 @@ mod snapshot;
 mod tests;
 mod verdict;
 
-pub use book::{policy_documents, policy_findings};
+pub use book::{PolicyBook, policy_documents, policy_findings};
 pub use explain::{Explanation, Inquiry, PatternFrom, TagStatus, TagVerdict, explain, explain_needs};
 pub use facts::image_findings;
 pub use plan::{needs, plan};

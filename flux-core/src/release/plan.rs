@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    ContainerVerdict, FileEdit, Needs, PlanId, Reason, ReleasePlan, Request, Selection, Snapshot, Spec, Wish,
+    ContainerVerdict, Needs, PlanId, Reason, ReleasePlan, Request, Selection, Snapshot, Spec, Wish,
     WorkloadVerdict,
     book::PolicyBook,
     choice::{Chooser, Chosen},
     containers,
+    draft::Draft,
     facts::image_findings,
     fields::Fields,
     groups, policies,
@@ -19,8 +20,9 @@ use super::{
     rollback,
 };
 use crate::{
+    generate::GeneratedChange,
     image::ImageRef,
-    manifest::{Container, Edit, Intent, Located, WorkloadId},
+    manifest::{Class, Container, Edit, Intent, Located, Resource, WorkloadId},
     policy::{Policies, Stop},
 };
 
@@ -39,15 +41,15 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     let decided = walk.decide();
     let mut findings = walk.book.findings(&snapshot.manifests);
     findings.extend(image_findings(&snapshot.images));
+    let Draft { mut workloads, mut edits, intents, mut generated, findings: of_labels } = Draft::of(decided);
+    findings.extend(of_labels);
     findings.sort();
     findings.dedup();
-    let mut draft = Draft::default();
-    for workload in decided {
-        draft.write(workload);
-    }
-    let Draft { mut workloads, mut edits, intents } = draft;
     named_but_unknown(snapshot, request, &mut workloads);
     edits.sort();
+    // What several containers share is written once.
+    edits.dedup();
+    generated.sort();
     let mut plan = ReleasePlan {
         id: PlanId(String::new()),
         base: snapshot.base.clone(),
@@ -55,6 +57,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
         workloads,
         edits,
         intents,
+        generated,
         findings,
     };
     plan.id = Identity {
@@ -63,6 +66,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
         images: known(&snapshot.images),
         workloads: &plan.workloads,
         edits: &plan.edits,
+        generated: &plan.generated,
     }
     .id();
     plan
@@ -86,6 +90,8 @@ pub(super) enum What<'a> {
     Containers(Vec<(&'a Container, Chosen)>),
     /// Its manifest is edited elsewhere than at its images.
     Edited(WorkloadVerdict, Vec<Edit>, Vec<Intent>),
+    /// It is generated, and policies of it are to change.
+    Updated(WorkloadVerdict, Vec<GeneratedChange>),
 }
 
 /// Walks the workloads and decides on each.
@@ -113,6 +119,7 @@ impl<'a> Walk<'a> {
             let what = self.workload(&id, &located, &policies);
             all.push(Decided { id, located, policies, what });
         }
+        all.iter_mut().for_each(refuse_generated);
         match &self.request.spec {
             Spec::Image(release) if release.forced() => {}
             Spec::Containers(_) => containers::all_or_nothing(&mut all),
@@ -131,7 +138,7 @@ impl<'a> Walk<'a> {
         if let Spec::Policy(change) = &self.request.spec {
             return policies::decide(self, id, located, policies, change);
         }
-        if let Some(what) = self.kept(id, list, policies) {
+        if let Some(what) = self.kept(id, resource, list, policies) {
             return what;
         }
         if resource.is_encrypted() {
@@ -167,8 +174,20 @@ impl<'a> Walk<'a> {
     }
 
     /// The first rule that keeps the workload as a whole as it is, if any does.
-    fn kept(&self, id: &WorkloadId, list: &'a [Container], policies: &Policies) -> Option<What<'a>> {
-        let in_cluster = |facts: &super::ClusterFacts| !facts.complete || facts.workloads.contains(id);
+    fn kept(
+        &self,
+        id: &WorkloadId,
+        resource: &Resource,
+        list: &'a [Container],
+        policies: &Policies,
+    ) -> Option<What<'a>> {
+        if let Some(Class::ReadOnly(why)) = resource.class() {
+            return Some(What::Whole(WorkloadVerdict::whole(Reason::ReadOnly).saying(why.to_owned())));
+        }
+        // Of custom kinds a cluster does not tell which run.
+        let in_cluster = |facts: &super::ClusterFacts| {
+            !facts.complete || resource.class() == Some(Class::Custom) || facts.workloads.contains(id)
+        };
         if !self.snapshot.cluster.as_ref().is_none_or(in_cluster) {
             return Some(What::Whole(WorkloadVerdict::whole(Reason::NotInCluster)));
         }
@@ -234,59 +253,14 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What a plan is put together from.
-#[derive(Default)]
-struct Draft {
-    workloads: BTreeMap<WorkloadId, WorkloadVerdict>,
-    edits: Vec<FileEdit>,
-    intents: BTreeMap<String, Vec<Intent>>,
-}
-
-impl Draft {
-    fn write(&mut self, decided: Decided<'_>) {
-        let Decided { id, located, what, .. } = decided;
-        let verdict = match what {
-            What::OutOfScope => return,
-            What::Whole(verdict) => verdict,
-            What::Containers(chosen) => {
-                let verdicts =
-                    chosen.into_iter().map(|(c, chosen)| self.container(&located, c, chosen)).collect();
-                WorkloadVerdict::of(verdicts)
-            }
-            What::Edited(verdict, edits, intents) => {
-                self.add(&located, edits, intents);
-                verdict
-            }
-        };
-        self.workloads.insert(id, verdict);
-    }
-
-    fn container(
-        &mut self,
-        located: &Located<'_>,
-        container: &Container,
-        chosen: Chosen,
-    ) -> ContainerVerdict {
-        match chosen {
-            Chosen::Left { reason, message } => verdict_on(container, None, reason, message),
-            Chosen::Update { target, reason, message } => match container.edits(&target) {
-                Ok(edits) => {
-                    let (edits, intents) = edits.into_iter().unzip();
-                    self.add(located, edits, intents);
-                    verdict_on(container, Some(target), reason, message)
-                }
-                Err(error) => {
-                    let place = format!("{}:{}:{}", located.path, container.line, container.column);
-                    verdict_on(container, None, Reason::NotEditable, format!("{place}: {error}"))
-                }
-            },
+/// Leaves the images of a generated workload as they are, where nothing changes what they are generated from.
+fn refuse_generated(decided: &mut Decided<'_>) {
+    let refused = decided.located.generated.and_then(|generated| generated.refuses_images.as_ref());
+    let (Some(refused), What::Containers(containers)) = (refused, &mut decided.what) else { return };
+    for (_, chosen) in containers {
+        if matches!(chosen, Chosen::Update { .. }) {
+            *chosen = Chosen::left(Reason::NotEditable, refused.clone());
         }
-    }
-
-    fn add(&mut self, located: &Located<'_>, edits: Vec<Edit>, intents: Vec<Intent>) {
-        let path = located.path;
-        self.edits.extend(edits.into_iter().map(|edit| FileEdit { path: path.to_owned(), edit }));
-        self.intents.entry(path.to_owned()).or_default().extend(intents);
     }
 }
 

@@ -86,6 +86,8 @@ reasons! {
     Locked = "locked", Skipped, "locked";
     /// The workload's `ignore` policy says to leave it alone.
     IgnoredByPolicy = "ignored-by-policy", Skipped, "ignore";
+    /// Workloads of this kind are listed and never released.
+    ReadOnly = "read-only", Skipped, "read-only";
     /// Git describes the workload, and the cluster does not have it.
     NotInCluster = "not-in-cluster", Skipped, "not accessible in cluster";
     /// The cluster has the workload, and git does not describe it.

@@ -4,3 +4,4 @@
 
 mod codes;
 mod manifest;
+mod shapes;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The policies of a rule: its name there, its v1 name, what separates the items of a list.
-const POLICIES: [(&str, &str, Option<&str>); 12] = [
+const POLICIES: [(&str, &str, Option<&str>); 13] = [
     ("automated", "automated", None),
     ("locked", "locked", None),
     ("lockedUser", "locked_user", None),
@@ -29,6 +29,7 @@ const POLICIES: [(&str, &str, Option<&str>); 12] = [
     ("platforms", "platforms", Some(",")),
     ("pinDigest", "pin-digest", None),
     ("group", "group", None),
+    ("versionLabels", "version-labels", None),
 ];
 
 const RULE_KEYS: &str = "select, policy and enforce";
@@ -55,8 +56,9 @@ impl<'a> Reader<'a> {
         let Some(spec) = self.map("/spec", object.get("spec")) else {
             return self.broken_document();
         };
-        for key in spec.keys().filter(|key| *key != "rules") {
-            self.unknown(&format!("/spec/{}", escaped(key)), "rules");
+        // What `workloads` says is read where the manifests are.
+        for key in spec.keys().filter(|key| !["rules", "workloads"].contains(&key.as_str())) {
+            self.unknown(&format!("/spec/{}", escaped(key)), "rules and workloads");
         }
         match spec.get("rules") {
             None | Some(Value::Null) => {}

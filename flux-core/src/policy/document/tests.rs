@@ -26,6 +26,8 @@ fn document(text: &str) -> Resource {
         object: Arc::new(object),
         annotations: BTreeMap::new(),
         workload: None,
+        leaves: Vec::new(),
+        version_labels: Vec::new(),
     }
 }
 

@@ -116,6 +116,7 @@ fn manifests_are_told_by_their_names() {
             "a.yaml",
             "deep/b.yml",
             "deep/c.json",
+            "over/kustomization.yaml",
             "chart2/Chart.yaml",
             "chart2/x.yaml",
             "charts/x.yaml",

@@ -85,8 +85,11 @@ fn a_digest_has_its_own_place_or_follows_the_tag() {
 
 #[test]
 fn levels_are_the_values_and_the_mappings_in_them() {
-    let values = "web: {image: w:1}\nimage: top:1\ndb: {image: {repository: d, tag: v1}}\ndeep: {er: {image: no:1}}\nlist: [{image: no:1}]";
-    assert_eq!(found("", values), pairs(&[("chart-image", "top:1"), ("db", "d:v1"), ("web", "w:1")]));
+    let values = "web: {image: w:1}\nimage: top:1\ndb: {image: {repository: d, tag: v1}}\ndeep: {er: {image: deep:1}}\nlist: [{image: no:1}]";
+    assert_eq!(
+        found("", values),
+        pairs(&[("chart-image", "top:1"), ("db", "d:v1"), ("deep.er", "deep:1"), ("web", "w:1")])
+    );
     assert_eq!(found("", "chart-image: {image: a:1}\nimage: b:1"), pairs(&[("chart-image", "a:1")]));
 }
 
@@ -140,4 +143,32 @@ fn a_tag_cannot_be_taken_from_its_place() {
     let source = release("", "image: {repository: a, tag: v1}");
     let error = set_images(&source, &[("chart-image", "a")]).unwrap_err().to_string();
     assert!(error.contains("has no tag"), "{error}");
+}
+
+#[test]
+fn deep_down_only_what_is_surely_an_image_is_one() {
+    let table = [
+        ("a: {b: {image: x/y:1}}", Some(("a.b", "x/y:1"))),
+        ("a: {b: {image: x, tag: 1.20}}", Some(("a.b", "x:1.20"))),
+        ("a: {b: {c: {image: {repository: x}}}}", Some(("a.b.c", "x"))),
+        ("a: {b: {image: {registry: r.io, repository: x, tag: v1}}}", Some(("a.b", "r.io/x:v1"))),
+        ("a: {b: {image: logo.png}}", None),
+        ("a: {b: {image: 'http://x/y:1'}}", None),
+        ("a: {b: {image: {repository: x, tag: ''}}}", None),
+        ("a: {b: [{image: x:1}]}", None),
+    ];
+    for (values, image) in table {
+        assert_eq!(found("", values), pairs(image.as_slice()), "{values}");
+        assert_eq!(parse(release("", values).as_bytes()).problems, [], "{values}");
+    }
+    let values = "a: {b: {image: {repository: x, tag: 1.20}}}";
+    let edited = set_images(&release("", values), &[("a.b", "x:1.21")]).unwrap();
+    assert_eq!(edited, release("", "a: {b: {image: {repository: x, tag: \"1.21\"}}}"));
+}
+
+#[test]
+fn what_an_annotation_names_deep_down_is_not_found_twice() {
+    let annotations = "repository.fluxcd.io/app: a.b.image.repository, tag.fluxcd.io/app: a.b.image.tag";
+    let values = "a: {b: {image: {repository: x, tag: v1}}, c: {image: y:1}}";
+    assert_eq!(found(annotations, values), pairs(&[("a.c", "y:1"), ("app", "x:v1")]));
 }

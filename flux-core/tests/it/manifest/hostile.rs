@@ -1,10 +1,16 @@
 //! Files made to hurt are refused with a finding, within bounded memory and time.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use flux_core::{
     Code,
-    manifest::{ParsedFile, parse},
+    manifest::{Manifests, ParsedFile, parse},
 };
 
 const A: &str = "apiVersion: v1\nkind: A\nmetadata: {name: a}\n";
@@ -92,4 +98,83 @@ fn very_long_lines_keys_and_many_anchors() {
     parse(format!("{A}spec: {long}: {long}\n").as_bytes());
     let anchors: String = (0..100_000).map(|i| format!("  a{i}: &a{i} x\n")).collect();
     assert_eq!(parse(format!("{A}spec:\n{anchors}").as_bytes()).resources.len(), 1);
+}
+
+/// What makes this binary load the hostile repository, in a process of its own.
+const CHILD: &str = "FLUX_TEST_HOSTILE_CHILD";
+
+/// The memory that loading may take, files included, in KiB of address space.
+const MEMORY: u32 = 768 << 10;
+
+/// One hostile file of each kind, with what is found in it.
+fn hostile() -> Vec<(&'static str, Option<Code>, Vec<u8>)> {
+    let mut bombs = format!("{A}spec:\n  l0: &l0 {{image: x, b: [1, 2, 3]}}\n");
+    for level in 1..64 {
+        let of = level - 1;
+        let _ =
+            writeln!(bombs, "  l{level}: &l{level} [*l{of}, *l{of}, *l{of}, *l{of}, *l{of}, *l{of}, *l{of}]");
+    }
+    // As large as the limits allow, so that what is kept is seen to be bounded too.
+    let leaves = format!(
+        "apiVersion: x.io/v1\nkind: A\nmetadata: {{name: many}}\nspec: [{}]\n",
+        "a:1,".repeat(1_000_000)
+    );
+    let long = format!(
+        "apiVersion: x.io/v1\nkind: A\nmetadata: {{name: long}}\nspec:\n  {}: [{}]\n",
+        "k".repeat(1_000),
+        "a:1,".repeat(100_000)
+    );
+    vec![
+        ("b.yaml", Some(Code::TooLarge), bombs.into_bytes()),
+        ("c.yaml", Some(Code::TooLarge), format!("{A}---\n{}", "[".repeat(1_000_000)).into_bytes()),
+        ("d.yaml", Some(Code::TooLarge), vec![b'a'; 200 << 20]),
+        ("e.yaml", Some(Code::InvalidYaml), [A.as_bytes(), b"data: \xff\n"].concat()),
+        ("f.yaml", Some(Code::InvalidYaml), format!("{A}data: a\0b\n").into_bytes()),
+        ("g.yaml", Some(Code::TooLarge), format!("{A}spec: [{}]\n", "1,".repeat(2_000_001)).into_bytes()),
+        ("h.yaml", None, leaves.into_bytes()),
+        ("i.yaml", None, long.into_bytes()),
+    ]
+}
+
+/// Run by the test below, in a process that may not have more memory than that.
+#[test]
+fn the_hostile_repository_in_a_process_of_its_own() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let good = |name: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{template: {{spec: {{containers: [{{name: c, image: a:1}}]}}}}}}\n"
+        )
+    };
+    let mut files = BTreeMap::new();
+    files.insert("a.yaml".to_owned(), Arc::new(parse(good("a").as_bytes())));
+    let mut wanted = BTreeMap::new();
+    for (path, code, source) in hostile() {
+        files.insert(path.to_owned(), Arc::new(parse(&source)));
+        wanted.extend(code.map(|code| (path, code)));
+    }
+    files.insert("z.yaml".to_owned(), Arc::new(parse(good("z").as_bytes())));
+    let manifests = Manifests::new(files);
+    let names: Vec<&str> = manifests.workloads().map(|w| w.path).collect();
+    assert_eq!(names, ["a.yaml", "z.yaml"]);
+    let findings = manifests.findings();
+    let told: BTreeMap<&str, Code> =
+        findings.iter().map(|f| (f.place.as_ref().unwrap().path.as_str(), f.code)).collect();
+    assert_eq!(told, wanted);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hostile_repository_loads_within_bounded_memory() {
+    let binary = std::env::current_exe().unwrap();
+    let test = "manifest::hostile::the_hostile_repository_in_a_process_of_its_own";
+    let output = Command::new("sh")
+        .args(["-c", &format!("ulimit -v {MEMORY} && exec \"$0\" --exact {test} --test-threads=1")])
+        .arg(binary)
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{}: {said}", output.status);
 }

@@ -2,20 +2,27 @@
 
 mod annotations;
 mod corpus;
+mod custom;
 mod files;
 mod helm;
 mod hostile;
 mod images;
+mod kustomize;
+mod labels;
 mod laws;
 mod reading;
 mod scalars;
+mod setters;
+mod shared;
 mod workloads;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use flux_core::{
     Code,
-    manifest::{Container, EditError, ParsedFile, annotation_edits, parse, prove},
+    manifest::{
+        Container, EditError, ImageChange, Manifests, ParsedFile, annotation_edits, image_edits, parse, prove,
+    },
 };
 
 /// The codes and places of a file's problems.
@@ -59,4 +66,45 @@ fn annotate(source: &str, resource: usize, changes: &[(&str, Option<&str>)]) -> 
         changes.iter().map(|(k, v)| ((*k).to_owned(), v.map(str::to_owned))).collect();
     let (edits, intents) = annotation_edits(source.as_bytes(), resource, &changes)?;
     prove(source.as_bytes(), &edits, &intents).map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+/// The manifests of files by their paths.
+fn manifests(files: &[(&str, &str)]) -> Manifests {
+    let parsed = |(path, text): &(&str, &str)| ((*path).to_owned(), Arc::new(parse(text.as_bytes())));
+    Manifests::new(files.iter().map(parsed).collect())
+}
+
+/// Sets images by the text of `workload container`, as one set, and returns the files that change with their new texts.
+fn set_together(
+    files: &[(&str, &str)],
+    changes: &[(&str, &str)],
+) -> Result<BTreeMap<String, String>, EditError> {
+    let manifests = manifests(files);
+    let targets: Vec<flux_core::image::ImageRef> =
+        changes.iter().map(|(_, to)| to.parse().unwrap()).collect();
+    let change = |(&(name, _), to)| {
+        let (workload, container) = str::split_once(name, ' ').unwrap();
+        let id = workload.parse().unwrap();
+        let located = manifests.workload(&id).unwrap_or_else(|| panic!("no {workload}"));
+        let mut containers = located.resource.workload.iter().flatten();
+        let container = containers.find(|c| c.name == container).unwrap_or_else(|| panic!("no {name}"));
+        ImageChange { path: located.path, container, to }
+    };
+    let changes: Vec<_> = changes.iter().zip(&targets).map(change).collect();
+    let mut by_path: BTreeMap<String, (Vec<_>, Vec<_>)> = BTreeMap::new();
+    for edits in image_edits(&changes) {
+        for placed in edits? {
+            let (edits, intents) = by_path.entry(placed.path).or_default();
+            edits.push(placed.edit);
+            intents.push(placed.intent);
+        }
+    }
+    let source = |path: &str| files.iter().find(|(p, _)| *p == path).unwrap().1;
+    by_path
+        .into_iter()
+        .map(|(path, (edits, intents))| {
+            let text = String::from_utf8(prove(source(&path).as_bytes(), &edits, &intents)?).unwrap();
+            Ok((path, text))
+        })
+        .collect()
 }

@@ -2,7 +2,7 @@
 
 use flux_core::{
     Code,
-    manifest::{ContainerRole, parse},
+    manifest::{Class, ContainerRole, EditError, parse},
 };
 
 use super::{containers, images, problems};
@@ -15,7 +15,7 @@ fn deployment(pod: &str) -> String {
 }
 
 #[test]
-fn the_kinds_that_can_be_released_are_these() {
+fn the_kinds_that_are_workloads_are_these() {
     let pod = "{template: {spec: {containers: [{name: c, image: a:1}]}}}";
     let table = [
         ("apps/v1", "Deployment", true),
@@ -23,8 +23,11 @@ fn the_kinds_that_can_be_released_are_these() {
         ("extensions/v1beta1", "Deployment", true),
         ("apps/v1", "DaemonSet", true),
         ("apps/v1", "StatefulSet", true),
-        ("apps/v1", "ReplicaSet", false),
-        ("batch/v1", "Job", false),
+        ("apps/v1", "ReplicaSet", true),
+        ("batch/v1", "Job", true),
+        ("argoproj.io/v1alpha1", "Rollout", true),
+        ("serving.knative.dev/v1", "Service", true),
+        ("v1", "Service", false),
         ("example.com/v1", "Deployment", false),
         ("v1", "Deployment", false),
         ("v1", "ReplicationController", false),
@@ -115,4 +118,41 @@ fn a_workload_of_wrong_shape_is_told_and_still_an_object() {
         );
         assert_eq!(problems(&file), [(Code::InvalidWorkload, 1, 1)], "{spec}");
     }
+}
+
+#[test]
+fn what_is_not_rolled_out_is_listed_and_never_edited() {
+    let pod = "{containers: [{name: c, image: a:1}], ephemeralContainers: [{name: e, image: e:1}]}";
+    let table = [
+        ("apps/v1", "ReplicaSet", format!("{{template: {{spec: {pod}}}}}")),
+        ("batch/v1", "Job", format!("{{template: {{spec: {pod}}}}}")),
+        ("v1", "Pod", pod.to_owned()),
+    ];
+    for (api_version, kind, spec) in table {
+        let source =
+            format!("{{apiVersion: {api_version}, kind: {kind}, metadata: {{name: a}}, spec: {spec}}}");
+        let file = parse(source.as_bytes());
+        assert!(
+            matches!(file.resources[0].class(), Some(Class::ReadOnly(why)) if why.contains(kind)),
+            "{kind}"
+        );
+        let found = containers(&source);
+        assert_eq!(images(&found), [("c".to_owned(), "a:1".to_owned()), ("e".to_owned(), "e:1".to_owned())]);
+        let error = found[0].edits(&"a:2".parse().unwrap()).unwrap_err();
+        assert!(matches!(&error, EditError::Unsupported(why) if why.contains(kind)), "{error}");
+    }
+    assert_eq!(parse(deployment("containers: []").as_bytes()).resources[0].class(), Some(Class::BuiltIn));
+}
+
+#[test]
+fn a_rollout_may_leave_its_pods_to_a_deployment() {
+    let source = "{apiVersion: argoproj.io/v1alpha1, kind: Rollout, metadata: {name: a}, spec: {workloadRef: {name: b}}}";
+    let file = parse(source.as_bytes());
+    assert_eq!((file.resources[0].workload.as_ref(), file.problems.len()), (None, 0));
+}
+
+#[test]
+fn knative_names_a_container_that_has_no_name() {
+    let source = "{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: a}, spec: {template: {spec: {containers: [{image: a:1}]}}}}";
+    assert_eq!(images(&containers(source)), [("user-container".to_owned(), "a:1".to_owned())]);
 }

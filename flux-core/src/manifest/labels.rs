@@ -1,0 +1,128 @@
+//! Labels that repeat the tag of a container, and how they follow it.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Container, Edit, Intent, Leaf, Resource, edit::rewrite_site, site::leaf, walk::Cursor, workload::pod_path,
+};
+use crate::image::ImageRef;
+
+/// The labels that say which version of something an object is.
+const VERSION_LABELS: [&str; 2] = ["version", "app.kubernetes.io/version"];
+
+/// The longest value that a label may have, in bytes.
+const LONGEST: usize = 63;
+
+/// How the version labels of an object follow its images.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VersionLabels {
+    /// The edits, in the file of the object.
+    pub edits: Vec<(Edit, Intent)>,
+    /// Labels that repeat an old tag and are left as they are.
+    pub left: Vec<LeftLabel>,
+}
+
+/// A label that repeats an old tag and is left as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftLabel {
+    /// The path of the label within its object, as a JSON pointer.
+    pub pointer: String,
+    /// Line of its value, counted from 1.
+    pub line: u32,
+    /// Column of its value in characters, counted from 1.
+    pub column: u32,
+    /// Why.
+    pub why: String,
+}
+
+/// The version labels of an object of a file: `version` and `app.kubernetes.io/version`, its own and those of its pods.
+pub(super) fn version_labels(at: &Cursor<'_, '_>, resource: &Resource) -> Vec<Leaf> {
+    let mut places = vec![vec!["metadata", "labels"]];
+    if let Some((_, template)) = pod_path(resource.group(), &resource.kind)
+        .and_then(|path| path.split_last())
+        .filter(|(_, t)| !t.is_empty())
+    {
+        places.push([template, &["metadata", "labels"]].concat());
+    }
+    let labels = places.iter().filter_map(|path| at.path(path));
+    let held = resource.held();
+    labels.flat_map(|labels| VERSION_LABELS.map(|key| leaf(&labels.get(key)?, held))).flatten().collect()
+}
+
+/// The edits that let version labels follow the images of an object's containers: `resource` is the `index`-th object of its file, `to` are the
+/// new images by container name.
+///
+/// A label belongs to the first container whose tag it repeats, with or without a `v` in front, and keeps that form. One that
+/// the object's selector names is left: pods would no longer be found by it. So is one whose new value no label may have.
+pub fn version_label_edits(
+    index: usize,
+    resource: &Resource,
+    to: &BTreeMap<&str, &ImageRef>,
+) -> VersionLabels {
+    let mut labels = VersionLabels::default();
+    let containers = resource.workload.as_deref().unwrap_or_default();
+    let selector = resource.object.pointer("/spec/selector/matchLabels");
+    for leaf in &resource.version_labels {
+        let Some((container, old)) = containers.iter().find_map(|c| Some((c, repeated(&leaf.text, c)?)))
+        else {
+            continue;
+        };
+        let Some(new) = to.get(container.name.as_str()).and_then(|image| image.tag.as_ref()) else {
+            continue;
+        };
+        let new = follow(&leaf.text, old, new.as_str());
+        if new == leaf.text {
+            continue;
+        }
+        let key = leaf.site.pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/");
+        let of_pods = leaf.site.pointer.starts_with("/spec/");
+        let written = if of_pods && selector.is_some_and(|labels| labels.get(&key).is_some()) {
+            Err("the selector names it".to_owned())
+        } else if !is_label_value(&new) {
+            Err(format!("`{new}` cannot be the value of a label"))
+        } else {
+            rewrite_site(&leaf.site, &new, index)
+        };
+        match written {
+            Ok(edit) => labels.edits.push(edit),
+            Err(why) => {
+                let (pointer, line, column) = (leaf.site.pointer.clone(), leaf.line, leaf.column);
+                labels.left.push(LeftLabel { pointer, line, column, why });
+            }
+        }
+    }
+    labels
+}
+
+/// The tag of a container, if a label repeats it.
+fn repeated<'c>(label: &str, container: &'c Container) -> Option<&'c str> {
+    let tag = container.image.as_ref().ok()?.tag.as_ref()?.as_str();
+    (bare(label) == bare(tag)).then_some(tag)
+}
+
+/// The new tag in the form that the label has beside the old one.
+fn follow(label: &str, old: &str, new: &str) -> String {
+    if label == old {
+        new.to_owned()
+    } else if bare(label) == label {
+        bare(new).to_owned()
+    } else {
+        format!("v{}", bare(new))
+    }
+}
+
+/// A version without the `v` in front.
+fn bare(version: &str) -> &str {
+    match version.strip_prefix('v') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => rest,
+        _ => version,
+    }
+}
+
+fn is_label_value(text: &str) -> bool {
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    text.len() <= LONGEST
+        && text.starts_with(ends)
+        && text.ends_with(ends)
+        && text.chars().all(|c| ends(c) || matches!(c, '-' | '_' | '.'))
+}

@@ -1,0 +1,132 @@
+//! The scalars of objects whose kind says nothing of where images stand. Rules for such kinds are in other files, and a parse knows
+//! only its own, so what a rule may name is kept with the parse.
+
+use serde_json::Value;
+
+use super::{
+    Leaf, Resource,
+    scalar::{Scalar, resolve},
+    scope_of,
+    site::leaf,
+    tree::Style,
+    walk::{Cursor, escape},
+    workload::is_known,
+};
+
+/// The longest text that is kept, in bytes. References to images are shorter.
+const LONGEST: usize = 512;
+
+/// What may be kept for the rest of a file, so that a large one full of custom objects takes bounded memory.
+#[derive(Debug)]
+pub(super) struct LeafBudget {
+    leaves: usize,
+    bytes: usize,
+}
+
+impl Default for LeafBudget {
+    fn default() -> Self {
+        Self { leaves: 200_000, bytes: 32 << 20 }
+    }
+}
+
+/// The scalars of an object that rules may name: those that could be an image or a part of one, outside of metadata and status.
+/// None if its kind is built in or known, or if they are more than the budget allows.
+pub(super) fn leaves(at: &Cursor<'_, '_>, resource: &Resource, budget: &mut LeafBudget) -> Vec<Leaf> {
+    let (group, kind) = (resource.group(), resource.kind.as_str());
+    if is_known(group, kind) || scope_of(&resource.api_version, kind).is_some() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let held = resource.held();
+    for (key, value) in at.entries().unwrap_or_default() {
+        let about = ["apiVersion", "kind", "metadata", "status", "sops"].contains(&key.as_str());
+        if !about && collect(&value, held, budget, &mut found).is_none() {
+            return Vec::new();
+        }
+    }
+    found
+}
+
+/// None if the budget is spent.
+fn collect(
+    at: &Cursor<'_, '_>,
+    held: Option<&str>,
+    budget: &mut LeafBudget,
+    found: &mut Vec<Leaf>,
+) -> Option<()> {
+    budget.leaves = budget.leaves.checked_sub(1)?;
+    budget.bytes = budget.bytes.checked_sub(at.pointer.len())?;
+    if let Some(items) = at.items() {
+        return items.iter().try_for_each(|item| collect(item, held, budget, found));
+    }
+    if let Some(entries) = at.entries() {
+        return entries.iter().try_for_each(|(_, value)| collect(value, held, budget, found));
+    }
+    if could_be_image(at) {
+        let leaf = leaf(at, held).filter(|leaf| leaf.site.source.len() <= 2 * LONGEST);
+        budget.bytes =
+            budget.bytes.checked_sub(leaf.as_ref().map_or(0, |l| l.site.source.len() + l.text.len()))?;
+        found.extend(leaf);
+    }
+    Some(())
+}
+
+fn could_be_image(at: &Cursor<'_, '_>) -> bool {
+    let Some((text, style)) = at.scalar() else { return false };
+    let short = text.len() <= LONGEST && !text.contains(char::is_whitespace);
+    let tag = at.tree[at.tree.target(at.node)].tag;
+    short
+        && style != Style::Block
+        && !matches!(resolve(text, style, tag), Ok(Scalar::Null | Scalar::Bool(_)) | Err(_))
+}
+
+impl Resource {
+    /// The scalar at a JSON pointer.
+    pub(super) fn leaf(&self, pointer: &str) -> Option<&Leaf> {
+        self.leaves.iter().find(|leaf| leaf.site.pointer == pointer)
+    }
+
+    /// Where something stands: the first scalar at a JSON pointer or below it, else the object itself. Line and column, counted from 1.
+    pub(super) fn spot(&self, pointer: &str) -> (u32, u32) {
+        let within = |leaf: &&Leaf| {
+            leaf.site
+                .pointer
+                .strip_prefix(pointer)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let first = self.leaves.iter().filter(within).map(|leaf| (leaf.line, leaf.column)).min();
+        first.unwrap_or((self.line, self.column))
+    }
+}
+
+/// The values at a path, in which `*` stands for every item or entry, with their JSON pointers and the names on the way: the
+/// `name` of an item, or the key of an entry.
+pub(super) fn matches<'v>(value: &'v Value, path: &[String]) -> Vec<(String, Option<String>, &'v Value)> {
+    let mut found = vec![(String::new(), None, value)];
+    for step in path {
+        let below = |(pointer, name, value): (String, Option<String>, &'v Value)| -> Vec<_> {
+            match (step.as_str(), value) {
+                ("*", Value::Array(items)) => {
+                    let named = |item: &Value| item.get("name").and_then(Value::as_str).map(str::to_owned);
+                    let item =
+                        |(index, item)| (format!("{pointer}/{index}"), named(item).or(name.clone()), item);
+                    items.iter().enumerate().map(item).collect()
+                }
+                ("*", Value::Object(entries)) => {
+                    let entry = |(key, value): (&String, &'v Value)| {
+                        (format!("{pointer}/{}", escape(key)), Some(key.clone()), value)
+                    };
+                    entries.iter().map(entry).collect()
+                }
+                (key, Value::Object(entries)) => {
+                    let value =
+                        entries.get(key).map(|value| (format!("{pointer}/{}", escape(key)), name, value));
+                    value.into_iter().collect()
+                }
+                _ => Vec::new(),
+            }
+        };
+        found = found.into_iter().flat_map(below).collect();
+    }
+    found
+}

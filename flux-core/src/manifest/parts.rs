@@ -1,0 +1,73 @@
+//! An image that stands in several scalars: registry, repository, tag and digest.
+
+use super::{
+    BadImage, Container, ContainerRole,
+    site::{Context, Leaf, Part},
+};
+use crate::image::ImageRef;
+
+/// The scalars that make up an image.
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    pub registry: Option<Leaf>,
+    pub repository: Leaf,
+    pub tag: Option<Leaf>,
+    pub digest: Option<Leaf>,
+}
+
+impl Parts {
+    /// An image that stands in one scalar.
+    pub(super) fn whole(image: Leaf) -> Self {
+        Self { registry: None, repository: image, tag: None, digest: None }
+    }
+
+    /// The container of this image. What cannot be read is told.
+    pub(super) fn container(&self, name: &str, context: &mut Context<'_>) -> Container {
+        let leaves = [
+            (Part::Registry, self.registry.as_ref()),
+            (self.name_part(), Some(&self.repository)),
+            (Part::Tag, self.tag.as_ref()),
+            (Part::Digest, self.digest.as_ref()),
+        ];
+        let sites = leaves.into_iter().filter_map(|(part, leaf)| Some(leaf?.site(part))).collect();
+        let container = Container {
+            resource: context.resource,
+            name: name.to_owned(),
+            role: ContainerRole::Main,
+            image: self.image(),
+            line: self.repository.line,
+            column: self.repository.column,
+            sites,
+            elsewhere: None,
+            renamed: None,
+        };
+        context.check_image(&container);
+        container
+    }
+
+    /// The image that the parts make up.
+    pub(super) fn image(&self) -> Result<ImageRef, BadImage> {
+        let mut name = self.repository.text.clone();
+        if let Some(registry) = &self.registry {
+            name = format!("{}/{name}", registry.text);
+        }
+        let mut image: ImageRef = name.parse()?;
+        if let Some(tag) = &self.tag {
+            // A tag may carry the digest: charts put both behind the colon.
+            let bare = ImageRef { tag: None, digest: image.digest.take(), ..image };
+            let written = format!("{}:{}", bare.name, tag.text);
+            image = written.parse()?;
+            image.digest = image.digest.or(bare.digest);
+        }
+        if let Some(digest) = self.digest.as_ref().filter(|d| !d.text.is_empty()) {
+            image.digest = Some(digest.text.parse()?);
+        }
+        Ok(image)
+    }
+
+    /// Alone, the repository is the whole image.
+    fn name_part(&self) -> Part {
+        let alone = self.registry.is_none() && self.tag.is_none() && self.digest.is_none();
+        if alone { Part::Image } else { Part::Repository }
+    }
+}

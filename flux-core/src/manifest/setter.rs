@@ -1,0 +1,167 @@
+//! Places to write that Flux v2's comments mark: `tag: 1.0 # {"$imagepolicy": "flux-system:web:tag"}`.
+//!
+//! The comment names a policy and, behind it, which part of the image the scalar holds: `name`, `tag` or `digest`, and without one all of it.
+//! Here the policies of Flux v2 say nothing; the places do. Where no other convention knows them, they make the object a workload with a container
+//! called as the policy is, without its namespace. The parts of an image stand in one mapping; a name without a comment is the
+//! neighbour `newName`, `repository`, `image` or `name`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{
+    Container,
+    parts::Parts,
+    site::{Context, Leaf},
+    tree::{Kind, Style},
+    walk::Cursor,
+};
+
+/// What every such comment has in it.
+pub(super) const MARK: &str = "$imagepolicy";
+
+/// What holds the name of an image beside its tag, the most telling first.
+const NAMES: [&str; 4] = ["newName", "repository", "image", "name"];
+
+/// How many values of an object are looked at.
+const VALUES: usize = 100_000;
+
+/// Which part of an image a comment says that its scalar holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marked {
+    Whole,
+    Name,
+    Tag,
+    Digest,
+}
+
+/// A scalar with such a comment, and the mapping in which it stands.
+struct Setter<'t, 's> {
+    marked: Marked,
+    leaf: Leaf,
+    parent: Cursor<'t, 's>,
+}
+
+/// The images of an object that comments mark, those that are `known` without excepted.
+pub(super) fn containers(
+    at: &Cursor<'_, '_>,
+    known: &[Container],
+    context: &mut Context<'_>,
+) -> Vec<Container> {
+    if !at.tree.has_setters {
+        return Vec::new();
+    }
+    let mut walk = Walk { context, found: BTreeMap::new(), left: VALUES };
+    walk.value(at, None);
+    let found = walk.found;
+    let pointers: BTreeSet<&str> =
+        known.iter().flat_map(|c| &c.sites).map(|site| site.pointer.as_str()).collect();
+    let mut names: BTreeSet<String> = known.iter().map(|c| c.name.clone()).collect();
+    let mut containers = Vec::new();
+    for (policy, setters) in found {
+        let fresh = |parts: &Parts| {
+            let leaves = [Some(&parts.repository), parts.tag.as_ref(), parts.digest.as_ref()];
+            leaves.into_iter().flatten().all(|leaf| !pointers.contains(leaf.site.pointer.as_str()))
+        };
+        for parts in images(&setters, context).into_iter().filter(fresh) {
+            let numbered = (2..).map(|n| format!("{policy}-{n}"));
+            let name = std::iter::once(policy.clone()).chain(numbered).find(|name| !names.contains(name));
+            let name = name.unwrap_or_default();
+            containers.push(parts.container(&name, context));
+            names.insert(name);
+        }
+    }
+    containers
+}
+
+/// The images that the comments of one policy mark.
+fn images(setters: &[Setter<'_, '_>], context: &Context<'_>) -> Vec<Parts> {
+    let beside = |one: &Setter<'_, '_>, marked: Marked| {
+        let same =
+            |other: &&Setter<'_, '_>| other.marked == marked && other.parent.pointer == one.parent.pointer;
+        setters.iter().find(same).map(|setter| setter.leaf.clone())
+    };
+    let mut found = Vec::new();
+    for setter in setters {
+        let has_tag = || beside(setter, Marked::Tag).is_some();
+        let (tag, digest) = match setter.marked {
+            Marked::Whole => {
+                found.push(Parts::whole(setter.leaf.clone()));
+                continue;
+            }
+            Marked::Tag => (Some(setter.leaf.clone()), beside(setter, Marked::Digest)),
+            Marked::Digest if !has_tag() => (None, Some(setter.leaf.clone())),
+            Marked::Digest | Marked::Name => continue,
+        };
+        let name = beside(setter, Marked::Name).or_else(|| neighbour(&setter.parent, context));
+        let registry = setter.parent.get("registry").filter(|at| at.text().is_some_and(|t| !t.is_empty()));
+        found.extend(name.map(|repository| Parts {
+            registry: registry.and_then(|at| context.leaf(&at)),
+            repository,
+            tag,
+            digest,
+        }));
+    }
+    found
+}
+
+/// The name of an image in a mapping, by its key.
+fn neighbour(parent: &Cursor<'_, '_>, context: &Context<'_>) -> Option<Leaf> {
+    let at = |key: &&str| parent.get(key).filter(|at| at.text().is_some_and(|text| !text.is_empty()));
+    let key = NAMES.iter().find(|key| at(key).is_some())?;
+    let mut leaf = context.leaf(&at(key)?)?;
+    if *key == "name" {
+        leaf.site.refused = Some("it says which image is meant".to_owned());
+    }
+    Some(leaf)
+}
+
+struct Walk<'t, 's, 'c> {
+    context: &'c Context<'c>,
+    found: BTreeMap<String, Vec<Setter<'t, 's>>>,
+    left: usize,
+}
+
+impl<'t, 's> Walk<'t, 's, '_> {
+    fn value(&mut self, at: &Cursor<'t, 's>, parent: Option<&Cursor<'t, 's>>) {
+        let Some(left) = self.left.checked_sub(1) else { return };
+        self.left = left;
+        for item in at.items().unwrap_or_default() {
+            self.value(&item, Some(at));
+        }
+        for (_, value) in at.entries().unwrap_or_default() {
+            self.value(&value, Some(at));
+        }
+        let Some(((policy, marked), parent)) = comment(at).zip(parent) else { return };
+        if let Some(leaf) = self.context.leaf(at) {
+            self.found.entry(policy).or_default().push(Setter { marked, leaf, parent: parent.clone() });
+        }
+    }
+}
+
+/// The policy that the comment behind a scalar names, and what it says of the scalar.
+fn comment(at: &Cursor<'_, '_>) -> Option<(String, Marked)> {
+    let node = &at.tree[at.node];
+    if !matches!(
+        node.kind,
+        Kind::Alias(_) | Kind::Scalar { style: Style::Plain | Style::Single | Style::Double, .. }
+    ) {
+        return None;
+    }
+    let rest = at.source.get(node.end..)?.lines().next()?;
+    let (closing, comment) = rest.split_once('#')?;
+    if !closing.chars().all(|c| c.is_whitespace() || matches!(c, ',' | '}' | ']')) {
+        return None;
+    }
+    let comment: Value = serde_json::from_str(comment.trim()).ok()?;
+    let mut words = comment.get(MARK)?.as_str()?.split(':');
+    let (_, policy) = (words.next()?, words.next().filter(|policy| !policy.is_empty())?);
+    let marked = match (words.next(), words.next()) {
+        (None, _) => Marked::Whole,
+        (Some("name"), None) => Marked::Name,
+        (Some("tag"), None) => Marked::Tag,
+        (Some("digest"), None) => Marked::Digest,
+        _ => return None,
+    };
+    Some((policy.to_owned(), marked))
+}
