@@ -125,7 +125,7 @@ impl Deployer {
         let mut needs = Needs::default();
         for image in &images {
             if let Some(Ok(known)) = facts.get(&image.name) {
-                known.tags.iter().for_each(|tag| needs.details_of(&image.name, tag));
+                needs.details_of(&image.name, &known.tags);
             }
         }
         self.ask(&needs, &mut facts).await;

@@ -110,6 +110,7 @@ pub use group::{Apart, Member, apart};
 pub use guard::{Freeze, Frozen, Guards, Hold, parse_duration, parse_platforms};
 pub use pattern::{Candidate, InvalidPattern, Order, Rank, TagPattern};
 pub use select::{
-    Choice, Missing, Question, Rejection, Rule, Seen, Tagged, Verdict, choose, explain, guarded,
+    Choice, Field, Listing, Missing, Question, Rejection, Rule, Seen, Tagged, Verdict, choose, explain,
+    guarded,
 };
 pub use stop::Stop;

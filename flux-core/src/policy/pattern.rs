@@ -124,9 +124,12 @@ pub(super) fn is_latest(tag: &str) -> bool {
 }
 
 impl TagPattern {
+    /// The text of [`TagPattern::any`].
+    pub const ANY: &'static str = "glob:*";
+
     /// The pattern of a container for which none is set: every tag but `latest`, newest build first.
     pub fn any() -> Self {
-        Self { text: "glob:*".to_owned(), kind: Kind::Glob(Glob::new("*")) }
+        Self { text: Self::ANY.to_owned(), kind: Kind::Glob(Glob::new("*")) }
     }
 
     /// The text.

@@ -1,16 +1,19 @@
 //! What one container should run: the facts of the registry put to [`policy::choose`], and its answer put into verdicts.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{
     Needs, Reason, RepositoryFacts, Snapshot,
+    fields::{Fields, Known},
     past::{self, TakenBack},
 };
 use crate::{
     backend::RegistryError,
     image::{ImageInfo, ImageRef, Tag},
     manifest::Located,
-    policy::{self, Choice, Missing, Policies, Question, Rule, Seen, TagPattern, Tagged},
+    policy::{self, Choice, Field, Missing, Policies, Question, Rule, TagPattern},
 };
 
 /// What is decided about a container.
@@ -46,17 +49,16 @@ pub(super) struct Chooser<'a> {
 
 impl Chooser<'_> {
     /// The newest image that policy allows.
-    pub(super) fn newest(&self, needs: &mut Needs) -> Chosen {
-        let pattern = match self.pattern() {
+    pub(super) fn newest(&self, needs: &mut Needs, fields: &mut Fields<'_>) -> Chosen {
+        let pattern = match self.pattern(fields) {
             Ok(pattern) => pattern,
             Err(left) => return left,
         };
-        let facts = match self.facts(needs) {
-            Ok(facts) => facts,
+        let known = match self.known(needs, fields) {
+            Ok(known) => known,
             Err(left) => return left,
         };
-        let tags = tagged(facts);
-        let mut question = self.question(&pattern, facts, &tags);
+        let mut question = self.question(fields.field(known, &pattern));
         let mut choice = policy::choose(&question);
         let taken_back = match choice {
             Choice::Update { .. } if self.automatic && !self.hold_is_lifted() => match self.taken_back() {
@@ -88,8 +90,8 @@ impl Chooser<'_> {
             }
             Choice::Keep { .. } => Chosen::up_to_date(self.current),
             Choice::NoCandidate => {
-                let message =
-                    format!("{pattern} takes none of the {} tags of {}", tags.len(), self.current.name);
+                let tags = known.facts.tags.len();
+                let message = format!("{pattern} takes none of the {tags} tags of {}", self.current.name);
                 Chosen::left(Reason::NoMatchingTag, message)
             }
             Choice::Undecided(missing) => {
@@ -97,7 +99,7 @@ impl Chooser<'_> {
                     Missing::Tags | Missing::RunningTag(_) => Reason::Incomplete,
                     Missing::Dates | Missing::RunningDate(_) => Reason::NoTimestamp,
                     Missing::Images { ask, .. } => {
-                        ask.iter().for_each(|tag| needs.details_of(&self.current.name, tag));
+                        needs.details_of(&self.current.name, ask);
                         Reason::Incomplete
                     }
                 };
@@ -106,17 +108,10 @@ impl Chooser<'_> {
         }
     }
 
-    pub(super) fn question<'q>(
-        &'q self,
-        pattern: &'q TagPattern,
-        facts: &RepositoryFacts,
-        tags: &'q [Tagged<'q>],
-    ) -> Question<'q> {
+    pub(super) fn question<'q>(&'q self, field: &'q Field<'q>) -> Question<'q> {
         Question {
-            pattern,
+            field,
             current: self.current,
-            tags,
-            complete: facts.completeness.is_complete(),
             guards: &self.policies.guards,
             newer_than: None,
             now: self.now,
@@ -137,7 +132,13 @@ impl Chooser<'_> {
     }
 
     /// The image that was asked for, if it is of this container's name, in its registry, and (unless forced) taken by the pattern.
-    pub(super) fn requested(&self, image: &ImageRef, forced: bool, needs: &mut Needs) -> Chosen {
+    pub(super) fn requested(
+        &self,
+        image: &ImageRef,
+        forced: bool,
+        needs: &mut Needs,
+        fields: &mut Fields<'_>,
+    ) -> Chosen {
         if image.name.canonical() != self.current.name.canonical() {
             return Chosen::left(Reason::OtherImage, format!("its image is not of {}", image.name));
         }
@@ -146,15 +147,16 @@ impl Chooser<'_> {
             let target = ImageRef { name: self.current.name.clone(), ..image.clone() };
             return self.set(target);
         };
-        let facts = match self.facts(needs) {
-            Ok(facts) => facts,
+        let known = match self.known(needs, fields) {
+            Ok(known) => known,
             Err(left) => return left,
         };
-        if !facts.tags.contains(tag) {
+        let facts = known.facts;
+        if fields.listing(known).get(tag.as_str()).is_none() {
             return self.absent(facts, tag);
         }
         if !forced {
-            match self.pattern() {
+            match self.pattern(fields) {
                 Ok(pattern) if !pattern.matches(tag.as_str()) => {
                     let message = format!("{tag} is not taken by {pattern}; --force disregards patterns");
                     return Chosen::left(Reason::TagNotMatching, message);
@@ -165,14 +167,14 @@ impl Chooser<'_> {
         }
         if !forced {
             // A person names the image: patterns and ranks aside, guards have their say.
-            let tags = tagged(facts);
-            match policy::guarded(&self.question(&TagPattern::any(), facts, &tags), tag) {
+            let field = fields.field(known, &Arc::new(TagPattern::any()));
+            match policy::guarded(&self.question(field), tag) {
                 Ok(None) => {}
                 Ok(Some(rejection)) => {
                     return Chosen::left(held_by(rejection.rule), format!("{tag}: {rejection}"));
                 }
                 Err(missing) => {
-                    needs.details_of(&self.current.name, tag);
+                    needs.details_of(&self.current.name, std::slice::from_ref(tag));
                     return Chosen::left(Reason::Incomplete, missing.to_string());
                 }
             }
@@ -183,7 +185,7 @@ impl Chooser<'_> {
             (None, _) if !pinned => None,
             (None, Some(info)) => info.as_ref().ok().and_then(|info: &ImageInfo| info.digest.clone()),
             (None, None) => {
-                needs.details_of(&self.current.name, tag);
+                needs.details_of(&self.current.name, std::slice::from_ref(tag));
                 None
             }
         };
@@ -211,16 +213,17 @@ impl Chooser<'_> {
         }
     }
 
-    fn pattern(&self) -> Result<TagPattern, Chosen> {
-        self.policies
-            .pattern(self.container)
+    fn pattern(&self, fields: &mut Fields<'_>) -> Result<Arc<TagPattern>, Chosen> {
+        let text = self.policies.pattern_text(self.container);
+        fields
+            .pattern(text.map_or(TagPattern::ANY, |text| &text.value))
             .map_err(|invalid| Chosen::left(Reason::InvalidPattern, invalid.to_string()))
     }
 
     /// What is known of the container's repository.
-    fn facts(&self, needs: &mut Needs) -> Result<&RepositoryFacts, Chosen> {
-        match self.snapshot.images.get(&self.current.name) {
-            Some(Ok(facts)) => Ok(facts),
+    fn known<'f>(&self, needs: &mut Needs, fields: &Fields<'f>) -> Result<Known<'f>, Chosen> {
+        match fields.known(&self.current.name) {
+            Some(Ok(known)) => Ok(known),
             Some(Err(error)) => {
                 let reason = match error {
                     RegistryError::NotFound(_) => Reason::RepositoryNotFound,
@@ -240,15 +243,6 @@ impl Chooser<'_> {
             }
         }
     }
-}
-
-/// The tags of a repository with what is known of each.
-pub(super) fn tagged(facts: &RepositoryFacts) -> Vec<Tagged<'_>> {
-    facts
-        .tags
-        .iter()
-        .map(|tag| Tagged { tag, seen: facts.images.get(tag).map_or(Seen::NotAsked, Seen::from) })
-        .collect()
 }
 
 /// The reason of a container that a rule holds back.

@@ -8,11 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Needs, Reason, Request, Selection, Snapshot, Wish,
-    book::PolicyBook,
-    choice::{Chooser, tagged},
-    facts::image_findings,
-    needs, plan,
+    Needs, Reason, Request, Selection, Snapshot, Wish, book::PolicyBook, choice::Chooser,
+    facts::image_findings, fields::Fields, needs, plan,
 };
 use crate::{
     finding::{Finding, Place},
@@ -90,9 +87,10 @@ pub fn explain_needs(snapshot: &Snapshot, inquiry: &Inquiry, now: Timestamp) -> 
     // What stops the workload as a whole does not keep its tags from being explained.
     let Some(located) = snapshot.manifests.workload(&inquiry.workload) else { return needs };
     let policies = PolicyBook::of(snapshot, &mut needs).policies(&located);
+    let mut fields = Fields::of(&snapshot.images);
     for container in located.resource.workload.iter().flatten() {
         if let Ok(current) = &container.image {
-            chooser(snapshot, &located, container, current, &policies, now).newest(&mut needs);
+            chooser(snapshot, &located, container, current, &policies, now).newest(&mut needs, &mut fields);
         }
     }
     needs
@@ -170,18 +168,19 @@ fn explained(
         tags: Vec::new(),
     };
     let Ok(current) = &container.image else { return explanation };
-    let Some(Ok(facts)) = snapshot.images.get(&current.name) else { return explanation };
-    let tags = tagged(facts);
-    let pattern = match policies.pattern(&container.name) {
+    let mut fields = Fields::of(&snapshot.images);
+    let Some(Ok(known)) = fields.known(&current.name) else { return explanation };
+    let pattern = match fields.pattern(&explanation.pattern.text) {
         Ok(pattern) => pattern,
         Err(invalid) => {
-            explanation.tags = tags.iter().map(|tag| unmatched(tag.tag, &invalid.to_string())).collect();
+            let tags = fields.listing(known).tags().iter();
+            explanation.tags = tags.map(|tag| unmatched(tag.tag, &invalid.to_string())).collect();
             return explanation;
         }
     };
     let chooser = chooser(snapshot, located, container, current, policies, now);
     let taken_back = chooser.taken_back().flatten().filter(|_| !chooser.hold_is_lifted());
-    let mut question = chooser.question(&pattern, facts, &tags);
+    let mut question = chooser.question(fields.field(known, &pattern));
     question.newer_than = taken_back.as_ref().map(|t| &t.tag);
     let choice = policy::choose(&question);
     explanation.tags = policy::explain(&question).into_iter().map(|(tag, v)| tag_verdict(tag, v)).collect();

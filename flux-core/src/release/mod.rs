@@ -20,6 +20,7 @@ mod containers;
 mod draft;
 mod explain;
 mod facts;
+mod fields;
 mod groups;
 mod past;
 mod plan;

@@ -14,6 +14,7 @@ use super::{
     containers,
     draft::Draft,
     facts::image_findings,
+    fields::Fields,
     groups, policies,
     report::{Identity, known},
     rollback,
@@ -100,12 +101,13 @@ pub(super) struct Walk<'a> {
     pub(super) now: Timestamp,
     pub(super) needs: &'a mut Needs,
     pub(super) book: PolicyBook,
+    fields: Fields<'a>,
 }
 
 impl<'a> Walk<'a> {
     fn new(snapshot: &'a Snapshot, request: &'a Request, now: Timestamp, needs: &'a mut Needs) -> Self {
         let book = PolicyBook::of(snapshot, needs);
-        Self { snapshot, request, now, needs, book }
+        Self { snapshot, request, now, needs, book, fields: Fields::of(&snapshot.images) }
     }
 
     fn decide(&mut self) -> Vec<Decided<'a>> {
@@ -244,9 +246,9 @@ impl<'a> Walk<'a> {
         };
         match &self.request.spec {
             Spec::Image(super::ImageRelease { image: Wish::Image(image), .. }) => {
-                chooser.requested(image, self.forced(), self.needs)
+                chooser.requested(image, self.forced(), self.needs, &mut self.fields)
             }
-            _ => chooser.newest(self.needs),
+            _ => chooser.newest(self.needs, &mut self.fields),
         }
     }
 }

@@ -125,12 +125,16 @@ impl Needs {
         self.tags.entry(name.canonical()).or_insert_with(|| name.clone());
     }
 
-    /// Adds a tag of which details are needed.
-    pub(crate) fn details_of(&mut self, name: &ImageName, tag: &Tag) {
-        self.details
-            .entry(name.canonical())
-            .or_insert_with(|| (name.clone(), BTreeSet::new()))
-            .1
-            .insert(tag.clone());
+    /// Adds tags of which details are needed. Workloads of one repository mostly ask for the same ones: given in ascending order, those are only compared.
+    pub(crate) fn details_of(&mut self, name: &ImageName, tags: &[Tag]) {
+        if tags.is_empty() {
+            return;
+        }
+        let (_, there) =
+            self.details.entry(name.canonical()).or_insert_with(|| (name.clone(), BTreeSet::new()));
+        let mut known = there.iter();
+        if !tags.iter().all(|tag| known.any(|other| other == tag)) {
+            there.extend(tags.iter().cloned());
+        }
     }
 }

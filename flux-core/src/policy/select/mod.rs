@@ -3,6 +3,9 @@
 //! [`choose`] decides; [`explain`] says of every tag what speaks for or against it. Both are pure, and neither depends on the
 //! order in which tags are given.
 //!
+//! What only repository and pattern decide, which tags compete and in which order, is worked out once, in a [`Field`]; a [`Question`] is
+//! one container's, and answering it costs what has to be looked at, not the number of tags.
+//!
 //! # The rules, in the order in which they are applied
 //!
 //! 1. **The list must be whole.** A list of tags known to be incomplete decides nothing, unless the pattern names
@@ -25,6 +28,7 @@
 //!
 //! So what is missing can only turn a decision into [`Choice::Undecided`]: it never makes a higher or a lower one.
 
+mod field;
 mod rule;
 mod survey;
 mod words;
@@ -36,19 +40,20 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Guards, TagPattern};
+use super::Guards;
 use crate::{
     backend::InspectError,
     image::{Digest, ImageInfo, ImageRef, Tag},
 };
 
+pub use field::{Field, Listing};
 pub use rule::{Rejection, Rule};
 use survey::Survey;
 
 /// A tag of the repository, and what is known of its image.
 #[derive(Clone, Copy, Debug)]
 pub struct Tagged<'a> {
-    /// The tag. Each stands once in a list.
+    /// The tag.
     pub tag: &'a Tag,
     /// What is known of its image.
     pub seen: Seen<'a>,
@@ -90,14 +95,10 @@ impl<'a> Seen<'a> {
 /// What is asked about one container.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// Which tags compete, and in which order.
-    pub pattern: &'a TagPattern,
+    /// The tags of its repository: which compete, and in which order.
+    pub field: &'a Field<'a>,
     /// What runs, or stands in git.
     pub current: &'a ImageRef,
-    /// The tags of its repository.
-    pub tags: &'a [Tagged<'a>],
-    /// Whether these are all tags of the repository.
-    pub complete: bool,
     /// The guards of the workload. Freeze, hold and group are of the whole workload and not asked here.
     pub guards: &'a Guards,
     /// A tag that was taken back: only something newer is chosen.
@@ -151,9 +152,11 @@ pub enum Missing {
     RunningTag(Digest),
 }
 
+/// How many tags a message names before it counts.
+const NAMED: usize = 5;
+
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |tags: &[Tag]| tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", ");
         match self {
             Self::Tags => f.write_str("the list of tags is incomplete"),
             Self::Images { ask, unreadable } => match unreadable.first() {
@@ -165,7 +168,12 @@ impl fmt::Display for Missing {
                     "nothing could be learnt of {} tags, so nothing is decided; {tag}: {error}",
                     unreadable.len()
                 ),
-                None => write!(f, "the registry was not asked for {}", list(ask)),
+                None => {
+                    let (named, more) = ask.split_at(ask.len().min(NAMED));
+                    let named: Vec<&str> = named.iter().map(Tag::as_str).collect();
+                    write!(f, "the registry was not asked for {}", named.join(", "))?;
+                    if more.is_empty() { Ok(()) } else { write!(f, " and {} more", more.len()) }
+                }
             },
             Self::Dates => f.write_str("no tag that the pattern takes has a trustworthy build date"),
             Self::RunningDate(tag) => write!(
@@ -208,5 +216,5 @@ pub fn guarded<'a>(question: &'a Question<'a>, tag: &'a Tag) -> Result<Option<Re
 pub fn explain(question: &Question<'_>) -> Vec<(Tag, Verdict)> {
     let survey = Survey::of(question);
     let choice = survey.choose();
-    survey.newest_first().iter().map(|e| (e.tagged.tag.clone(), survey.verdict(e, &choice))).collect()
+    survey.all_newest_first().iter().map(|e| (e.tagged.tag.clone(), survey.verdict(e, &choice))).collect()
 }

@@ -1,41 +1,12 @@
 //! How a tag is chosen: what can be said of all tags at once, then the competitors one by one, the newest first.
 
-use std::{cmp::Ordering, collections::BinaryHeap};
-
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Choice, Missing, Question, Rejection, Seen, Tagged, rule::Bar};
+use super::{Choice, Missing, Question, Rejection, Seen, Tagged, field::Entrant, rule::Bar};
 use crate::{
-    image::{ImageInfo, Tag},
+    image::Tag,
     policy::{Candidate, Rank, guard::lacking, pattern::is_latest},
 };
-
-/// A tag with its rank.
-#[derive(Clone, Debug)]
-pub(super) struct Entrant<'a> {
-    rank: Rank<'a>,
-    pub(super) tagged: Tagged<'a>,
-}
-
-impl Ord for Entrant<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.rank.cmp(&other.rank)
-    }
-}
-
-impl PartialOrd for Entrant<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Entrant<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Entrant<'_> {}
 
 /// What can be said before the candidates are walked.
 #[derive(Debug)]
@@ -50,60 +21,23 @@ pub(super) struct Survey<'a> {
     floor: Option<Rank<'a>>,
     /// Whether build dates decide.
     dates: bool,
-    competitors: Vec<Entrant<'a>>,
 }
 
 impl<'a> Survey<'a> {
     pub(super) fn of(question: &'a Question<'a>) -> Self {
-        let mut survey = Self {
+        let field = question.field;
+        let running = question.current.effective_tag().or_else(|| tag_of_digest(question));
+        let listed = running.is_some_and(|tag| field.competitor(tag).is_some());
+        let taken = listed || running.is_some_and(|tag| field.pattern().matches(tag));
+        let count = field.len() + usize::from(taken && !listed);
+        Self {
             question,
-            running: None,
-            taken: false,
-            standing: None,
-            floor: None,
-            dates: false,
-            competitors: Vec::new(),
-        };
-        let competes =
-            |t: &&Tagged<'_>| !matches!(t.seen, Seen::Gone(_)) && question.pattern.matches(t.tag.as_str());
-        survey.competitors = question.tags.iter().filter(competes).map(|t| survey.entrant(*t)).collect();
-        survey.running = question.current.effective_tag().or_else(|| survey.tag_of_digest());
-        survey.taken = survey.running.is_some_and(|tag| question.pattern.matches(tag));
-        let listed = survey.running.is_some_and(|tag| survey.competitor(tag).is_some());
-        let count = survey.competitors.len() + usize::from(survey.taken && !listed);
-        survey.dates = question.pattern.order().needs_created() && count > 1;
-        survey.standing = survey.running.and_then(|tag| survey.standing_of(tag));
-        survey.floor = question.newer_than.and_then(|tag| survey.standing_of(tag.as_str()));
-        survey
-    }
-
-    pub(super) fn entrant(&self, tagged: Tagged<'a>) -> Entrant<'a> {
-        let created = tagged.seen.info().and_then(ImageInfo::built);
-        let rank = self.question.pattern.rank(&Candidate { tag: tagged.tag.as_str(), created });
-        Entrant { rank, tagged }
-    }
-
-    pub(super) fn competitor(&self, tag: &str) -> Option<&Entrant<'a>> {
-        self.competitors.iter().find(|e| e.tagged.tag.as_str() == tag)
-    }
-
-    /// The newest tag that is known to have the digest of what runs.
-    fn tag_of_digest(&self) -> Option<&'a str> {
-        let digest = self.question.current.digest.as_ref()?;
-        let has = |t: &&Tagged<'a>| t.seen.info().is_some_and(|info| info.digest.as_ref() == Some(digest));
-        let newest = self.question.tags.iter().filter(has).map(|t| self.entrant(*t)).max()?;
-        Some(newest.tagged.tag.as_str())
-    }
-
-    /// The rank by which others are judged against `tag`; none if they cannot be, and need not.
-    fn standing_of(&self, tag: &'a str) -> Option<Rank<'a>> {
-        let pattern = self.question.pattern;
-        if (pattern.order().needs_created() || is_latest(tag)) && !pattern.matches(tag) {
-            return None;
+            running,
+            taken,
+            standing: running.and_then(|tag| standing_of(question, tag)),
+            floor: question.newer_than.and_then(|tag| standing_of(question, tag.as_str())),
+            dates: field.pattern().order().needs_created() && count > 1,
         }
-        let listed = self.question.tags.iter().find(|t| t.tag.as_str() == tag);
-        let created = listed.and_then(|t| t.seen.info()).and_then(ImageInfo::built);
-        Some(pattern.rank(&Candidate { tag, created })).filter(Rank::is_known)
     }
 
     fn never_down(&self) -> bool {
@@ -115,26 +49,25 @@ impl<'a> Survey<'a> {
             return Choice::Undecided(missing);
         }
         let mut held = None;
-        let mut heap: BinaryHeap<&Entrant<'a>> = self.competitors.iter().collect();
-        while let Some(entrant) = heap.pop() {
-            if self.runs(entrant) {
-                return self.keep_or_follow(entrant, held);
+        for entrant in self.question.field.newest_first() {
+            if self.runs(&entrant) {
+                return self.keep_or_follow(&entrant, held);
             }
-            match self.bar(entrant) {
-                None => return self.update(entrant),
+            match self.bar(&entrant) {
+                None => return self.update(&entrant),
                 Some(Bar::Unknown) => return Choice::Undecided(images([entrant.tagged])),
                 Some(Bar::SameRank) => break,
                 Some(bar @ Bar::Downgrade) => {
                     // What a pattern takes is in order below what runs; that is no news unless the pattern does not take what runs.
                     if !self.taken {
-                        held = held.or_else(|| Some(self.told(entrant, &bar)));
+                        held = held.or_else(|| Some(self.told(&entrant, &bar)));
                     }
                     break;
                 }
-                Some(bar) => held = held.or_else(|| Some(self.told(entrant, &bar))),
+                Some(bar) => held = held.or_else(|| Some(self.told(&entrant, &bar))),
             }
         }
-        if self.competitors.is_empty() && !self.taken {
+        if self.question.field.len() == 0 && !self.taken {
             return Choice::NoCandidate;
         }
         Choice::Keep { tag: self.running_tag(), held }
@@ -151,35 +84,33 @@ impl<'a> Survey<'a> {
     /// What is missing before any competitor is looked at.
     fn missing(&self) -> Option<Missing> {
         let q = self.question;
-        let named = q.pattern.literal().is_some_and(|tag| self.competitor(tag).is_some());
-        if !q.complete && !named {
+        let field = q.field;
+        let named = || field.pattern().literal().is_some_and(|tag| field.competitor(tag).is_some());
+        if !field.listing().is_complete() && !named() {
             return Some(Missing::Tags);
         }
-        let unknown = |e: &&Entrant<'a>| matches!(e.tagged.seen, Seen::NotAsked | Seen::Unreadable(_));
-        let all_unknown = || self.competitors.iter().filter(unknown).map(|e| e.tagged);
+        let unknown = || field.unknown().next().is_some().then(|| images(field.unknown()));
         if let (None, Some(digest)) = (self.running, &q.current.digest)
             && self.never_down()
-            && !self.competitors.is_empty()
+            && field.len() > 0
         {
-            return Some(match all_unknown().next() {
-                Some(_) => images(all_unknown()),
-                None => Missing::RunningTag(digest.clone()),
-            });
+            return unknown().or_else(|| Some(Missing::RunningTag(digest.clone())));
         }
         if !self.dates {
             return None;
         }
-        if all_unknown().next().is_some() {
-            return Some(images(all_unknown()));
+        if let Some(missing) = unknown() {
+            return Some(missing);
         }
-        if !self.competitors.iter().any(|e| e.rank.is_known()) {
+        // The order says least of the last, so if it says nothing of the first it says nothing at all.
+        if !field.newest_first().next().is_some_and(|newest| newest.rank.is_known()) {
             return Some(Missing::Dates);
         }
         if self.never_down() && self.taken && self.standing.is_none() {
             return self.running_tag().map(Missing::RunningDate);
         }
         match q.newer_than {
-            Some(tag) if self.floor.is_none() && q.pattern.matches(tag.as_str()) => {
+            Some(tag) if self.floor.is_none() && field.pattern().matches(tag.as_str()) => {
                 Some(Missing::RunningDate(tag.clone()))
             }
             _ => None,
@@ -234,9 +165,9 @@ impl<'a> Survey<'a> {
     }
 
     pub(super) fn guarded_by_name(&self, tag: &'a Tag) -> Result<Option<Rejection>, Missing> {
-        let Question { tags, guards, current, .. } = self.question;
-        let listed = tags.iter().find(|t| t.tag == tag).copied();
-        let entrant = self.entrant(listed.unwrap_or(Tagged { tag, seen: Seen::NotAsked }));
+        let Question { field, guards, current, .. } = self.question;
+        let listed = field.listing().get(tag.as_str());
+        let entrant = field.entrant(listed.unwrap_or(Tagged { tag, seen: Seen::NotAsked }));
         match self.guarded(entrant.tagged, guards.pin_digest || current.digest.is_some()) {
             Some(Bar::Unknown) => Err(images([entrant.tagged])),
             bar => Ok(bar.map(|bar| self.rejection(&entrant, &bar))),
@@ -276,6 +207,29 @@ impl<'a> Survey<'a> {
     fn told(&self, entrant: &Entrant<'_>, bar: &Bar<'_>) -> (Tag, Rejection) {
         (entrant.tagged.tag.clone(), self.rejection(entrant, bar))
     }
+}
+
+/// The newest tag that is known to have the digest of what runs.
+fn tag_of_digest<'a>(question: &'a Question<'a>) -> Option<&'a str> {
+    let digest = question.current.digest.as_ref()?;
+    let has = |t: &&Tagged<'a>| t.seen.info().is_some_and(|info| info.digest.as_ref() == Some(digest));
+    let having = question.field.listing().tags().iter().filter(has);
+    let newest = having.map(|t| question.field.entrant(*t)).max()?;
+    Some(newest.tagged.tag.as_str())
+}
+
+/// The rank by which others are judged against `tag`; none if they cannot be, and need not.
+fn standing_of<'a>(question: &'a Question<'a>, tag: &'a str) -> Option<Rank<'a>> {
+    let field = question.field;
+    let pattern = field.pattern();
+    if (pattern.order().needs_created() || is_latest(tag)) && !pattern.matches(tag) {
+        return None;
+    }
+    let rank = match field.listing().get(tag) {
+        Some(listed) => field.entrant(listed).rank,
+        None => pattern.rank(&Candidate { tag, created: None }),
+    };
+    Some(rank).filter(Rank::is_known)
 }
 
 /// The images of these tags are missing.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, ToSpan};
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::parse_platforms;
+use crate::policy::{TagPattern, parse_platforms};
 
 /// What a test says of a tag.
 #[derive(Clone, Debug)]
@@ -81,25 +81,20 @@ impl Case {
                 (tag.parse().unwrap(), info(tag, created))
             })
             .collect();
-        let tags: Vec<Tagged<'_>> = infos
-            .iter()
-            .zip(&self.tags)
-            .map(|((tag, info), (_, told))| Tagged {
-                tag,
-                seen: match told {
-                    NotAsked => Seen::NotAsked,
-                    Built(_) | Epoch => Seen::Known(info),
-                    Gone => Seen::Gone("manifest unknown"),
-                    Unreadable => Seen::Unreadable("500"),
-                },
-            })
-            .collect();
+        let tags = infos.iter().zip(&self.tags).map(|((tag, info), (_, told))| Tagged {
+            tag,
+            seen: match told {
+                NotAsked => Seen::NotAsked,
+                Built(_) | Epoch => Seen::Known(info),
+                Gone => Seen::Gone("manifest unknown"),
+                Unreadable => Seen::Unreadable("500"),
+            },
+        });
+        let pattern: TagPattern = self.pattern.parse().unwrap();
         let newer_than = self.newer_than.map(|tag| tag.parse().unwrap());
         then(&Question {
-            pattern: &self.pattern.parse().unwrap(),
+            field: &Field::new(pattern, Listing::new(tags, self.complete)),
             current: &self.current.parse().unwrap(),
-            tags: &tags,
-            complete: self.complete,
             guards: &self.guards,
             newer_than: newer_than.as_ref(),
             now: day(100),
@@ -616,14 +611,15 @@ proptest! {
         let automatic = Case { automatic: true, guards: Guards { allow_downgrade: false, ..case.guards.clone() }, ..case };
         automatic.ask(|q| {
             let Choice::Update { tag, .. } = choose(q) else { return };
-            let created = |tag: &str| q.tags.iter().find(|t| t.tag.as_str() == tag)?.seen.info()?.built();
+            let created = |tag: &str| q.field.listing().get(tag)?.seen.info()?.built();
             let Some(running) = q.current.effective_tag() else { return };
-            if running == "latest" || q.pattern.order().needs_created() && !q.pattern.matches(running) {
+            let pattern = q.field.pattern();
+            if running == "latest" || pattern.order().needs_created() && !pattern.matches(running) {
                 return;
             }
             let rank = |tag| crate::policy::Candidate { tag, created: created(tag) };
             let (new, old) = (rank(tag.as_str()), rank(running));
-            assert!(q.pattern.newest_first(&new, &old).is_lt() || tag.as_str() == running || !q.pattern.rank(&old).is_known());
+            assert!(pattern.newest_first(&new, &old).is_lt() || tag.as_str() == running || !pattern.rank(&old).is_known());
         });
     }
 

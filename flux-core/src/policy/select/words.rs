@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use super::{
     Choice, Rejection, Rule, Seen, Verdict,
+    field::Entrant,
     rule::{Bar, list},
-    survey::{Entrant, Survey},
+    survey::Survey,
 };
 use crate::{
     image::{ImageInfo, Tag},
@@ -14,14 +15,15 @@ use crate::{
 
 impl<'a> Survey<'a> {
     /// All tags, not only the competitors.
-    pub(super) fn newest_first(&self) -> Vec<Entrant<'a>> {
-        let mut all: Vec<Entrant<'_>> = self.question.tags.iter().map(|t| self.entrant(*t)).collect();
+    pub(super) fn all_newest_first(&self) -> Vec<Entrant<'a>> {
+        let field = self.question.field;
+        let mut all: Vec<Entrant<'_>> = field.listing().tags().iter().map(|t| field.entrant(*t)).collect();
         all.sort_by(|a, b| b.cmp(a));
         all
     }
 
     pub(super) fn verdict(&self, entrant: &Entrant<'a>, choice: &Choice) -> Verdict {
-        let pattern = self.question.pattern;
+        let pattern = self.question.field.pattern();
         let tag = entrant.tagged.tag;
         if matches!(choice, Choice::Update { tag: chosen, .. } if chosen == tag) {
             return Verdict::Selected;
@@ -63,11 +65,11 @@ impl<'a> Survey<'a> {
                     .with("missing", missing)
             }
             Choice::Update { tag, .. } | Choice::Keep { tag: Some(tag), .. } => {
-                let other = self.competitor(tag.as_str());
+                let other = self.question.field.competitor(tag.as_str());
                 Rejection::new(Rule::Outranked, format!("{tag} is newer"))
                     .with("newer", tag)
                     .with_some("built", built(entrant))
-                    .with_some("newer_built", other.and_then(built))
+                    .with_some("newer_built", other.as_ref().and_then(built))
             }
             Choice::Keep { tag: None, .. } | Choice::NoCandidate => {
                 Rejection::new(Rule::Undecided, "nothing is decided: the running tag is not known")
@@ -79,7 +81,7 @@ impl<'a> Survey<'a> {
     pub(super) fn rejection(&self, entrant: &Entrant<'_>, bar: &Bar<'_>) -> Rejection {
         let tag = entrant.tagged.tag;
         let running = self.running.unwrap_or_default();
-        let running_built = || self.competitor(running).and_then(built);
+        let running_built = || self.question.field.competitor(running).as_ref().and_then(built);
         match bar {
             Bar::SameRank => {
                 Rejection::new(Rule::SameRank, format!("{tag} has the rank of {running}, which runs"))

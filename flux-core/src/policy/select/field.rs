@@ -1,0 +1,157 @@
+//! Who competes, and in which order: what a pattern makes of the tags of a repository.
+//!
+//! This is the part of a decision that depends neither on the workload nor on the time, and the only part whose cost grows with the number of
+//! tags. A [`Field`] is made once and asked about as many workloads as share repository and pattern.
+
+use std::{cmp::Ordering, sync::Arc};
+
+use super::{Seen, Tagged};
+use crate::{
+    image::ImageInfo,
+    policy::{Candidate, Rank, TagPattern},
+};
+
+/// The tags of a repository, and what is known of each.
+#[derive(Clone, Debug)]
+pub struct Listing<'a> {
+    /// In ascending order, each once.
+    tags: Vec<Tagged<'a>>,
+    complete: bool,
+}
+
+impl<'a> Listing<'a> {
+    /// Of tags in whatever order; `complete` says whether these are all tags of the repository. A tag that is listed twice counts once.
+    pub fn new(tags: impl IntoIterator<Item = Tagged<'a>>, complete: bool) -> Self {
+        let mut tags: Vec<Tagged<'a>> = tags.into_iter().collect();
+        tags.sort_by_key(|t| t.tag);
+        tags.dedup_by_key(|t| t.tag);
+        Self { tags, complete }
+    }
+
+    /// The tags in ascending order.
+    pub fn tags(&self) -> &[Tagged<'a>] {
+        &self.tags
+    }
+
+    /// Whether these are all tags of the repository.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// A tag, if it is listed.
+    pub fn get(&self, tag: &str) -> Option<Tagged<'a>> {
+        let at = self.tags.binary_search_by(|t| t.tag.as_str().cmp(tag)).ok()?;
+        self.tags.get(at).copied()
+    }
+}
+
+/// The tags of a repository that compete under a pattern, in their order: those that the pattern takes and whose images are not known to be gone.
+///
+/// Making one looks at every tag; what is asked of it afterwards costs what it has to look at. It keeps a few bytes a tag beside the [`Listing`],
+/// which the fields of one repository share.
+#[derive(Clone, Debug)]
+pub struct Field<'a> {
+    pattern: Arc<TagPattern>,
+    listing: Arc<Listing<'a>>,
+    /// Where the competitors stand in the listing; the newest comes first.
+    order: Vec<usize>,
+    /// Where those of them stand of whose images nothing is known, in ascending order.
+    unknown: Vec<usize>,
+}
+
+impl<'a> Field<'a> {
+    /// What `pattern` makes of `listing`.
+    pub fn new(pattern: impl Into<Arc<TagPattern>>, listing: impl Into<Arc<Listing<'a>>>) -> Self {
+        let (pattern, listing) = (pattern.into(), listing.into());
+        let mut competing: Vec<(usize, Rank<'a>)> = Vec::new();
+        let mut unknown = Vec::new();
+        for (at, tagged) in listing.tags.iter().enumerate() {
+            if !competes(&pattern, tagged) {
+                continue;
+            }
+            if matches!(tagged.seen, Seen::NotAsked | Seen::Unreadable(_)) {
+                unknown.push(at);
+            }
+            competing.push((at, rank(&pattern, tagged)));
+        }
+        competing.sort_by(|(_, a), (_, b)| b.cmp(a));
+        let order = competing.into_iter().map(|(at, _)| at).collect();
+        Self { pattern, listing, order, unknown }
+    }
+
+    /// The pattern.
+    pub fn pattern(&self) -> &TagPattern {
+        &self.pattern
+    }
+
+    /// All tags, not only the competitors.
+    pub fn listing(&self) -> &Listing<'a> {
+        &self.listing
+    }
+
+    /// The competitors, newest first. What is not looked at costs nothing.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = Entrant<'a>> {
+        self.at(&self.order).map(|tagged| self.entrant(tagged))
+    }
+
+    /// How many compete.
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The competitors of whose images nothing is known, in ascending order.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = Tagged<'a>> {
+        self.at(&self.unknown)
+    }
+
+    /// A tag, if it competes.
+    pub(super) fn competitor(&self, tag: &str) -> Option<Entrant<'a>> {
+        let tagged = self.listing.get(tag).filter(|tagged| competes(&self.pattern, tagged))?;
+        Some(self.entrant(tagged))
+    }
+
+    /// A tag with its rank, whether or not it competes.
+    pub(super) fn entrant(&self, tagged: Tagged<'a>) -> Entrant<'a> {
+        Entrant { rank: rank(&self.pattern, &tagged), tagged }
+    }
+
+    fn at(&self, places: &[usize]) -> impl Iterator<Item = Tagged<'a>> {
+        places.iter().filter_map(|at| self.listing.tags.get(*at).copied())
+    }
+}
+
+fn competes(pattern: &TagPattern, tagged: &Tagged<'_>) -> bool {
+    !matches!(tagged.seen, Seen::Gone(_)) && pattern.matches(tagged.tag.as_str())
+}
+
+fn rank<'a>(pattern: &TagPattern, tagged: &Tagged<'a>) -> Rank<'a> {
+    let created = tagged.seen.info().and_then(ImageInfo::built);
+    pattern.rank(&Candidate { tag: tagged.tag.as_str(), created })
+}
+
+/// A tag with its rank.
+#[derive(Clone, Debug)]
+pub(super) struct Entrant<'a> {
+    pub(super) rank: Rank<'a>,
+    pub(super) tagged: Tagged<'a>,
+}
+
+impl Ord for Entrant<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+impl PartialOrd for Entrant<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Entrant<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Entrant<'_> {}
