@@ -96,9 +96,13 @@ fn a_cycle_with_nothing_changed_makes_no_request_beyond_the_watches() {
         world.kubectl(&["wait", &name, "--for=jsonpath={.spec.size}=3", "--timeout=60s"]);
     };
     undone(0);
-    let before = (requests(&world, &group, "APPLY"), requests(&world, &group, "LIST"));
+    let counts = || ["APPLY", "GET", "LIST"].map(|verb| requests(&world, &group, verb));
+    let before = counts();
     (1..=5).for_each(undone);
-    let after = (requests(&world, &group, "APPLY"), requests(&world, &group, "LIST"));
-    assert_eq!(after.0 - before.0, 5, "one request for each edit, none for the {OBJECTS} objects");
-    assert_eq!(after.1 - before.1, 0, "nothing is listed");
+    let after = counts();
+    assert_eq!(after[0] - before[0], 5, "one request for each edit, none for the {OBJECTS} objects");
+    // kubectl reads what it patches, and other tests who look for marked objects list every kind once: a dozen reads. Were the objects listed in each cycle, five a
+    // second, there would be several times as many; were each looked at, thousands.
+    let looked = after[1] - before[1] + after[2] - before[2];
+    assert!(looked < 25, "{looked} reads of {OBJECTS} objects");
 }
