@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Freeze, Guards, Hold, InvalidPattern, TagPattern, parse_duration, parse_platforms};
+use super::{Freeze, Guards, Hold, InvalidPattern, Patterns, TagPattern, parse_duration, parse_platforms};
 use crate::{
     finding::Code,
     image::Platform,
@@ -110,12 +110,17 @@ impl Policies {
     /// A policy `P` is the annotation `fluxcd.io/P`; if there is none, `flux.weave.works/P`; and the pattern of container `C`, `tag.C`, is
     /// also `filter.fluxcd.io/C`.
     pub fn of(annotations: &BTreeMap<String, Annotation>) -> Self {
-        Self::from_texts(texts(annotations))
+        Self::reading(annotations, &mut Patterns::default())
+    }
+
+    /// Does what [`Policies::of`] does, with patterns that were read before.
+    pub(crate) fn reading(annotations: &BTreeMap<String, Annotation>, patterns: &mut Patterns) -> Self {
+        Self::from_texts(texts(annotations), patterns)
     }
 
     /// Reads policies, by name.
-    pub(super) fn from_texts(all: BTreeMap<String, PolicyText>) -> Self {
-        let mut reader = Reader { all: &all, problems: Vec::new(), invalid_guards: Vec::new() };
+    pub(super) fn from_texts(all: BTreeMap<String, PolicyText>, patterns: &mut Patterns) -> Self {
+        let mut reader = Reader { all: &all, patterns, problems: Vec::new(), invalid_guards: Vec::new() };
         let locked = reader.flag("locked", Malformed::Blocks);
         let lock = Lock { user: reader.text("locked_user"), message: reader.text("locked_msg") };
         let held = reader.flag("hold", Malformed::Blocks);
@@ -197,6 +202,7 @@ enum Malformed {
 
 struct Reader<'a> {
     all: &'a BTreeMap<String, PolicyText>,
+    patterns: &'a mut Patterns,
     problems: Vec<Problem>,
     invalid_guards: Vec<String>,
 }
@@ -242,7 +248,7 @@ impl Reader<'_> {
                 );
                 self.problem(Code::UnknownPolicy, text, format!("{} is no policy", text.key), remedy);
             } else if name.starts_with("tag.")
-                && let Err(e) = text.value.parse::<TagPattern>()
+                && let Err(e) = self.patterns.read(&text.value)
             {
                 let remedy = "mend the pattern; until then it matches no tag".to_owned();
                 self.problem(Code::InvalidPattern, text, format!("{}: {e}", text.key), remedy);

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Policies, PolicyText, annotations::EVERY_CONTAINER, glob::Glob};
+use super::{Patterns, Policies, PolicyText, annotations::EVERY_CONTAINER, glob::Glob};
 use crate::{
     finding::Code,
     image::ImageName,
@@ -142,6 +142,16 @@ impl PolicyRules {
 
     /// The policies of a workload: those of its annotations, and those of the rules that match it.
     pub fn apply(&self, subject: &PolicySubject<'_>, own: Policies) -> Policies {
+        self.reading(subject, own, &mut Patterns::default())
+    }
+
+    /// Does what [`PolicyRules::apply`] does, with patterns that were read before.
+    pub(crate) fn reading(
+        &self,
+        subject: &PolicySubject<'_>,
+        own: Policies,
+        patterns: &mut Patterns,
+    ) -> Policies {
         let matching: Vec<&Rule> = self.rules.iter().filter(|rule| rule.select.matches(subject)).collect();
         if matching.is_empty() {
             return own;
@@ -153,7 +163,7 @@ impl PolicyRules {
         for layer in of(false).chain([&own.all]).chain(of(true)) {
             overlay(&mut all, layer);
         }
-        let mut policies = Policies::from_texts(all);
+        let mut policies = Policies::from_texts(all, patterns);
         policies.problems = own.problems;
         policies.invalid_guards.extend(matching.iter().filter_map(|rule| rule.broken.clone()));
         policies

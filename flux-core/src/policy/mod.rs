@@ -99,6 +99,7 @@ mod group;
 mod guard;
 mod number;
 mod pattern;
+mod patterns;
 mod select;
 mod stop;
 mod version;
@@ -109,6 +110,7 @@ pub(crate) use document::{Spot, escaped, places};
 pub use group::{Apart, Member, apart};
 pub use guard::{Freeze, Frozen, Guards, Hold, parse_duration, parse_platforms};
 pub use pattern::{Candidate, InvalidPattern, Order, Rank, TagPattern};
+pub(crate) use patterns::Patterns;
 pub use select::{
     Choice, Field, Listing, Missing, Question, Rejection, Rule, Seen, Tagged, Verdict, choose, explain,
     guarded,

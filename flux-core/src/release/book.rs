@@ -9,7 +9,7 @@ use crate::{
     finding::{Code, Finding, Place},
     image::ImageName,
     manifest::{Located, Manifests},
-    policy::{Policies, PolicyRules, PolicySubject, is_policy_document},
+    policy::{Patterns, Policies, PolicyRules, PolicySubject, is_policy_document},
 };
 
 /// The rules that the policy documents of a repository set.
@@ -49,7 +49,24 @@ impl PolicyBook {
 
     /// The policies of a workload.
     pub fn policies(&self, located: &Located<'_>) -> Policies {
-        let own = Policies::of(&located.resource.annotations);
+        let mut patterns = Patterns::default();
+        let own = Policies::reading(&located.resource.annotations, &mut patterns);
+        self.with_rules(located, own, &mut patterns)
+    }
+
+    /// The policies of a workload; adds what is wrong with its annotations to `findings`.
+    pub(super) fn told(
+        &self,
+        located: &Located<'_>,
+        patterns: &mut Patterns,
+        findings: &mut Vec<Finding>,
+    ) -> Policies {
+        let own = Policies::reading(&located.resource.annotations, patterns);
+        of_workload(located, &own, findings);
+        self.with_rules(located, own, patterns)
+    }
+
+    fn with_rules(&self, located: &Located<'_>, own: Policies, patterns: &mut Patterns) -> Policies {
         if self.rules.is_empty() {
             return own;
         }
@@ -77,16 +94,23 @@ impl PolicyBook {
             labels: &labels,
             images: &images,
         };
-        self.rules.apply(&subject, own)
+        self.rules.reading(&subject, own, patterns)
     }
 
     /// What is wrong with policy documents and with the policies of workloads.
     pub fn findings(&self, manifests: &Manifests) -> Vec<Finding> {
         let mut findings = self.findings.clone();
+        let mut patterns = Patterns::default();
         for located in manifests.workloads() {
-            of_workload(&located, &mut findings);
+            let own = Policies::reading(&located.resource.annotations, &mut patterns);
+            of_workload(&located, &own, &mut findings);
         }
         findings
+    }
+
+    /// What is wrong with policy documents.
+    pub(super) fn document_findings(&self) -> &[Finding] {
+        &self.findings
     }
 }
 
@@ -105,11 +129,10 @@ pub fn policy_findings<'a>(manifests: &Manifests, source: impl Fn(&str) -> Optio
 }
 
 /// What is wrong with the annotations of a workload.
-fn of_workload(located: &Located<'_>, findings: &mut Vec<Finding>) {
-    let id = located.workload_id();
-    let own = Policies::of(&located.resource.annotations);
+fn of_workload(located: &Located<'_>, own: &Policies, findings: &mut Vec<Finding>) {
+    let subject = || located.workload_id().to_string();
     findings.extend(
-        own.problems.iter().map(|problem| Finding { subject: id.to_string(), ..problem.at(located.path) }),
+        own.problems.iter().map(|problem| Finding { subject: subject(), ..problem.at(located.path) }),
     );
     let containers = located.resource.workload.as_deref().unwrap_or_default();
     for (name, text) in &own.all {
@@ -120,7 +143,7 @@ fn of_workload(located: &Located<'_>, findings: &mut Vec<Finding>) {
         let names: Vec<&str> = containers.iter().map(|c| c.name.as_str()).collect();
         findings.push(Finding {
             code: Code::UnknownContainer,
-            subject: id.to_string(),
+            subject: subject(),
             place: Some(Place { path: located.path.to_owned(), line: text.line, column: text.column }),
             evidence: format!(
                 "`{}` names the container `{container}`, and there is none of that name",

@@ -216,7 +216,8 @@ impl Chooser<'_> {
     fn pattern(&self, fields: &mut Fields<'_>) -> Result<Arc<TagPattern>, Chosen> {
         let text = self.policies.pattern_text(self.container);
         fields
-            .pattern(text.map_or(TagPattern::ANY, |text| &text.value))
+            .patterns
+            .read(text.map_or(TagPattern::ANY, |text| &text.value))
             .map_err(|invalid| Chosen::left(Reason::InvalidPattern, invalid.to_string()))
     }
 

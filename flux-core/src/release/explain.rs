@@ -170,7 +170,7 @@ fn explained(
     let Ok(current) = &container.image else { return explanation };
     let mut fields = Fields::of(&snapshot.images);
     let Some(Ok(known)) = fields.known(&current.name) else { return explanation };
-    let pattern = match fields.pattern(&explanation.pattern.text) {
+    let pattern = match fields.patterns.read(&explanation.pattern.text) {
         Ok(pattern) => pattern,
         Err(invalid) => {
             let tags = fields.listing(known).tags().iter();

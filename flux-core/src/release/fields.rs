@@ -6,14 +6,14 @@ use super::{ImageFacts, RepositoryFacts};
 use crate::{
     backend::RegistryError,
     image::{CanonicalName, ImageName},
-    policy::{Field, InvalidPattern, Listing, Seen, TagPattern, Tagged},
+    policy::{Field, Listing, Patterns, Seen, TagPattern, Tagged},
 };
 
 /// The patterns and fields that one plan has needed so far.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     images: &'a ImageFacts,
-    patterns: BTreeMap<String, Result<Arc<TagPattern>, InvalidPattern>>,
+    pub(super) patterns: Patterns,
     repositories: BTreeMap<&'a CanonicalName, Repository<'a>>,
 }
 
@@ -33,17 +33,7 @@ pub(super) struct Known<'a> {
 
 impl<'a> Fields<'a> {
     pub(super) fn of(images: &'a ImageFacts) -> Self {
-        Self { images, patterns: BTreeMap::new(), repositories: BTreeMap::new() }
-    }
-
-    /// A pattern, read.
-    pub(super) fn pattern(&mut self, text: &str) -> Result<Arc<TagPattern>, InvalidPattern> {
-        if let Some(read) = self.patterns.get(text) {
-            return read.clone();
-        }
-        let read = text.parse().map(Arc::new);
-        self.patterns.insert(text.to_owned(), read.clone());
-        read
+        Self { images, patterns: Patterns::default(), repositories: BTreeMap::new() }
     }
 
     /// What is known of a repository; none if it was not asked.

@@ -20,6 +20,7 @@ use super::{
     rollback,
 };
 use crate::{
+    finding::Finding,
     generate::GeneratedChange,
     image::ImageRef,
     manifest::{Class, Container, Edit, Intent, Located, Resource, WorkloadId},
@@ -39,7 +40,8 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     let mut missing = Needs::default();
     let mut walk = Walk::new(snapshot, request, now, &mut missing);
     let decided = walk.decide();
-    let mut findings = walk.book.findings(&snapshot.manifests);
+    let mut findings = walk.findings;
+    findings.extend_from_slice(walk.book.document_findings());
     findings.extend(image_findings(&snapshot.images));
     let Draft { mut workloads, mut edits, intents, mut generated, findings: of_labels } = Draft::of(decided);
     findings.extend(of_labels);
@@ -102,19 +104,29 @@ pub(super) struct Walk<'a> {
     pub(super) needs: &'a mut Needs,
     pub(super) book: PolicyBook,
     fields: Fields<'a>,
+    /// What is wrong with the annotations of the workloads.
+    findings: Vec<Finding>,
 }
 
 impl<'a> Walk<'a> {
     fn new(snapshot: &'a Snapshot, request: &'a Request, now: Timestamp, needs: &'a mut Needs) -> Self {
         let book = PolicyBook::of(snapshot, needs);
-        Self { snapshot, request, now, needs, book, fields: Fields::of(&snapshot.images) }
+        Self {
+            snapshot,
+            request,
+            now,
+            needs,
+            book,
+            fields: Fields::of(&snapshot.images),
+            findings: Vec::new(),
+        }
     }
 
     fn decide(&mut self) -> Vec<Decided<'a>> {
         let manifests = &*self.snapshot.manifests;
         let mut all = Vec::new();
         for located in manifests.workloads() {
-            let policies = self.book.policies(&located);
+            let policies = self.book.told(&located, &mut self.fields.patterns, &mut self.findings);
             let id = located.workload_id();
             let what = self.workload(&id, &located, &policies);
             all.push(Decided { id, located, policies, what });

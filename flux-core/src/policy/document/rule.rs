@@ -12,7 +12,7 @@ use super::{
 use crate::{
     finding::Code,
     manifest::{Problem, Resource},
-    policy::{Policies, PolicyText, annotations::EVERY_CONTAINER, glob::Glob},
+    policy::{Patterns, Policies, PolicyText, annotations::EVERY_CONTAINER, glob::Glob},
 };
 
 /// The policies of a rule: its name there, its v1 name, what separates the items of a list.
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
             }
         }
         // What is wrong with the values is told as it is of annotations, at the places of the rule.
-        self.problems.extend(Policies::from_texts(rule.policy.clone()).problems);
+        self.problems.extend(Policies::from_texts(rule.policy.clone(), &mut Patterns::default()).problems);
         if self.problems.len() > before {
             let line = self.spot(&at).0;
             rule.broken =

@@ -2,7 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Choice, Missing, Question, Rejection, Seen, Tagged, field::Entrant, rule::Bar};
+use super::{
+    Choice, Missing, Question, Rejection, Seen, Tagged,
+    field::{Entrant, Field},
+    rule::Bar,
+};
 use crate::{
     image::Tag,
     policy::{Candidate, Rank, guard::lacking, pattern::is_latest},
@@ -27,15 +31,15 @@ impl<'a> Survey<'a> {
     pub(super) fn of(question: &'a Question<'a>) -> Self {
         let field = question.field;
         let running = question.current.effective_tag().or_else(|| tag_of_digest(question));
-        let listed = running.is_some_and(|tag| field.competitor(tag).is_some());
-        let taken = listed || running.is_some_and(|tag| field.pattern().matches(tag));
-        let count = field.len() + usize::from(taken && !listed);
+        let standing = running.map(|tag| Standing::of(field, tag)).unwrap_or_default();
+        let floor = question.newer_than.map(|tag| Standing::of(field, tag.as_str())).unwrap_or_default();
+        let count = field.len() + usize::from(standing.taken && !standing.competes);
         Self {
             question,
             running,
-            taken,
-            standing: running.and_then(|tag| standing_of(question, tag)),
-            floor: question.newer_than.and_then(|tag| standing_of(question, tag.as_str())),
+            taken: standing.taken,
+            standing: standing.rank,
+            floor: floor.rank,
             dates: field.pattern().order().needs_created() && count > 1,
         }
     }
@@ -218,18 +222,32 @@ fn tag_of_digest<'a>(question: &'a Question<'a>) -> Option<&'a str> {
     Some(newest.tagged.tag.as_str())
 }
 
-/// The rank by which others are judged against `tag`; none if they cannot be, and need not.
-fn standing_of<'a>(question: &'a Question<'a>, tag: &'a str) -> Option<Rank<'a>> {
-    let field = question.field;
-    let pattern = field.pattern();
-    if (pattern.order().needs_created() || is_latest(tag)) && !pattern.matches(tag) {
-        return None;
+/// Where a tag stands that others are judged against.
+#[derive(Default)]
+struct Standing<'a> {
+    /// Whether the pattern takes it.
+    taken: bool,
+    /// Whether it is listed too, and not known to be gone.
+    competes: bool,
+    /// Its rank; none if others cannot be judged against it, and need not.
+    rank: Option<Rank<'a>>,
+}
+
+impl<'a> Standing<'a> {
+    fn of(field: &Field<'a>, tag: &'a str) -> Self {
+        let pattern = field.pattern();
+        let taken = pattern.matches(tag);
+        let listed = field.listing().get(tag);
+        let competes = taken && listed.is_some_and(|t| !matches!(t.seen, Seen::Gone(_)));
+        if !taken && (pattern.order().needs_created() || is_latest(tag)) {
+            return Self { taken, competes, rank: None };
+        }
+        let rank = match listed {
+            Some(listed) => field.entrant(listed).rank,
+            None => pattern.rank(&Candidate { tag, created: None }),
+        };
+        Self { taken, competes, rank: Some(rank).filter(Rank::is_known) }
     }
-    let rank = match field.listing().get(tag) {
-        Some(listed) => field.entrant(listed).rank,
-        None => pattern.rank(&Candidate { tag, created: None }),
-    };
-    Some(rank).filter(Rank::is_known)
 }
 
 /// The images of these tags are missing.

@@ -319,6 +319,28 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn a_message_names_a_few_tags_and_counts_the_others() {
+    let ask = |n: usize| {
+        let missing = Missing::Images {
+            ask: (1..=n).map(|i| i.to_string().parse().unwrap()).collect(),
+            unreadable: Vec::new(),
+        };
+        missing.to_string()
+    };
+    assert_eq!(ask(5), "the registry was not asked for 1, 2, 3, 4, 5");
+    assert_eq!(ask(7), "the registry was not asked for 1, 2, 3, 4, 5 and 2 more");
+}
+
+#[test]
+fn a_tag_that_is_listed_twice_counts_once() {
+    let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
+    let tags = [&b, &a, &b].map(|tag| Tagged { tag, seen: Seen::NotAsked });
+    let field = Field::new(TagPattern::any(), Listing::new(tags, true));
+    assert_eq!(field.listing().tags().iter().map(|t| t.tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(field.len(), 2);
+}
+
+#[test]
 fn an_incomplete_list_decides_nothing_unless_the_pattern_names_the_tag() {
     let tags = [("a", D(1)), ("b", D(2))];
     assert_eq!(case("glob:*", "web:a", &tags).incomplete().choice(), Choice::Undecided(Missing::Tags));
