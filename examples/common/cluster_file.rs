@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use flux::{manifest, memory::MemoryCluster};
+use flux::{Code, manifest, memory::MemoryCluster};
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -28,13 +28,21 @@ impl ClusterFile {
             Ok(source) => source,
             Err(error) if error.kind() == ErrorKind::NotFound && has_parent(path) => Vec::new(),
             Err(error) => {
-                return Err(Failure::failed(format!("the cluster file {name} cannot be read: {error}")));
+                return Err(Failure::failed(format!(
+                    "the cluster file {name} cannot be read: {error}; name a file in a folder that exists: one that is not there is an empty cluster"
+                )));
             }
         };
         let parsed = manifest::parse(&source);
         let broken = parsed.problems.iter().map(|p| p.at(&name.to_string()));
-        if let Some(finding) = broken.into_iter().find(|f| f.severity() == flux::Severity::Error) {
-            return Err(Failure::failed(format!("the cluster file cannot be used: {finding}")));
+        // Writing the file back would lose what cannot be read. An odd workload is kept as it is.
+        let lost = |f: &flux::Finding| f.code.hides_objects() || f.code == Code::NotForKubernetes;
+        if let Some(finding) = broken.into_iter().find(lost) {
+            let flux::Finding { evidence, .. } = &finding;
+            let place = finding.place.as_ref().map_or_else(|| name.to_string(), ToString::to_string);
+            return Err(Failure::failed(format!(
+                "the cluster file cannot be used: {place}: {evidence}; correct it, or name another file with --cluster"
+            )));
         }
         let objects = parsed.resources.iter().map(|r| Value::clone(&r.object)).collect();
         let cluster = MemoryCluster::from_objects(objects)
@@ -64,7 +72,7 @@ impl ClusterFile {
             let mut text = String::new();
             for object in &objects {
                 text += "---\n";
-                text += &serde_yaml::to_string(object).map_err(|e| cannot(&e))?;
+                text += &manifest::emit(object);
             }
             text
         };

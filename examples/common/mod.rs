@@ -2,16 +2,20 @@
 
 mod cache;
 mod cluster_file;
+mod generator;
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
 use flux::{
     backend::{Clock, Cluster, FixedClock, Registry, SystemClock},
-    deployer::Deployer,
+    deployer::{Deployer, MemoryParseCache, ParseCache},
+    generate::Generation,
     git::{self, GitRepo},
     k8s::KubeCluster,
     memory::{ImagesFile, MemoryCluster, MemoryRegistry},
@@ -21,6 +25,7 @@ use flux::{
 use jiff::Timestamp;
 
 pub(crate) use cluster_file::ClusterFile;
+use generator::ShellGenerator;
 
 /// How a command ends when it does not end well.
 #[derive(Debug)]
@@ -43,8 +48,13 @@ impl Failure {
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
+        let any: &dyn std::error::Error = &error;
+        if any.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+            // Whoever read the output has seen enough.
+            return Self { code: 0, message: String::new() };
+        }
         let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -107,6 +117,12 @@ pub(crate) struct BackendArgs {
     /// A certificate authority for registries
     #[arg(long, global = true, env = "FLUX_REGISTRY_CA_FILE", value_name = "FILE")]
     pub(crate) registry_ca_file: Option<PathBuf>,
+    /// Run the commands of .flux.yaml files, and kustomize, to make manifests: whoever can write to the repository then runs commands here
+    #[arg(long, global = true, env = "FLUX_MANIFEST_GENERATION", num_args = 0..=1, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set, require_equals = true, value_name = "BOOL")]
+    pub(crate) manifest_generation: bool,
+    /// How long such a command may run that says nothing itself
+    #[arg(long, global = true, env = "FLUX_SYNC_TIMEOUT", default_value = "1m", value_parser = duration, value_name = "DURATION")]
+    pub(crate) sync_timeout: Duration,
     /// The time to take for now, RFC 3339
     #[arg(long, global = true, env = "FLUX_NOW", value_name = "TIME")]
     pub(crate) now: Option<Timestamp>,
@@ -129,22 +145,20 @@ pub(crate) struct Composition {
 impl BackendArgs {
     /// Composes the backends. Touches no network but for a real cluster's address.
     pub(crate) async fn compose(&self) -> Result<Composition, Failure> {
-        let url = self.git_url.as_deref().ok_or_else(|| {
-            Failure::usage("no config repository is named: give --git-url URL, or set FLUX_GIT_URL")
-        })?;
-        let cache = self.cache_folder(url)?;
-        let repo = Arc::new(self.repo(url, &cache)?);
+        let url = self.url()?;
+        self.check_paths()?;
+        let (repo, parsed) = self.repo()?;
         let registry = self.registry()?;
         let clock: Arc<dyn Clock> = match self.now {
             Some(now) => Arc::new(FixedClock(now)),
             None => Arc::new(SystemClock),
         };
         let sync_set = SyncSet::v1(url, self.git_branch.as_deref().unwrap_or_default(), &self.git_path);
-        let parsed = Arc::new(cache::FileParseCache::open(&cache));
         let compose = |cluster: Arc<dyn Cluster>| {
             Deployer::new(repo.clone(), registry.clone(), cluster)
                 .with_clock(clock.clone())
                 .with_parse_cache(parsed.clone())
+                .with_generation(self.generation())
         };
         let (deployer, cluster_file) = match self.cluster.as_deref() {
             None => {
@@ -158,9 +172,19 @@ impl BackendArgs {
                 (compose(Arc::new(builder.open().await?)), None)
             }
             Some("memory") => {
-                let deployer = compose(Arc::new(MemoryCluster::new()));
+                let cluster = Arc::new(MemoryCluster::new());
+                let deployer = compose(cluster.clone());
                 let options = SyncOptions::new(sync_set.clone());
                 deployer.sync(&options, &()).await?;
+                // It runs what the tip says, also what policy keeps a sync from touching.
+                for located in deployer.look().await?.manifests.workloads() {
+                    if cluster.get(&located.id).is_none() {
+                        let mut object = serde_json::Value::clone(&located.resource.object);
+                        object["metadata"]["namespace"] = located.id.namespace.clone().into();
+                        // What the sync could not create either was told by it.
+                        let _ = cluster.create(object);
+                    }
+                }
                 (deployer, None)
             }
             Some(file) => {
@@ -171,7 +195,44 @@ impl BackendArgs {
         Ok(Composition { deployer, sync_set, cluster_file })
     }
 
-    fn repo(&self, url: &str, cache: &Path) -> Result<GitRepo, Failure> {
+    fn check_paths(&self) -> Result<(), Failure> {
+        let outside = |path: &&String| path.starts_with('/') || path.split('/').any(|part| part == "..");
+        match self.git_path.iter().find(outside) {
+            Some(path) => Err(Failure::usage(format!(
+                "--git-path {path} is outside of the repository: write it from the repository's root, as in --git-path deploy/prod"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// The repository, and where what is parsed of it is kept.
+    pub(crate) fn repo(&self) -> Result<(Arc<GitRepo>, Arc<dyn ParseCache>), Failure> {
+        let url = self.url()?;
+        let cache = self.cache_folder(url)?;
+        let parsed: Arc<dyn ParseCache> = match &cache {
+            Some(folder) => Arc::new(cache::FileParseCache::open(folder)),
+            None => Arc::new(MemoryParseCache::default()),
+        };
+        Ok((Arc::new(self.git(url, cache.as_deref())?), parsed))
+    }
+
+    /// Whether and how manifests are generated.
+    pub(crate) fn generation(&self) -> Generation {
+        let paths = self.git_path.clone();
+        let generation = match self.manifest_generation {
+            true => Generation::by(Arc::new(ShellGenerator), paths),
+            false => Generation::off(paths),
+        };
+        Generation { timeout: self.sync_timeout, ..generation }
+    }
+
+    fn url(&self) -> Result<&str, Failure> {
+        self.git_url.as_deref().ok_or_else(|| {
+            Failure::usage("no config repository is named: give --git-url URL, or set FLUX_GIT_URL")
+        })
+    }
+
+    fn git(&self, url: &str, cache: Option<&Path>) -> Result<GitRepo, Failure> {
         let mut credentials = git::Credentials::default();
         if let Some(file) = &self.git_ssh_identity {
             credentials = credentials.ssh_identity(file);
@@ -179,10 +240,14 @@ impl BackendArgs {
         if let Some(file) = &self.git_known_hosts {
             credentials = credentials.known_hosts(file);
         }
-        let mut builder = GitRepo::builder(url)
-            .paths(&self.git_path)
-            .mirror(cache.join("mirror.git"))
-            .credentials(credentials);
+        let mut builder = GitRepo::builder(url).paths(&self.git_path).credentials(credentials);
+        if let Some(cache) = cache {
+            builder = builder.mirror(cache.join("mirror.git"));
+        }
+        if self.manifest_generation {
+            // What commands read may stand outside of the paths.
+            builder = builder.paths(&[] as &[String]);
+        }
         if let Some(branch) = &self.git_branch {
             builder = builder.branch(branch);
         }
@@ -217,41 +282,48 @@ impl BackendArgs {
         Ok(Arc::new(builder.build()?))
     }
 
-    /// The folder for this repository, branch and set of paths.
-    fn cache_folder(&self, url: &str) -> Result<PathBuf, Failure> {
-        let root = match &self.cache_dir {
-            Some(folder) => folder.clone(),
-            None => default_cache()?,
-        };
+    /// The folder for this repository, branch and set of paths. Without one that was asked for and without a place for the default, nothing is kept.
+    fn cache_folder(&self, url: &str) -> Result<Option<PathBuf>, Failure> {
+        let Some(root) = self.cache_dir.clone().or_else(default_cache) else { return Ok(None) };
         let branch = self.git_branch.as_deref().unwrap_or_default();
         let SyncSet(name) = SyncSet::v1(url, branch, &self.git_path);
         let folder = root.join(name);
-        std::fs::create_dir_all(&folder).map_err(|e| {
-            Failure::failed(format!(
-                "the cache folder {} cannot be made: {e}; name another with --cache-dir",
+        match std::fs::create_dir_all(&folder) {
+            Ok(()) => Ok(Some(folder)),
+            Err(error) if self.cache_dir.is_none() => {
+                tracing::warn!(folder = %folder.display(), %error, "nothing is cached");
+                Ok(None)
+            }
+            Err(error) => Err(Failure::failed(format!(
+                "the cache folder {} cannot be made: {error}; name another with --cache-dir",
                 folder.display()
-            ))
-        })?;
-        Ok(folder)
+            ))),
+        }
     }
 }
 
 /// The default cache folder, by the XDG rules.
-fn default_cache() -> Result<PathBuf, Failure> {
+fn default_cache() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("XDG_CACHE_HOME")
-        .or_else(|| set("HOME").map(|home| home.join(".cache")))
-        .map(|folder| folder.join("flux"))
-        .ok_or_else(|| Failure::failed("there is no HOME to keep a cache in; name a folder with --cache-dir"))
+    let root = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
+    Some(root.join("flux"))
 }
 
-/// Sends logs to standard error, as `RUST_LOG` says.
-pub(crate) fn log(default: &str) {
+/// A duration as people write it: `90s`, `5m`, `1h30m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write 90s, 5m or 1h30m"))?;
+    let duration = Duration::try_from(signed).map_err(|e| e.to_string())?;
+    if duration.is_zero() { Err("it must be longer than nothing".to_owned()) } else { Ok(duration) }
+}
+
+/// Sends logs to standard error, as `RUST_LOG` says; without it, those of Flux from a level on. What others log of an error is in ours.
+pub(crate) fn log(level: &str) {
     use std::io::{IsTerminal, stderr};
 
     use tracing_subscriber::EnvFilter;
 
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(format!("off,flux={level},fluxd={level}")));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

@@ -58,6 +58,8 @@ pub(crate) enum Verb {
     Explain(Explain),
     /// Make the cluster equal to git
     Sync(Sync),
+    /// Print everything that is wrong with what git describes; for CI
+    Check(Check),
     /// Tell the story of the sock shop, on a repository, a registry and a cluster made for it
     Demo(Demo),
 }
@@ -110,7 +112,7 @@ pub(crate) struct Release {
     pub(crate) all: bool,
     /// Release this image
     #[arg(short = 'i', long, value_name = "IMAGE")]
-    pub(crate) update_image: Option<String>,
+    pub(crate) update_image: Vec<String>,
     /// Release the newest image of each container that its policy allows
     #[arg(long)]
     pub(crate) update_all_images: bool,
@@ -237,6 +239,12 @@ pub(crate) struct Sync {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// A folder to check as it stands, committed or not [default: the tip of --git-url]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Demo {
     /// Keep the repository, and say where it is and what to try on it
     #[arg(long)]
@@ -273,13 +281,11 @@ impl Verb {
 
 impl Release {
     fn images(&self) -> Result<(), Failure> {
-        match (&self.update_image, self.update_all_images) {
-            (None, false) => Err(Failure::usage(
+        match (self.update_image.is_empty(), self.update_all_images) {
+            (true, false) => Err(Failure::usage(
                 "which images? give --update-image IMAGE, or --update-all-images for the newest that policy allows",
             )),
-            (Some(_), true) => {
-                Err(Failure::usage("--update-image and --update-all-images exclude each other"))
-            }
+            (false, true) => Err(Failure::usage("--update-image and --update-all-images exclude each other")),
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use flux::{
+    Code,
     manifest::WorkloadId,
     release::{Inquiry, Request},
     sync::{Outcome, SyncOptions},
@@ -35,7 +36,7 @@ pub(crate) async fn run(verb: &Verb, with: &Composition, out: &mut Out) -> Resul
         Verb::Rollback(args) => land(requests::rollback(args, with).await?, &args.landing, with, out).await,
         Verb::Explain(args) => explain(args, with, out).await,
         Verb::Sync(args) => sync(args, with, out).await,
-        Verb::Demo(_) => Err(Failure::usage("the demo takes no backends: run `fluxctl demo`")),
+        Verb::Check(_) | Verb::Demo(_) => Err(Failure::usage("this verb composes its own backends")),
     }
 }
 
@@ -61,11 +62,16 @@ async fn list_images(args: &ListImages, with: &Composition, out: &mut Out) -> Re
         Format::Table => out.table(&output::images(&listing.entries, args.limit, !args.no_headers))?,
     }
     out.findings(&listing.findings)?;
-    let mut code = DONE;
+    // What was asked for by name could not be told.
+    let unread = [Code::RegistryUnavailable, Code::RegistryUnauthorized, Code::ImageRepositoryNotFound];
+    let mut code = match listing.findings.iter().any(|finding| unread.contains(&finding.code)) {
+        true if !ids.is_empty() => FAILED,
+        _ => DONE,
+    };
     for id in ids.iter().filter(|id| listing.entries.iter().all(|view| view.id != **id)) {
         writeln!(
             out.stderr,
-            "{id}: git describes no such workload; `fluxctl list-workloads` shows which there are"
+            "{id}: neither git nor the cluster has such a workload; `fluxctl list-workloads` shows which there are"
         )?;
         code = FAILED;
     }

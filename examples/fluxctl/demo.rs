@@ -13,7 +13,7 @@ use flux::{
     deployer::Deployer,
     git::GitRepo,
     image::{ImageInfo, ImageName, Tag},
-    manifest::ResourceId,
+    manifest::{self, ResourceId},
     memory::{ImagesFile, MemoryCluster, MemoryRegistry},
     sync::{SyncOptions, SyncSet},
 };
@@ -30,6 +30,9 @@ use crate::{
 /// The image that is pushed in the story, and that automation follows.
 const PUSHED: (&str, &str, &str) = ("weaveworksdemos/catalogue", "0.2.1", "2016-11-18T16:30:00Z");
 
+/// The exit code of what a person interrupted, as shells have it.
+const INTERRUPTED: u8 = 130;
+
 /// Tells the story.
 pub(crate) async fn run(args: &Demo, out: &mut Out) -> Result<u8, Failure> {
     let temporary = tempfile::Builder::new().prefix("flux-demo-").tempdir()?;
@@ -42,8 +45,18 @@ pub(crate) async fn run(args: &Demo, out: &mut Out) -> Result<u8, Failure> {
         }
         None => temporary.path().to_owned(),
     };
-    let story = Story::set_up(&folder).await?;
-    story.tell(out).await?;
+    let told = async {
+        let story = Story::set_up(&folder).await?;
+        story.tell(out).await?;
+        Ok::<_, Failure>(story)
+    };
+    let story = tokio::select! {
+        told = told => told?,
+        _ = tokio::signal::ctrl_c() => {
+            // Ends here and not by the signal, so that nothing is left behind.
+            return Ok(INTERRUPTED);
+        }
+    };
     if args.keep {
         let folder = if args.folder.is_some() { folder } else { temporary.keep() };
         story.keep(&folder, out)?;
@@ -191,7 +204,7 @@ impl Story {
         let mut text = String::new();
         for object in self.cluster.objects() {
             text += "---\n";
-            text += &serde_yaml::to_string(&object)?;
+            text += &manifest::emit(&object);
         }
         fs::write(&cluster, text)?;
         writeln!(

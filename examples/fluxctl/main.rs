@@ -4,10 +4,13 @@
 //! repository, a registry and a cluster that it makes itself.
 
 mod args;
+mod check;
 mod commands;
 #[path = "../common/mod.rs"]
 mod common;
 mod demo;
+#[path = "../common/folder_repo.rs"]
+mod folder_repo;
 mod output;
 mod requests;
 #[path = "../common/sock_shop.rs"]
@@ -30,7 +33,9 @@ async fn main() -> ExitCode {
         Err(Failure { code, message }) => {
             use std::io::Write;
             // With standard error gone there is nobody left to tell.
-            let _ = writeln!(std::io::stderr(), "error: {message}");
+            if !message.is_empty() {
+                let _ = writeln!(std::io::stderr(), "error: {message}");
+            }
             ExitCode::from(code)
         }
     }
@@ -40,6 +45,9 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
     let mut out = output::Out::standard(cli.output);
     if let Verb::Demo(demo) = &cli.verb {
         return demo::run(demo, &mut out).await;
+    }
+    if let Verb::Check(check) = &cli.verb {
+        return check::run(check, &cli.backends, &mut out).await;
     }
     cli.verb.check()?;
     let composition = cli.backends.compose().await?;

@@ -216,6 +216,7 @@ pub(crate) fn release_json(plan: &ReleasePlan, revision: Option<&Revision>) -> V
         "revision": revision,
         "workloads": plan.workloads,
         "edits": plan.edits,
+        "generated": plan.generated,
         "findings": plan.findings,
     })
 }

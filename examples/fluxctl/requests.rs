@@ -23,9 +23,10 @@ pub(crate) async fn release(args: &Release, with: &Composition) -> Result<Reques
     if args.automated {
         return Ok(Request { spec: Spec::Auto, cause });
     }
-    let image = match &args.update_image {
-        None => Wish::Latest,
-        Some(text) => {
+    let image = match &args.update_image[..] {
+        [] => Wish::Latest,
+        [_, _, ..] => return Err(Failure::usage("one release is of one image: give --update-image once")),
+        [text] => {
             let image: ImageRef = text.parse().map_err(Failure::usage)?;
             if image.tag.is_none() && image.digest.is_none() {
                 return Err(Failure::usage(format!(
@@ -162,5 +163,6 @@ async fn selection(which: &Which, all: bool, with: &Composition) -> Result<Selec
 }
 
 fn cause(landing: &Landing) -> Cause {
-    Cause { user: landing.user.clone(), message: landing.message.clone() }
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+    Cause { user: given(&landing.user), message: given(&landing.message) }
 }

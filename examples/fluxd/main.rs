@@ -14,7 +14,7 @@ use flux::{
     sync::{Outcome, SyncOptions},
 };
 
-use common::{BackendArgs, Failure};
+use common::{BackendArgs, Failure, duration};
 
 /// Keeps the cluster equal to git, and git equal to the newest images that policy allows.
 #[derive(Parser, Debug)]
@@ -120,11 +120,4 @@ impl Observer for Log {
             other => tracing::debug!(?other),
         }
     }
-}
-
-/// A duration as people write it: `90s`, `5m`, `1h30m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write 90s, 5m or 1h30m"))?;
-    let duration = Duration::try_from(signed).map_err(|e| e.to_string())?;
-    if duration.is_zero() { Err("it must be longer than nothing".to_owned()) } else { Ok(duration) }
 }

@@ -68,6 +68,8 @@ codes! {
     Template = "template", Error;
     /// A document is YAML, but not a Kubernetes object.
     NotAnObject = "not-an-object", Error;
+    /// A document is YAML or JSON of another kind: it has neither `apiVersion` nor `kind`.
+    NotForKubernetes = "not-for-kubernetes", Warning;
     /// A document has no `metadata.name`.
     MissingName = "missing-name", Error;
     /// A document is encrypted with SOPS and left alone.
@@ -108,6 +110,12 @@ codes! {
     PruneHeldBack = "prune-held-back", Warning;
     /// A configured path is not in the repository.
     PathNotFound = "path-not-found", Error;
+    /// A `.flux.yaml` cannot be read; what it describes is not loaded.
+    InvalidGeneration = "invalid-generation", Error;
+    /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run; the path is not loaded.
+    GenerationOff = "generation-off", Error;
+    /// The commands that make the manifests of a path failed; the path is not loaded, or not whole.
+    GenerationFailed = "generation-failed", Error;
 }
 
 impl Code {
@@ -123,6 +131,9 @@ impl Code {
                 | Self::MissingName
                 | Self::DuplicateId
                 | Self::PathNotFound
+                | Self::InvalidGeneration
+                | Self::GenerationOff
+                | Self::GenerationFailed
                 | Self::UnknownKind
         )
     }

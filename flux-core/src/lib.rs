@@ -4,7 +4,7 @@
 //! at, a pure planner ([`release::plan`], [`sync::plan`]) turns what was seen into a plan, and the plan is plain data
 //! that is read, tested or approved before it is acted on.
 //!
-//! Modules stand in the order in which data flows: [`image`], [`policy`], [`manifest`], [`release`], [`sync`],
+//! Modules stand in the order in which data flows: [`image`], [`policy`], [`manifest`], [`generate`], [`release`], [`sync`],
 //! [`backend`], `deployer`, `daemon`, [`memory`], `testing`. All but the last four are pure.
 //!
 //! With default features off only the model, the planners, the traits and the in-memory backends are compiled;
@@ -16,6 +16,7 @@ pub mod daemon;
 #[cfg(feature = "deployer")]
 pub mod deployer;
 pub mod finding;
+pub mod generate;
 pub mod image;
 pub mod manifest;
 pub mod memory;

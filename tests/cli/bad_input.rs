@@ -143,6 +143,8 @@ fn bad_usage_exits_with_2() {
         &["release", "-w", "not an id", "--update-all-images"],
         &["release", "-w", FRONT_END, "-i", "UPPER CASE:tag"],
         &["release", "-w", FRONT_END, "-i", "no-tag"],
+        &["release", "-w", FRONT_END, "-i", "a:1", "-i", "b:2"],
+        &["--git-path", "/etc", "list-workloads"],
         &["release", "--automated", "--all"],
         &["sync", "-o", "xml"],
         &["list-workloads", "--now", "yesterday"],

@@ -171,3 +171,41 @@ fn a_cluster_file_that_is_broken_is_told() {
     let ran = kept.shop.fluxctl(&["--cluster", file.to_str().expect("text"), "list-workloads"]).exits(1);
     assert!(ran.stderr.contains("cluster.yaml"), "{}", ran.stderr);
 }
+
+#[test]
+fn texts_that_yaml_reads_as_something_else_come_back_from_the_file_as_texts() {
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: odd, namespace: shop}\ndata: {\"on\": \"yes\", N: 'no', version: '1.20', octal: '0123', sep: '1_000', empty: ''}\n";
+    let shop = Shop::with(vec![("odd.yaml".to_owned(), text.to_owned())]);
+    let file = shop.path("cluster.yaml");
+    let sync = |code| {
+        let words = ["--cluster", file.to_str().expect("text"), "sync", "-o", "json", "--fail-if-unchanged"];
+        shop.fluxctl(&words).exits(code).json()
+    };
+    assert_eq!(count(&sync(0), "created"), 1);
+    assert_eq!(count(&sync(3), "unchanged"), 1);
+}
+
+#[test]
+fn an_odd_workload_in_the_file_does_not_lock_the_file() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: odd, namespace: shop}\nspec: {template: {spec: {containers: [{name: odd, image: 'not an image'}]}}}\n";
+    let shop = Shop::with(vec![("odd.yaml".to_owned(), text.to_owned())]);
+    let file = shop.path("cluster.yaml");
+    let cluster = ["--cluster", file.to_str().expect("text")];
+    shop.fluxctl(&[&cluster[..], &["sync"]].concat()).exits(0);
+    shop.fluxctl(&[&cluster[..], &["sync"]].concat()).exits(0);
+    shop.fluxctl(&[&cluster[..], &["list-workloads"]].concat()).exits(0);
+}
+
+#[test]
+fn what_other_tools_keep_beside_manifests_is_told_and_in_nobodys_way() {
+    let mut files = sock_shop::files();
+    files.push(("docker-compose.yml".to_owned(), "services:\n  web: {image: nginx}\n".to_owned()));
+    files.push(("package.json".to_owned(), "{\"name\": \"shop\"}\n".to_owned()));
+    let shop = Shop::with(files);
+    let file = shop.path("cluster.yaml");
+    let words = ["--cluster", file.to_str().expect("text"), "sync", "-o", "json", "--prune"];
+    let said = shop.fluxctl(&words).exits(0).json();
+    let codes: Vec<&Value> =
+        said["findings"].as_array().expect("findings").iter().map(|f| &f["code"]).collect();
+    assert_eq!(codes, ["not-for-kubernetes", "not-for-kubernetes"]);
+}

@@ -6,9 +6,11 @@
 mod sock_shop;
 
 mod bad_input;
+mod check;
 mod cluster_file;
 mod cost;
 mod demo;
+mod generate;
 mod lists;
 mod policies;
 mod ran;

@@ -165,3 +165,38 @@ fn two_releases_racing_on_one_repository_both_land() {
         assert!(shop.file("sock-shop/user-dep.yaml").contains(user));
     }
 }
+
+#[test]
+fn a_workload_whose_containers_cannot_all_be_edited_is_left_as_it_is() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: two, namespace: shop}\nspec:\n  template:\n    spec:\n      containers:\n      - name: plain\n        \
+                image: weaveworksdemos/user:0.2.0\n      - name: shared\n        image: &shared weaveworksdemos/cart:0.2.0\n      - name: other\n        env: [{name: IMAGE, value: *shared}]\n        \
+                image: rabbitmq:3\n";
+    let shop = Shop::with(vec![("two.yaml".to_owned(), text.to_owned())]);
+    let id = "shop:deployment/two";
+    let words = ["release", "-w", id, "--update-all-images", "-o", "json"];
+    let said = shop.fluxctl(&words).exits(1).json();
+    assert_eq!(
+        (&said["workloads"][id]["status"], &said["edits"], &said["revision"]),
+        (&json!("failed"), &json!([]), &Value::Null)
+    );
+    assert_eq!(shop.file("two.yaml"), text);
+}
+
+#[test]
+fn what_policy_leaves_alone_is_told_as_such_on_an_in_memory_cluster_too() {
+    let shop = Shop::new();
+    let path = "sock-shop/user-dep.yaml".to_owned();
+    let text = shop.file(&path).replace(
+        "  namespace: sock-shop\n",
+        "  namespace: sock-shop\n  annotations: {fluxcd.io/ignore: 'true'}\n",
+    );
+    shop.commit(&[(path, text)], "Leave the user alone");
+    let id = "sock-shop:deployment/user";
+    let said = release(&shop, &["-w", id, "-i", "weaveworksdemos/user:0.2.0", "--dry-run"]);
+    assert_eq!(
+        (&said["workloads"][id]["status"], &said["workloads"][id]["message"]),
+        (&json!("skipped"), &json!("ignore"))
+    );
+    let said = release(&shop, &["-w", id, "-i", "weaveworksdemos/user:0.2.0", "--dry-run", "--force"]);
+    assert_eq!(said["workloads"][id]["status"], "success");
+}

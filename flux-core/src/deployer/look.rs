@@ -6,10 +6,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::DeployError;
+use super::{
+    DeployError,
+    generate::{Made, Sources, make},
+};
 use crate::{
-    backend::{ConfigRepo, ContentId, FileBody, Revision, Tree},
+    backend::{ConfigRepo, ContentId, FileBody, Revision},
     finding::{Code, Finding},
+    generate::Generation,
     manifest::{self, Manifests, ParsedFile, Problem},
 };
 
@@ -22,6 +26,8 @@ pub struct Look {
     pub manifests: Arc<Manifests>,
     /// The address of each manifest file.
     pub files: BTreeMap<String, ContentId>,
+    /// What commands made, by the paths that it is known under.
+    pub generated: BTreeMap<String, Made>,
     /// What is wrong with files and paths.
     pub findings: Vec<Finding>,
     /// What it cost.
@@ -67,12 +73,23 @@ impl ParseCache for MemoryParseCache {
 #[derive(Debug)]
 pub(super) struct Looker {
     cache: Arc<dyn ParseCache>,
+    pub(super) generation: Generation,
     last: Mutex<Option<Arc<Look>>>,
 }
 
 impl Looker {
-    pub(super) fn new(cache: Arc<dyn ParseCache>) -> Self {
-        Self { cache, last: Mutex::new(None) }
+    pub(super) fn new(cache: Arc<dyn ParseCache>, generation: Generation) -> Self {
+        Self { cache, generation, last: Mutex::new(None) }
+    }
+
+    /// The same with another cache, nothing looked at yet.
+    pub(super) fn with_cache(&self, cache: Arc<dyn ParseCache>) -> Self {
+        Self::new(cache, self.generation.clone())
+    }
+
+    /// The same with other rules for generated manifests, nothing looked at yet.
+    pub(super) fn with_generation(&self, generation: Generation) -> Self {
+        Self::new(self.cache.clone(), generation)
     }
 
     pub(super) async fn look(&self, repo: &dyn ConfigRepo, at: &Revision) -> Result<Arc<Look>, DeployError> {
@@ -83,6 +100,10 @@ impl Looker {
         let look = Arc::new(self.read(repo, at).await?);
         let Reading { files, parsed } = look.reading;
         tracing::debug!(revision = %at, files, parsed, "read the config repository");
+        // What failed may succeed next time.
+        if look.findings.iter().any(|finding| finding.code == Code::GenerationFailed) {
+            return Ok(look);
+        }
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(look.clone());
         Ok(look)
     }
@@ -90,20 +111,32 @@ impl Looker {
     /// Reads what git describes at a revision, leaving the last look as it is.
     pub(super) async fn read(&self, repo: &dyn ConfigRepo, at: &Revision) -> Result<Look, DeployError> {
         let tree = repo.tree(at).await?;
+        let sources = Sources::read(&self.generation, repo, &tree).await?;
+        let is_raw = sources.are_raw();
         let files: BTreeMap<String, ContentId> =
             manifest::manifest_paths(tree.files.keys().map(String::as_str))
                 .into_iter()
+                .filter(|path| is_raw(path))
                 .filter_map(|path| Some((path.to_owned(), tree.files.get(path)?.clone())))
                 .collect();
         let (known, parsed) = self.parsed(repo, files.values()).await?;
         let reading = Reading { files: files.len(), parsed };
-        let by_path =
+        let (made, failed) =
+            make(&self.generation, repo, &tree, &BTreeMap::new(), &sources.generated).await?;
+        let generated: BTreeMap<String, Made> =
+            made.into_iter().map(|made| (made.source.output_path(), made)).collect();
+        let marks = generated.iter().map(|(path, made)| (path.clone(), made.marks())).collect();
+        let mut by_path: BTreeMap<String, Arc<ParsedFile>> =
             files.iter().filter_map(|(path, id)| Some((path.clone(), known.get(id)?.clone()))).collect();
-        let manifests = Arc::new(Manifests::new(by_path));
+        by_path.extend(generated.iter().map(|(path, made)| (path.clone(), made.file.clone())));
+        let manifests = Arc::new(Manifests::new(by_path).with_generated(marks));
         let mut findings = manifests.findings();
-        findings.extend(missing_paths(&tree));
+        findings.extend(tree.missing.iter().map(|path| missing_path(path)));
+        findings.extend(sources.findings.iter().cloned());
+        findings.extend(failed);
         findings.sort();
-        Ok(Look { revision: at.clone(), manifests, files, findings, reading })
+        findings.dedup();
+        Ok(Look { revision: at.clone(), manifests, files, generated, findings, reading })
     }
 
     /// The parses of files, and how many of them had to be made.
@@ -156,12 +189,12 @@ fn parse(body: &FileBody) -> ParsedFile {
     }
 }
 
-fn missing_paths(tree: &Tree) -> impl Iterator<Item = Finding> {
-    tree.missing.iter().map(|path| Finding {
+pub(super) fn missing_path(path: &str) -> Finding {
+    Finding {
         code: Code::PathNotFound,
-        subject: path.clone(),
+        subject: path.to_owned(),
         place: None,
         evidence: "the repository has no such path at this revision".to_owned(),
         remedy: "correct the configured path, or add it to the repository".to_owned(),
-    })
+    }
 }

@@ -3,21 +3,29 @@
 //! A [`Deployer`] holds the three backends and a clock. Each operation looks at what it needs and no more, calls a pure
 //! planner, and acts on the plan; the `plan_…` methods stop before the last step.
 
+mod check;
+mod generate;
+#[cfg(test)]
+mod generated_tests;
 mod learn;
 mod look;
 mod release;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod updates;
 mod views;
 
 use std::{fmt, sync::Arc};
 
 use crate::{
     backend::{Clock, Cluster, ClusterError, ConfigRepo, Registry, RepoError, Revision, SystemClock},
+    generate::Generation,
     manifest::EditError,
 };
 
+pub use check::Checked;
+pub use generate::Made;
 pub use look::{Look, MemoryParseCache, ParseCache, Reading};
 pub use release::{ReleaseReport, Released};
 pub use views::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView};
@@ -50,7 +58,8 @@ impl fmt::Debug for Deployer {
 impl Deployer {
     /// Composes three backends, with the machine's clock and a parse cache in memory.
     pub fn new(repo: Arc<dyn ConfigRepo>, registry: Arc<dyn Registry>, cluster: Arc<dyn Cluster>) -> Self {
-        let looker = Arc::new(look::Looker::new(Arc::new(MemoryParseCache::default())));
+        let looker = look::Looker::new(Arc::new(MemoryParseCache::default()), Generation::default());
+        let looker = Arc::new(looker);
         Self { repo, registry, cluster, clock: Arc::new(SystemClock), looker }
     }
 
@@ -63,7 +72,14 @@ impl Deployer {
     /// Keeps what was parsed in `cache`, which may outlive the process.
     #[must_use]
     pub fn with_parse_cache(self, cache: Arc<dyn ParseCache>) -> Self {
-        Self { looker: Arc::new(look::Looker::new(cache)), ..self }
+        Self { looker: Arc::new(self.looker.with_cache(cache)), ..self }
+    }
+
+    /// Generates manifests as `generation` says. By default no command of the repository is run, and a path whose manifests commands
+    /// would make is a finding.
+    #[must_use]
+    pub fn with_generation(self, generation: Generation) -> Self {
+        Self { looker: Arc::new(self.looker.with_generation(generation)), ..self }
     }
 
     /// Asks upstream for the tip of the branch, without reading it.

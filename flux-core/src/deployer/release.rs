@@ -1,6 +1,6 @@
 //! Releases: look, ask the registries for what the planner needs, plan, prove, commit; on a moved branch, again.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
@@ -119,12 +119,22 @@ impl Deployer {
             ..Snapshot::new(look.revision.clone(), look.manifests.clone())
         };
         self.learn(look, &mut snapshot, |snapshot| release::needs(snapshot, request, now)).await?;
-        let mut plan = release::plan(&snapshot, request, now);
+        let (mut plan, files) = loop {
+            let plan = release::plan(&snapshot, request, now);
+            let mut files = self.prove(look, &plan).await?;
+            match self.update_generated(look, &plan, &files).await? {
+                Ok(updated) => {
+                    files.extend(updated);
+                    break (plan, files);
+                }
+                // Each time round one path less is changed.
+                Err(refused) => snapshot.manifests = Arc::new(refused.mark(&snapshot.manifests)),
+            }
+        };
         plan.findings.extend(look.findings.iter().cloned());
         plan.findings.extend(cluster_findings);
         plan.findings.sort();
         plan.findings.dedup();
-        let files = self.prove(look, &plan).await?;
         Ok((Released { plan, files }, snapshot.images))
     }
 

@@ -9,10 +9,10 @@ use super::{DeployError, Deployer, release::partial_cluster};
 use crate::{
     backend::RolloutState,
     finding::Finding,
-    image::{Digest, ImageRef, Tag},
-    manifest::{Located, WorkloadId},
+    image::{Digest, ImageInfo, ImageRef, Tag},
+    manifest::WorkloadId,
     policy::{Candidate, Policies, TagPattern},
-    release::{self, ImageFacts, Needs},
+    release::{self, ImageFacts, Needs, PolicyBook},
 };
 
 /// A list, and what could not be listed.
@@ -60,7 +60,7 @@ pub struct ImagesView {
 pub struct ContainerImages {
     /// Its name.
     pub name: String,
-    /// Its image as git has it.
+    /// Its image as the cluster runs it, or as git has it when the cluster does not have the workload.
     pub current: String,
     /// All tags, newest first by the container's pattern.
     pub available: Vec<AvailableTag>,
@@ -88,140 +88,140 @@ impl Deployer {
         &self,
         namespace: Option<&str>,
     ) -> Result<Listing<WorkloadView>, DeployError> {
-        let look = self.look().await?;
-        let seen = self.cluster.workloads(namespace).await?;
-        let mut findings = look.findings.clone();
-        findings.extend(partial_cluster(&seen.completeness));
-        let mut views: BTreeMap<WorkloadId, WorkloadView> = look
-            .manifests
-            .workloads()
-            .map(|located| (located.id.workload_id(), located))
-            .filter(|(id, _)| namespace.is_none_or(|n| n == id.namespace()))
-            .map(|(id, located)| (id.clone(), described(id, &located)))
+        let listed = self.listed(namespace).await?;
+        let entries = listed
+            .workloads
+            .iter()
+            .map(|(id, workload)| WorkloadView {
+                id: id.clone(),
+                containers: workload.containers.clone(),
+                status: workload.status,
+                policies: workload.policies.all.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
+            })
             .collect();
-        for running in seen.value {
-            let view = views.entry(running.id.clone()).or_insert_with(|| WorkloadView {
-                id: running.id.clone(),
-                containers: Vec::new(),
-                status: RolloutState::Unknown,
-                policies: BTreeMap::new(),
-            });
-            view.status = running.rollout.state;
-            view.containers = running
-                .containers
-                .into_iter()
-                .map(|c| ContainerView { name: c.name, image: c.image })
-                .collect();
-        }
-        Ok(Listing { entries: views.into_values().collect(), findings })
+        Ok(Listing { entries, findings: listed.findings })
     }
 
     /// Lists, for the workloads that `wanted` takes, every tag of each container's image repository.
     ///
     /// # Errors
-    /// [`DeployError`] if the repository as a whole cannot be looked at. An image repository that cannot be read is a finding.
+    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at. An image repository that cannot be read is a finding.
     pub async fn list_images(
         &self,
         wanted: impl Fn(&WorkloadId) -> bool,
     ) -> Result<Listing<ImagesView>, DeployError> {
-        let look = self.look().await?;
-        let workloads: Vec<(WorkloadId, Located<'_>)> = look
-            .manifests
-            .workloads()
-            .map(|located| (located.id.workload_id(), located))
-            .filter(|(id, _)| wanted(id))
+        let mut listed = self.listed(None).await?;
+        listed.workloads.retain(|id, _| wanted(id));
+        let images: Vec<ImageRef> = listed
+            .workloads
+            .values()
+            .flat_map(|workload| &workload.containers)
+            .filter_map(|container| container.image.parse().ok())
             .collect();
-        let images = || {
-            workloads
-                .iter()
-                .flat_map(|(_, located)| located.resource.workload.iter().flatten())
-                .filter_map(|container| container.image.as_ref().ok())
-        };
         let mut facts = ImageFacts::default();
         let mut needs = Needs::default();
-        images().for_each(|image| needs.tags_of(&image.name));
+        images.iter().for_each(|image| needs.tags_of(&image.name));
         self.ask(&needs, &mut facts).await;
         let mut needs = Needs::default();
-        for image in images() {
+        for image in &images {
             if let Some(Ok(known)) = facts.get(&image.name) {
                 known.tags.iter().for_each(|tag| needs.details_of(&image.name, tag));
             }
         }
         self.ask(&needs, &mut facts).await;
 
-        let mut findings = look.findings.clone();
-        findings.extend(release::image_findings(&facts));
-        let mut entries: Vec<ImagesView> = workloads
-            .iter()
-            .map(|(id, located)| ImagesView {
-                id: id.clone(),
-                containers: available(located, &facts, &mut findings),
+        let entries = listed
+            .workloads
+            .into_iter()
+            .map(|(id, workload)| {
+                let containers = &workload.containers;
+                let containers =
+                    containers.iter().map(|c| available(c, &workload.policies, &facts)).collect();
+                ImagesView { id, containers }
             })
             .collect();
-        entries.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut findings = listed.findings;
+        findings.extend(release::image_findings(&facts));
         findings.sort();
         findings.dedup();
         Ok(Listing { entries, findings })
     }
-}
 
-fn described(id: WorkloadId, located: &Located<'_>) -> WorkloadView {
-    let containers = located.resource.workload.iter().flatten();
-    WorkloadView {
-        id,
-        containers: containers
-            .map(|c| ContainerView { name: c.name.clone(), image: written(&c.image) })
-            .collect(),
-        status: RolloutState::Unknown,
-        policies: Policies::of(&located.resource.annotations)
-            .all
-            .into_iter()
-            .map(|(name, text)| (name, text.value))
-            .collect(),
+    /// What git and the cluster have, of one namespace or of all.
+    async fn listed(&self, namespace: Option<&str>) -> Result<Listed, DeployError> {
+        let look = self.look().await?;
+        let seen = self.cluster.workloads(namespace).await?;
+        let book = PolicyBook::read(&look.manifests, |_| None);
+        let mut findings = look.findings.clone();
+        findings.extend(book.findings(&look.manifests));
+        findings.extend(partial_cluster(&seen.completeness));
+        findings.sort();
+        findings.dedup();
+        let mut workloads: BTreeMap<WorkloadId, ListedWorkload> = BTreeMap::new();
+        for located in look.manifests.workloads() {
+            let id = located.workload_id();
+            if namespace.is_some_and(|namespace| namespace != id.namespace()) {
+                continue;
+            }
+            let containers = located.resource.workload.iter().flatten();
+            let workload = ListedWorkload {
+                containers: containers
+                    .map(|c| ContainerView { name: c.name.clone(), image: written(&c.image) })
+                    .collect(),
+                status: RolloutState::Unknown,
+                policies: book.policies(&located),
+            };
+            workloads.insert(id, workload);
+        }
+        for running in seen.value {
+            let workload = workloads.entry(running.id).or_default();
+            workload.status = running.rollout.state;
+            let containers = running.containers.into_iter();
+            workload.containers =
+                containers.map(|c| ContainerView { name: c.name, image: c.image }).collect();
+        }
+        Ok(Listed { workloads, findings })
     }
 }
 
-fn available(located: &Located<'_>, facts: &ImageFacts, findings: &mut Vec<Finding>) -> Vec<ContainerImages> {
-    let policies = Policies::of(&located.resource.annotations);
-    findings.extend(policies.problems.iter().map(|problem| problem.at(located.path)));
-    let containers = located.resource.workload.iter().flatten();
-    containers
-        .map(|container| {
-            let known = container.image.as_ref().ok().and_then(|image| facts.get(&image.name));
-            let pattern = policies.pattern(&container.name).ok();
-            let order = pattern.clone().unwrap_or_else(TagPattern::any);
-            let mut tags: Vec<AvailableTag> = match known {
-                Some(Ok(known)) => known
-                    .tags
-                    .iter()
-                    .map(|tag| {
-                        let info = known.images.get(tag).and_then(|info| info.as_ref().ok());
-                        AvailableTag {
-                            tag: tag.clone(),
-                            created: info.and_then(crate::image::ImageInfo::built),
-                            digest: info.and_then(|info| info.digest.clone()),
-                            matches: pattern.as_ref().is_some_and(|p| p.matches(tag.as_str())),
-                        }
-                    })
-                    .collect(),
-                _ => Vec::new(),
-            };
-            let candidate =
-                |t: &AvailableTag| -> (String, Option<Timestamp>) { (t.tag.to_string(), t.created) };
-            tags.sort_by(|a, b| {
-                let (a, b) = (candidate(a), candidate(b));
-                order.newest_first(
-                    &Candidate { tag: &a.0, created: a.1 },
-                    &Candidate { tag: &b.0, created: b.1 },
-                )
-            });
-            ContainerImages {
-                name: container.name.clone(),
-                current: written(&container.image),
-                available: tags,
+/// What git and the cluster have.
+struct Listed {
+    workloads: BTreeMap<WorkloadId, ListedWorkload>,
+    findings: Vec<Finding>,
+}
+
+/// A workload: its containers as the cluster runs them, or as git has them when the cluster does not have it.
+#[derive(Default)]
+struct ListedWorkload {
+    containers: Vec<ContainerView>,
+    status: RolloutState,
+    policies: Policies,
+}
+
+fn available(container: &ContainerView, policies: &Policies, facts: &ImageFacts) -> ContainerImages {
+    let image: Option<ImageRef> = container.image.parse().ok();
+    let known = image.as_ref().and_then(|image| facts.get(&image.name)).and_then(|known| known.as_ref().ok());
+    let pattern = policies.pattern(&container.name).ok();
+    let order = pattern.clone().unwrap_or_else(TagPattern::any);
+    let mut tags: Vec<AvailableTag> = known
+        .into_iter()
+        .flat_map(|known| known.tags.iter().map(move |tag| (tag, known.images.get(tag))))
+        .map(|(tag, info)| {
+            let info = info.and_then(|info| info.as_ref().ok());
+            AvailableTag {
+                tag: tag.clone(),
+                created: info.and_then(ImageInfo::built),
+                digest: info.and_then(|info| info.digest.clone()),
+                matches: pattern.as_ref().is_some_and(|p| p.matches(tag.as_str())),
             }
         })
-        .collect()
+        .collect();
+    tags.sort_by(|a, b| order.newest_first(&candidate(a), &candidate(b)));
+    ContainerImages { name: container.name.clone(), current: container.image.clone(), available: tags }
+}
+
+fn candidate(tag: &AvailableTag) -> Candidate<'_> {
+    Candidate { tag: tag.tag.as_str(), created: tag.created }
 }
 
 /// The image as written, whether or not it can be parsed.

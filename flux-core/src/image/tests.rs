@@ -63,7 +63,7 @@ fn what_is_no_reference_is_refused_with_the_whole_text() {
         "a@",
         "@",
         "a@sha256:",
-        "a@sha256:abc",
+        "a@sha256:",
         &format!("a@{SHA}@{SHA}"),
         &format!("a@:{SHA}"),
         "a:.b",

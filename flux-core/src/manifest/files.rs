@@ -24,6 +24,16 @@ pub struct Manifests {
     workloads: HashMap<WorkloadId, usize>,
     /// What is wrong with the files together.
     findings: Vec<Finding>,
+    generated: BTreeMap<String, Generated>,
+}
+
+/// What is known of objects that no file holds: commands made them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Generated {
+    /// Why their images cannot be changed, if they cannot.
+    pub refuses_images: Option<String>,
+    /// Why their policies cannot be changed, if they cannot.
+    pub refuses_policies: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +54,8 @@ pub struct Located<'a> {
     pub resource: &'a Resource,
     /// Its identity. Namespaced objects that name no namespace are in `default`; cluster-scoped ones are in none.
     pub id: ResourceId,
+    /// Set if no file holds it: its path is none, and there are no bytes to edit.
+    pub generated: Option<&'a Generated>,
 }
 
 impl Located<'_> {
@@ -106,7 +118,18 @@ impl Manifests {
                 findings.push(duplicate(&id.to_string(), &places, &files));
             }
         }
-        Self { kinds, objects, workloads, findings, files }
+        Self { kinds, objects, workloads, findings, files, generated: BTreeMap::new() }
+    }
+
+    /// The same manifests, of which those under these paths were made by commands.
+    #[must_use]
+    pub fn with_generated(self, generated: BTreeMap<String, Generated>) -> Self {
+        Self { generated, ..self }
+    }
+
+    /// What is known of the objects that commands made, by the path they are known under.
+    pub fn generated(&self) -> &BTreeMap<String, Generated> {
+        &self.generated
     }
 
     /// All objects, by path and place.
@@ -144,7 +167,8 @@ impl Manifests {
     pub fn findings(&self) -> Vec<Finding> {
         let problems = self.files.iter().flat_map(|(path, file)| {
             // Nothing but the kustomization counts in its file.
-            let objects = |code| matches!(code, Code::NotAnObject | Code::MissingName);
+            let objects =
+                |code| matches!(code, Code::NotAnObject | Code::NotForKubernetes | Code::MissingName);
             let told = file.problems.iter().filter(move |p| !(objects(p.code) && kustomize::is_file(path)));
             told.map(|problem| problem.at(path))
         });
@@ -159,6 +183,7 @@ impl Manifests {
             index: object.index,
             resource: &self.files[&object.path].resources[object.index],
             id: object.id.clone(),
+            generated: self.generated.get(&object.path),
         }
     }
 }
@@ -218,12 +243,13 @@ fn duplicate(id: &str, places: &[(&str, usize)], files: &BTreeMap<String, Arc<Pa
 
 /// Files in folders of these names are never manifests.
 const NEVER_FOLDERS: [&str; 6] = [".git", ".github", ".gitlab", ".gitea", ".forgejo", ".circleci"];
+const NEVER_FILES: [&str; 2] = [".flux.yaml", ".sops.yaml"];
 
 /// The paths that are manifests by their names, in the order given, out of all paths of a tree.
 ///
 /// These are `.yaml`, `.yml` and `.json` files outside of chart folders (those that hold both `Chart.yaml` and `values.yaml`, with all that is
-/// below), and kustomizations by their names, whose `images:` count. Files whose name starts with a dot (`.flux.yaml`, `.sops.yaml`) and what
-/// a forge or CI service keeps in its own folder describe no objects and are left out as well.
+/// below), and kustomizations by their names, whose `images:` count. `.flux.yaml`, `.sops.yaml` and what a forge or CI service keeps in its own
+/// folder describe no objects and are left out as well.
 pub fn manifest_paths<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let all: Vec<&str> = all.collect();
     let folders_with = |file: &str| -> BTreeSet<&str> {
@@ -244,7 +270,7 @@ fn is_manifest(path: &str, charts: &BTreeSet<&str>) -> bool {
         .rsplit_once('.')
         .is_some_and(|(stem, extension)| !stem.is_empty() && matches!(extension, "yaml" | "yml" | "json"));
     (named || kustomize::is_file(path))
-        && !name.starts_with('.')
+        && !NEVER_FILES.contains(&name)
         && !folder.split('/').any(|part| NEVER_FOLDERS.contains(&part))
         && !ancestors(folder).any(|folder| charts.contains(folder))
 }

@@ -98,13 +98,12 @@ pub(super) fn looks_like_one(object: &Map<String, Value>) -> bool {
 /// The finding about a kustomization in a file of another name.
 pub(super) fn misplaced(path: &str, resource: &Resource) -> Finding {
     let problem = Problem {
-        code: Code::NotAnObject,
+        code: Code::NotForKubernetes,
         subject: None,
         line: resource.line,
         column: resource.column,
-        evidence: format!("it is no object, and as a {KIND} it is read from {} only", FILES.join(", ")),
-        remedy: "give it `apiVersion`, `kind` and `metadata.name`, or keep it outside of the synced paths"
-            .to_owned(),
+        evidence: format!("it is a {KIND}, which is read from {} only", FILES.join(", ")),
+        remedy: "give the file that name, or keep it outside of the synced paths".to_owned(),
     };
     problem.at(path)
 }

@@ -52,7 +52,7 @@ pub(super) fn read(source: &[u8], visit: &mut dyn FnMut(Met<'_, '_>)) -> ParsedF
 }
 
 /// The text of a file, unless it has bytes that no YAML has.
-fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
+pub(super) fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
     let problem = |code, offset: usize, evidence: String, remedy: &str| {
         let (line, column) = place_of(source, offset);
         Box::new(Problem { code, subject: None, line, column, evidence, remedy: remedy.to_owned() })
@@ -213,7 +213,10 @@ impl<'s> Loader<'s, '_> {
         listed: Option<(&str, &str)>,
     ) -> Result<(), Stop> {
         let Value::Object(mut object) = value else {
-            return self.not_an_object(at, "it is no mapping".to_owned());
+            return match value {
+                Value::Array(_) => self.not_for_kubernetes(at, "it is a list".to_owned()),
+                _ => self.not_an_object(at, "it is no mapping".to_owned()),
+            };
         };
         if let Some((api_version, kind)) = listed {
             object.entry("apiVersion").or_insert_with(|| api_version.into());
@@ -226,7 +229,7 @@ impl<'s> Loader<'s, '_> {
                 (kustomize::VERSION.to_owned(), kustomize::KIND.to_owned())
             }
             (None, None) => {
-                return self.not_an_object(at, "it has neither `apiVersion` nor `kind`".to_owned());
+                return self.not_for_kubernetes(at, "it has neither `apiVersion` nor `kind`".to_owned());
             }
             (Some(_), None) => return self.not_an_object(at, "it has no `kind`".to_owned()),
             (None, Some(kind)) => {
@@ -320,6 +323,13 @@ impl<'s> Loader<'s, '_> {
         (self.visit)(Met { index, at: at.clone(), resource: &resource });
         self.file.resources.push(resource);
         problems.into_iter().try_for_each(|problem| self.problem(problem))
+    }
+
+    /// Something else than an object, as other tools keep beside manifests: told, and in nobody's way.
+    fn not_for_kubernetes(&mut self, at: &Cursor<'_, '_>, evidence: String) -> Result<(), Stop> {
+        let (line, column) = at.place();
+        let remedy = NOT_AN_OBJECT.to_owned();
+        self.problem(Problem { code: Code::NotForKubernetes, subject: None, line, column, evidence, remedy })
     }
 
     fn not_an_object(&mut self, at: &Cursor<'_, '_>, evidence: String) -> Result<(), Stop> {

@@ -76,7 +76,9 @@
 
 mod annotations;
 mod custom;
+mod document;
 mod edit;
+mod emit;
 mod files;
 mod helm;
 mod id;
@@ -110,8 +112,10 @@ use crate::{
 };
 
 pub use annotations::annotation_edits;
+pub(crate) use document::document;
 pub use edit::{ImageChange, PlacedEdit, apply, image_edits};
-pub use files::{Located, Manifests, manifest_paths};
+pub use emit::emit;
+pub use files::{Generated, Located, Manifests, manifest_paths};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
 pub use labels::{LeftLabel, VersionLabels, version_label_edits};
@@ -330,6 +334,9 @@ pub enum EditError {
     /// The shape of the document does not allow an edit in place.
     #[error("cannot be edited in place: {0}")]
     Unsupported(String),
+    /// Another container of the same object cannot be edited, and an object changes as a whole or not at all.
+    #[error("another container of the workload cannot be edited")]
+    NotAlone,
     /// The edited file does not say exactly what was meant.
     #[error("the edit would change more than was meant, or something else: {0}")]
     NotProven(String),

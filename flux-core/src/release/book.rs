@@ -14,7 +14,7 @@ use crate::{
 
 /// The rules that the policy documents of a repository set.
 #[derive(Debug)]
-pub(super) struct PolicyBook {
+pub struct PolicyBook {
     rules: PolicyRules,
     findings: Vec<Finding>,
 }
@@ -33,7 +33,8 @@ impl PolicyBook {
         book
     }
 
-    fn read<'a>(manifests: &Manifests, source: impl Fn(&str) -> Option<&'a str>) -> Self {
+    /// Reads the policy documents among manifests. `source` gives the texts of files, for the places of rules.
+    pub fn read<'a>(manifests: &Manifests, source: impl Fn(&str) -> Option<&'a str>) -> Self {
         let mut book = Self { rules: PolicyRules::default(), findings: Vec::new() };
         // In the order of paths and of places in a file: of the rules, the last that matches wins.
         let mut documents: Vec<Located<'_>> =
@@ -47,7 +48,7 @@ impl PolicyBook {
     }
 
     /// The policies of a workload.
-    pub(super) fn policies(&self, located: &Located<'_>) -> Policies {
+    pub fn policies(&self, located: &Located<'_>) -> Policies {
         let own = Policies::of(&located.resource.annotations);
         if self.rules.is_empty() {
             return own;
@@ -80,7 +81,7 @@ impl PolicyBook {
     }
 
     /// What is wrong with policy documents and with the policies of workloads.
-    pub(super) fn findings(&self, manifests: &Manifests) -> Vec<Finding> {
+    pub fn findings(&self, manifests: &Manifests) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         for located in manifests.workloads() {
             of_workload(&located, &mut findings);

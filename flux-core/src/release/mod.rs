@@ -31,7 +31,7 @@ mod snapshot;
 mod tests;
 mod verdict;
 
-pub use book::{policy_documents, policy_findings};
+pub use book::{PolicyBook, policy_documents, policy_findings};
 pub use explain::{Explanation, Inquiry, PatternFrom, TagStatus, TagVerdict, explain, explain_needs};
 pub use facts::image_findings;
 pub use plan::{needs, plan};

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     finding::{Code, Finding, Place},
+    generate::{GeneratedChange, GeneratedEdit},
     image::ImageRef,
     manifest::{
         Class, Container, Edit, EditError, ImageChange, Intent, Located, PlacedEdit, Resource, WorkloadId,
@@ -46,7 +47,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     for workload in decided {
         draft.write(workload);
     }
-    let Draft { mut workloads, mut edits, intents, findings: of_labels, .. } = draft;
+    let Draft { mut workloads, mut edits, intents, mut generated, findings: of_labels, .. } = draft;
     findings.extend(of_labels);
     findings.sort();
     findings.dedup();
@@ -54,6 +55,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     edits.sort();
     // What several containers share is written once.
     edits.dedup();
+    generated.sort();
     let mut plan = ReleasePlan {
         id: PlanId(String::new()),
         base: snapshot.base.clone(),
@@ -61,6 +63,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
         workloads,
         edits,
         intents,
+        generated,
         findings,
     };
     plan.id = Identity {
@@ -69,6 +72,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
         images: known(&snapshot.images),
         workloads: &plan.workloads,
         edits: &plan.edits,
+        generated: &plan.generated,
     }
     .id();
     plan
@@ -92,6 +96,8 @@ pub(super) enum What<'a> {
     Containers(Vec<(&'a Container, Chosen)>),
     /// Its manifest is edited elsewhere than at its images.
     Edited(WorkloadVerdict, Vec<Edit>, Vec<Intent>),
+    /// It is generated, and policies of it are to change.
+    Updated(WorkloadVerdict, Vec<GeneratedChange>),
 }
 
 /// Walks the workloads and decides on each.
@@ -118,6 +124,7 @@ impl<'a> Walk<'a> {
             let what = self.workload(&id, &located, &policies);
             all.push(Decided { id, located, policies, what });
         }
+        all.iter_mut().for_each(refuse_generated);
         match &self.request.spec {
             Spec::Image(release) if release.forced() => {}
             Spec::Containers(_) => containers::all_or_nothing(&mut all),
@@ -260,6 +267,9 @@ fn edits_of(decided: &[Decided<'_>]) -> Vec<ImageEdits> {
     let mut changes = Vec::new();
     for Decided { located, what, .. } in decided {
         let What::Containers(chosen) = what else { continue };
+        if located.generated.is_some() {
+            continue;
+        }
         for (container, chosen) in chosen {
             if let Chosen::Update { target, .. } = chosen {
                 changes.push(ImageChange { path: located.path, container, to: target });
@@ -267,6 +277,17 @@ fn edits_of(decided: &[Decided<'_>]) -> Vec<ImageEdits> {
         }
     }
     image_edits(&changes)
+}
+
+/// Leaves the images of a generated workload as they are, where nothing changes what they are generated from.
+fn refuse_generated(decided: &mut Decided<'_>) {
+    let refused = decided.located.generated.and_then(|generated| generated.refuses_images.as_ref());
+    let (Some(refused), What::Containers(containers)) = (refused, &mut decided.what) else { return };
+    for (_, chosen) in containers {
+        if matches!(chosen, Chosen::Update { .. }) {
+            *chosen = Chosen::left(Reason::NotEditable, refused.clone());
+        }
+    }
 }
 
 /// What a plan is put together from.
@@ -277,6 +298,7 @@ struct Draft {
     edits: Vec<FileEdit>,
     intents: BTreeMap<String, Vec<Intent>>,
     findings: Vec<Finding>,
+    generated: Vec<GeneratedEdit>,
 }
 
 impl Draft {
@@ -286,45 +308,62 @@ impl Draft {
             What::OutOfScope => return,
             What::Whole(verdict) => verdict,
             What::Containers(chosen) => {
-                let verdicts: Vec<ContainerVerdict> =
-                    chosen.into_iter().map(|(c, chosen)| self.container(&located, c, chosen)).collect();
-                if policies.version_labels {
-                    self.version_labels(&located, &verdicts);
+                let verdict = self.containers(&located, chosen);
+                if policies.version_labels && located.generated.is_none() {
+                    self.version_labels(&located, &verdict.containers);
                 }
-                WorkloadVerdict::of(verdicts)
+                verdict
             }
             What::Edited(verdict, edits, intents) => {
                 self.add(&located, edits, intents);
+                verdict
+            }
+            What::Updated(verdict, changes) => {
+                changes.into_iter().for_each(|change| self.update(&located, change));
                 verdict
             }
         };
         self.workloads.insert(id, verdict);
     }
 
-    fn container(
-        &mut self,
-        located: &Located<'_>,
-        container: &Container,
-        chosen: Chosen,
-    ) -> ContainerVerdict {
-        match chosen {
-            Chosen::Left { reason, message } => verdict_on(container, None, reason, message),
-            Chosen::Update { target, reason, message } => {
-                match self.images.next().unwrap_or(Ok(Vec::new())) {
-                    Ok(edits) => {
-                        for PlacedEdit { path, edit, intent } in edits {
-                            self.intents.entry(path.clone()).or_default().push(intent);
-                            self.edits.push(FileEdit { path, edit });
+    /// The edits of all containers that change, or of none if one of them cannot be edited.
+    fn containers(&mut self, located: &Located<'_>, chosen: Vec<(&Container, Chosen)>) -> WorkloadVerdict {
+        let mut verdicts = Vec::with_capacity(chosen.len());
+        for (container, chosen) in chosen {
+            verdicts.push(match chosen {
+                Chosen::Left { reason, message } => verdict_on(container, None, reason, message),
+                Chosen::Update { target, reason, message } if located.generated.is_some() => {
+                    let verdict = verdict_on(container, Some(target.clone()), reason, message);
+                    let (container, before) = (container.name.clone(), verdict.current.clone());
+                    self.update(located, GeneratedChange::Image { container, before, after: target });
+                    verdict
+                }
+                Chosen::Update { target, reason, message } => {
+                    match self.images.next().unwrap_or(Ok(Vec::new())) {
+                        Ok(made) => {
+                            for PlacedEdit { path, edit, intent } in made {
+                                self.intents.entry(path.clone()).or_default().push(intent);
+                                self.edits.push(FileEdit { path, edit });
+                            }
+                            verdict_on(container, Some(target), reason, message)
                         }
-                        verdict_on(container, Some(target), reason, message)
-                    }
-                    Err(error) => {
-                        let place = format!("{}:{}:{}", located.path, container.line, container.column);
-                        verdict_on(container, None, Reason::NotEditable, format!("{place}: {error}"))
+                        Err(error @ EditError::NotAlone) => {
+                            verdict_on(container, None, Reason::NothingDone, error.to_string())
+                        }
+                        Err(error) => {
+                            let place = format!("{}:{}:{}", located.path, container.line, container.column);
+                            verdict_on(container, None, Reason::NotEditable, format!("{place}: {error}"))
+                        }
                     }
                 }
-            }
+            });
         }
+        WorkloadVerdict::of(verdicts)
+    }
+
+    fn update(&mut self, located: &Located<'_>, change: GeneratedChange) {
+        let (path, workload) = (located.path.to_owned(), located.workload_id());
+        self.generated.push(GeneratedEdit { path, workload, change });
     }
 
     /// Lets the labels that repeat a tag follow it.

@@ -7,6 +7,7 @@ use super::{
     plan::{Walk, What},
 };
 use crate::{
+    generate::GeneratedChange,
     manifest::{self, Located, WorkloadId},
     policy::{Policies, TagPattern},
 };
@@ -31,6 +32,18 @@ pub(super) fn decide<'a>(
         Err(message) => return What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(message)),
     };
     let annotations = &located.resource.annotations;
+    if let Some(generated) = located.generated {
+        let changes: Vec<GeneratedChange> = wanted
+            .into_iter()
+            .map(|(policy, value)| GeneratedChange::Policy { key: policies.key(&policy), policy, value })
+            .filter(|change| matches!(change, GeneratedChange::Policy { key, value, .. } if annotations.get(key).map(|a| &a.value) != value.as_ref()))
+            .collect();
+        return match &generated.refuses_policies {
+            _ if changes.is_empty() => What::Whole(WorkloadVerdict::whole(Reason::PolicyUnchanged)),
+            Some(refused) => What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(refused.clone())),
+            None => What::Updated(WorkloadVerdict::whole(Reason::PolicyChanged), changes),
+        };
+    }
     let changes: BTreeMap<String, Option<String>> = wanted
         .into_iter()
         .map(|(name, value)| (policies.key(&name), value))

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     backend::{Completeness, Images, RegistryError, Revision},
     finding::Finding,
+    generate::GeneratedEdit,
     image::{CanonicalName, Tag},
     manifest::{Edit, Intent, WorkloadId},
 };
@@ -35,6 +36,9 @@ pub struct ReleasePlan {
     pub edits: Vec<FileEdit>,
     /// What the edits are meant to do, by path.
     pub intents: BTreeMap<String, Vec<Intent>>,
+    /// The changes of generated workloads, which commands or patches bring about; sorted.
+    #[serde(default)]
+    pub generated: Vec<GeneratedEdit>,
     /// What could not be read or decided beside the verdicts.
     pub findings: Vec<Finding>,
 }
@@ -52,7 +56,7 @@ pub struct FileEdit {
 impl ReleasePlan {
     /// Whether the plan changes anything.
     pub fn is_empty(&self) -> bool {
-        self.edits.is_empty()
+        self.edits.is_empty() && self.generated.is_empty()
     }
 
     /// The edits by path.
@@ -232,6 +236,8 @@ pub(super) struct Identity<'a> {
     pub(super) images: BTreeMap<&'a CanonicalName, Known<'a>>,
     pub(super) workloads: &'a BTreeMap<WorkloadId, WorkloadVerdict>,
     pub(super) edits: &'a [FileEdit],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) generated: &'a [GeneratedEdit],
 }
 
 /// What is known of a repository, in an order of its own.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use granit_parser::{Event, Marker, Parser};
 
 /// A line and a column, both counted from 1.
-pub(super) type Spot = (u32, u32);
+pub(crate) type Spot = (u32, u32);
 
 /// Where the keys of mappings and the items of sequences stand, by JSON pointer, for the object that starts at `line` of a file,
 /// or as soon after it as one does. What cannot be read has no place.
-pub(super) fn places(source: &str, line: u32) -> BTreeMap<String, Spot> {
+pub(crate) fn places(source: &str, line: u32) -> BTreeMap<String, Spot> {
     let mut walk = Walk { found: BTreeMap::new(), open: Vec::new() };
     for (event, span) in Parser::new_from_str(source).map_while(Result::ok) {
         let starts = spot(&span.start).0 >= line;
@@ -88,7 +88,7 @@ impl Walk {
 }
 
 /// A key as a part of a JSON pointer.
-pub(super) fn escaped(key: &str) -> String {
+pub(crate) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

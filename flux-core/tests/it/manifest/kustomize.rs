@@ -182,10 +182,10 @@ fn a_kustomization_is_no_object_and_only_its_file_name_makes_it_one() {
         let all = manifests(&[("a/kustomization.yaml", text)]);
         assert_eq!((all.resources().count(), all.findings()), (0, Vec::new()));
         let all = manifests(&[("a/other.yaml", text)]);
-        assert_eq!((all.resources().count(), all.findings()[0].code), (0, Code::NotAnObject));
+        assert_eq!((all.resources().count(), all.findings()[0].code), (0, Code::NotForKubernetes));
     }
     let values = "replicas: 3\nimage: {repository: x}\n";
-    assert_eq!(problems(&parse(values.as_bytes())), [(Code::NotAnObject, 1, 1)]);
+    assert_eq!(problems(&parse(values.as_bytes())), [(Code::NotForKubernetes, 1, 1)]);
     assert_eq!(manifests(&[("kustomization.yaml", values)]).findings(), []);
 }
 

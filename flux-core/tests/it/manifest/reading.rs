@@ -80,9 +80,9 @@ fn templates_are_told_from_broken_yaml() {
 #[test]
 fn what_is_no_object_is_told_with_its_place() {
     let table = [
-        ("replicas: 3\nimage: x\n", Code::NotAnObject),
+        ("replicas: 3\nimage: x\n", Code::NotForKubernetes),
         ("just words\n", Code::NotAnObject),
-        ("- a\n- b\n", Code::NotAnObject),
+        ("- a\n- b\n", Code::NotForKubernetes),
         ("42\n", Code::NotAnObject),
         ("apiVersion: v1\nmetadata: {name: a}\n", Code::NotAnObject),
         ("kind: A\nmetadata: {name: a}\n", Code::NotAnObject),

@@ -1,0 +1,239 @@
+//! Runs the commands of a repository: in a private folder, without this process's environment, for a limited time.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use flux::{
+    backend::{ConfigRepo, FileBody, Tree},
+    generate::{Checkout, GenerateError, Generator, Output, Run},
+};
+use git2::{ObjectType, Oid};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{Child, Command},
+};
+
+/// What a command may print: as much as a manifest file may have.
+const MOST_OUTPUT: u64 = flux::manifest::MAX_FILE_BYTES;
+
+/// How much of what a command says to standard error is kept: its end.
+const STDERR_KEPT: usize = 2000;
+
+/// The files that are read from the repository at a time.
+const PORTION: usize = 32;
+
+/// A [`Generator`] that runs commands as processes of this machine.
+#[derive(Debug, Default)]
+pub(crate) struct ShellGenerator;
+
+#[async_trait]
+impl Generator for ShellGenerator {
+    async fn checkout(
+        &self,
+        repo: &dyn ConfigRepo,
+        tree: &Tree,
+        over: &BTreeMap<String, Bytes>,
+    ) -> Result<Box<dyn Checkout>, GenerateError> {
+        let private = fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("flux-generate-").permissions(private).tempdir();
+        let folder = folder.map_err(|e| {
+            GenerateError::Unavailable(format!(
+                "a temporary folder for generated manifests cannot be made: {e}"
+            ))
+        })?;
+        let mut checkout = FolderCheckout { folder, files: BTreeMap::new() };
+        let read: Vec<_> = tree.files.iter().filter(|(path, _)| !over.contains_key(*path)).collect();
+        for portion in read.chunks(PORTION) {
+            let ids: Vec<_> = portion.iter().map(|(_, id)| (*id).clone()).collect();
+            let bodies = repo.read(&ids, u64::MAX).await?;
+            for ((path, _), body) in portion.iter().zip(bodies) {
+                if let FileBody::Bytes(bytes) = body {
+                    checkout.write(path, &bytes)?;
+                }
+            }
+        }
+        for (path, bytes) in over {
+            checkout.write(path, bytes)?;
+        }
+        Ok(Box::new(checkout))
+    }
+}
+
+/// A temporary folder with the files of a tree; it is gone when this is dropped.
+#[derive(Debug)]
+struct FolderCheckout {
+    folder: TempDir,
+    /// What was written, by the ids that git has for contents.
+    files: BTreeMap<String, Oid>,
+}
+
+impl FolderCheckout {
+    /// Writes a file. Trees say nothing of modes: what starts as a script or a program does can be run.
+    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), GenerateError> {
+        let cannot =
+            |e: &dyn std::fmt::Display| GenerateError::Unavailable(format!("{path} cannot be copied: {e}"));
+        let target = self.place(path).ok_or_else(|| cannot(&"it would lie outside of the copy"))?;
+        let mode = if bytes.starts_with(b"#!") || bytes.starts_with(b"\x7fELF") { 0o700 } else { 0o600 };
+        if let Some(parent) = target.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|e| cannot(&e))?;
+        }
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&target)
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(|e| cannot(&e))?;
+        let id = Oid::hash_object(ObjectType::Blob, bytes).map_err(|e| cannot(&e))?;
+        self.files.insert(path.to_owned(), id);
+        Ok(())
+    }
+
+    /// Where a path of the repository lies; none for one that leads out of it.
+    fn place(&self, path: &str) -> Option<PathBuf> {
+        let inside = !path.starts_with('/') && path.split('/').all(|part| !matches!(part, ".."));
+        inside.then(|| self.folder.path().join(path))
+    }
+}
+
+#[async_trait]
+impl Checkout for FolderCheckout {
+    async fn run(&mut self, run: &Run) -> Result<Output, GenerateError> {
+        let unavailable = |what: String| GenerateError::Unavailable(format!("`{}`: {what}", run.command));
+        let folder = self
+            .place(&run.folder)
+            .filter(|folder| folder.is_dir())
+            .ok_or_else(|| unavailable(format!("there is no folder {} to run it in", run.folder)))?;
+        let mut command = Command::new("/bin/sh");
+        command
+            .arg("-c")
+            .arg(&run.command)
+            .current_dir(folder)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
+            .envs(&run.env)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        let child = command.spawn().map_err(|e| unavailable(format!("it cannot be started: {e}")))?;
+        let mut group = Group::of(child);
+        match tokio::time::timeout(run.timeout, group.output()).await {
+            Err(_) => Err(GenerateError::TimedOut { command: run.command.clone(), after: run.timeout }),
+            Ok(Err(Ended::Unreadable(error))) => Err(unavailable(error.to_string())),
+            Ok(Err(Ended::TooMuch)) => {
+                Err(GenerateError::TooMuch { command: run.command.clone(), limit: MOST_OUTPUT })
+            }
+            Ok(Ok((status, stdout, stderr))) if !status.success() => {
+                // What was printed may hold secrets and is not told; it is most likely in the way, too.
+                drop(stdout);
+                let (command, status) = (run.command.clone(), status.to_string());
+                Err(GenerateError::Failed { command, status, stderr })
+            }
+            Ok(Ok((_, stdout, _))) => Ok(Output { stdout: stdout.into() }),
+        }
+    }
+
+    async fn changes(&mut self) -> Result<BTreeMap<String, Option<Bytes>>, GenerateError> {
+        let mut changes = BTreeMap::new();
+        for (path, id) in &self.files {
+            let place = self.folder.path().join(path);
+            match changed(&place, *id) {
+                Ok(Changed::No) => {}
+                Ok(Changed::To(bytes)) => drop(changes.insert(path.clone(), Some(bytes.into()))),
+                Ok(Changed::Gone) => drop(changes.insert(path.clone(), None)),
+                Err(error) => {
+                    return Err(GenerateError::Unavailable(format!("{path} cannot be read back: {error}")));
+                }
+            }
+        }
+        Ok(changes)
+    }
+}
+
+enum Changed {
+    No,
+    To(Vec<u8>),
+    Gone,
+}
+
+/// Whether a file is still what was written. A link in its place does not count as a file: what it leads to is none of the repository's.
+fn changed(place: &Path, id: Oid) -> Result<Changed, Box<dyn std::error::Error>> {
+    if !fs::symlink_metadata(place).is_ok_and(|found| found.is_file()) {
+        return Ok(Changed::Gone);
+    }
+    let bytes = fs::read(place)?;
+    Ok(if Oid::hash_object(ObjectType::Blob, &bytes)? == id { Changed::No } else { Changed::To(bytes) })
+}
+
+/// A process and all that it started, killed when this is dropped.
+struct Group {
+    child: Child,
+    id: Option<Pid>,
+}
+
+/// How the output of a process ended before its time.
+enum Ended {
+    Unreadable(std::io::Error),
+    TooMuch,
+}
+
+impl From<std::io::Error> for Ended {
+    fn from(error: std::io::Error) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+impl Group {
+    fn of(child: Child) -> Self {
+        let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        Self { child, id }
+    }
+
+    /// Waits for the end, with all of standard output and the end of standard error.
+    async fn output(&mut self) -> Result<(std::process::ExitStatus, Vec<u8>, String), Ended> {
+        let (stdout, stderr) = (self.child.stdout.take(), self.child.stderr.take());
+        let (stdout, stderr) = tokio::try_join!(whole(stdout), end(stderr))?;
+        Ok((self.child.wait().await?, stdout, stderr))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // The group outlives its leader: what it left running in the background goes too.
+        if let Some(id) = self.id {
+            let _ = kill_process_group(id, Signal::KILL);
+        }
+    }
+}
+
+async fn whole(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Ended> {
+    let mut all = Vec::new();
+    let Some(stream) = stream else { return Ok(all) };
+    let read = stream.take(MOST_OUTPUT + 1).read_to_end(&mut all).await?;
+    if read as u64 > MOST_OUTPUT { Err(Ended::TooMuch) } else { Ok(all) }
+}
+
+async fn end(stream: Option<impl AsyncRead + Unpin>) -> Result<String, Ended> {
+    let (mut kept, mut buffer) = (Vec::new(), [0; 4096]);
+    let Some(mut stream) = stream else { return Ok(String::new()) };
+    loop {
+        let read = stream.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(String::from_utf8_lossy(&kept).into_owned());
+        }
+        kept.extend_from_slice(&buffer[..read]);
+        let surplus = kept.len().saturating_sub(STDERR_KEPT);
+        kept.drain(..surplus);
+    }
+}

@@ -1,0 +1,131 @@
+//! Generated manifests around the planners: a generator that runs nothing, and knows two words.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::executor::block_on;
+
+use super::*;
+use crate::{
+    backend::{FileBody, Tree},
+    finding::Code,
+    generate::{Checkout, GenerateError, Generation, Generator, Output, Run},
+    memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
+};
+
+/// `print FILE` prints a file; `fail` fails as often as it was told to, then prints nothing.
+#[derive(Clone, Debug, Default)]
+struct Words {
+    runs: Arc<AtomicUsize>,
+    failures: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Copy(Words, BTreeMap<String, Bytes>);
+
+#[async_trait]
+impl Generator for Words {
+    async fn checkout(
+        &self,
+        repo: &dyn ConfigRepo,
+        tree: &Tree,
+        over: &BTreeMap<String, Bytes>,
+    ) -> Result<Box<dyn Checkout>, GenerateError> {
+        let ids: Vec<_> = tree.files.values().cloned().collect();
+        let bodies = repo.read(&ids, u64::MAX).await?.into_iter().map(|body| match body {
+            FileBody::Bytes(bytes) => bytes,
+            FileBody::TooLarge { .. } => Bytes::new(),
+        });
+        let mut files: BTreeMap<String, Bytes> = tree.files.keys().cloned().zip(bodies).collect();
+        files.extend(over.clone());
+        Ok(Box::new(Copy(self.clone(), files)))
+    }
+}
+
+#[async_trait]
+impl Checkout for Copy {
+    async fn run(&mut self, run: &Run) -> Result<Output, GenerateError> {
+        let Self(words, files) = self;
+        words.runs.fetch_add(1, Ordering::SeqCst);
+        if words.failures.load(Ordering::SeqCst) > 0 {
+            words.failures.fetch_sub(1, Ordering::SeqCst);
+            let (command, status) = (run.command.clone(), "exit status: 1".to_owned());
+            return Err(GenerateError::Failed {
+                command,
+                status,
+                stderr: "the wind was against it".to_owned(),
+            });
+        }
+        let file = run.command.strip_prefix("print ").unwrap_or_default();
+        Ok(Output { stdout: files.get(&format!("{}/{file}", run.folder)).cloned().unwrap_or_default() })
+    }
+
+    async fn changes(&mut self) -> Result<BTreeMap<String, Option<Bytes>>, GenerateError> {
+        Ok(BTreeMap::new())
+    }
+}
+
+const FLUX_YAML: &str = "version: 1\ncommandUpdated: {generators: [{command: print web.txt}]}\n";
+const WEB: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n";
+
+fn deployer(words: &Words) -> (MemoryRepo, Deployer) {
+    let repo =
+        MemoryRepo::new([("prod/.flux.yaml", FLUX_YAML), ("prod/web.txt", WEB), ("raw/x.yaml", "a: [")]);
+    let deployer = Deployer::new(
+        Arc::new(repo.clone()),
+        Arc::new(MemoryRegistry::new()),
+        Arc::new(MemoryCluster::new()),
+    )
+    .with_generation(Generation::by(Arc::new(words.clone()), vec!["prod".to_owned()]));
+    (repo, deployer)
+}
+
+#[test]
+fn what_was_generated_for_a_revision_is_not_generated_again() {
+    let words = Words::default();
+    let (repo, deployer) = deployer(&words);
+    for _ in 0..3 {
+        let look = block_on(deployer.look()).unwrap();
+        assert_eq!(look.manifests.resources().count(), 1);
+        assert!(
+            look.findings.is_empty(),
+            "what is outside of the paths is not looked at: {:?}",
+            look.findings
+        );
+    }
+    assert_eq!(words.runs.load(Ordering::SeqCst), 1);
+    repo.push_file("prod/web.txt", WEB.replace("web", "shop"), "Rename it");
+    let look = block_on(deployer.look()).unwrap();
+    assert_eq!(look.manifests.resources().next().unwrap().resource.name, "shop");
+}
+
+#[test]
+fn what_failed_is_tried_again_and_told_until_then() {
+    let words = Words::default();
+    words.failures.store(1, Ordering::SeqCst);
+    let (_, deployer) = deployer(&words);
+    let look = block_on(deployer.look()).unwrap();
+    assert_eq!(look.findings.iter().map(|f| f.code).collect::<Vec<_>>(), [Code::GenerationFailed]);
+    assert!(look.findings[0].evidence.contains("the wind was against it"));
+    assert!(look.findings[0].code.hides_objects());
+    let look = block_on(deployer.look()).unwrap();
+    assert_eq!((look.findings.len(), look.manifests.resources().count()), (0, 1));
+}
+
+#[test]
+fn without_a_generator_nothing_is_run_and_the_path_is_not_loaded() {
+    let repo = MemoryRepo::new([("prod/.flux.yaml", FLUX_YAML), ("prod/web.yaml", WEB)]).with_paths(["prod"]);
+    let deployer =
+        Deployer::new(Arc::new(repo), Arc::new(MemoryRegistry::new()), Arc::new(MemoryCluster::new()))
+            .with_generation(Generation::off(vec!["prod".to_owned()]));
+    let look = block_on(deployer.look()).unwrap();
+    assert_eq!(look.findings.iter().map(|f| f.code).collect::<Vec<_>>(), [Code::GenerationOff]);
+    assert_eq!(look.manifests.resources().count(), 0);
+}

@@ -1,0 +1,321 @@
+//! Reading `.flux.yaml`, strictly.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    finding::{Code, Finding, Place},
+    manifest,
+    policy::{Spot, escaped, parse_duration},
+};
+
+/// The shortest time limit that a command can have; less is taken for none.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// What a `.flux.yaml` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Config {
+    /// `commandUpdated`.
+    CommandUpdated {
+        /// What makes the manifests.
+        generators: Generators,
+        /// What changes the files that they are made from, all of them in their order.
+        updaters: Vec<Updater>,
+    },
+    /// `patchUpdated`.
+    PatchUpdated {
+        /// What makes the manifests.
+        generators: Generators,
+        /// The file of patches, from the git path.
+        patch_file: String,
+    },
+    /// `scanForFiles`.
+    ScanForFiles,
+}
+
+/// The commands that make manifests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generators {
+    /// The commands; what they print is put together.
+    pub commands: Vec<Command>,
+    /// Whether it is no mistake if they print no object at all.
+    pub allow_empty: bool,
+}
+
+/// A command as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The text, for `/bin/sh -c`.
+    pub text: String,
+    /// How long it may run; none for the default.
+    pub timeout: Option<Duration>,
+}
+
+/// Commands that change files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Updater {
+    /// Sets the image of a container.
+    pub container_image: Option<Command>,
+    /// Sets or removes a policy.
+    pub policy: Option<Command>,
+}
+
+/// What is wrong with a `.flux.yaml`; it is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} is not valid", .0.first().map_or("the file", |finding| &finding.subject))]
+pub struct InvalidConfig(pub Vec<Finding>);
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] with every mistake at its line.
+    pub fn parse(path: &str, source: &[u8]) -> Result<Self, InvalidConfig> {
+        let document = manifest::document(source).map_err(|problem| InvalidConfig(vec![problem.at(path)]))?;
+        let mut reader = Reader { path, places: document.places, findings: Vec::new() };
+        let config = reader.config(&document.value);
+        match config {
+            Some(config) if reader.findings.is_empty() => Ok(config),
+            _ => Err(InvalidConfig(reader.findings)),
+        }
+    }
+}
+
+struct Reader<'a> {
+    path: &'a str,
+    places: BTreeMap<String, Spot>,
+    findings: Vec<Finding>,
+}
+
+const WAYS: [&str; 3] = ["commandUpdated", "patchUpdated", "scanForFiles"];
+
+impl Reader<'_> {
+    fn config(&mut self, value: &Value) -> Option<Config> {
+        let map = self.map("", value, &["version", WAYS[0], WAYS[1], WAYS[2]])?;
+        if map.get("version").and_then(Value::as_u64) != Some(1) {
+            let said = map
+                .get("version")
+                .map_or("there is no `version`".to_owned(), |v| format!("`version` is {v}"));
+            self.tell("/version", said, "write `version: 1`");
+        }
+        let ways: Vec<&str> = WAYS.into_iter().filter(|way| map.contains_key(*way)).collect();
+        let [way] = ways[..] else {
+            let said = match ways[..] {
+                [] => "it says none of commandUpdated, patchUpdated and scanForFiles".to_owned(),
+                _ => format!("it says {}", ways.join(" and ")),
+            };
+            let at = ways.last().map(|way| format!("/{way}")).unwrap_or_default();
+            self.tell(&at, said, "say exactly one of commandUpdated, patchUpdated and scanForFiles");
+            return None;
+        };
+        let (at, value) = (format!("/{way}"), map.get(way)?);
+        match way {
+            "commandUpdated" => {
+                let map = self.map(&at, value, &["generators", "updaters", "allowEmpty"])?;
+                let generators = self.generators(&at, map);
+                let updaters = self.updaters(&format!("{at}/updaters"), map.get("updaters"));
+                Some(Config::CommandUpdated { generators, updaters })
+            }
+            "patchUpdated" => {
+                let map = self.map(&at, value, &["generators", "patchFile", "allowEmpty"])?;
+                let generators = self.generators(&at, map);
+                let patch_file = self.text(&format!("{at}/patchFile"), map.get("patchFile"))?;
+                Some(Config::PatchUpdated { generators, patch_file })
+            }
+            _ => {
+                if !value.is_null() {
+                    self.map(&at, value, &[])?;
+                }
+                Some(Config::ScanForFiles)
+            }
+        }
+    }
+
+    fn generators(&mut self, at: &str, map: &Map<String, Value>) -> Generators {
+        let allow_empty = match map.get("allowEmpty") {
+            None => false,
+            Some(Value::Bool(allowed)) => *allowed,
+            Some(other) => {
+                let said = format!("`allowEmpty` is {other}");
+                self.tell(&format!("{at}/allowEmpty"), said, "write `true` or `false`");
+                false
+            }
+        };
+        let at = format!("{at}/generators");
+        let commands: Vec<Command> = self
+            .list(&at, map.get("generators"))
+            .iter()
+            .enumerate()
+            .filter_map(|(i, value)| self.command(&format!("{at}/{i}"), value))
+            .collect();
+        if commands.is_empty() {
+            self.tell(&at, "there are no generators".to_owned(), "write `generators: [{command: …}]`");
+        }
+        Generators { commands, allow_empty }
+    }
+
+    fn updaters(&mut self, at: &str, value: Option<&Value>) -> Vec<Updater> {
+        let list = self.list(at, value);
+        let updater = |(i, value): (usize, &Value)| {
+            let at = format!("{at}/{i}");
+            let map = self.map(&at, value, &["containerImage", "policy"])?;
+            let mut command = |key: &str| {
+                let value = map.get(key)?;
+                self.command(&format!("{at}/{key}"), value)
+            };
+            Some(Updater { container_image: command("containerImage"), policy: command("policy") })
+        };
+        list.iter().enumerate().filter_map(updater).collect()
+    }
+
+    fn command(&mut self, at: &str, value: &Value) -> Option<Command> {
+        let map = self.map(at, value, &["command", "timeout"])?;
+        let text = self.text(&format!("{at}/command"), map.get("command"));
+        let timeout = match map.get("timeout") {
+            None | Some(Value::Null) => None,
+            Some(value) => match value.as_str().and_then(parse_duration) {
+                Some(timeout) => Duration::try_from(timeout).ok().filter(|timeout| *timeout >= SHORTEST),
+                None => {
+                    let said = format!("`timeout` is {value}");
+                    self.tell(&format!("{at}/timeout"), said, "write a duration such as 90s or 5m");
+                    None
+                }
+            },
+        };
+        Some(Command { text: text?, timeout })
+    }
+
+    fn map<'v>(&mut self, at: &str, value: &'v Value, known: &[&str]) -> Option<&'v Map<String, Value>> {
+        let Some(map) = value.as_object() else {
+            let said = if value.is_null() { "it is empty".to_owned() } else { "it is no mapping".to_owned() };
+            self.tell(at, said, &one_of(known));
+            return None;
+        };
+        for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
+            let said = format!("there is no key `{key}` here");
+            self.tell(&format!("{at}/{}", escaped(key)), said, &one_of(known));
+        }
+        Some(map)
+    }
+
+    fn list<'v>(&mut self, at: &str, value: Option<&'v Value>) -> &'v [Value] {
+        match value {
+            None | Some(Value::Null) => &[],
+            Some(Value::Array(list)) => list,
+            Some(_) => {
+                self.tell(at, "it is no list".to_owned(), "write a list, each item after a dash");
+                &[]
+            }
+        }
+    }
+
+    fn text(&mut self, at: &str, value: Option<&Value>) -> Option<String> {
+        match value {
+            Some(Value::String(text)) if !text.trim().is_empty() => Some(text.clone()),
+            _ => {
+                let name = at.rsplit('/').next().unwrap_or_default();
+                self.tell(at, format!("`{name}` is missing, or no text"), &format!("write `{name}: …`"));
+                None
+            }
+        }
+    }
+
+    /// Tells of a mistake at the place of a pointer, or of the nearest thing around it that has one.
+    fn tell(&mut self, at: &str, evidence: String, remedy: &str) {
+        let mut around = at;
+        let spot = loop {
+            match (self.places.get(around), around.rsplit_once('/')) {
+                (Some(spot), _) => break *spot,
+                (None, Some((outer, _))) => around = outer,
+                (None, None) => break (1, 1),
+            }
+        };
+        self.findings.push(Finding {
+            code: Code::InvalidGeneration,
+            subject: self.path.to_owned(),
+            place: Some(Place { path: self.path.to_owned(), line: spot.0, column: spot.1 }),
+            evidence,
+            remedy: remedy.to_owned(),
+        });
+    }
+}
+
+fn one_of(known: &[&str]) -> String {
+    if known.is_empty() { "write `{}`".to_owned() } else { format!("there may be {}", known.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn command(text: &str) -> Command {
+        Command { text: text.to_owned(), timeout: None }
+    }
+
+    #[test]
+    fn the_three_ways_are_read() {
+        let text = "version: 1\ncommandUpdated:\n  generators:\n  - command: a\n    timeout: 1m30s\n  - {command: b, timeout: 500ms}\n  updaters:\n  - containerImage: {command: c}\n    policy: {command: d}\n  - policy: {command: e}\n";
+        let generators = Generators {
+            commands: vec![
+                Command { text: "a".to_owned(), timeout: Some(Duration::from_secs(90)) },
+                command("b"),
+            ],
+            allow_empty: false,
+        };
+        let updaters = vec![
+            Updater { container_image: Some(command("c")), policy: Some(command("d")) },
+            Updater { container_image: None, policy: Some(command("e")) },
+        ];
+        assert_eq!(
+            Config::parse(".flux.yaml", text.as_bytes()),
+            Ok(Config::CommandUpdated { generators, updaters })
+        );
+        let text =
+            "version: 1\npatchUpdated: {generators: [{command: a}], patchFile: p.yaml, allowEmpty: true}\n";
+        let generators = Generators { commands: vec![command("a")], allow_empty: true };
+        let patch_file = "p.yaml".to_owned();
+        assert_eq!(
+            Config::parse(".flux.yaml", text.as_bytes()),
+            Ok(Config::PatchUpdated { generators, patch_file })
+        );
+        for text in ["version: 1\nscanForFiles: {}\n", "---\n\"version\": 1\nscanForFiles:\n"] {
+            assert_eq!(Config::parse(".flux.yaml", text.as_bytes()), Ok(Config::ScanForFiles));
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_at_their_line() {
+        let table = [
+            ("", (1, 1)),
+            ("a: [", (1, 4)),
+            ("version: 1\n", (1, 1)),
+            ("version: 2\nscanForFiles: {}\n", (1, 1)),
+            ("scanForFiles: {}\n", (1, 1)),
+            ("version: 1\nscanForFiles: {}\nextra: 1\n", (3, 1)),
+            ("version: 1\nscanForFiles: {a: 1}\n", (2, 16)),
+            ("version: 1\npatchUpdated: {}\nscanForFiles: {}\n", (3, 1)),
+            ("version: 1\npatchUpdated:\n  generators: [{command: a}]\n", (2, 1)),
+            ("version: 1\ncommandUpdated:\n  generators: []\n", (3, 3)),
+            ("version: 1\ncommandUpdated:\n  generators:\n  - comand: a\n", (4, 5)),
+            ("version: 1\ncommandUpdated:\n  generators:\n  - {command: a, timeout: soon}\n", (4, 18)),
+            ("version: 1\ncommandUpdated:\n  generators: [{command: a}]\n  updaters: yes\n", (4, 3)),
+            ("version: 1\nscanForFiles: {}\n---\na: 1\n", (3, 1)),
+        ];
+        for (text, spot) in table {
+            let InvalidConfig(findings) = Config::parse("x/.flux.yaml", text.as_bytes()).unwrap_err();
+            let place = findings[0].place.as_ref().map(|place| (place.line, place.column));
+            assert_eq!(place, Some(spot), "{text:?}: {findings:?}");
+            assert!(findings.iter().all(|f| !f.remedy.is_empty() && f.subject == "x/.flux.yaml"), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "(version: 1\n)?\\PC{0,30}|[-a:?&*\\[\\]{}, \n]{0,30}") {
+            let _ = Config::parse(".flux.yaml", text.as_bytes());
+        }
+    }
+}

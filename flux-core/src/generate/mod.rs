@@ -1,0 +1,70 @@
+//! Manifests that commands make: `.flux.yaml`, and folders that kustomize builds.
+//!
+//! # Which paths are generated
+//!
+//! For each configured path of the repository (a *git path*; the root, if none is configured) the nearest `.flux.yaml` counts: in that folder, else in the one
+//! above, up to the root. A git path may also be such a file itself. Where there is none and the folder has a `kustomization.yaml`, kustomize
+//! builds it; otherwise its files are read as they stand. A file under several git paths belongs to the deepest of them.
+//!
+//! # `.flux.yaml`
+//!
+//! `version: 1` and one of the three, unknown keys being an error:
+//!
+//! ```yaml
+//! version: 1
+//! commandUpdated:               # what the commands print are the manifests
+//!   generators:
+//!   - command: ./render.sh
+//!     timeout: 90s              # at least 1s; less, or nothing, is the default
+//!   updaters:                   # what changes the files that the commands read
+//!   - containerImage:
+//!       command: sed -i "s|tag:.*|tag: $FLUX_TAG|" values.yaml
+//!     policy:
+//!       command: ./annotate.sh
+//!   allowEmpty: false           # whether printing no object at all is no mistake
+//! ```
+//!
+//! ```yaml
+//! version: 1
+//! patchUpdated:                 # as above, with changes kept in a file of patches
+//!   generators:
+//!   - command: helm template shop ./chart
+//!   patchFile: flux-patch.yaml  # from the git path; must be there, possibly empty, before the first change
+//! ```
+//!
+//! ```yaml
+//! version: 1
+//! scanForFiles: {}              # files as they stand: shields a folder from the `.flux.yaml` above it
+//! ```
+//!
+//! Commands run by `/bin/sh -c` in the git path, in a private copy of the repository, one after another. They see `PATH` and, when they update,
+//!
+//! | variable | holds |
+//! |---|---|
+//! | `FLUX_WORKLOAD` | the workload's id, `shop:deployment/web` |
+//! | `FLUX_WL_NS`, `FLUX_WL_KIND`, `FLUX_WL_NAME` | its parts |
+//! | `FLUX_CONTAINER`, `FLUX_IMG`, `FLUX_TAG` | the container, the image's name and its new tag |
+//! | `FLUX_DIGEST` | the digest, where one is to be written |
+//! | `FLUX_POLICY`, `FLUX_POLICY_VALUE` | the policy's name without prefix, and its value; no value if it is to go |
+//!
+//! They must depend on nothing but the files: what they printed for a revision is taken to be what they would print again.
+//!
+//! # Changes
+//!
+//! A release cannot edit what no file holds. It runs the updaters, or rewrites the patch file, in a private copy; then generates everything from a fresh copy
+//! with the changed files, and lands them only if exactly the intended images, or policies, differ. Only files that are in the repository can be
+//! changed. What kustomize builds is not changed.
+//!
+//! Commands run only where an embedder gives a [`Generator`], as what is in the repository then runs on its machine.
+
+mod config;
+mod generator;
+mod patch;
+mod source;
+mod update;
+
+pub use config::{Command, Config, Generators, InvalidConfig, Updater};
+pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run};
+pub use patch::{PatchError, apply_patches, patch_file};
+pub use source::{Found, How, Source, find, is_under, owner};
+pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};

@@ -1,0 +1,249 @@
+//! Where the manifests of a git path come from.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{Command, Config, Generators, Updater};
+
+/// The name of the file that says how a path is generated.
+const FLUX_YAML: &str = ".flux.yaml";
+
+/// The names by which kustomize knows its file.
+const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// What kustomize is run by.
+const KUSTOMIZE: &str = "if command -v kustomize >/dev/null 2>&1; then exec kustomize build .; \
+elif command -v kubectl >/dev/null 2>&1; then exec kubectl kustomize .; \
+else echo 'neither kustomize nor kubectl is in PATH' >&2; exit 127; fi";
+
+/// What decides on a git path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing: its files are read as they stand.
+    Nothing,
+    /// This `.flux.yaml`.
+    FluxYaml(String),
+    /// This file of kustomize's.
+    Kustomization(String),
+}
+
+/// What decides on each git path, in their order. `files` are the paths of the tree.
+pub fn find<'p>(paths: &'p [String], files: &BTreeSet<&str>) -> Vec<(&'p str, Found)> {
+    let roots: Vec<&str> = match paths {
+        [] => vec![""],
+        paths => paths.iter().map(|path| normal(path)).collect(),
+    };
+    roots.into_iter().map(|path| (path, found(path, files))).collect()
+}
+
+fn found(path: &str, files: &BTreeSet<&str>) -> Found {
+    if files.contains(path) {
+        let (_, name) = split(path);
+        return if name == FLUX_YAML { Found::FluxYaml(path.to_owned()) } else { Found::Nothing };
+    }
+    let there = |folder: &str, name: &str| Some(join(folder, name)).filter(|p| files.contains(p.as_str()));
+    let folders = std::iter::successors(Some(path), |folder| (!folder.is_empty()).then(|| split(folder).0));
+    if let Some(file) = folders.into_iter().find_map(|folder| there(folder, FLUX_YAML)) {
+        return Found::FluxYaml(file);
+    }
+    KUSTOMIZATIONS.into_iter().find_map(|name| there(path, name)).map_or(Found::Nothing, Found::Kustomization)
+}
+
+/// The deepest of the git paths that a file is under, by its index.
+pub fn owner(file: &str, paths: &[&str]) -> Option<usize> {
+    paths
+        .iter()
+        .enumerate()
+        .filter(|(_, path)| is_under(file, path))
+        .max_by_key(|(at, path)| (path.len(), std::cmp::Reverse(*at)))
+        .map(|(at, _)| at)
+}
+
+/// Whether a file is a path, or in it.
+pub fn is_under(file: &str, path: &str) -> bool {
+    path.is_empty() || file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A git path whose manifests are generated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The git path, without slashes around it; empty for the root.
+    pub path: String,
+    /// The file that says how.
+    pub by: String,
+    /// How.
+    pub how: How,
+}
+
+/// How a git path is generated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
+    /// By commands, with others that change the files they read.
+    Commands {
+        /// The commands.
+        generators: Generators,
+        /// The others.
+        updaters: Vec<Updater>,
+    },
+    /// By commands, and patches of what they print.
+    Patches {
+        /// The commands.
+        generators: Generators,
+        /// The file of patches, from the root of the repository.
+        file: String,
+    },
+    /// By kustomize.
+    Kustomize,
+}
+
+impl Source {
+    /// A git path as its `.flux.yaml` says; none if its files are to be read as they stand.
+    ///
+    /// # Errors
+    /// What is wrong, if the patch file would lie outside of the repository.
+    pub fn of_config(path: &str, by: &str, config: Config) -> Result<Option<Self>, String> {
+        let how = match config {
+            Config::ScanForFiles => return Ok(None),
+            Config::CommandUpdated { generators, updaters } => How::Commands { generators, updaters },
+            Config::PatchUpdated { generators, patch_file } => {
+                let file = resolve(folder_of(path, by), &patch_file)
+                    .ok_or_else(|| format!("the patch file `{patch_file}` is outside of the repository"))?;
+                How::Patches { generators, file }
+            }
+        };
+        Ok(Some(Self { path: path.to_owned(), by: by.to_owned(), how }))
+    }
+
+    /// A git path that kustomize builds.
+    pub fn of_kustomization(path: &str, by: &str) -> Self {
+        Self { path: path.to_owned(), by: by.to_owned(), how: How::Kustomize }
+    }
+
+    /// The folder in which commands run, from the root of the repository; empty for the root.
+    pub fn folder(&self) -> &str {
+        folder_of(&self.path, &self.by)
+    }
+
+    /// The path under which the generated objects are known. No file has it.
+    pub fn output_path(&self) -> String {
+        let (_, name) = split(&self.by);
+        format!("{}#generated", join(self.folder(), name))
+    }
+
+    /// The commands that print the manifests.
+    pub fn generators(&self) -> Generators {
+        match &self.how {
+            How::Commands { generators, .. } | How::Patches { generators, .. } => generators.clone(),
+            How::Kustomize => {
+                let command = Command { text: KUSTOMIZE.to_owned(), timeout: None };
+                Generators { commands: vec![command], allow_empty: false }
+            }
+        }
+    }
+
+    /// How long a command may run.
+    pub fn timeout(command: &Command, default: Duration) -> Duration {
+        command.timeout.unwrap_or(default)
+    }
+}
+
+/// The folder of a git path that may be the file itself.
+fn folder_of<'p>(path: &'p str, by: &str) -> &'p str {
+    if path == by { split(path).0 } else { path }
+}
+
+/// A path relative to a folder, from the root; none if it leads out.
+fn resolve(folder: &str, path: &str) -> Option<String> {
+    if path.starts_with('/') || path.contains('\0') {
+        return None;
+    }
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+/// A configured path without what does not count.
+pub(crate) fn normal(path: &str) -> &str {
+    let path = path.trim_start_matches("./").trim_matches('/');
+    if path == "." { "" } else { path }
+}
+
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_flux_yaml_counts_up_to_the_root() {
+        let files: BTreeSet<&str> = [
+            ".flux.yaml",
+            "dev/web.yaml",
+            "prod/.flux.yaml",
+            "prod/eu/web.yaml",
+            "prod/eu/kustomization.yaml",
+        ]
+        .into();
+        let flux = |path: &str| Found::FluxYaml(path.to_owned());
+        let table = [
+            ("", flux(".flux.yaml")),
+            ("./dev/", flux(".flux.yaml")),
+            ("prod", flux("prod/.flux.yaml")),
+            ("prod/eu", flux("prod/.flux.yaml")),
+            ("prod/.flux.yaml", flux("prod/.flux.yaml")),
+            ("dev/web.yaml", Found::Nothing),
+        ];
+        for (path, expected) in table {
+            let paths = [path.to_owned()];
+            assert_eq!(find(&paths, &files)[0].1, expected, "{path}");
+        }
+        assert_eq!(find(&[], &files), [("", flux(".flux.yaml"))]);
+    }
+
+    #[test]
+    fn a_kustomization_counts_in_the_git_path_itself_only() {
+        let files: BTreeSet<&str> = ["kustomization.yaml", "a/web.yaml", "b/Kustomization"].into();
+        let kustomization = |path: &str| Found::Kustomization(path.to_owned());
+        for (path, expected) in [
+            ("", kustomization("kustomization.yaml")),
+            ("a", Found::Nothing),
+            ("b", kustomization("b/Kustomization")),
+        ] {
+            assert_eq!(find(&[path.to_owned()], &files)[0].1, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_file_belongs_to_the_deepest_of_the_paths_it_is_under() {
+        let paths = ["", "a", "a/b", "ab"];
+        for (file, expected) in [("x", 0), ("a/x", 1), ("a/b/x", 2), ("a/bc/x", 1), ("ab/x", 3)] {
+            assert_eq!(owner(file, &paths), Some(expected), "{file}");
+        }
+        assert_eq!(owner("x", &["a"]), None);
+    }
+
+    #[test]
+    fn a_patch_file_is_found_from_the_git_path_and_stays_in_the_repository() {
+        for (folder, path, expected) in [
+            ("prod", "flux-patch.yaml", Some("prod/flux-patch.yaml")),
+            ("prod", "../shared/p.yaml", Some("shared/p.yaml")),
+            ("", "./p.yaml", Some("p.yaml")),
+            ("prod", "../../p.yaml", None),
+            ("prod", "/etc/passwd", None),
+            ("prod", "..", None),
+        ] {
+            assert_eq!(resolve(folder, path).as_deref(), expected, "{folder} {path}");
+        }
+    }
+}

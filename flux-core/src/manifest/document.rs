@@ -1,0 +1,82 @@
+//! YAML that describes no object: configuration of tools.
+
+use std::collections::BTreeMap;
+
+use granit_parser::{Event, Parser, options};
+use serde_json::Value;
+
+use super::{
+    Problem,
+    limits::{Budget, Limit},
+    load::checked,
+    tree::{Builder, Tree},
+    value::{Reader, Unreadable},
+};
+use crate::{
+    finding::Code,
+    policy::{Spot, places},
+};
+
+/// The only document of a file.
+#[derive(Debug)]
+pub(crate) struct Document {
+    /// What it says; null for an empty file.
+    pub(crate) value: Value,
+    /// Where keys and items stand, by JSON pointer.
+    pub(crate) places: BTreeMap<String, Spot>,
+}
+
+/// Reads a file of one document, under the limits that hold for manifests.
+///
+/// # Errors
+/// The problem, if it is no YAML, too large, or of several documents.
+pub(crate) fn document(source: &[u8]) -> Result<Document, Problem> {
+    let text = checked(source).map_err(|problem| *problem)?;
+    let mut options = options! {
+        emit_anchor_events: true,
+        flow_nesting_limit: Limit::DEPTH,
+        block_nesting_limit: Limit::DEPTH,
+    };
+    options.set_emit_comments(false);
+    let mut builder = Builder::new(text);
+    let mut read: Option<Value> = None;
+    for event in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = event.map_err(|error| {
+            let at = error.marker();
+            problem(Code::InvalidYaml, (at.line(), at.col() + 1), error.kind().to_string())
+        })?;
+        let at = (span.start.line(), span.start.col() + 1);
+        let large = |limit: Limit| problem(Code::TooLarge, at, limit.evidence());
+        match event {
+            Event::DocumentStart(..) if read.is_some() => {
+                let evidence = "there is a second document".to_owned();
+                return Err(problem(Code::InvalidYaml, at, evidence));
+            }
+            Event::DocumentStart(..) => builder = Builder::new(text),
+            Event::DocumentEnd => {
+                let tree = std::mem::replace(&mut builder, Builder::new(text)).finish();
+                read = Some(value(&tree)?);
+            }
+            event => builder.take(event, &span).map_err(large)?,
+        }
+        if builder.len() > Limit::NODES {
+            return Err(large(Limit::Nodes));
+        }
+    }
+    Ok(Document { value: read.unwrap_or_default(), places: places(text, 1) })
+}
+
+fn value(tree: &Tree<'_>) -> Result<Value, Problem> {
+    let Some(root) = tree.root() else { return Ok(Value::Null) };
+    let place = |node| (tree[node].line as usize, tree[node].column as usize);
+    Reader::new(tree, &mut Budget::default()).value(root).map_err(|unreadable| match unreadable {
+        Unreadable::TooLarge(limit) => problem(Code::TooLarge, place(root), limit.evidence()),
+        Unreadable::Invalid(node, evidence) => problem(Code::InvalidYaml, place(node), evidence),
+    })
+}
+
+fn problem(code: Code, (line, column): (usize, usize), evidence: String) -> Problem {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let (line, column) = (count(line), count(column));
+    Problem { code, subject: None, line, column, evidence, remedy: "correct the file".to_owned() }
+}

@@ -1,0 +1,354 @@
+//! Manifests that commands make: `.flux.yaml`, as the binaries run it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{ran::Ran, shop::Shop};
+
+const WEB: &str = "shop:deployment/web";
+
+const IMAGES: &str = "example/web:\n- {tag: '1.0', created: '2020-01-01T00:00:00Z'}\n- {tag: '1.1', created: '2020-02-01T00:00:00Z'}\n";
+
+/// Prints a deployment with the tag that values.env has.
+const RENDER: &str = "#!/bin/sh
+set -e
+. ./values.env
+cat <<END
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+  namespace: ${NAMESPACE:-shop}
+  annotations: {fluxcd.io/automated: '$AUTOMATED'}
+spec:
+  template:
+    spec:
+      containers:
+      - name: web
+        image: example/web:$TAG
+END
+";
+
+const VALUES: &str = "# what runs\nTAG=1.0 # the tag\nAUTOMATED=true\n";
+
+const COMMANDS: &str = "version: 1
+commandUpdated:
+  generators:
+  - command: ./render.sh
+  updaters:
+  - containerImage:
+      command: sed -i \"s|^TAG=[^ ]*|TAG=$FLUX_TAG|\" values.env
+    policy:
+      command: sed -i \"s|^AUTOMATED=.*|AUTOMATED=${FLUX_POLICY_VALUE:-false}|\" values.env
+";
+
+const PATCHES: &str = "version: 1
+patchUpdated:
+  generators:
+  - command: ./render.sh
+  patchFile: flux-patch.yaml
+";
+
+fn shop(files: &[(&str, &str)]) -> Shop {
+    let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    let shop = Shop::with(files);
+    shop.images(IMAGES);
+    shop
+}
+
+/// A shop whose path `prod` is made by these rules.
+fn generated(flux_yaml: &str) -> Shop {
+    shop(&[
+        ("prod/.flux.yaml", flux_yaml),
+        ("prod/render.sh", RENDER),
+        ("prod/values.env", VALUES),
+        ("prod/flux-patch.yaml", ""),
+        ("raw/config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain, namespace: shop}\n"),
+    ])
+}
+
+fn run(shop: &Shop, words: &[&str]) -> Ran {
+    let flags = ["--manifest-generation", "--git-path", "prod", "--git-path", "raw"];
+    shop.fluxctl(&[&flags[..], words].concat())
+}
+
+fn codes(findings: &Value) -> Vec<&str> {
+    findings.as_array().expect("findings").iter().filter_map(|f| f["code"].as_str()).collect()
+}
+
+#[test]
+fn what_commands_print_is_listed_and_synced_beside_what_stands_in_files() {
+    let shop = generated(COMMANDS);
+    let listed = run(&shop, &["list-workloads", "-o", "json"]).exits(0).json();
+    assert_eq!(listed[0]["id"], WEB);
+    assert_eq!(listed[0]["containers"][0]["image"], "example/web:1.0");
+    let file = shop.path("cluster.yaml");
+    let file = file.to_str().expect("text");
+    let synced = run(&shop, &["--cluster", file, "sync", "-o", "json"]).exits(0).json();
+    let ids: Vec<&str> =
+        synced["resources"].as_array().expect("resources").iter().filter_map(|r| r["id"].as_str()).collect();
+    assert_eq!(ids.len(), 2, "{ids:?}");
+}
+
+#[test]
+fn commands_are_not_run_unless_that_is_allowed() {
+    let shop = generated(COMMANDS);
+    let file = shop.path("cluster.yaml");
+    let words = [
+        "--git-path",
+        "prod",
+        "--git-path",
+        "raw",
+        "--cluster",
+        file.to_str().expect("text"),
+        "sync",
+        "-o",
+        "json",
+    ];
+    let synced = shop.fluxctl(&words).exits(1).json();
+    assert_eq!(codes(&synced["findings"]), ["generation-off"]);
+    assert_eq!(synced["resources"].as_array().map(Vec::len), Some(1), "what stands in files is synced");
+}
+
+#[test]
+fn an_updater_changes_what_the_commands_read_and_the_change_is_the_commit() {
+    let shop = generated(COMMANDS);
+    let words = ["release", "-w", WEB, "--update-all-images", "-o", "json"];
+    let dry = run(&shop, &[&words[..], &["--dry-run"]].concat()).exits(0).json();
+    assert_eq!(shop.file("prod/values.env"), VALUES);
+    let said = run(&shop, &words).exits(0).json();
+    assert_eq!(dry["id"], said["id"]);
+    assert_eq!(said["workloads"][WEB]["containers"][0]["target"], "example/web:1.1");
+    assert_eq!(said["edits"], serde_json::json!([]));
+    assert_eq!(said["generated"][0]["after"], "example/web:1.1");
+    assert_eq!(shop.file("prod/values.env"), VALUES.replace("1.0", "1.1"));
+    assert_eq!(shop.messages().len(), 2);
+    let again = run(&shop, &words).exits(0).json();
+    assert_eq!(again["workloads"][WEB]["reason"], "up-to-date");
+}
+
+#[test]
+fn an_update_that_does_not_do_what_is_meant_is_not_landed() {
+    for (updater, why) in [
+        ("true", "changed no file"),
+        ("exit 3", "exit status: 3"),
+        ("echo TAG=9.9 >> values.env", "9.9"),
+        ("sed -i \"s|TAG=.*|TAG=$FLUX_TAG\\nNAMESPACE=other|\" values.env", "other"),
+        ("rm values.env", "took prod/values.env away"),
+    ] {
+        let text = format!(
+            "version: 1\ncommandUpdated:\n  generators: [{{command: ./render.sh}}]\n  updaters:\n  - containerImage:\n      command: |\n        {updater}\n"
+        );
+        let shop = generated(&text);
+        let said = run(&shop, &["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
+        assert_eq!(said["workloads"][WEB]["reason"], "not-editable", "{updater}");
+        assert!(said["workloads"].to_string().contains(why), "{updater}: {}", said["workloads"]);
+        assert_eq!(shop.messages().len(), 1, "{updater}");
+    }
+}
+
+#[test]
+fn a_patch_file_holds_what_differs_from_what_is_generated() {
+    let shop = generated(PATCHES);
+    run(&shop, &["release", "-w", WEB, "--update-all-images"]).exits(0);
+    let patch = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: shop\nspec:\n  template:\n    spec:\n      containers:\n      - image: example/web:1.1\n        name: web\n";
+    assert_eq!(shop.file("prod/flux-patch.yaml"), patch);
+    assert_eq!(shop.file("prod/values.env"), VALUES);
+    let listed = run(&shop, &["list-workloads", "-o", "json"]).exits(0).json();
+    assert_eq!(listed[0]["containers"][0]["image"], "example/web:1.1");
+}
+
+#[test]
+fn policies_are_changed_where_images_are() {
+    let shop = generated(COMMANDS);
+    run(&shop, &["deautomate", "-w", WEB]).exits(0);
+    assert_eq!(shop.file("prod/values.env"), VALUES.replace("=true", "=false"));
+    let shop = generated(PATCHES);
+    run(&shop, &["lock", "-w", WEB, "-m", "not now"]).exits(0);
+    assert!(shop.file("prod/flux-patch.yaml").contains("    fluxcd.io/locked: \"true\"\n"));
+    let listed = run(&shop, &["list-workloads", "-o", "json"]).exits(0).json();
+    assert_eq!(listed[0]["policies"]["locked_msg"], "not now");
+}
+
+#[test]
+fn an_update_that_would_change_another_path_too_is_not_landed() {
+    let render = RENDER.replace(". ./values.env", ". ../values.env; NAMESPACE=$(basename \"$PWD\")");
+    let flux_yaml = COMMANDS.replace("./render", "../render").replace("values.env", "../values.env");
+    let files = [
+        (".flux.yaml", flux_yaml.as_str()),
+        ("render.sh", render.as_str()),
+        ("values.env", VALUES),
+        ("dev/README", ""),
+        ("live/README", ""),
+    ];
+    let (dev, live) = ("dev:deployment/web", "live:deployment/web");
+    let shop = shop(&files);
+    let release = |which: &[&str]| {
+        let flags = ["--manifest-generation", "--git-path", "dev,live", "release", "--update-all-images"];
+        shop.fluxctl(&[&flags[..], which, &["-o", "json"]].concat())
+    };
+    let said = release(&["-w", live]).exits(1).json();
+    assert!(said["workloads"][live].to_string().contains(dev), "{}", said["workloads"]);
+    assert_eq!(shop.messages().len(), 1);
+    // Both together are what the file says.
+    release(&["-w", live, "-w", dev]).exits(0);
+    assert_eq!(shop.file("values.env"), VALUES.replace("1.0", "1.1"));
+}
+
+#[test]
+fn a_patch_for_nothing_is_told_at_its_place() {
+    let shop = generated(PATCHES);
+    let patch = "# patches\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: ghost}\n";
+    shop.commit(&[("prod/flux-patch.yaml".to_owned(), patch.to_owned())], "Patch a ghost");
+    let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
+    assert_eq!(codes(&found), ["generation-failed"]);
+    assert_eq!(
+        found[0]["place"],
+        serde_json::json!({"path": "prod/flux-patch.yaml", "line": 2, "column": 1})
+    );
+}
+
+#[test]
+fn one_path_that_fails_stops_no_other() {
+    for (command, why) in [
+        ("echo not here >&2; exit 7", "not here"),
+        ("true", "no object"),
+        ("yes | head -c 20000000", "more than"),
+        ("echo '- [broken'", ""),
+    ] {
+        let text = format!("version: 1\ncommandUpdated: {{generators: [{{command: \"{command}\"}}]}}\n");
+        let shop = generated(&text);
+        let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
+        assert!(found.to_string().contains(why), "{command}: {found}");
+        let file = shop.path("cluster.yaml");
+        let words = ["--cluster", file.to_str().expect("text"), "sync", "--prune", "-o", "json"];
+        let synced = run(&shop, &words).exits(1).json();
+        assert_eq!(synced["resources"].as_array().map(Vec::len), Some(1), "{command}");
+    }
+}
+
+#[test]
+fn printing_nothing_can_be_allowed_and_a_command_that_starts_failing_prunes_nothing() {
+    let text =
+        |more: &str| format!("version: 1\ncommandUpdated: {{generators: [{{command: 'true'}}]{more}}}\n");
+    let shop = generated(COMMANDS);
+    let file = shop.path("cluster.yaml");
+    let words = ["--cluster", file.to_str().expect("text"), "sync", "--prune", "-o", "json"];
+    run(&shop, &words).exits(0);
+    shop.commit(&[("prod/.flux.yaml".to_owned(), text(""))], "Print nothing");
+    let synced = run(&shop, &words).exits(1).json();
+    assert!(!synced["resources"].to_string().contains("pruned"), "{synced}");
+    shop.commit(&[("prod/.flux.yaml".to_owned(), text(", allowEmpty: true"))], "Mean it");
+    let synced = run(&shop, &words).exits(0).json();
+    assert!(synced["resources"].to_string().contains("pruned"), "{synced}");
+}
+
+#[test]
+fn a_command_that_takes_too_long_is_killed_with_all_that_it_started() {
+    let shop = generated("version: 1\ncommandUpdated: {generators: [{command: './slow.sh', timeout: 1s}]}\n");
+    let marker = shop.path("still-here");
+    let script = format!("#!/bin/sh\n(sleep 3; echo x > {}) &\nsleep 300\n", marker.display());
+    shop.commit(&[("prod/slow.sh".to_owned(), script)], "Be slow");
+    let start = Instant::now();
+    let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
+    assert!(found.to_string().contains("took longer than 1s"), "{found}");
+    assert!(start.elapsed() < Duration::from_secs(30));
+    // What it started would leave its mark by now, were it alive.
+    std::thread::sleep(Duration::from_secs(4).saturating_sub(start.elapsed()));
+    assert!(!marker.exists());
+}
+
+#[test]
+fn commands_see_nothing_of_the_environment_and_nobody_else_sees_the_copy() {
+    let script = "#!/bin/sh\ncat <<END\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: seen}\ndata:\n  env: \"$(env | cut -d= -f1 | sort | tr '\\n' ' ')\"\n  mode: \"$(stat -c %a ../..)$(stat -c %a ..)\"\nEND\n";
+    let shop = shop(&[
+        ("deep/down/.flux.yaml", "version: 1\ncommandUpdated: {generators: [{command: ./see.sh}]}\n"),
+        ("deep/down/see.sh", script),
+    ]);
+    let file = shop.path("cluster.yaml");
+    let ran = shop
+        .command("fluxctl")
+        .env("SECRET_TOKEN", "hunter2")
+        .args(["--manifest-generation=true", "--git-path", "deep/down", "--cluster"])
+        .arg(&file)
+        .arg("sync")
+        .output();
+    Ran::from(ran.expect("fluxctl runs")).exits(0);
+    let objects: Vec<Value> = std::fs::read_to_string(&file)
+        .expect("the cluster is kept")
+        .split("---\n")
+        .filter(|text| text.contains("name: seen"))
+        .map(|text| serde_yaml::from_str(text).expect("an object"))
+        .collect();
+    let seen = &objects[0]["data"];
+    // PWD and the like are the shell's own.
+    let own = ["PATH", "PWD", "OLDPWD", "SHLVL", "_"];
+    let names: Vec<&str> = seen["env"].as_str().expect("names").split_whitespace().collect();
+    assert!(names.contains(&"PATH") && names.iter().all(|name| own.contains(name)), "{names:?}");
+    assert_eq!(seen["mode"], "700700");
+}
+
+#[test]
+fn one_flux_yaml_serves_the_paths_below_it_and_scan_for_files_shields_one() {
+    let shop = shop(&[
+        (".flux.yaml", COMMANDS.replace("./render", "../render").as_str()),
+        ("render.sh", RENDER),
+        ("dev/values.env", "TAG=1.0\nNAMESPACE=dev\n"),
+        ("live/values.env", "TAG=1.0\nNAMESPACE=live\n"),
+        ("plain/.flux.yaml", "version: 1\nscanForFiles: {}\n"),
+        (
+            "plain/web.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: plain}\nspec: {template: {spec: {containers: [{name: web, image: 'example/web:1.0'}]}}}\n",
+        ),
+    ]);
+    let paths = ["--manifest-generation", "--git-path", "dev,live,plain"];
+    let listed = shop.fluxctl(&[&paths[..], &["list-workloads", "-o", "json"]].concat()).exits(0).json();
+    let ids: Vec<&str> = listed.as_array().expect("a list").iter().filter_map(|w| w["id"].as_str()).collect();
+    assert_eq!(ids, ["dev:deployment/web", "live:deployment/web", "plain:deployment/web"]);
+    let words = ["release", "-w", "live:deployment/web", "-w", "plain:deployment/web", "--update-all-images"];
+    shop.fluxctl(&[&paths[..], &words].concat()).exits(0);
+    assert_eq!(shop.file("dev/values.env"), "TAG=1.0\nNAMESPACE=dev\n");
+    assert_eq!(shop.file("live/values.env"), "TAG=1.1\nNAMESPACE=live\n");
+    assert!(shop.file("plain/web.yaml").contains("example/web:1.1"));
+    assert_eq!(shop.messages().len(), 2, "one release is one commit");
+}
+
+#[test]
+fn mistakes_in_a_flux_yaml_are_told_at_their_line() {
+    let shop = generated("version: 1\ncommandUpdated:\n  generator:\n  - command: ./render.sh\n");
+    let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
+    assert!(codes(&found).contains(&"invalid-generation"), "{found}");
+    let lines: Vec<u64> =
+        found.as_array().expect("findings").iter().filter_map(|f| f["place"]["line"].as_u64()).collect();
+    assert!(lines.contains(&3), "{found}");
+}
+
+#[test]
+fn kustomize_builds_a_folder_that_has_its_file() {
+    let shop =
+        shop(&[("prod/kustomization.yaml", "resources: [web.yaml]\n"), ("prod/web.yaml", "kind: Fake\n")]);
+    // A stand-in: the real one is not on every machine.
+    let bin = shop.path("bin");
+    std::fs::create_dir(&bin).expect("a folder");
+    let script = "#!/bin/sh\n[ \"$1 $2\" = 'build .' ] && [ -f kustomization.yaml ] && printf 'apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {name: web, namespace: shop}\\nspec: {template: {spec: {containers: [{name: web, image: example/web:1.0}]}}}\\n'\n";
+    std::fs::write(bin.join("kustomize"), script).expect("a script");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(bin.join("kustomize"), mode).expect("a mode");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+    let run = |words: &[&str]| {
+        let mut command = shop.command("fluxctl");
+        command.env("PATH", &path).args([
+            "--manifest-generation",
+            "--git-path",
+            "prod",
+            "--cluster",
+            "memory",
+        ]);
+        Ran::from(command.args(words).output().expect("fluxctl runs"))
+    };
+    let listed = run(&["list-workloads", "-o", "json"]).exits(0).json();
+    assert_eq!(listed[0]["containers"][0]["image"], "example/web:1.0");
+    let said = run(&["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
+    assert_eq!(said["workloads"][WEB]["reason"], "not-editable");
+}
