@@ -167,8 +167,7 @@ impl Manifests {
     pub fn findings(&self) -> Vec<Finding> {
         let problems = self.files.iter().flat_map(|(path, file)| {
             // Nothing but the kustomization counts in its file.
-            let objects =
-                |code| matches!(code, Code::NotAnObject | Code::NotForKubernetes | Code::MissingName);
+            let objects = |code| matches!(code, Code::NotAnObject | Code::MissingName);
             let told = file.problems.iter().filter(move |p| !(objects(p.code) && kustomize::is_file(path)));
             told.map(|problem| problem.at(path))
         });
@@ -243,13 +242,14 @@ fn duplicate(id: &str, places: &[(&str, usize)], files: &BTreeMap<String, Arc<Pa
 
 /// Files in folders of these names are never manifests.
 const NEVER_FOLDERS: [&str; 6] = [".git", ".github", ".gitlab", ".gitea", ".forgejo", ".circleci"];
+/// Configuration of tools that is no manifest.
 const NEVER_FILES: [&str; 2] = [".flux.yaml", ".sops.yaml"];
 
 /// The paths that are manifests by their names, in the order given, out of all paths of a tree.
 ///
 /// These are `.yaml`, `.yml` and `.json` files outside of chart folders (those that hold both `Chart.yaml` and `values.yaml`, with all that is
-/// below), and kustomizations by their names, whose `images:` count. `.flux.yaml`, `.sops.yaml` and what a forge or CI service keeps in its own
-/// folder describe no objects and are left out as well.
+/// below), and kustomizations by their names, whose `images:` count. `.flux.yaml`, `.sops.yaml` and what a forge or CI service keeps in its
+/// own folder describe no objects and are left out as well.
 pub fn manifest_paths<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let all: Vec<&str> = all.collect();
     let folders_with = |file: &str| -> BTreeSet<&str> {

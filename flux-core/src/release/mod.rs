@@ -17,6 +17,7 @@
 mod book;
 mod choice;
 mod containers;
+mod draft;
 mod explain;
 mod facts;
 mod groups;

@@ -7,24 +7,21 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    ContainerVerdict, FileEdit, Needs, PlanId, Reason, ReleasePlan, Request, Selection, Snapshot, Spec, Wish,
+    ContainerVerdict, Needs, PlanId, Reason, ReleasePlan, Request, Selection, Snapshot, Spec, Wish,
     WorkloadVerdict,
     book::PolicyBook,
     choice::{Chooser, Chosen},
     containers,
+    draft::Draft,
     facts::image_findings,
     groups, policies,
     report::{Identity, known},
     rollback,
 };
 use crate::{
-    finding::{Code, Finding, Place},
-    generate::{GeneratedChange, GeneratedEdit},
+    generate::GeneratedChange,
     image::ImageRef,
-    manifest::{
-        Class, Container, Edit, EditError, ImageChange, Intent, Located, PlacedEdit, Resource, WorkloadId,
-        image_edits, version_label_edits,
-    },
+    manifest::{Class, Container, Edit, Intent, Located, Resource, WorkloadId},
     policy::{Policies, Stop},
 };
 
@@ -43,11 +40,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     let decided = walk.decide();
     let mut findings = walk.book.findings(&snapshot.manifests);
     findings.extend(image_findings(&snapshot.images));
-    let mut draft = Draft { images: edits_of(&decided).into_iter(), ..Draft::default() };
-    for workload in decided {
-        draft.write(workload);
-    }
-    let Draft { mut workloads, mut edits, intents, mut generated, findings: of_labels, .. } = draft;
+    let Draft { mut workloads, mut edits, intents, mut generated, findings: of_labels } = Draft::of(decided);
     findings.extend(of_labels);
     findings.sort();
     findings.dedup();
@@ -258,27 +251,6 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The edits of one container, or why there are none.
-type ImageEdits = Result<Vec<PlacedEdit>, EditError>;
-
-/// The edits of all containers that are updated, in the order of the workloads and their containers. They are made together, because what
-/// several containers share is changed for all of them or not at all.
-fn edits_of(decided: &[Decided<'_>]) -> Vec<ImageEdits> {
-    let mut changes = Vec::new();
-    for Decided { located, what, .. } in decided {
-        let What::Containers(chosen) = what else { continue };
-        if located.generated.is_some() {
-            continue;
-        }
-        for (container, chosen) in chosen {
-            if let Chosen::Update { target, .. } = chosen {
-                changes.push(ImageChange { path: located.path, container, to: target });
-            }
-        }
-    }
-    image_edits(&changes)
-}
-
 /// Leaves the images of a generated workload as they are, where nothing changes what they are generated from.
 fn refuse_generated(decided: &mut Decided<'_>) {
     let refused = decided.located.generated.and_then(|generated| generated.refuses_images.as_ref());
@@ -287,105 +259,6 @@ fn refuse_generated(decided: &mut Decided<'_>) {
         if matches!(chosen, Chosen::Update { .. }) {
             *chosen = Chosen::left(Reason::NotEditable, refused.clone());
         }
-    }
-}
-
-/// What a plan is put together from.
-#[derive(Default)]
-struct Draft {
-    images: std::vec::IntoIter<ImageEdits>,
-    workloads: BTreeMap<WorkloadId, WorkloadVerdict>,
-    edits: Vec<FileEdit>,
-    intents: BTreeMap<String, Vec<Intent>>,
-    findings: Vec<Finding>,
-    generated: Vec<GeneratedEdit>,
-}
-
-impl Draft {
-    fn write(&mut self, decided: Decided<'_>) {
-        let Decided { id, located, what, policies } = decided;
-        let verdict = match what {
-            What::OutOfScope => return,
-            What::Whole(verdict) => verdict,
-            What::Containers(chosen) => {
-                let verdict = self.containers(&located, chosen);
-                if policies.version_labels && located.generated.is_none() {
-                    self.version_labels(&located, &verdict.containers);
-                }
-                verdict
-            }
-            What::Edited(verdict, edits, intents) => {
-                self.add(&located, edits, intents);
-                verdict
-            }
-            What::Updated(verdict, changes) => {
-                changes.into_iter().for_each(|change| self.update(&located, change));
-                verdict
-            }
-        };
-        self.workloads.insert(id, verdict);
-    }
-
-    /// The edits of all containers that change, or of none if one of them cannot be edited.
-    fn containers(&mut self, located: &Located<'_>, chosen: Vec<(&Container, Chosen)>) -> WorkloadVerdict {
-        let mut verdicts = Vec::with_capacity(chosen.len());
-        for (container, chosen) in chosen {
-            verdicts.push(match chosen {
-                Chosen::Left { reason, message } => verdict_on(container, None, reason, message),
-                Chosen::Update { target, reason, message } if located.generated.is_some() => {
-                    let verdict = verdict_on(container, Some(target.clone()), reason, message);
-                    let (container, before) = (container.name.clone(), verdict.current.clone());
-                    self.update(located, GeneratedChange::Image { container, before, after: target });
-                    verdict
-                }
-                Chosen::Update { target, reason, message } => {
-                    match self.images.next().unwrap_or(Ok(Vec::new())) {
-                        Ok(made) => {
-                            for PlacedEdit { path, edit, intent } in made {
-                                self.intents.entry(path.clone()).or_default().push(intent);
-                                self.edits.push(FileEdit { path, edit });
-                            }
-                            verdict_on(container, Some(target), reason, message)
-                        }
-                        Err(error @ EditError::NotAlone) => {
-                            verdict_on(container, None, Reason::NothingDone, error.to_string())
-                        }
-                        Err(error) => {
-                            let place = format!("{}:{}:{}", located.path, container.line, container.column);
-                            verdict_on(container, None, Reason::NotEditable, format!("{place}: {error}"))
-                        }
-                    }
-                }
-            });
-        }
-        WorkloadVerdict::of(verdicts)
-    }
-
-    fn update(&mut self, located: &Located<'_>, change: GeneratedChange) {
-        let (path, workload) = (located.path.to_owned(), located.workload_id());
-        self.generated.push(GeneratedEdit { path, workload, change });
-    }
-
-    /// Lets the labels that repeat a tag follow it.
-    fn version_labels(&mut self, located: &Located<'_>, verdicts: &[ContainerVerdict]) {
-        let targets =
-            verdicts.iter().filter_map(|v| Some((v.container.as_str(), v.target.as_ref()?))).collect();
-        let labels = version_label_edits(located.index, located.resource, &targets);
-        let (edits, intents) = labels.edits.into_iter().unzip();
-        self.add(located, edits, intents);
-        self.findings.extend(labels.left.into_iter().map(|label| Finding {
-            code: Code::VersionLabelLeft,
-            subject: located.workload_id().to_string(),
-            place: Some(Place { path: located.path.to_owned(), line: label.line, column: label.column }),
-            evidence: format!("`{}` stays at the old tag: {}", label.pointer, label.why),
-            remedy: "change it by hand, or take the policy `version-labels` off".to_owned(),
-        }));
-    }
-
-    fn add(&mut self, located: &Located<'_>, edits: Vec<Edit>, intents: Vec<Intent>) {
-        let path = located.path;
-        self.edits.extend(edits.into_iter().map(|edit| FileEdit { path: path.to_owned(), edit }));
-        self.intents.entry(path.to_owned()).or_default().extend(intents);
     }
 }
 
