@@ -30,46 +30,65 @@ pub struct PlacedEdit {
     pub intent: Intent,
 }
 
-/// The edits that set images, one answer a change, in their order. All parts of an image are set or none.
+/// The edits that set images, one answer a change, in their order. All parts of an image are set or none, and all containers of an object or none.
 ///
 /// What several places share (an anchored scalar and its aliases, an entry of a kustomization that several workloads take their tag
 /// from) is written once when all of them change to the same. Otherwise an alias is replaced by the value where it stands, and anything
 /// else that is shared is refused.
 ///
-/// An error is [`EditError::Unsupported`]: a part cannot be written in place, or it is shared with a place that does not change alike.
+/// An error is [`EditError::Unsupported`], where a part cannot be written in place or is shared with a place that does not change alike, or
+/// [`EditError::NotAlone`] for the other containers of the object.
 pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, EditError>> {
-    let mut writes: Vec<Result<Vec<Write<'_>>, String>> =
-        changes.iter().map(|change| writes_of(change.container, change.to, change.path)).collect();
+    let unsupported = |change: &ImageChange<'_>, why: String| {
+        EditError::Unsupported(format!("container {}: {why}", change.container.name))
+    };
+    let mut writes: Vec<Result<Vec<Write<'_>>, EditError>> = changes
+        .iter()
+        .map(|change| {
+            writes_of(change.container, change.to, change.path).map_err(|why| unsupported(change, why))
+        })
+        .collect();
     // What cannot be done for one change may be what another shares with it, so that it cannot be done either.
     loop {
         let together = together(&writes);
         let mut taken = BTreeMap::new();
-        let edits: Vec<Result<Vec<PlacedEdit>, String>> = writes
-            .iter()
-            .map(|writes| {
-                let writes = writes.as_ref().map_err(Clone::clone)?;
-                let edits: Vec<PlacedEdit> =
-                    writes.iter().map(|write| write.edit(&together)).collect::<Result<_, _>>()?;
-                edits.iter().try_for_each(|edit| claim(&mut taken, &edit.path, &edit.edit))?;
-                Ok(edits)
-            })
-            .collect();
+        let mut edits: Vec<Result<Vec<PlacedEdit>, EditError>> = Vec::with_capacity(changes.len());
+        for (change, writes) in changes.iter().zip(&writes) {
+            edits.push(match writes {
+                Ok(writes) => edits_of(writes, &together, &mut taken).map_err(|why| unsupported(change, why)),
+                Err(error) => Err(error.clone()),
+            });
+        }
+        let object = |change: &ImageChange<'_>| (change.path.to_owned(), change.container.resource);
+        let failed: BTreeSet<_> =
+            changes.iter().zip(&edits).filter(|(_, edits)| edits.is_err()).map(|(c, _)| object(c)).collect();
+        for (change, edits) in changes.iter().zip(&mut edits) {
+            if edits.is_ok() && failed.contains(&object(change)) {
+                *edits = Err(EditError::NotAlone);
+            }
+        }
         let mut settled = true;
         for (writes, edits) in writes.iter_mut().zip(&edits) {
-            if let (Ok(_), Err(why)) = (&writes, edits) {
-                *writes = Err(why.clone());
+            if let (Ok(_), Err(error)) = (&writes, edits) {
+                *writes = Err(error.clone());
                 settled = false;
             }
         }
         if settled {
-            let named = |(change, edits): (&ImageChange<'_>, Result<_, String>)| {
-                edits.map_err(|why| {
-                    EditError::Unsupported(format!("container {}: {why}", change.container.name))
-                })
-            };
-            return changes.iter().zip(edits).map(named).collect();
+            return edits;
         }
     }
+}
+
+/// The edits of one container.
+fn edits_of(
+    writes: &[Write<'_>],
+    together: &BTreeSet<ScalarId<'_>>,
+    taken: &mut BTreeMap<(String, usize), Edit>,
+) -> Result<Vec<PlacedEdit>, String> {
+    let edits: Vec<PlacedEdit> = writes.iter().map(|write| write.edit(together)).collect::<Result<_, _>>()?;
+    edits.iter().try_for_each(|edit| claim(taken, &edit.path, &edit.edit))?;
+    Ok(edits)
 }
 
 /// The edits that set the image of one container in its own file.
@@ -133,7 +152,7 @@ impl<'a> Write<'a> {
 }
 
 /// The shared scalars of which every use changes, all to the same text.
-fn together<'a>(writes: &[Result<Vec<Write<'a>>, String>]) -> BTreeSet<ScalarId<'a>> {
+fn together<'a>(writes: &[Result<Vec<Write<'a>>, EditError>]) -> BTreeSet<ScalarId<'a>> {
     let mut uses: BTreeMap<ScalarId<'a>, (u32, BTreeSet<_>, BTreeSet<&str>)> = BTreeMap::new();
     for write in writes.iter().flatten().flatten() {
         if let Some((id, shared)) = write.shared() {

@@ -102,9 +102,8 @@ pub(super) fn misplaced(path: &str, resource: &Resource) -> Finding {
         subject: None,
         line: resource.line,
         column: resource.column,
-        evidence: format!("it is no object, and as a {KIND} it is read from {} only", FILES.join(", ")),
-        remedy: "give it `apiVersion`, `kind` and `metadata.name`, or keep it outside of the synced paths"
-            .to_owned(),
+        evidence: format!("it is a {KIND}, which is read from {} only", FILES.join(", ")),
+        remedy: "give the file that name, or keep it outside of the synced paths".to_owned(),
     };
     problem.at(path)
 }

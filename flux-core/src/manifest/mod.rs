@@ -334,6 +334,9 @@ pub enum EditError {
     /// The shape of the document does not allow an edit in place.
     #[error("cannot be edited in place: {0}")]
     Unsupported(String),
+    /// Another container of the same object cannot be edited, and an object changes as a whole or not at all.
+    #[error("another container of the workload cannot be edited")]
+    NotAlone,
     /// The edited file does not say exactly what was meant.
     #[error("the edit would change more than was meant, or something else: {0}")]
     NotProven(String),

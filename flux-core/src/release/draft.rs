@@ -14,7 +14,7 @@ use crate::{
     finding::{Code, Finding, Place},
     generate::{GeneratedChange, GeneratedEdit},
     manifest::{
-        Container, Edit, ImageChange, Intent, Located, PlacedEdit, WorkloadId, image_edits,
+        Container, Edit, EditError, ImageChange, Intent, Located, PlacedEdit, WorkloadId, image_edits,
         version_label_edits,
     },
 };
@@ -51,7 +51,7 @@ impl Draft {
             What::Containers(chosen) => {
                 let verdicts: Vec<ContainerVerdict> =
                     chosen.into_iter().map(|(c, chosen)| self.container(&located, c, chosen)).collect();
-                if policies.version_labels {
+                if policies.version_labels && located.generated.is_none() {
                     self.version_labels(&located, &verdicts);
                 }
                 WorkloadVerdict::of(verdicts)
@@ -115,48 +115,39 @@ impl Draft {
     }
 }
 
-/// The edits of all containers that are updated. A workload with a container that cannot be edited is left as it is; as others may share a scalar with it,
-/// the edits are made anew without it, until all that are left can be made.
+/// The edits of all containers that are updated. A workload with a container that cannot be edited is left as it is, and so is what shares a
+/// scalar with it.
 fn edits_of(decided: &mut [Decided<'_>]) -> Vec<PlacedEdit> {
-    loop {
-        let mut at = Vec::new();
-        let mut changes = Vec::new();
-        for (workload, Decided { located, what, .. }) in decided.iter().enumerate() {
-            let What::Containers(chosen) = what else { continue };
-            if located.generated.is_some() {
-                continue;
-            }
-            for (index, (container, chosen)) in chosen.iter().enumerate() {
-                if let Chosen::Update { target, .. } = chosen {
-                    changes.push(ImageChange { path: located.path, container, to: target });
-                    at.push((workload, index));
-                }
-            }
+    let mut at = Vec::new();
+    let mut changes = Vec::new();
+    for (workload, Decided { located, what, .. }) in decided.iter().enumerate() {
+        let What::Containers(chosen) = what else { continue };
+        if located.generated.is_some() {
+            continue;
         }
-        let made = image_edits(&changes);
-        let mut refused = Vec::new();
-        let mut edits = Vec::new();
-        for (at, made) in at.into_iter().zip(made) {
-            match made {
-                Ok(made) => edits.extend(made),
-                Err(error) => refused.push((at, error)),
-            }
-        }
-        if refused.is_empty() {
-            return edits;
-        }
-        for ((workload, index), error) in refused {
-            let path = decided[workload].located.path;
-            let What::Containers(chosen) = &mut decided[workload].what else { continue };
-            for (i, (container, chosen)) in chosen.iter_mut().enumerate() {
-                if i == index {
-                    let place = format!("{path}:{}:{}", container.line, container.column);
-                    *chosen = Chosen::left(Reason::NotEditable, format!("{place}: {error}"));
-                } else if matches!(chosen, Chosen::Update { .. }) {
-                    let message = "another container of the workload cannot be edited";
-                    *chosen = Chosen::left(Reason::NothingDone, message);
-                }
+        for (index, (container, chosen)) in chosen.iter().enumerate() {
+            if let Chosen::Update { target, .. } = chosen {
+                changes.push(ImageChange { path: located.path, container, to: target });
+                at.push((workload, index));
             }
         }
     }
+    let made = image_edits(&changes);
+    let mut edits = Vec::new();
+    for ((workload, index), made) in at.into_iter().zip(made) {
+        let path = decided[workload].located.path;
+        let What::Containers(chosen) = &mut decided[workload].what else { continue };
+        let (container, chosen) = &mut chosen[index];
+        match made {
+            Ok(made) => edits.extend(made),
+            Err(error @ EditError::NotAlone) => {
+                *chosen = Chosen::left(Reason::NothingDone, error.to_string());
+            }
+            Err(error) => {
+                let place = format!("{path}:{}:{}", container.line, container.column);
+                *chosen = Chosen::left(Reason::NotEditable, format!("{place}: {error}"));
+            }
+        }
+    }
+    edits
 }

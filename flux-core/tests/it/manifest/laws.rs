@@ -193,6 +193,8 @@ proptest! {
         let changes: Vec<_> =
             targets.iter().map(|(n, to)| ImageChange { path: "", container: &containers[*n], to }).collect();
         let answers = image_edits(&changes);
+        // An object changes as a whole or not at all.
+        prop_assert!(answers.iter().all(Result::is_ok) || answers.iter().all(Result::is_err));
         let mut wanted: Vec<String> = vec!["x:1".to_owned(); containers.len()];
         let (mut edits, mut intents) = (Vec::new(), Vec::new());
         for ((n, to), answer) in targets.iter().zip(&answers) {

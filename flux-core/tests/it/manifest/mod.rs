@@ -92,7 +92,12 @@ fn set_together(
     };
     let changes: Vec<_> = changes.iter().zip(&targets).map(change).collect();
     let mut by_path: BTreeMap<String, (Vec<_>, Vec<_>)> = BTreeMap::new();
-    for edits in image_edits(&changes) {
+    let answers = image_edits(&changes);
+    let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
+    if let Some(error) = refused.min_by_key(|error| matches!(error, EditError::NotAlone)) {
+        return Err(error.clone());
+    }
+    for edits in answers {
         for placed in edits? {
             let (edits, intents) = by_path.entry(placed.path).or_default();
             edits.push(placed.edit);

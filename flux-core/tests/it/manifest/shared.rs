@@ -1,5 +1,7 @@
 //! What several places share is written once when all of them change to the same, and else not at all.
 
+use flux_core::manifest::{EditError, ImageChange, image_edits, parse};
+
 use super::set_together;
 
 const ONE: &str = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {template: {spec: ";
@@ -113,4 +115,26 @@ fn two_containers_in_one_place_cannot_become_two_things() {
     };
     assert_eq!(set("a:2", "a:2").unwrap()["r.yaml"], text.replace("a:1", "a:2"));
     assert!(set("a:2", "a:3").unwrap_err().to_string().contains("same place"));
+}
+
+#[test]
+fn an_object_changes_as_a_whole_or_not_at_all() {
+    let deployment = |name: &str| {
+        pod("{containers: [{name: a, image: &i x:1}, {name: b, image: y:1}, {name: c, image: *i}]}")
+            .replace("web", name)
+    };
+    let text = format!("{}---\n{}", deployment("one"), deployment("two"));
+    let file = parse(text.as_bytes());
+    let containers: Vec<_> = file.resources.iter().flat_map(|r| r.workload.iter().flatten()).collect();
+    let (x, y) = ("x:2".parse().unwrap(), "y:2".parse().unwrap());
+    // Of the first object an anchor that has to stay, and of the second nothing that cannot be done.
+    let changes = [(0, &x), (1, &y), (4, &y), (5, &x)].map(|(n, to)| ImageChange {
+        path: "a.yaml",
+        container: containers[n],
+        to,
+    });
+    let answers = image_edits(&changes);
+    assert!(matches!(answers[0], Err(EditError::Unsupported(_))));
+    assert_eq!(answers[1], Err(EditError::NotAlone));
+    assert!(answers[2].is_ok() && answers[3].is_ok());
 }
