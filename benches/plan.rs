@@ -12,13 +12,7 @@
 
 mod figures;
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    hint::black_box,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt::Write as _, hint::black_box, sync::Arc, time::Duration};
 
 use figures::{median, millis, timed};
 use flux::{

@@ -6,7 +6,7 @@ use flux::{
     Finding,
     backend::Revision,
     deployer::{AvailableTag, ContainerImages, ImagesView, WorkloadView},
-    release::{Explanation, ReleasePlan, Status, TagStatus},
+    release::{Explanation, PolicyUpdate, ReleasePlan, Spec, Status, TagStatus},
     sync::{Outcome, SyncReport},
 };
 use serde::Serialize;
@@ -196,6 +196,14 @@ pub(crate) fn release(plan: &ReleasePlan, verbose: bool) -> Vec<Vec<String>> {
             } else if container.reason.is_undecided() || verbose {
                 updates.push(format!("{}: {}", container.container, container.message));
             }
+        }
+        if let (Spec::Policy(change), Status::Success) = (&plan.request.spec, verdict.status) {
+            let update = change.updates.get(id).into_iter();
+            let of = |u: &PolicyUpdate| -> Vec<String> {
+                let set = u.add.iter().map(|(name, value)| format!("{name}: {value}"));
+                set.chain(u.remove.iter().map(|name| format!("{name} removed"))).collect()
+            };
+            updates.extend(update.flat_map(of));
         }
         let mut head = [id.to_string(), verdict.status.to_string()];
         if updates.is_empty() {

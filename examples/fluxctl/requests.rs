@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flux::{
     image::ImageRef,
-    manifest::WorkloadId,
-    policy::TagPattern,
+    manifest::{Annotation, WorkloadId},
+    policy::{Policies, TagPattern},
     release::{
         Cause, ImageRelease, PolicyChange, PolicyUpdate, Request, Rollback as Back, Selection, Spec, Wish,
     },
@@ -88,6 +88,11 @@ pub(crate) async fn policy(args: &Policy, with: &Composition) -> Result<Request,
     }
     for text in &args.set {
         let (name, value) = split(text, "POLICY=VALUE")?;
+        let annotation = Annotation { value: value.to_owned(), line: 1, column: 1 };
+        let read = Policies::of(&[(format!("fluxcd.io/{name}"), annotation)].into());
+        if let Some(problem) = read.problems.first() {
+            return Err(Failure::usage(format!("`{text}`: {}; {}", problem.evidence, problem.remedy)));
+        }
         set(&mut update, name, value);
     }
     update.remove.extend(args.unset.iter().cloned());

@@ -145,7 +145,7 @@ fn a_lock_keeps_everybody_out_with_its_reason_on_record() {
             "verdict": "rejected",
             "reason": "locked",
             "message": "locked by Ada <ada@example.com>: migration",
-            "evidence": {"user": "Ada <ada@example.com>", "message": "migration"},
+            "evidence": {"user": "Ada <ada@example.com>", "message": "migration", "from": "web.yaml:8:23"},
         })
     );
     run(&shop, NOW, &["unlock", "-w", WEB]);
@@ -242,4 +242,47 @@ fn a_policy_document_sets_defaults_and_guards_for_many() {
     let said = run(&shop, NOW, &["release", "--automated", "--dry-run"]);
     let found = &said["findings"][0];
     assert_eq!((&found["code"], &found["place"]["line"]), (&json!("invalid-policy"), &json!(10)), "{said:#}");
+}
+
+#[test]
+fn what_was_taken_back_stays_so_through_further_hand_edits() {
+    let shop =
+        shop(vec![deployment("web", "team/web:0.8", &[("automated", "true"), ("tag.web", "semver:*")])]);
+    run(&shop, NOW, &["release", "--automated"]);
+    for tag in ["0.8", "1.0"] {
+        let by_hand = shop
+            .file("web.yaml")
+            .replace("team/web:1.1", &format!("team/web:{tag}"))
+            .replace("team/web:0.8", &format!("team/web:{tag}"));
+        shop.commit(&[("web.yaml".to_owned(), by_hand)], "By hand");
+        assert_eq!(automation(&shop, NOW).1, "taken-back", "{tag}");
+    }
+}
+
+#[test]
+fn a_policy_that_a_rule_sets_is_overridden_by_an_annotation_unless_it_is_enforced() {
+    let rule = |enforce: bool| {
+        format!(
+            "apiVersion: fluxcd.io/v1alpha1\nkind: FluxPolicy\nmetadata: {{name: p}}\nspec:\n  rules:\n  - policy: {{automated: true}}\n    enforce: {enforce}\n"
+        )
+    };
+    let shop = shop(vec![deployment("web", "team/web:1.0", &[]), ("policy.yaml".to_owned(), rule(false))]);
+    run(&shop, NOW, &["deautomate", "-w", WEB]);
+    assert!(shop.file("web.yaml").contains("fluxcd.io/automated: \"false\""));
+    assert_eq!(run(&shop, NOW, &["release", "--automated", "--dry-run"])["workloads"], json!({}));
+    run(&shop, NOW, &["automate", "-w", WEB]);
+    shop.commit(&[("policy.yaml".to_owned(), rule(true))], "Enforce it");
+    let ran = shop.fluxctl(&["deautomate", "-w", WEB, "-o", "json"]).exits(1).json();
+    let message = ran["workloads"][WEB]["message"].as_str().expect("text");
+    assert!(message.contains("policy.yaml:6"), "{message}");
+}
+
+#[test]
+fn under_a_pattern_that_cannot_be_read_every_tag_still_has_its_verdict() {
+    let shop = shop(vec![deployment("web", "team/web:1.0", &[("tag.web", "regexp:^(")])]);
+    let explained = run(&shop, NOW, &["explain", "-w", WEB]);
+    let tags: Vec<(&Value, &Value)> =
+        explained[0]["tags"].as_array().expect("tags").iter().map(|t| (&t["tag"], &t["reason"])).collect();
+    assert_eq!(tags, [(&json!("1.0"), &json!("up-to-date")), (&json!("1.1"), &json!("invalid-pattern"))]);
+    shop.fluxctl(&["policy", "-w", WEB, "--set", "min-age=zzz"]).exits(2);
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Freeze, Guards, Hold, InvalidPattern, Patterns, TagPattern, parse_duration, parse_platforms};
 use crate::{
-    finding::Code,
+    finding::{Code, Place},
     image::Platform,
     manifest::{Annotation, Problem},
 };
@@ -162,6 +162,13 @@ impl Policies {
     /// Where the tag pattern of a container stands; none if it is the default.
     pub fn pattern_text(&self, container: &str) -> Option<&PolicyText> {
         self.all.get(&format!("tag.{container}")).or_else(|| self.all.get(EVERY_CONTAINER))
+    }
+
+    /// Where a policy stands: in the workload's own file at `path`, or in the file of the rule that sets it.
+    pub fn from(&self, policy: &str, path: &str) -> Option<Place> {
+        let text = self.all.get(policy)?;
+        let path = text.rule.clone().unwrap_or_else(|| path.to_owned());
+        Some(Place { path, line: text.line, column: text.column })
     }
 
     /// The annotation key by which a policy is written: the one it stands under, or that of [`PREFIX`].

@@ -185,8 +185,12 @@ impl Select {
             None => true,
         };
         let images = || {
-            let names =
-                subject.images.iter().flat_map(|name| [name.to_string(), name.canonical().to_string()]);
+            let names = subject.images.iter().flat_map(|name| {
+                let canonical = name.canonical().to_string();
+                // Docker Hub goes by two names.
+                let hub = canonical.strip_prefix("index.").unwrap_or(&canonical).to_owned();
+                [name.to_string(), hub, canonical]
+            });
             let names: Vec<String> = names.collect();
             any(&self.images, &names.iter().map(String::as_str).collect::<Vec<_>>())
         };

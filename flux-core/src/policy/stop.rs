@@ -45,6 +45,19 @@ impl Policies {
     }
 }
 
+impl Stop {
+    /// The name of the policy that stops.
+    pub fn policy(&self) -> &str {
+        match self {
+            Self::Locked(_) => "locked",
+            Self::Ignored => "ignore",
+            Self::InvalidGuards(names) => names.first().map_or("", String::as_str),
+            Self::Frozen(_) => "freeze",
+            Self::Held(_) => "hold",
+        }
+    }
+}
+
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let because = |f: &mut fmt::Formatter<'_>, message: &Option<String>| match message {

@@ -8,7 +8,7 @@ use super::{Needs, Snapshot};
 use crate::{
     finding::{Code, Finding, Place},
     image::ImageName,
-    manifest::{Located, Manifests},
+    manifest::{Annotation, Located, Manifests},
     policy::{Patterns, Policies, PolicyRules, PolicySubject, is_policy_document},
 };
 
@@ -64,6 +64,17 @@ impl PolicyBook {
         let own = Policies::reading(&located.resource.annotations, patterns);
         of_workload(located, &own, findings);
         self.with_rules(located, own, patterns)
+    }
+
+    /// The policies that a workload would have with other annotations.
+    pub(super) fn policies_with(
+        &self,
+        located: &Located<'_>,
+        annotations: &BTreeMap<String, Annotation>,
+    ) -> Policies {
+        let mut patterns = Patterns::default();
+        let own = Policies::reading(annotations, &mut patterns);
+        self.with_rules(located, own, &mut patterns)
     }
 
     fn with_rules(&self, located: &Located<'_>, own: Policies, patterns: &mut Patterns) -> Policies {

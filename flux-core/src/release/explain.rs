@@ -90,6 +90,10 @@ pub fn explain_needs(snapshot: &Snapshot, inquiry: &Inquiry, now: Timestamp) -> 
     let mut fields = Fields::of(&snapshot.images);
     for container in located.resource.workload.iter().flatten() {
         if let Ok(current) = &container.image {
+            if snapshot.images.get(&current.name).is_none() {
+                // Also where the pattern cannot be read: every tag has its verdict.
+                needs.tags_of(&current.name);
+            }
             chooser(snapshot, &located, container, current, &policies, now).newest(&mut needs, &mut fields);
         }
     }
@@ -174,7 +178,15 @@ fn explained(
         Ok(pattern) => pattern,
         Err(invalid) => {
             let tags = fields.listing(known).tags().iter();
-            explanation.tags = tags.map(|tag| unmatched(tag.tag, &invalid.to_string())).collect();
+            explanation.tags = tags
+                .map(|tag| {
+                    if current.effective_tag() == Some(tag.tag.as_str()) {
+                        tag_verdict(tag.tag.clone(), Verdict::Current)
+                    } else {
+                        unmatched(tag.tag, &invalid.to_string())
+                    }
+                })
+                .collect();
             return explanation;
         }
     };
@@ -189,7 +201,7 @@ fn explained(
         Choice::Keep { tag, .. } => tag,
         Choice::Undecided(_) | Choice::NoCandidate => None,
     };
-    let stop = policies.stop(now, true).map(|stop| stopped(&stop));
+    let stop = policies.stop(now, true).map(|stop| stopped(&stop, policies, located.path));
     let group = group.map(|why| (Reason::GroupIncomplete, why.to_owned(), BTreeMap::new()));
     if let Some((reason, message, evidence)) = stop.or(group) {
         let selected = explanation.tags.iter_mut().find(|tag| tag.verdict == TagStatus::Selected);
@@ -244,7 +256,7 @@ fn tag_verdict(tag: Tag, verdict: Verdict) -> TagVerdict {
 }
 
 /// The reason, the words and the evidence of what stops a workload.
-fn stopped(stop: &Stop) -> (Reason, String, BTreeMap<String, String>) {
+fn stopped(stop: &Stop, policies: &Policies, path: &str) -> (Reason, String, BTreeMap<String, String>) {
     let mut evidence = BTreeMap::new();
     let mut tell = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -272,5 +284,8 @@ fn stopped(stop: &Stop) -> (Reason, String, BTreeMap<String, String>) {
             Reason::OnHold
         }
     };
+    if let Some(from) = policies.from(stop.policy(), path) {
+        evidence.insert("from".to_owned(), from.to_string());
+    }
     (reason, stop.to_string(), evidence)
 }

@@ -30,22 +30,27 @@ struct NoteSpec {
     kind: String,
 }
 
-/// The image that was taken back from a container, if its last change was that: a person's commit that replaced what automation had set, or a rollback.
+/// The image that was taken back from a container: by a person's commit that replaced what automation had set, or by a rollback, with nothing
+/// that automation did since.
 pub(super) fn taken_back(
     past: &[PastFile],
     workload: &WorkloadId,
     container: &str,
     current: &ImageRef,
 ) -> Option<TakenBack> {
-    let mut changes = changes(past, workload, container, current);
-    let (took_back, previous) = changes.next()?;
-    let kind = kind_of(&took_back.commit);
-    let by_person = kind.as_deref() != Some("auto");
-    let mut was_automated =
-        || changes.next().is_some_and(|(set, _)| kind_of(&set.commit).as_deref() == Some("auto"));
-    let tag = previous.tag.clone()?;
-    (by_person && (kind.as_deref() == Some("rollback") || was_automated()))
-        .then(|| TakenBack { tag, commit: took_back.commit.clone() })
+    let mut changes = changes(past, workload, container, current).peekable();
+    while let Some((change, before)) = changes.next() {
+        let kind = kind_of(&change.commit);
+        if kind.as_deref() == Some("auto") {
+            return None;
+        }
+        let was_automated =
+            changes.peek().is_some_and(|(set, _)| kind_of(&set.commit).as_deref() == Some("auto"));
+        if kind.as_deref() == Some("rollback") || was_automated {
+            return Some(TakenBack { tag: before.tag?, commit: change.commit.clone() });
+        }
+    }
+    None
 }
 
 /// The commits that changed a container's image, newest first, with the image before.

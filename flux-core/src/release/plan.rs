@@ -23,7 +23,7 @@ use crate::{
     finding::Finding,
     generate::GeneratedChange,
     image::ImageRef,
-    manifest::{Class, Container, Edit, Intent, Located, Resource, WorkloadId},
+    manifest::{Class, Container, Edit, Intent, Located, WorkloadId},
     policy::{Policies, Stop},
 };
 
@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
         if let Spec::Policy(change) = &self.request.spec {
             return policies::decide(self, id, located, policies, change);
         }
-        if let Some(what) = self.kept(id, resource, list, policies) {
+        if let Some(what) = self.kept(id, located, list, policies) {
             return what;
         }
         if resource.is_encrypted() {
@@ -189,10 +189,11 @@ impl<'a> Walk<'a> {
     fn kept(
         &self,
         id: &WorkloadId,
-        resource: &Resource,
+        located: &Located<'_>,
         list: &'a [Container],
         policies: &Policies,
     ) -> Option<What<'a>> {
+        let resource = located.resource;
         if let Some(Class::ReadOnly(why)) = resource.class() {
             return Some(What::Whole(WorkloadVerdict::whole(Reason::ReadOnly).saying(why.to_owned())));
         }
@@ -225,8 +226,9 @@ impl<'a> Walk<'a> {
             Stop::Frozen(_) => (Reason::Frozen, stop.to_string()),
             Stop::Held(_) => (Reason::OnHold, stop.to_string()),
         };
-        let containers =
-            list.iter().map(|c| verdict_on(c, None, reason, stop.to_string())).collect::<Vec<_>>();
+        let from = policies.from(stop.policy(), located.path);
+        let told = from.map_or_else(|| stop.to_string(), |from| format!("{stop} ({from})"));
+        let containers = list.iter().map(|c| verdict_on(c, None, reason, told.clone())).collect::<Vec<_>>();
         Some(What::Whole(WorkloadVerdict { containers, ..WorkloadVerdict::whole(reason).saying(message) }))
     }
 

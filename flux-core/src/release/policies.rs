@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     generate::GeneratedChange,
-    manifest::{self, Located, WorkloadId},
-    policy::{Policies, TagPattern},
+    manifest::{self, Annotation, Located, WorkloadId},
+    policy::{Policies, PolicyText, TagPattern},
 };
 
 /// The pseudo policy that sets the pattern of every container.
@@ -27,7 +27,8 @@ pub(super) fn decide<'a>(
     if located.resource.is_encrypted() {
         return What::Whole(WorkloadVerdict::whole(Reason::Encrypted));
     }
-    let wanted = match wanted(update, located) {
+    let wanted = wanted(update, located).and_then(|wanted| against_rules(walk, located, policies, wanted));
+    let wanted = match wanted {
         Ok(wanted) => wanted,
         Err(message) => return What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(message)),
     };
@@ -88,6 +89,49 @@ fn wanted(update: &PolicyUpdate, located: &Located<'_>) -> Result<BTreeMap<Strin
     }
     for name in update.remove.iter().flat_map(|name| spelt(name)) {
         wanted.insert(name, None);
+    }
+    Ok(wanted)
+}
+
+/// The same values, where rules of policy documents have their say too: what is to go and is set by a rule is written as its opposite.
+fn against_rules(
+    walk: &Walk<'_>,
+    located: &Located<'_>,
+    policies: &Policies,
+    mut wanted: BTreeMap<String, Option<String>>,
+) -> Result<BTreeMap<String, Option<String>>, String> {
+    let mut annotations = located.resource.annotations.clone();
+    annotations.retain(|key, _| !wanted.keys().any(|name| policies.key(name) == *key));
+    let of_rules = walk.book.policies_with(located, &annotations);
+    for (name, value) in &mut wanted {
+        let rule = match name.strip_prefix("tag.") {
+            Some(container) => of_rules.pattern_text(container),
+            None => of_rules.all.get(name),
+        };
+        if value.is_none() && rule.is_some_and(|rule| rule.rule.is_some()) {
+            *value = match name.as_str() {
+                name if name.starts_with("tag.") => Some("glob:*".to_owned()),
+                "automated" | "locked" | "hold" | "allow-downgrade" | "pin-digest" => {
+                    Some("false".to_owned())
+                }
+                _ => None,
+            };
+        }
+    }
+    for (name, value) in &wanted {
+        if let Some(value) = value {
+            let annotation = Annotation { value: value.clone(), line: 1, column: 1 };
+            annotations.insert(policies.key(name), annotation);
+        }
+    }
+    let after = walk.book.policies_with(located, &annotations);
+    for (name, value) in &wanted {
+        let set = after.all.get(name);
+        if let (Some(value), Some(PolicyText { value: has, rule: Some(path), line, .. })) = (value, set)
+            && value != has
+        {
+            return Err(format!("`{name}` stays `{has}`: {path}:{line} enforces it"));
+        }
     }
     Ok(wanted)
 }

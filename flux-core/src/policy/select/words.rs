@@ -51,7 +51,16 @@ impl<'a> Survey<'a> {
             Some(Bar::NoDate) if entrant.tagged.seen.info().is_none() => Some(Bar::Unknown),
             bar => bar,
         };
+        let chosen = match choice {
+            Choice::Update { tag, .. } | Choice::Keep { tag: Some(tag), .. } => {
+                self.question.field.competitor(tag.as_str())
+            }
+            _ => None,
+        };
+        let outranked = chosen.is_some_and(|chosen| entrant.rank < chosen.rank);
         Verdict::Rejected(match bar {
+            // What is not known of it could not change that another one is newer.
+            Some(Bar::Unknown) if outranked => self.passed_over(entrant, choice),
             Some(bar) => self.rejection(entrant, &bar),
             None => self.passed_over(entrant, choice),
         })
