@@ -14,8 +14,8 @@ use super::{
 use crate::{
     finding::{Finding, Place},
     image::{ImageRef, Tag},
-    manifest::{Container, Located, WorkloadId},
-    policy::{self, Choice, Frozen, Hold, Lock, Policies, Stop, TagPattern, Verdict},
+    manifest::{Class, Container, Located, WorkloadId},
+    policy::{self, Choice, Frozen, Hold, Lock, Policies, Rule, Stop, TagPattern, Verdict},
 };
 
 /// What is explained.
@@ -196,12 +196,18 @@ fn explained(
     question.newer_than = taken_back.as_ref().map(|t| &t.tag);
     let choice = policy::choose(&question);
     explanation.tags = policy::explain(&question).into_iter().map(|(tag, v)| tag_verdict(tag, v)).collect();
+    name_places(&mut explanation, policies, located.path);
     explanation.selected = match choice {
         Choice::Update { tag, .. } => Some(tag),
         Choice::Keep { tag, .. } => tag,
         Choice::Undecided(_) | Choice::NoCandidate => None,
     };
+    let read_only = match located.resource.class() {
+        Some(Class::ReadOnly(why)) => Some((Reason::ReadOnly, why.to_owned(), BTreeMap::new())),
+        _ => None,
+    };
     let stop = policies.stop(now, true).map(|stop| stopped(&stop, policies, located.path));
+    let stop = read_only.or(stop);
     let group = group.map(|why| (Reason::GroupIncomplete, why.to_owned(), BTreeMap::new()));
     if let Some((reason, message, evidence)) = stop.or(group) {
         let selected = explanation.tags.iter_mut().find(|tag| tag.verdict == TagStatus::Selected);
@@ -214,6 +220,18 @@ fn explained(
         }
     }
     explanation
+}
+
+/// Names, for tags that a guard rejects, where the guard stands.
+fn name_places(explanation: &mut Explanation, policies: &Policies, path: &str) {
+    const GUARDS: [(Rule, &str); 3] =
+        [(Rule::MinAge, "min-age"), (Rule::Platforms, "platforms"), (Rule::NoDigest, "pin-digest")];
+    for tag in &mut explanation.tags {
+        let guard = GUARDS.iter().find(|(rule, _)| rule.as_str() == tag.reason);
+        if let Some(from) = guard.and_then(|(_, policy)| policies.from(policy, path)) {
+            tag.evidence.insert("from".to_owned(), from.to_string());
+        }
+    }
 }
 
 /// What automation would choose for a container.
