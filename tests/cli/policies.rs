@@ -260,6 +260,22 @@ fn what_was_taken_back_stays_so_through_further_hand_edits() {
 }
 
 #[test]
+fn what_was_taken_back_in_a_kustomization_stays_so() {
+    let kustomization = |tag: &str, more: &str| {
+        let text = format!("resources: [web.yaml]\nimages:\n{more}- {{name: team/web, newTag: '{tag}'}}\n");
+        ("kustomization.yaml".to_owned(), text)
+    };
+    let web = deployment("web", "team/web:0.1", &[("automated", "true"), ("tag.web", "semver:*")]);
+    let shop = shop(vec![web, kustomization("0.8", "")]);
+    run(&shop, NOW, &["release", "--automated"]);
+    assert_eq!(shop.file("kustomization.yaml"), kustomization("1.1", "").1);
+    for more in ["", "- {name: team/other, newTag: '3'}\n"] {
+        shop.commit(&[kustomization("0.8", more)], "By hand");
+        assert_eq!(automation(&shop, NOW).1, "taken-back", "{more}");
+    }
+}
+
+#[test]
 fn a_policy_that_a_rule_sets_is_overridden_by_an_annotation_unless_it_is_enforced() {
     let rule = |enforce: bool| {
         format!(

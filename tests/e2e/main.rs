@@ -8,5 +8,6 @@
 mod ran;
 
 mod daemon;
+mod kustomize;
 mod story;
 mod world;

@@ -62,10 +62,10 @@ impl Deployer {
         paths: &BTreeSet<String>,
         snapshot: &mut Snapshot,
     ) -> Result<(), DeployError> {
-        let ids: Vec<ContentId> = paths.iter().filter_map(|path| look.files.get(path).cloned()).collect();
-        let known = paths.iter().filter(|path| look.files.contains_key(*path));
+        let (known, ids): (Vec<&String>, Vec<ContentId>) =
+            paths.iter().filter_map(|path| Some((path, look.address(path)?.clone()))).unzip();
         let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
-        for (path, body) in known.zip(bodies) {
+        for (path, body) in known.into_iter().zip(bodies) {
             if let FileBody::Bytes(bytes) = body {
                 snapshot.sources.insert(path.clone(), bytes);
             }
@@ -91,6 +91,7 @@ impl Deployer {
         let mut changes: BTreeMap<&String, Vec<(&Commit, Option<ContentId>)>> =
             paths.iter().map(|path| (path, Vec::new())).collect();
         let mut after = look.files.clone();
+        after.extend(look.built_from.clone());
         for pair in commits.windows(2) {
             if changes.values().all(|found| found.len() >= PAST_CHANGES) {
                 break;

@@ -11,10 +11,10 @@ use super::{
     generate::{Made, Sources, make},
 };
 use crate::{
-    backend::{ConfigRepo, ContentId, FileBody, Revision},
+    backend::{ConfigRepo, ContentId, FileBody, Revision, Tree},
     finding::{Code, Finding},
-    generate::Generation,
-    manifest::{self, Manifests, ParsedFile, Problem},
+    generate::{Generation, How},
+    manifest::{self, Build, Manifests, ParsedFile, Problem},
 };
 
 /// What git describes at a revision.
@@ -26,12 +26,21 @@ pub struct Look {
     pub manifests: Arc<Manifests>,
     /// The address of each manifest file.
     pub files: BTreeMap<String, ContentId>,
+    /// The address of each file that kustomize builds from.
+    pub built_from: BTreeMap<String, ContentId>,
     /// What commands made, by the paths that it is known under.
     pub generated: BTreeMap<String, Made>,
     /// What is wrong with files and paths.
     pub findings: Vec<Finding>,
     /// What it cost.
     pub reading: Reading,
+}
+
+impl Look {
+    /// The address of a file whose text is of interest: a manifest, or what kustomize builds from.
+    pub(super) fn address(&self, path: &str) -> Option<&ContentId> {
+        self.files.get(path).or_else(|| self.built_from.get(path))
+    }
 }
 
 /// What a look cost.
@@ -129,14 +138,64 @@ impl Looker {
         let mut by_path: BTreeMap<String, Arc<ParsedFile>> =
             files.iter().filter_map(|(path, id)| Some((path.clone(), known.get(id)?.clone()))).collect();
         by_path.extend(generated.iter().map(|(path, made)| (path.clone(), made.file.clone())));
-        let manifests = Arc::new(Manifests::new(by_path).with_generated(marks));
+        let (builds, built_from) = self.builds(repo, &tree, &generated).await?;
+        let manifests = Arc::new(Manifests::new(by_path).with_generated(marks).with_builds(builds));
         let mut findings = manifests.findings();
         findings.extend(tree.missing.iter().map(|path| missing_path(path)));
         findings.extend(sources.findings.iter().cloned());
         findings.extend(failed);
         findings.sort();
         findings.dedup();
-        Ok(Look { revision: at.clone(), manifests, files, generated, findings, reading })
+        Ok(Look { revision: at.clone(), manifests, files, built_from, generated, findings, reading })
+    }
+
+    /// What kustomize built from what, by the path under which it is known, with the addresses of these files.
+    async fn builds(
+        &self,
+        repo: &dyn ConfigRepo,
+        tree: &Tree,
+        generated: &BTreeMap<String, Made>,
+    ) -> Result<(BTreeMap<String, Build>, BTreeMap<String, ContentId>), DeployError> {
+        let built: Vec<(&String, &str)> = generated
+            .iter()
+            .filter(|(_, made)| made.source.how == How::Kustomize)
+            .map(|(path, made)| (path, made.source.by.as_str()))
+            .collect();
+        if built.is_empty() {
+            return Ok(Default::default());
+        }
+        let address = |path: &str| Some((path.to_owned(), tree.files.get(path)?.clone()));
+        let kustomizations: BTreeMap<String, ContentId> = tree
+            .files
+            .keys()
+            .filter(|path| manifest::is_kustomization_file(path))
+            .filter_map(|path| address(path))
+            .collect();
+        let all = self.parsed_files(repo, &kustomizations).await?;
+        let wanted: Vec<(&String, &str, BTreeSet<String>)> =
+            built.into_iter().map(|(path, root)| (path, root, Build::wants(root, &all))).collect();
+        let mut from = kustomizations;
+        from.extend(wanted.iter().flat_map(|(_, _, wanted)| wanted).filter_map(|path| address(path)));
+        let files = self.parsed_files(repo, &from).await?;
+        let build = |(path, root, wanted): (&String, &str, BTreeSet<String>)| {
+            let counts = |path: &str| wanted.contains(path) || all.contains_key(path);
+            let files = files
+                .iter()
+                .filter(|(path, _)| counts(path))
+                .map(|(path, file)| (path.clone(), file.clone()));
+            (path.clone(), Build { root: root.to_owned(), files: files.collect() })
+        };
+        Ok((wanted.into_iter().map(build).collect(), from))
+    }
+
+    /// Files by their paths, parsed.
+    async fn parsed_files(
+        &self,
+        repo: &dyn ConfigRepo,
+        files: &BTreeMap<String, ContentId>,
+    ) -> Result<BTreeMap<String, Arc<ParsedFile>>, DeployError> {
+        let (known, _) = self.parsed(repo, files.values()).await?;
+        Ok(files.iter().filter_map(|(path, id)| Some((path.clone(), known.get(id)?.clone()))).collect())
     }
 
     /// The parses of files, and how many of them had to be made.

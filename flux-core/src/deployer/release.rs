@@ -141,8 +141,8 @@ impl Deployer {
     /// Reads the files that a plan edits, and proves the edits.
     async fn prove(&self, look: &Look, plan: &ReleasePlan) -> Result<BTreeMap<String, Bytes>, DeployError> {
         let edits = plan.edits_by_path();
-        let paths: Vec<&str> = edits.keys().copied().filter(|path| look.files.contains_key(*path)).collect();
-        let ids: Vec<_> = paths.iter().filter_map(|path| look.files.get(*path).cloned()).collect();
+        let (paths, ids): (Vec<&str>, Vec<_>) =
+            edits.keys().filter_map(|path| Some((*path, look.address(path)?.clone()))).unzip();
         let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
         let mut files = BTreeMap::new();
         for (path, body) in paths.into_iter().zip(bodies) {

@@ -82,7 +82,7 @@ impl Deployer {
             Err(why) => return Ok(Err(Refused::new(first, why))),
         }
         drop(checkout);
-        if changed.is_empty() {
+        if changed.is_empty() && edited.is_empty() {
             return Ok(Err(Refused::new(first, "the updaters changed no file of the repository")));
         }
         let mut over = edited.clone();
@@ -115,7 +115,8 @@ impl Deployer {
         checkout: &mut dyn Checkout,
     ) -> Result<Files, String> {
         match &made.source.how {
-            How::Kustomize => Err(made.source.refuses_images().unwrap_or_default()),
+            // The plan has edited the files that it is built from.
+            How::Kustomize => Ok(Files::new()),
             How::Patches { file, .. } if !tree.files.contains_key(file) => {
                 Err(format!("the patch file {file} is not in the repository; add it, empty, and try again"))
             }

@@ -53,7 +53,7 @@
 //!
 //! A release cannot edit what no file holds. It runs the updaters, or rewrites the patch file, in a private copy; then generates everything from a fresh copy
 //! with the changed files, and lands them only if exactly the intended images, or policies, differ. Only files that are in the repository can be
-//! changed. What kustomize builds is not changed.
+//! changed. What kustomize builds is changed in the files that it is built from, by edits in place, and proven the same way.
 //!
 //! Commands run only where an embedder gives a [`Generator`], as what is in the repository then runs on its machine.
 

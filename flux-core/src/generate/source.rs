@@ -3,12 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{Command, Config, Generators, Updater};
+use crate::manifest::KUSTOMIZATION_FILES;
 
 /// The name of the file that says how a path is generated.
 const FLUX_YAML: &str = ".flux.yaml";
-
-/// The names by which kustomize knows its file.
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// What kustomize is run by.
 const KUSTOMIZE: &str = "if command -v kustomize >/dev/null 2>&1; then exec kustomize build .; \
@@ -45,7 +43,10 @@ fn found(path: &str, files: &BTreeSet<&str>) -> Found {
     if let Some(file) = folders.into_iter().find_map(|folder| there(folder, FLUX_YAML)) {
         return Found::FluxYaml(file);
     }
-    KUSTOMIZATIONS.into_iter().find_map(|name| there(path, name)).map_or(Found::Nothing, Found::Kustomization)
+    KUSTOMIZATION_FILES
+        .into_iter()
+        .find_map(|name| there(path, name))
+        .map_or(Found::Nothing, Found::Kustomization)
 }
 
 /// The deepest of the git paths that a file is under, by its index.

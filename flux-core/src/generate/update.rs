@@ -58,11 +58,8 @@ impl Source {
         match &self.how {
             How::Commands { updaters, .. } if updaters.iter().any(|updater| of(updater).is_some()) => None,
             How::Commands { .. } => Some(format!("{} has no updater with a `{key}` command", self.by)),
-            How::Patches { .. } => None,
-            How::Kustomize => Some(format!(
-                "kustomize builds it from {}: change it there, or write a .flux.yaml that says how it is updated",
-                self.by
-            )),
+            // Where it is written is found object by object.
+            How::Patches { .. } | How::Kustomize => None,
         }
     }
 }
@@ -176,6 +173,7 @@ mod tests {
         assert!(source(only).refuses_policies().unwrap().contains("policy"));
         let patches = source("version: 1\npatchUpdated: {generators: [{command: g}], patchFile: p}\n");
         assert_eq!((patches.refuses_images(), patches.refuses_policies()), (None, None));
-        assert!(Source::of_kustomization("a", "a/kustomization.yaml").refuses_images().is_some());
+        let built = Source::of_kustomization("a", "a/kustomization.yaml");
+        assert_eq!((built.refuses_images(), built.refuses_policies()), (None, None));
     }
 }

@@ -38,17 +38,35 @@ use rule::{ImagePaths, Path, Rule, rules};
 
 /// Makes workloads of the objects that rules are for, and returns what is wrong with the rules.
 pub(super) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Finding> {
+    let (all, findings) = rules_in(files);
+    apply_rules(&all, files);
+    findings
+}
+
+/// Makes workloads of the objects that the rules in other files are for.
+pub(super) fn apply_those_of(
+    others: &BTreeMap<String, Arc<ParsedFile>>,
+    files: &mut BTreeMap<String, Arc<ParsedFile>>,
+) {
+    apply_rules(&rules_in(others).0, files);
+}
+
+fn rules_in(files: &BTreeMap<String, Arc<ParsedFile>>) -> (Vec<Rule>, Vec<Finding>) {
     let mut all = Vec::new();
     let mut findings = Vec::new();
-    for (path, file) in &*files {
+    for (path, file) in files {
         for document in file.resources.iter().filter(|resource| is_policy_document(resource)) {
             let (rules, problems) = rules(document);
             all.extend(rules);
             findings.extend(problems.iter().map(|problem| problem.at(path)));
         }
     }
+    (all, findings)
+}
+
+fn apply_rules(all: &[Rule], files: &mut BTreeMap<String, Arc<ParsedFile>>) {
     if all.is_empty() {
-        return findings;
+        return;
     }
     for file in files.values_mut() {
         let mut found = Vec::new();
@@ -66,7 +84,6 @@ pub(super) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Findin
             }
         }
     }
-    findings
 }
 
 /// The containers of an object by the rules for it. What comments mark already is passed over.

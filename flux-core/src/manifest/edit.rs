@@ -202,8 +202,7 @@ fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Resu
     if from.name != to.name && (container.renamed.is_some() || !layout.name) {
         return Err(format!("there is no place to write the name {}", to.name));
     }
-    // A name in a kustomization takes no tag.
-    let any_tag = layout.tag || (layout.name && container.elsewhere.is_none());
+    let any_tag = layout.tag || layout.takes_tag;
     if from.tag != to.tag && !any_tag {
         return Err("there is a place for a digest, and none for a tag".to_owned());
     }
@@ -233,6 +232,8 @@ fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Resu
 struct Layout<'a> {
     registry: Option<&'a Site>,
     name: bool,
+    /// Whether the place of the name takes a tag, too.
+    takes_tag: bool,
     tag: bool,
     digest: bool,
     repository: &'a str,
@@ -241,11 +242,12 @@ struct Layout<'a> {
 impl<'a> Layout<'a> {
     fn of(sites: &'a [Site]) -> Self {
         let site = |part| sites.iter().find(|s| s.part == part);
-        let name = site(Part::Image).is_some() || site(Part::Repository).is_some();
+        let takes_tag = site(Part::Image).is_some() || site(Part::Repository).is_some();
         let tag = site(Part::Tag).is_some();
         Self {
             registry: site(Part::Registry),
-            name,
+            name: takes_tag || site(Part::Name).is_some(),
+            takes_tag,
             tag,
             digest: site(Part::Digest).is_some(),
             repository: site(Part::Repository).map_or("", |s| s.source.as_str()),
@@ -259,6 +261,7 @@ impl<'a> Layout<'a> {
         let digest = image.digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
         match part {
             Part::Image => Ok(image.to_string()),
+            Part::Name => Ok(image.name.to_string()),
             Part::Registry => Ok(registry),
             Part::Repository => {
                 let tag = tag.filter(|_| !self.tag).map(|tag| format!(":{tag}")).unwrap_or_default();

@@ -7,7 +7,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{ParsedFile, Resource, ResourceId, Scope, WorkloadId, custom, kustomize, scope_of};
+use super::{
+    ParsedFile, Resource, ResourceId, Scope, WorkloadId, custom,
+    kustomize::{self, Build, Described, Origins},
+    scope_of,
+};
 use crate::finding::{Code, Finding, Place};
 
 /// The namespace of namespaced objects that name none.
@@ -25,6 +29,9 @@ pub struct Manifests {
     /// What is wrong with the files together.
     findings: Vec<Finding>,
     generated: BTreeMap<String, Generated>,
+    /// What kustomize built objects from, by the path under which these are known.
+    builds: BTreeMap<String, Build>,
+    origins: Origins,
 }
 
 /// What is known of objects that no file holds: commands made them.
@@ -118,13 +125,48 @@ impl Manifests {
                 findings.push(duplicate(&id.to_string(), &places, &files));
             }
         }
-        Self { kinds, objects, workloads, findings, files, generated: BTreeMap::new() }
+        Self {
+            kinds,
+            objects,
+            workloads,
+            findings,
+            files,
+            generated: BTreeMap::new(),
+            builds: BTreeMap::new(),
+            origins: Origins::new(),
+        }
     }
 
     /// The same manifests, of which those under these paths were made by commands.
     #[must_use]
     pub fn with_generated(self, generated: BTreeMap<String, Generated>) -> Self {
         Self { generated, ..self }
+    }
+
+    /// The same manifests, of which those under these paths were built by kustomize: their images and policies are written in the files that they were
+    /// built from.
+    #[must_use]
+    pub fn with_builds(mut self, mut builds: BTreeMap<String, Build>) -> Self {
+        for build in builds.values_mut() {
+            custom::apply_those_of(&self.files, &mut build.files);
+        }
+        self.origins = kustomize::trace(&builds, &mut self.files);
+        self.builds = builds;
+        self
+    }
+
+    /// The documents that describe an object that kustomize built: the object itself, then the patches of it, the last word last. None for
+    /// other objects, and for those that no file is known to describe.
+    pub fn described(&self, at: &Located<'_>) -> Vec<(&Described, &Resource)> {
+        let documents = self.origins.get(&(at.path.to_owned(), at.index)).into_iter().flatten();
+        let files = self.builds.get(at.path).map(|build| &build.files);
+        let resource = |document: &Described| files?.get(&document.path)?.resources.get(document.resource);
+        documents.filter_map(|document| Some((document, resource(document)?))).collect()
+    }
+
+    /// Whether kustomize built what is known under a path.
+    pub fn is_build(&self, path: &str) -> bool {
+        self.builds.contains_key(path)
     }
 
     /// What is known of the objects that commands made, by the path they are known under.

@@ -1,7 +1,7 @@
 //! Kustomizations: their `images:` say what the objects that they list run, so that is where a tag is set.
 //!
 //! A kustomization governs the files that its `resources` list, and those of the folders that its `resources`, `bases` and `components` list, by the
-//! kustomizations of these. Its entries apply as kustomize applies them: in order, the inner folder's before the outer's, to `containers` and
+//! kustomizations of these; a component governs all that the kustomization which lists it has. Entries apply as kustomize applies them: in order, the inner folder's before the outer's, to `containers` and
 //! `initContainers`, where `name` is the image's name as written; `newName`, `newTag` and `digest` take the place of what is there. The image of a container is
 //! what comes out, and it is set in the last entry that gives a tag or a digest. An entry with `newName` alone leaves the tag to the object.
 //!
@@ -12,6 +12,7 @@
 //! it, it is not edited.
 
 mod chain;
+mod trace;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -28,6 +29,9 @@ use crate::{finding::Finding, image::ImageRef};
 
 use chain::Chains;
 
+pub use trace::{Build, Described};
+pub(super) use trace::{Origins, trace};
+
 /// The API version of kustomizations that name none.
 pub(super) const VERSION: &str = "kustomize.config.k8s.io/v1beta1";
 
@@ -37,10 +41,10 @@ pub(super) const KIND: &str = "Kustomization";
 const GROUP: &str = "kustomize.config.k8s.io";
 
 /// The names of the files that hold kustomizations.
-pub(super) const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(crate) const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Whether a path is that of a kustomization.
-pub(super) fn is_file(path: &str) -> bool {
+pub(crate) fn is_file(path: &str) -> bool {
     FILES.contains(&path.rsplit('/').next().unwrap_or(path))
 }
 
@@ -159,6 +163,12 @@ impl Entry {
     }
 }
 
+/// The image that the entry of this name makes of one: what it leaves out is as it was. None if a kustomization has no such entry.
+pub(crate) fn image_by_entry(kustomization: &Resource, name: &str, of: &ImageRef) -> Option<ImageRef> {
+    let entry = Entry::all(kustomization).into_iter().find(|entry| entry.name == name && entry.sets_tag())?;
+    entry.apply(of).ok()
+}
+
 /// An entry by the index of its kustomization, and its own.
 type EntryId = (usize, usize);
 
@@ -225,51 +235,62 @@ fn outcome(
     fork: &[usize],
     chains: &Chains,
 ) -> Option<Outcome> {
-    let [Site { part: Part::Image, .. }] = container.sites.as_slice() else { return None };
-    if container.role == ContainerRole::Ephemeral {
-        return None;
-    }
-    let mut image = container.image.as_ref().ok()?.clone();
-    let mut outcome =
-        Outcome { image: Ok(image.clone()), set_by: None, named_there: false, renamed: false, refused: None };
+    let mut outcome = Outcome::of(container)?;
     let mut touched = false;
     for &k in chain {
-        for (e, entry) in entries[k].iter().enumerate().filter(|(_, entry)| !entry.name.is_empty()) {
-            if !entry.takes(&image) {
+        touched |= outcome.take(k, &entries[k], chains);
+    }
+    if let Ok(image) = &outcome.image {
+        let differs = |k: &&usize| entries[**k].iter().any(|entry| entry.takes(image));
+        let forked: Vec<&str> = fork.iter().filter(differs).map(|&k| chains.path(k)).collect();
+        if !forked.is_empty() {
+            touched = true;
+            outcome.refused = Some(format!("kustomizations set it differently: {}", forked.join(", ")));
+        }
+    }
+    touched.then_some(outcome)
+}
+
+impl Outcome {
+    /// The image as the object has it; none where kustomizations set no images.
+    fn of(container: &Container) -> Option<Self> {
+        let [Site { part: Part::Image, .. }] = container.sites.as_slice() else { return None };
+        if container.role == ContainerRole::Ephemeral {
+            return None;
+        }
+        Some(Self {
+            image: Ok(container.image.as_ref().ok()?.clone()),
+            set_by: None,
+            named_there: false,
+            renamed: false,
+            refused: None,
+        })
+    }
+
+    /// Applies the entries of a kustomization, and says whether any is for the image.
+    fn take(&mut self, k: usize, entries: &[Entry], chains: &Chains) -> bool {
+        let mut touched = false;
+        for (e, entry) in entries.iter().enumerate() {
+            let Ok(image) = &self.image else { break };
+            if entry.name.is_empty() || !entry.takes(image) {
                 continue;
             }
             touched = true;
             if entry.suffix {
-                outcome.refused = Some(format!("its entry in {} has a `tagSuffix`", chains.path(k)));
+                self.refused = Some(format!("its entry in {} has a `tagSuffix`", chains.path(k)));
             }
             if entry.new_name.is_some() {
-                outcome.renamed = true;
-                outcome.named_there = false;
+                self.renamed = true;
+                self.named_there = false;
             }
             if entry.sets_tag() {
-                outcome.set_by = Some((k, e));
-                outcome.named_there = entry.new_name.is_some();
+                self.set_by = Some((k, e));
+                self.named_there = entry.new_name.is_some();
             }
-            match entry.apply(&image) {
-                Ok(next) => image = next,
-                Err(bad) => {
-                    outcome.image = Err(bad);
-                    return Some(outcome);
-                }
-            }
+            self.image = entry.apply(image);
         }
+        touched
     }
-    let forked: Vec<&str> = fork
-        .iter()
-        .filter(|&&k| entries[k].iter().any(|entry| entry.takes(&image)))
-        .map(|&k| chains.path(k))
-        .collect();
-    if !forked.is_empty() {
-        touched = true;
-        outcome.refused = Some(format!("kustomizations set it differently: {}", forked.join(", ")));
-    }
-    outcome.image = Ok(image);
-    touched.then_some(outcome)
 }
 
 fn put(
@@ -285,13 +306,10 @@ fn put(
         None => {}
         Some((elsewhere, entry, uses)) => {
             let pointer = container.sites.first().map(|site| site.pointer.clone()).unwrap_or_default();
-            container.elsewhere = Some(Elsewhere { pointer, ..elsewhere });
+            container.elsewhere = Some(Elsewhere { pointer, entry: Some(entry.name.clone()), ..elsewhere });
             let name = entry.new_name.as_ref().filter(|_| outcome.named_there);
-            let leaves = [
-                (Part::Repository, name),
-                (Part::Tag, entry.tag.as_ref()),
-                (Part::Digest, entry.digest.as_ref()),
-            ];
+            let leaves =
+                [(Part::Name, name), (Part::Tag, entry.tag.as_ref()), (Part::Digest, entry.digest.as_ref())];
             let site = |(part, leaf): (Part, Option<&Leaf>)| Some(shared(leaf?.site(part), uses));
             container.sites = leaves.into_iter().filter_map(site).collect();
         }

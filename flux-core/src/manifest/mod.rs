@@ -118,6 +118,9 @@ pub use emit::emit;
 pub use files::{Generated, Located, Manifests, manifest_paths};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
+pub(crate) use kustomize::image_by_entry;
+pub use kustomize::{Build, Described};
+pub(crate) use kustomize::{FILES as KUSTOMIZATION_FILES, is_file as is_kustomization_file};
 pub use labels::{LeftLabel, VersionLabels, version_label_edits};
 pub use load::parse;
 pub use prove::prove;
@@ -255,6 +258,9 @@ pub struct Elsewhere {
     pub resource: usize,
     /// Where the image stands in the object itself, as a JSON pointer.
     pub pointer: String,
+    /// The `name` of the entry of `images:`, if the document is a kustomization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
 }
 
 /// The text of an image that cannot be parsed.

@@ -39,6 +39,8 @@ pub enum Part {
     Registry,
     /// The name without the registry, possibly with a tag.
     Repository,
+    /// The name with its registry and nothing else, as a kustomization's `newName`.
+    Name,
     /// The tag.
     Tag,
     /// The digest.

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     backend::RegistryError,
     image::{ImageInfo, ImageRef, Tag},
+    manifest::Container,
     manifest::Located,
     policy::{self, Choice, Field, Missing, Policies, Question, Rule, TagPattern},
 };
@@ -42,7 +43,7 @@ pub(super) struct Chooser<'a> {
     pub(super) now: Timestamp,
     pub(super) automatic: bool,
     pub(super) current: &'a ImageRef,
-    pub(super) container: &'a str,
+    pub(super) container: &'a Container,
     pub(super) located: &'a Located<'a>,
     pub(super) policies: &'a Policies,
 }
@@ -64,7 +65,7 @@ impl Chooser<'_> {
             Choice::Update { .. } if self.automatic && !self.hold_is_lifted() => match self.taken_back() {
                 Some(taken_back) => taken_back,
                 None => {
-                    needs.past.insert(self.located.path.to_owned());
+                    needs.past.insert(self.place().to_owned());
                     return Chosen::left(Reason::Incomplete, "what commits did to the file is not known");
                 }
             },
@@ -122,8 +123,13 @@ impl Chooser<'_> {
     /// What a person took back; outer none if the file's past is not known.
     pub(super) fn taken_back(&self) -> Option<Option<TakenBack>> {
         let Some(known) = &self.snapshot.past else { return Some(None) };
-        let past = known.get(self.located.path)?;
+        let past = known.get(self.place())?;
         Some(past::taken_back(past, &self.located.workload_id(), self.container, self.current))
+    }
+
+    /// The file that the image is written in.
+    fn place(&self) -> &str {
+        self.container.elsewhere.as_ref().map_or(self.located.path, |elsewhere| &elsewhere.path)
     }
 
     /// Whether somebody wrote down that there is no hold.
@@ -214,7 +220,7 @@ impl Chooser<'_> {
     }
 
     fn pattern(&self, fields: &mut Fields<'_>) -> Result<Arc<TagPattern>, Chosen> {
-        let text = self.policies.pattern_text(self.container);
+        let text = self.policies.pattern_text(&self.container.name);
         fields
             .patterns
             .read(text.map_or(TagPattern::ANY, |text| &text.value))

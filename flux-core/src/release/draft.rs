@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::{
     ContainerVerdict, FileEdit, Reason, WorkloadVerdict,
     choice::Chosen,
-    plan::{Decided, What, verdict_on},
+    plan::{Decided, PolicyEdits, What, verdict_on},
 };
 use crate::{
     finding::{Code, Finding, Place},
@@ -56,12 +56,11 @@ impl Draft {
                 }
                 WorkloadVerdict::of(verdicts)
             }
-            What::Edited(verdict, edits, intents) => {
-                self.add(&located, edits, intents);
-                verdict
-            }
-            What::Updated(verdict, changes) => {
-                changes.into_iter().for_each(|change| self.update(&located, change));
+            What::Policies(verdict, PolicyEdits { texts, generated }) => {
+                for (path, edits, intents) in texts {
+                    self.add(&path, edits, intents);
+                }
+                generated.into_iter().for_each(|change| self.update(&located, change));
                 verdict
             }
         };
@@ -93,7 +92,7 @@ impl Draft {
             verdicts.iter().filter_map(|v| Some((v.container.as_str(), v.target.as_ref()?))).collect();
         let labels = version_label_edits(located.index, located.resource, &targets);
         let (edits, intents) = labels.edits.into_iter().unzip();
-        self.add(located, edits, intents);
+        self.add(located.path, edits, intents);
         self.findings.extend(labels.left.into_iter().map(|label| Finding {
             code: Code::VersionLabelLeft,
             subject: located.workload_id().to_string(),
@@ -108,8 +107,7 @@ impl Draft {
         self.generated.push(GeneratedEdit { path, workload, change });
     }
 
-    fn add(&mut self, located: &Located<'_>, edits: Vec<Edit>, intents: Vec<Intent>) {
-        let path = located.path;
+    fn add(&mut self, path: &str, edits: Vec<Edit>, intents: Vec<Intent>) {
         self.edits.extend(edits.into_iter().map(|edit| FileEdit { path: path.to_owned(), edit }));
         self.intents.entry(path.to_owned()).or_default().extend(intents);
     }
@@ -122,11 +120,12 @@ fn edits_of(decided: &mut [Decided<'_>]) -> Vec<PlacedEdit> {
     let mut changes = Vec::new();
     for (workload, Decided { located, what, .. }) in decided.iter().enumerate() {
         let What::Containers(chosen) = what else { continue };
-        if located.generated.is_some() {
-            continue;
-        }
         for (index, (container, chosen)) in chosen.iter().enumerate() {
-            if let Chosen::Update { target, .. } = chosen {
+            // Commands change what no file holds.
+            let in_files = located.generated.is_none() || container.elsewhere.is_some();
+            if let Chosen::Update { target, .. } = chosen
+                && in_files
+            {
                 changes.push(ImageChange { path: located.path, container, to: target });
                 at.push((workload, index));
             }
@@ -135,7 +134,8 @@ fn edits_of(decided: &mut [Decided<'_>]) -> Vec<PlacedEdit> {
     let made = image_edits(&changes);
     let mut edits = Vec::new();
     for ((workload, index), made) in at.into_iter().zip(made) {
-        let path = decided[workload].located.path;
+        let Located { path, generated, .. } = decided[workload].located;
+        let generated = generated.is_some();
         let What::Containers(chosen) = &mut decided[workload].what else { continue };
         let (container, chosen) = &mut chosen[index];
         match made {
@@ -144,7 +144,10 @@ fn edits_of(decided: &mut [Decided<'_>]) -> Vec<PlacedEdit> {
                 *chosen = Chosen::left(Reason::NothingDone, error.to_string());
             }
             Err(error) => {
-                let place = format!("{path}:{}:{}", container.line, container.column);
+                let place = match &container.elsewhere {
+                    Some(elsewhere) if generated => elsewhere.path.clone(),
+                    _ => format!("{path}:{}:{}", container.line, container.column),
+                };
                 *chosen = Chosen::left(Reason::NotEditable, format!("{place}: {error}"));
             }
         }

@@ -243,7 +243,7 @@ fn chooser<'a>(
     policies: &'a Policies,
     now: Timestamp,
 ) -> Chooser<'a> {
-    Chooser { snapshot, now, automatic: true, current, container: &container.name, located, policies }
+    Chooser { snapshot, now, automatic: true, current, container, located, policies }
 }
 
 fn unmatched(tag: &Tag, invalid: &str) -> TagVerdict {

@@ -6,7 +6,7 @@ use super::PastFile;
 use crate::{
     backend::Commit,
     image::{ImageRef, Tag},
-    manifest::{ParsedFile, Resource, WorkloadId},
+    manifest::{self, Container, Elsewhere, ParsedFile, Resource, WorkloadId},
 };
 
 /// An image that a person took back.
@@ -35,7 +35,7 @@ struct NoteSpec {
 pub(super) fn taken_back(
     past: &[PastFile],
     workload: &WorkloadId,
-    container: &str,
+    container: &Container,
     current: &ImageRef,
 ) -> Option<TakenBack> {
     let mut changes = changes(past, workload, container, current).peekable();
@@ -57,12 +57,12 @@ pub(super) fn taken_back(
 fn changes<'a>(
     past: &'a [PastFile],
     workload: &'a WorkloadId,
-    container: &'a str,
+    container: &'a Container,
     current: &ImageRef,
 ) -> impl Iterator<Item = (&'a PastFile, ImageRef)> {
     let mut after = current.clone();
     past.iter().filter_map(move |file| {
-        let before = image_in(file.before.as_deref()?, workload, container)?;
+        let before = image_in(file.before.as_deref()?, workload, container, &after)?;
         if before == after {
             return None;
         }
@@ -71,14 +71,33 @@ fn changes<'a>(
     })
 }
 
-fn image_in(file: &ParsedFile, workload: &WorkloadId, container: &str) -> Option<ImageRef> {
-    let is_it = |resource: &&Resource| {
-        let namespace = resource.namespace.as_deref().unwrap_or("default");
-        WorkloadId::new(namespace, &resource.kind, &resource.name) == *workload
+/// The image that a file gives a container. `after` is what a later state of the file made of it.
+fn image_in(
+    file: &ParsedFile,
+    workload: &WorkloadId,
+    container: &Container,
+    after: &ImageRef,
+) -> Option<ImageRef> {
+    let named = |resource: &Resource| -> Option<ImageRef> {
+        resource.workload.as_ref()?.iter().find(|c| c.name == container.name)?.image.clone().ok()
     };
-    let resource = file.resources.iter().find(is_it)?;
-    let found = resource.workload.as_ref()?.iter().find(|c| c.name == container)?;
-    found.image.clone().ok()
+    match &container.elsewhere {
+        None => {
+            let is_it = |resource: &&Resource| {
+                let namespace = resource.namespace.as_deref().unwrap_or("default");
+                WorkloadId::new(namespace, &resource.kind, &resource.name) == *workload
+            };
+            named(file.resources.iter().find(is_it)?)
+        }
+        Some(Elsewhere { resource, entry: Some(entry), .. }) => {
+            manifest::image_by_entry(file.resources.get(*resource)?, entry, after)
+        }
+        Some(Elsewhere { resource, entry: None, .. }) => {
+            let like = |resource: &&Resource| resource.kind.eq_ignore_ascii_case(workload.kind());
+            let (there, all) = (file.resources.get(*resource), file.resources.iter());
+            there.into_iter().chain(all).filter(like).find_map(named)
+        }
+    }
 }
 
 fn kind_of(commit: &Commit) -> Option<String> {

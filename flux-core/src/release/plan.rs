@@ -90,10 +90,17 @@ pub(super) enum What<'a> {
     Whole(WorkloadVerdict),
     /// Each container is decided.
     Containers(Vec<(&'a Container, Chosen)>),
-    /// Its manifest is edited elsewhere than at its images.
-    Edited(WorkloadVerdict, Vec<Edit>, Vec<Intent>),
-    /// It is generated, and policies of it are to change.
-    Updated(WorkloadVerdict, Vec<GeneratedChange>),
+    /// Its policies change.
+    Policies(WorkloadVerdict, PolicyEdits),
+}
+
+/// What changes the policies of a workload.
+#[derive(Default)]
+pub(super) struct PolicyEdits {
+    /// The edits of files, with what they are meant to do there.
+    pub(super) texts: Vec<(String, Vec<Edit>, Vec<Intent>)>,
+    /// What is to come of it where the workload is generated.
+    pub(super) generated: Vec<GeneratedChange>,
 }
 
 /// Walks the workloads and decides on each.
@@ -254,7 +261,7 @@ impl<'a> Walk<'a> {
             now: self.now,
             automatic: matches!(self.request.spec, Spec::Auto),
             current,
-            container: &container.name,
+            container,
             located,
             policies,
         };

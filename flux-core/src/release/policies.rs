@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     PolicyChange, PolicyUpdate, Reason, WorkloadVerdict,
-    plan::{Walk, What},
+    plan::{PolicyEdits, Walk, What},
 };
 use crate::{
     generate::GeneratedChange,
-    manifest::{self, Annotation, Located, WorkloadId},
+    manifest::{self, Annotation, Located, Resource, WorkloadId},
     policy::{Policies, PolicyText, TagPattern},
 };
 
@@ -41,8 +41,9 @@ pub(super) fn decide<'a>(
             .collect();
         return match &generated.refuses_policies {
             _ if changes.is_empty() => What::Whole(WorkloadVerdict::whole(Reason::PolicyUnchanged)),
-            Some(refused) => What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(refused.clone())),
-            None => What::Updated(WorkloadVerdict::whole(Reason::PolicyChanged), changes),
+            Some(refused) => not_editable(refused.clone()),
+            None if walk.snapshot.manifests.is_build(located.path) => in_its_files(walk, located, changes),
+            None => changed(PolicyEdits { generated: changes, ..PolicyEdits::default() }),
         };
     }
     let changes: BTreeMap<String, Option<String>> = wanted
@@ -58,12 +59,60 @@ pub(super) fn decide<'a>(
         return What::Whole(WorkloadVerdict::whole(Reason::Incomplete));
     };
     match manifest::annotation_edits(source, located.index, &changes) {
-        Ok((edits, intents)) => What::Edited(WorkloadVerdict::whole(Reason::PolicyChanged), edits, intents),
-        Err(error) => {
-            let message = format!("{}: {error}", located.place());
-            What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(message))
+        Ok((edits, intents)) => {
+            let texts = vec![(located.path.to_owned(), edits, intents)];
+            changed(PolicyEdits { texts, ..PolicyEdits::default() })
+        }
+        Err(error) => not_editable(format!("{}: {error}", located.place())),
+    }
+}
+
+fn changed<'a>(edits: PolicyEdits) -> What<'a> {
+    What::Policies(WorkloadVerdict::whole(Reason::PolicyChanged), edits)
+}
+
+fn not_editable<'a>(why: String) -> What<'a> {
+    What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(why))
+}
+
+/// Writes policies in the files that kustomize builds a workload from: where they stand already, else beside the object, else in a patch of it.
+fn in_its_files<'a>(walk: &mut Walk<'a>, located: &Located<'a>, changes: Vec<GeneratedChange>) -> What<'a> {
+    let documents = walk.snapshot.manifests.described(located);
+    let mut by_document: BTreeMap<(&str, usize), BTreeMap<String, Option<String>>> = BTreeMap::new();
+    for change in &changes {
+        let GeneratedChange::Policy { key, value, .. } = change else { continue };
+        let has_it = |(_, resource): &&(_, &Resource)| resource.annotations.contains_key(key);
+        let chosen: Vec<_> = match value {
+            Some(_) => documents
+                .iter()
+                .rfind(has_it)
+                .or(documents.iter().find(|(at, _)| at.refused.is_none()).or(documents.first()))
+                .into_iter()
+                .collect(),
+            None => documents.iter().filter(has_it).collect(),
+        };
+        if chosen.is_empty() {
+            return not_editable(format!("no file is known to say what `{key}` of it is"));
+        }
+        for (at, _) in chosen {
+            if let Some(why) = &at.refused {
+                return not_editable(format!("{why}: set it in a patch of this one alone"));
+            }
+            by_document.entry((&at.path, at.resource)).or_default().insert(key.clone(), value.clone());
         }
     }
+    let mut texts = Vec::new();
+    for ((path, resource), changes) in by_document {
+        let Some(source) = walk.snapshot.sources.get(path) else {
+            walk.needs.sources.insert(path.to_owned());
+            return What::Whole(WorkloadVerdict::whole(Reason::Incomplete));
+        };
+        match manifest::annotation_edits(source, resource, &changes) {
+            Ok((edits, intents)) => texts.push((path.to_owned(), edits, intents)),
+            Err(error) => return not_editable(format!("{path}: {error}")),
+        }
+    }
+    changed(PolicyEdits { texts, generated: changes })
 }
 
 /// The values that policies are to have, by name; none for those that are to go.

@@ -104,6 +104,11 @@ impl KubeServer {
         self.kubectl(&["get", "--raw", "/metrics"])
     }
 
+    /// The folder of the kubectl program.
+    pub fn kubectl_folder(&self) -> &Path {
+        self.kubectl.parent().unwrap_or(Path::new(""))
+    }
+
     fn command(&self) -> Command {
         kubectl(&self.kubectl, &self.kubeconfig)
     }

@@ -1,7 +1,7 @@
 //! Which kustomizations govern a file, the innermost first.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -10,8 +10,14 @@ use serde_json::Value;
 use super::{is_file, is_kustomization};
 use crate::manifest::{Elsewhere, ParsedFile, Resource};
 
-/// The lists of a kustomization that name files and folders.
-const LISTS: [&str; 3] = ["resources", "bases", "components"];
+/// The lists of a kustomization that name files and folders, in the order in which they are taken in.
+const LISTS: [&str; 3] = ["resources", "bases", COMPONENTS];
+
+/// The list of what changes all that the kustomization has by then.
+const COMPONENTS: &str = "components";
+
+/// How deep components are followed into components.
+const DEPTH: usize = 64;
 
 /// The kustomizations of a repository and what they list.
 #[derive(Debug, Default)]
@@ -19,25 +25,49 @@ pub(super) struct Chains {
     /// By path and the index of the document in its file.
     all: Vec<(String, usize)>,
     /// Which kustomizations list a file or a folder.
-    listed: HashMap<String, Vec<usize>>,
+    listed: HashMap<String, Vec<Listing>>,
+    /// By their folders.
+    by_folder: HashMap<String, usize>,
+    /// The folders of the components that each lists, in their order.
+    components: Vec<Vec<String>>,
+    /// The files that each names as patches.
+    patches: Vec<Vec<String>>,
+}
+
+/// That a kustomization lists something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listing {
+    by: usize,
+    /// The number of the component that it is, if it is listed as one.
+    component: Option<usize>,
 }
 
 impl Chains {
     pub(super) fn of(files: &BTreeMap<String, Arc<ParsedFile>>) -> Self {
+        Self::among(files, |_| true)
+    }
+
+    /// Of the kustomizations with these paths alone.
+    pub(super) fn among(files: &BTreeMap<String, Arc<ParsedFile>>, counts: impl Fn(&str) -> bool) -> Self {
         let mut chains = Self::default();
-        for (path, file) in files.iter().filter(|(path, _)| is_file(path)) {
+        for (path, file) in files.iter().filter(|(path, _)| is_file(path) && counts(path)) {
             let Some(index) = file.resources.iter().position(is_kustomization) else { continue };
-            let at = chains.all.len();
+            let by = chains.all.len();
             chains.all.push((path.clone(), index));
-            let lists = LISTS.iter().filter_map(|list| file.resources[index].object.get(list)?.as_array());
-            for listed in lists.flatten().filter_map(Value::as_str) {
-                if let Some(listed) = join(folder(path), listed) {
-                    let by = chains.listed.entry(listed).or_default();
-                    if !by.contains(&at) {
-                        by.push(at);
-                    }
+            chains.by_folder.entry(folder(path).to_owned()).or_insert(by);
+            let mut components = Vec::new();
+            for (list, listed) in listed(path, &file.resources[index]) {
+                let component = (list == COMPONENTS).then_some(components.len());
+                if component.is_some() {
+                    components.push(listed.clone());
+                }
+                let listings = chains.listed.entry(listed).or_default();
+                if listings.iter().all(|listing| listing.by != by) {
+                    listings.push(Listing { by, component });
                 }
             }
+            chains.components.push(components);
+            chains.patches.push(patches(path, &file.resources[index]).collect());
         }
         chains
     }
@@ -59,32 +89,116 @@ impl Chains {
         &self.all[at].0
     }
 
+    /// The files that a kustomization names as patches.
+    pub(super) fn patches(&self, at: usize) -> &[String] {
+        &self.patches[at]
+    }
+
     /// A kustomization as the place where an image is set.
     pub(super) fn elsewhere(&self, at: usize) -> Elsewhere {
         let (path, resource) = self.all[at].clone();
-        Elsewhere { path, resource, pointer: String::new() }
+        Elsewhere { path, resource, pointer: String::new(), entry: None }
     }
 
-    /// The kustomizations that govern a file, the innermost first, up to where several list the same; and these. None if there are none.
+    /// The kustomizations that govern a file, in the order in which they apply: the innermost first, and each after the components that it
+    /// lists. Up to where several list the same; and these. None if there are none.
     pub(super) fn chain(&self, file: &str) -> Option<(Vec<usize>, Vec<usize>)> {
-        let mut by = self.listed.get(file)?;
+        let mut outer = self.listed.get(file)?;
         let mut chain = Vec::new();
         loop {
-            match by.as_slice() {
-                [one] if chain.contains(one) => return Some((chain, Vec::new())),
-                [one] => chain.push(*one),
-                several => return Some((chain, several.to_vec())),
-            }
-            let outer = chain.last().and_then(|&at| self.listed.get(folder(self.path(at))));
-            match outer {
-                Some(outer) => by = outer,
+            let listing = match outer.as_slice() {
+                [one] if chain.contains(&one.by) => return Some((chain, Vec::new())),
+                [one] => *one,
+                several => return Some((chain, several.iter().map(|listing| listing.by).collect())),
+            };
+            // What a component adds is changed by itself and by the components behind it.
+            let first = listing.component.map_or(0, |at| at + 1);
+            self.push_components(listing.by, first, &mut chain);
+            chain.push(listing.by);
+            match self.listed.get(folder(self.path(listing.by))) {
+                Some(next) => outer = next,
                 None => return Some((chain, Vec::new())),
             }
         }
     }
+
+    /// The components of a kustomization from one on, each after its own.
+    fn push_components(&self, of: usize, first: usize, chain: &mut Vec<usize>) {
+        self.push_within(&mut vec![of], first, chain);
+    }
+
+    fn push_within(&self, way: &mut Vec<usize>, first: usize, chain: &mut Vec<usize>) {
+        let Some(components) = way.last().map(|&of| &self.components[of]) else { return };
+        for component in components.iter().skip(first).filter_map(|folder| self.by_folder.get(folder)) {
+            if !chain.contains(component) && !way.contains(component) && way.len() < DEPTH {
+                way.push(*component);
+                self.push_within(way, 0, chain);
+                way.pop();
+                chain.push(*component);
+            }
+        }
+    }
+
+    /// The outermost of the kustomizations that a file or folder is built into, listed or as a patch; not further than those in `stops`, which
+    /// do not count.
+    pub(super) fn outermost(&self, path: &str, stops: &BTreeSet<&str>) -> BTreeSet<&str> {
+        let by = |path: &str| self.listed.get(path).into_iter().flatten().map(|listing| listing.by);
+        let as_patch = |at: &usize| self.patches[*at].iter().any(|patch| patch == path);
+        let mut next: Vec<usize> = by(path).chain((0..self.all.len()).filter(as_patch)).collect();
+        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(at) = next.pop() {
+            let path = self.path(at);
+            if !seen.insert(at) || stops.contains(path) {
+                continue;
+            }
+            match self.listed.get(folder(path)) {
+                Some(outer) => next.extend(outer.iter().map(|listing| listing.by)),
+                None => drop(found.insert(path)),
+            }
+        }
+        found
+    }
+
+    /// The kustomizations that one is built from, itself among them; and these with the files and folders that they list and their patches.
+    pub(super) fn reach(&self, root: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+        let mut lists: Vec<Vec<&String>> = vec![Vec::new(); self.all.len()];
+        for (path, listings) in &self.listed {
+            listings.iter().for_each(|listing| lists[listing.by].push(path));
+        }
+        let (mut through, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+        let mut next: Vec<usize> = self.all.iter().position(|(path, _)| path == root).into_iter().collect();
+        while let Some(at) = next.pop() {
+            if through.insert(self.path(at).to_owned()) {
+                next.extend(lists[at].iter().filter_map(|listed| self.by_folder.get(*listed)));
+                wanted.extend(lists[at].iter().copied().chain(&self.patches[at]).cloned());
+            }
+        }
+        wanted.extend(through.iter().cloned());
+        (through, wanted)
+    }
 }
 
-fn folder(path: &str) -> &str {
+/// The files and folders of the repository that a kustomization lists, in their order, with the lists.
+fn listed<'a>(
+    path: &'a str,
+    kustomization: &'a Resource,
+) -> impl Iterator<Item = (&'static str, String)> + 'a {
+    let folder = folder(path);
+    LISTS.into_iter().flat_map(move |list| {
+        let entries = kustomization.object.get(list).and_then(Value::as_array).into_iter().flatten();
+        entries.filter_map(Value::as_str).filter_map(move |listed| Some((list, join(folder, listed)?)))
+    })
+}
+
+/// The files that a kustomization names as patches.
+fn patches<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item = String> + 'a {
+    let list = |key: &str| kustomization.object.get(key).and_then(Value::as_array).into_iter().flatten();
+    let named = list("patches").filter_map(|patch| patch.get("path")).chain(list("patchesStrategicMerge"));
+    named.filter_map(Value::as_str).filter_map(move |patch| join(folder(path), patch))
+}
+
+/// The folder of a path.
+pub(super) fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 

@@ -1,6 +1,7 @@
 //! Manifests: what is read of any file, and that edits change only what they name.
 
 mod annotations;
+mod built;
 mod corpus;
 mod custom;
 mod files;

@@ -1,0 +1,332 @@
+//! What kustomize builds, traced back to the files that it was built from: where a release writes what it changes.
+//!
+//! An object is known by its kind and its name, with the prefixes and suffixes that the kustomizations on its way give it. Its image is followed the same
+//! way: as the object has it, then by the patches (files that describe the same object again) and the `images:` of one kustomization after the
+//! other. What comes out is held against what was built. Where it is the same, the last place that gave the tag is the one to write; what else kustomize
+//! can do to an image (JSON patches, patches within a kustomization, replacements) is the reason why it is not changed.
+//!
+//! A file may be built into several objects, and by kustomizations outside of what is built here. What is written there is written when all of them change
+//! to the same, else never.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use serde_json::Value;
+
+use super::{Chains, Entry, Outcome, chain::folder, is_file, put};
+use crate::manifest::{Container, Elsewhere, ParsedFile, Resource, SharedScalar, Site};
+
+/// What kustomize builds from a kustomization, and the files that have to do with it.
+#[derive(Clone, Debug, Default)]
+pub struct Build {
+    /// The path of the kustomization.
+    pub root: String,
+    /// All kustomizations of the repository, and the files that [`wants`](Self::wants) names, parsed.
+    pub files: BTreeMap<String, Arc<ParsedFile>>,
+}
+
+impl Build {
+    /// The paths of the files that a kustomization is built from, where `files` has all kustomizations of the repository. Some may not be there.
+    pub fn wants(root: &str, files: &BTreeMap<String, Arc<ParsedFile>>) -> BTreeSet<String> {
+        Chains::of(files).reach(root).1
+    }
+}
+
+/// A document that describes an object that was built, wholly or in part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its file.
+    pub path: String,
+    /// Its index in the file.
+    pub resource: usize,
+    /// Why it is not changed for this object alone, if so.
+    pub refused: Option<String>,
+}
+
+/// The documents that describe each object that was built, by the path under which it is known and its index: the object itself, then the patches of
+/// it, the last word last.
+pub(in crate::manifest) type Origins = BTreeMap<(String, usize), Vec<Described>>;
+
+/// Gives the containers of what was built the places where their images are written, and says where its objects come from.
+///
+/// `builds` are by the path under which `built` has what came of them.
+pub(in crate::manifest) fn trace(
+    builds: &BTreeMap<String, Build>,
+    built: &mut BTreeMap<String, Arc<ParsedFile>>,
+) -> Origins {
+    let all = builds
+        .values()
+        .flat_map(|build| &build.files)
+        .map(|(path, file)| (path.clone(), file.clone()))
+        .collect();
+    let others = Others {
+        chains: Chains::of(&all),
+        roots: builds.values().map(|build| build.root.as_str()).collect(),
+    };
+    let mut origins = Origins::new();
+    let mut places = Vec::new();
+    let mut users: BTreeMap<(String, usize), u32> = BTreeMap::new();
+    for (path, build) in builds {
+        let Some(file) = built.get(path) else { continue };
+        let tracer = Tracer::new(build);
+        for (index, resource) in file.resources.iter().enumerate().filter(|(_, r)| r.workload.is_some()) {
+            let raw = tracer.find(resource);
+            for (at, container) in resource.workload.iter().flatten().enumerate() {
+                let container = tracer.container(raw, container);
+                for (file, site) in places_of(&container).filter(|_| resource.held().is_none()) {
+                    *users.entry((file.to_owned(), site.start)).or_default() += 1;
+                }
+                places.push((path.clone(), index, at, container));
+            }
+            if let Some(raw) = raw {
+                let mut documents = vec![raw.described()];
+                documents.extend(tracer.patches_of(raw).map(|patch| patch.described()));
+                origins.insert((path.clone(), index), documents);
+            }
+        }
+    }
+    share(&mut origins, &others);
+    for (path, index, at, mut container) in places {
+        let Some(file) = built.get_mut(&path) else { continue };
+        others.guard(&mut container, &builds[&path].root, &users);
+        if let Some(place) =
+            Arc::make_mut(file).resources[index].workload.as_mut().and_then(|all| all.get_mut(at))
+        {
+            *place = container;
+        }
+    }
+    origins
+}
+
+/// Says which documents describe several objects.
+fn share(origins: &mut Origins, others: &Others<'_>) {
+    let mut users: BTreeMap<(String, usize), u32> = BTreeMap::new();
+    for document in origins.values().flatten() {
+        *users.entry((document.path.clone(), document.resource)).or_default() += 1;
+    }
+    for document in origins.values_mut().flatten() {
+        let several = users.get(&(document.path.clone(), document.resource)).is_some_and(|&users| users > 1);
+        document.refused = match others.building(&document.path) {
+            Some(other) => Some(format!("{} is also what {other} is built from", document.path)),
+            None if several => Some(format!("several workloads are built from {}", document.path)),
+            None => None,
+        };
+    }
+}
+
+/// The scalars that hold a container's image, with their file.
+fn places_of(container: &Container) -> impl Iterator<Item = (&str, &Site)> {
+    let path = container.elsewhere.as_ref().map(|elsewhere| elsewhere.path.as_str());
+    path.into_iter().flat_map(|path| container.sites.iter().map(move |site| (path, site)))
+}
+
+/// The kustomizations of the repository that are not built here.
+struct Others<'a> {
+    chains: Chains,
+    roots: BTreeSet<&'a str>,
+}
+
+impl Others<'_> {
+    /// One of them that a file is built into.
+    fn building(&self, path: &str) -> Option<String> {
+        if self.roots.contains(path) {
+            return None;
+        }
+        let listed = if is_file(path) { folder(path) } else { path };
+        self.chains.outermost(listed, &self.roots).into_iter().next().map(str::to_owned)
+    }
+
+    /// Lets what others have a share in be written with them, or not at all.
+    fn guard(&self, container: &mut Container, root: &str, users: &BTreeMap<(String, usize), u32>) {
+        let Some(path) = container.elsewhere.as_ref().map(|elsewhere| elsewhere.path.clone()) else { return };
+        let other = self.building(&path);
+        for site in container.sites.iter_mut().filter(|site| site.refused.is_none() || site.shared.is_some())
+        {
+            let uses = users.get(&(path.clone(), site.start)).copied().unwrap_or(1);
+            if let Some(other) = &other {
+                site.shared = None;
+                site.refused = Some(format!(
+                    "it stands in {path}, which {other} is built from, too: set it in the `images` of {root}"
+                ));
+            } else if uses > 1 {
+                let written =
+                    SharedScalar { start: site.start, end: site.end, source: site.source.clone(), uses };
+                // What an anchor shares as well is more than is known here.
+                site.shared = site.refused.is_none().then_some(written);
+                site.refused.get_or_insert_with(|| {
+                    format!(
+                        "it stands in {path}, which several workloads are built from: release them together"
+                    )
+                });
+            }
+        }
+    }
+}
+
+/// One build, read for tracing.
+struct Tracer<'a> {
+    build: &'a Build,
+    chains: Chains,
+    entries: Vec<Vec<Entry>>,
+    /// The objects by group, kind and the name under which they are built.
+    objects: HashMap<(String, String, String), Vec<Raw<'a>>>,
+}
+
+fn key(resource: &Resource, name: String) -> (String, String, String) {
+    (resource.group().to_owned(), resource.kind.clone(), name)
+}
+
+/// An object in its file, or a patch of it.
+#[derive(Clone, Debug)]
+struct Raw<'a> {
+    path: &'a str,
+    index: usize,
+    resource: &'a Resource,
+    chain: Vec<usize>,
+    /// The namespace that it is built with.
+    namespace: Option<String>,
+}
+
+impl Raw<'_> {
+    fn described(&self) -> Described {
+        Described { path: self.path.to_owned(), resource: self.index, refused: None }
+    }
+
+    fn container(&self, like: &Container) -> Option<&Container> {
+        self.resource.workload.iter().flatten().find(|c| c.name == like.name && c.role == like.role)
+    }
+
+    /// A container of it as one of what was built.
+    fn place(&self, container: &Container, built: &Container) -> Container {
+        let elsewhere = Elsewhere {
+            path: self.path.to_owned(),
+            resource: self.index,
+            pointer: String::new(),
+            entry: None,
+        };
+        Container { elsewhere: Some(elsewhere), sites: container.sites.clone(), ..built.clone() }
+    }
+}
+
+impl<'a> Tracer<'a> {
+    fn new(build: &'a Build) -> Self {
+        let through = Chains::of(&build.files).reach(&build.root).0;
+        let chains = Chains::among(&build.files, |path| through.contains(path));
+        let documents: Vec<&Resource> = chains.documents(&build.files).collect();
+        let entries = documents.iter().map(|document| Entry::all(document)).collect();
+        let text = |k: usize, key: &str| {
+            documents[k].object.get(key).and_then(Value::as_str).filter(|t| !t.is_empty())
+        };
+        let mut objects: HashMap<_, Vec<Raw<'a>>> = HashMap::new();
+        for (path, file) in build.files.iter().filter(|(path, _)| !is_file(path)) {
+            // What is built twice has no name that is known here.
+            let Some((chain, _)) = chains.chain(path).filter(|(_, fork)| fork.is_empty()) else { continue };
+            for (index, resource) in file.resources.iter().enumerate() {
+                let name = chain.iter().fold(resource.name.clone(), |name, &k| {
+                    let (prefix, suffix) = (text(k, "namePrefix"), text(k, "nameSuffix"));
+                    format!("{}{name}{}", prefix.unwrap_or_default(), suffix.unwrap_or_default())
+                });
+                let set = chain.iter().rev().find_map(|&k| text(k, "namespace"));
+                let namespace = set.or(resource.namespace.as_deref()).map(str::to_owned);
+                objects.entry(key(resource, name)).or_default().push(Raw {
+                    path,
+                    index,
+                    resource,
+                    chain: chain.clone(),
+                    namespace,
+                });
+            }
+        }
+        Self { build, chains, entries, objects }
+    }
+
+    /// The object that one of those that were built comes from; none if there is none or several are like it.
+    fn find(&self, built: &Resource) -> Option<&Raw<'a>> {
+        let found = self.objects.get(&key(built, built.name.clone()))?;
+        let mut same = found.iter().filter(|raw| raw.namespace == built.namespace);
+        match (same.next(), same.next()) {
+            (Some(raw), None) => Some(raw),
+            (None, _) => found.first().filter(|_| found.len() == 1),
+            (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// The files of patches that describe an object, in the order in which they apply.
+    fn patches_of<'t>(&'t self, raw: &'t Raw<'a>) -> impl Iterator<Item = Raw<'a>> + 't {
+        raw.chain.iter().flat_map(move |&k| self.patches_in(k, raw))
+    }
+
+    fn patches_in<'t>(&'t self, k: usize, raw: &'t Raw<'a>) -> impl Iterator<Item = Raw<'a>> + 't {
+        let files = self.chains.patches(k).iter().filter_map(|path| self.build.files.get_key_value(path));
+        files.flat_map(move |(path, file)| {
+            let documents = file.resources.iter().enumerate();
+            let is_it = |(_, patch): &(usize, &Resource)| {
+                patch.kind == raw.resource.kind
+                    && patch.group() == raw.resource.group()
+                    && patch.name == raw.resource.name
+            };
+            documents.filter(is_it).map(move |(index, resource)| Raw { path, index, resource, ..raw.clone() })
+        })
+    }
+
+    /// A container that was built, with the place where its image is written, or why there is none.
+    fn container(&self, raw: Option<&Raw<'a>>, built: &Container) -> Container {
+        let held = built.sites.first().and_then(|site| site.refused.clone());
+        let traced = match raw {
+            Some(raw) => self.follow(raw, built),
+            None => Err("no file describes the object that it is built from alone".to_owned()),
+        };
+        let why = match traced {
+            Ok(container) => return container,
+            Err(why) => held.unwrap_or(why),
+        };
+        let elsewhere =
+            Elsewhere { path: self.build.root.clone(), resource: 0, pointer: String::new(), entry: None };
+        let sites =
+            built.sites.iter().map(|site| Site { refused: Some(why.clone()), shared: None, ..site.clone() });
+        Container { sites: sites.collect(), elsewhere: Some(elsewhere), ..built.clone() }
+    }
+
+    /// Follows the image from the object outwards.
+    fn follow(&self, raw: &Raw<'a>, built: &Container) -> Result<Container, String> {
+        let mut now = raw.container(built).map(|container| (raw.clone(), container.clone()));
+        let mut outcome = now.as_ref().and_then(|(_, container)| Outcome::of(container));
+        for &k in &raw.chain {
+            for patch in self.patches_in(k, raw) {
+                if let Some(container) =
+                    patch.container(built).filter(|container| container.image.is_ok()).cloned()
+                {
+                    outcome = Outcome::of(&container);
+                    now = Some((patch, container));
+                }
+            }
+            if let Some(outcome) = &mut outcome {
+                outcome.take(k, &self.entries[k], &self.chains);
+            }
+        }
+        let (from, container) = now.ok_or("none of the files that it is built from has this container")?;
+        // Images in several parts are left alone by kustomize.
+        let image = outcome.as_ref().map_or(&container.image, |outcome| &outcome.image);
+        if *image != built.image {
+            return Err(match image {
+                Ok(image) => format!(
+                    "{} has {image} for it, and something that is not followed makes another of it",
+                    from.path
+                ),
+                Err(bad) => format!("its files say `{}`: {}", bad.text, bad.problem),
+            });
+        }
+        let mut traced = from.place(&container, built);
+        if let Some(outcome) = outcome {
+            let place = outcome.set_by.map(|(k, e)| (self.chains.elsewhere(k), &self.entries[k][e], 1));
+            traced.image = container.image;
+            put(&mut traced, outcome, place, None);
+        }
+        if let (Some(elsewhere), Some(site)) = (&mut traced.elsewhere, built.sites.first()) {
+            elsewhere.pointer.clone_from(&site.pointer);
+        }
+        Ok(traced)
+    }
+}

@@ -1,0 +1,146 @@
+//! What kustomize builds, and where its images and policies are written. `*.built.yaml` of the corpus is what kustomize made of the folder of that name; the
+//! tests on real servers hold it against the kustomize that is there.
+
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+
+use flux_core::manifest::{Build, EditError, ImageChange, Manifests, ParsedFile, image_edits, parse, prove};
+
+type Files = BTreeMap<String, String>;
+
+/// The folder `built` of the corpus.
+fn corpus() -> Files {
+    fn read(folder: &Path, below: &str, files: &mut Files) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let name = format!("{below}{}", entry.file_name().to_str().unwrap());
+            if entry.path().is_dir() {
+                read(&entry.path(), &format!("{name}/"), files);
+            } else {
+                files.insert(name, fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+    }
+    let mut files = Files::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/built"), "", &mut files);
+    files
+}
+
+fn path_of(root: &str) -> String {
+    format!("{root}/kustomization.yaml#generated")
+}
+
+/// What is known of some files when kustomize has built these folders.
+fn built(files: &Files, roots: &[&str]) -> Manifests {
+    let parsed: BTreeMap<String, Arc<ParsedFile>> =
+        files.iter().map(|(path, text)| (path.clone(), Arc::new(parse(text.as_bytes())))).collect();
+    let made = roots.iter().map(|root| (path_of(root), parsed[&format!("{root}.built.yaml")].clone()));
+    let kustomizations: BTreeMap<_, _> = parsed
+        .iter()
+        .filter(|(path, _)| path.ends_with("kustomization.yaml"))
+        .map(|(p, f)| (p.clone(), f.clone()))
+        .collect();
+    let build = |root: &&str| {
+        let mut files = kustomizations.clone();
+        let root = format!("{root}/kustomization.yaml");
+        let wanted = Build::wants(&root, &kustomizations);
+        files.extend(wanted.into_iter().filter_map(|path| Some((path.clone(), parsed.get(&path)?.clone()))));
+        Build { root, files }
+    };
+    let builds = roots.iter().map(|root| (path_of(root), build(root))).collect();
+    Manifests::new(made.collect()).with_builds(builds)
+}
+
+/// Sets images by `workload container`, as one set, and gives back the files that change.
+fn set(files: &Files, roots: &[&str], changes: &[(&str, &str)]) -> Result<Files, EditError> {
+    let all = built(files, roots);
+    let targets: Vec<flux_core::image::ImageRef> =
+        changes.iter().map(|(_, to)| to.parse().unwrap()).collect();
+    let change = |(&(name, _), to)| {
+        let (workload, container) = str::split_once(name, ' ').unwrap();
+        let located = all.workload(&workload.parse().unwrap()).unwrap();
+        let container =
+            located.resource.workload.as_ref().unwrap().iter().find(|c| c.name == container).unwrap();
+        ImageChange { path: located.path, container, to }
+    };
+    let changes: Vec<_> = changes.iter().zip(&targets).map(change).collect();
+    let mut by_path: BTreeMap<String, (Vec<_>, Vec<_>)> = BTreeMap::new();
+    for placed in image_edits(&changes).into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+        let (edits, intents) = by_path.entry(placed.path).or_default();
+        edits.push(placed.edit);
+        intents.push(placed.intent);
+    }
+    by_path
+        .into_iter()
+        .map(|(path, (edits, intents))| {
+            let text = prove(files[&path].as_bytes(), &edits, &intents)?;
+            Ok((path, String::from_utf8(text).unwrap()))
+        })
+        .collect()
+}
+
+#[test]
+fn an_image_is_written_where_it_was_last_said() {
+    let files = corpus();
+    let table = [
+        ("web", "mirror/web:3", "prod/kustomization.yaml", "newTag: \"2\"", "newTag: \"3\""),
+        (
+            "web",
+            "mirror.example.com/web:2",
+            "prod/kustomization.yaml",
+            "mirror/web",
+            "mirror.example.com/web",
+        ),
+        ("init", "example/init:6", "comp/kustomization.yaml", "\"5\"", "\"6\""),
+        ("log", "example/log:2", "prod/memory.yaml", "example/log:1", "example/log:2"),
+    ];
+    for (container, to, path, before, after) in table {
+        let edited =
+            set(&files, &["prod"], &[(&format!("shop:deployment/prod-web-v2 {container}"), to)]).unwrap();
+        assert_eq!(edited, [(path.to_owned(), files[path].replace(before, after))].into(), "{container}");
+    }
+}
+
+#[test]
+fn what_is_built_elsewhere_too_is_written_with_it_or_not_at_all() {
+    let files = corpus();
+    let (prod, staging) = ("shop:deployment/prod-web-v2 side", "default:deployment/web side");
+    let error = set(&files, &["prod"], &[(prod, "example/side:s2")]).unwrap_err().to_string();
+    assert!(
+        error.contains("base/kustomization.yaml, which staging/kustomization.yaml is built from"),
+        "{error}"
+    );
+    let error = set(&files, &["prod", "staging"], &[(prod, "example/side:s2")]).unwrap_err().to_string();
+    assert!(error.contains("release them together"), "{error}");
+    let both = [(prod, "example/side:s2"), (staging, "example/side:s2")];
+    let edited = set(&files, &["prod", "staging"], &both).unwrap();
+    let base = "base/kustomization.yaml".to_owned();
+    assert_eq!(edited, [(base.clone(), files[&base].replace("s1", "s2"))].into());
+    let apart = [(prod, "example/side:s2"), (staging, "example/side:s3")];
+    assert!(set(&files, &["prod", "staging"], &apart).is_err());
+}
+
+#[test]
+fn what_cannot_be_followed_is_not_guessed_at() {
+    let error =
+        set(&corpus(), &["prod"], &[("shop:statefulset/prod-db-v2 db", "example/db:10")]).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("base/db.yaml has example/db:1 for it"), "{said}");
+}
+
+#[test]
+fn the_documents_of_an_object_are_known_with_who_else_is_built_from_them() {
+    let files = corpus();
+    let described = |roots: &[&str]| {
+        let all = built(&files, roots);
+        let located = all.workload(&"shop:deployment/prod-web-v2".parse().unwrap()).unwrap();
+        let documents = all.described(&located).into_iter();
+        documents.map(|(at, _)| (at.path.clone(), at.refused.clone())).collect::<Vec<_>>()
+    };
+    let patch = ("prod/memory.yaml".to_owned(), None);
+    let base = |why: &str| ("base/web.yaml".to_owned(), Some(why.to_owned()));
+    let other = base("base/web.yaml is also what staging/kustomization.yaml is built from");
+    assert_eq!(described(&["prod"]), [other, patch.clone()]);
+    assert_eq!(
+        described(&["prod", "staging"]),
+        [base("several workloads are built from base/web.yaml"), patch]
+    );
+}
