@@ -47,7 +47,7 @@ pub(crate) fn slim(mut object: Value) -> Value {
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
     let pointer = template_pointer(kind);
     if let Some(Value::Object(pod)) = object.pointer_mut(pointer) {
-        pod.retain(|key, _| matches!(key.as_str(), "containers" | "initContainers"));
+        pod.retain(|key, _| RunningContainer::LISTS.contains(&key.as_str()));
         for list in pod.values_mut().filter_map(Value::as_array_mut) {
             for container in list.iter_mut().filter_map(Value::as_object_mut) {
                 container.retain(|key, _| matches!(key.as_str(), "name" | "image"));
@@ -64,20 +64,13 @@ pub(crate) fn slim(mut object: Value) -> Value {
 pub(crate) fn workload(object: &Value) -> ClusterWorkload {
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
     let pod = object.pointer(template_pointer(kind));
-    let list = |key: &str| pod.and_then(|pod| pod.get(key)?.as_array()).into_iter().flatten();
-    let word = |container: &Value, key: &str| {
-        container.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
     ClusterWorkload {
         id: WorkloadId::new(
             text(object, "namespace").unwrap_or_default(),
             kind,
             text(object, "name").unwrap_or_default(),
         ),
-        containers: list("containers")
-            .chain(list("initContainers"))
-            .map(|c| RunningContainer { name: word(c, "name"), image: word(c, "image") })
-            .collect(),
+        containers: pod.map(RunningContainer::of_pod).unwrap_or_default(),
         rollout: sync::rollout_of(object),
     }
 }
@@ -141,6 +134,7 @@ mod tests {
             "spec": { "replicas": 3, "template": { "metadata": {}, "spec": {
                 "containers": [{ "name": "web", "image": "web:1", "env": [{ "name": "PASSWORD", "value": "hunter2" }] }],
                 "initContainers": [{ "name": "init", "image": "init:1" }],
+                "ephemeralContainers": [{ "name": "debug", "image": "debug:1", "stdin": true }],
                 "volumes": [],
             } } },
             "status": { "replicas": 3 },
@@ -148,12 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn init_containers_come_last() {
+    fn init_containers_come_behind_and_ephemeral_ones_last() {
         let workload = workload(&deployment());
         assert_eq!(workload.id.to_string(), "shop:deployment/web");
         let images: Vec<_> =
             workload.containers.iter().map(|c| (c.name.as_str(), c.image.as_str())).collect();
-        assert_eq!(images, [("web", "web:1"), ("init", "init:1")]);
+        assert_eq!(images, [("web", "web:1"), ("init", "init:1"), ("debug", "debug:1")]);
     }
 
     #[test]

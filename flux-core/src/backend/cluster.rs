@@ -92,7 +92,7 @@ impl Progress for () {
 pub struct ClusterWorkload {
     /// Its id.
     pub id: WorkloadId,
-    /// Its containers and init containers with the images of the pod template, init containers last.
+    /// Its containers with the images of the pod template, as [`RunningContainer::of_pod`] has them.
     pub containers: Vec<RunningContainer>,
     /// How far its rollout is.
     pub rollout: Rollout,
@@ -105,6 +105,21 @@ pub struct RunningContainer {
     pub name: String,
     /// The image as the cluster has it.
     pub image: String,
+}
+
+impl RunningContainer {
+    /// The lists of a pod's specification that have containers, in the order in which these are told.
+    pub const LISTS: [&'static str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+
+    /// The containers of a pod's specification: then its init containers, then the ephemeral ones. What has no name or image there has an empty one.
+    pub fn of_pod(spec: &Value) -> Vec<Self> {
+        let list = |list| spec.get(list).and_then(Value::as_array).into_iter().flatten();
+        let text = |container: &Value, key: &str| {
+            container.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let containers = Self::LISTS.into_iter().flat_map(list);
+        containers.map(|c| Self { name: text(c, "name"), image: text(c, "image") }).collect()
+    }
 }
 
 /// How far a rollout is, in pods.

@@ -17,14 +17,9 @@ pub(super) fn workload(id: &ResourceId, object: &Value) -> Option<ClusterWorkloa
         ("batch", "CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
         _ => return None,
     };
-    let containers =
-        ["containers", "initContainers"].iter().flat_map(|list| pods[list].as_array().into_iter().flatten());
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Some(ClusterWorkload {
         id: id.workload_id(),
-        containers: containers
-            .map(|c| RunningContainer { name: text(&c["name"]), image: text(&c["image"]) })
-            .collect(),
+        containers: RunningContainer::of_pod(pods),
         rollout: if object["status"].is_object() { rollout_of(object) } else { rolled_out(object) },
     })
 }
