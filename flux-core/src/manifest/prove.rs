@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Edit, EditError, Intent, ParsedFile, Resource, apply, parse};
+use super::{Edit, EditError, Intent, ParsedFile, Resource, apply, parse, walk::unescape};
 use crate::finding::Code;
 
 /// Applies edits and proves, by parsing the result again, that exactly the intended values differ.
@@ -85,10 +85,6 @@ fn as_map(value: &mut Value) -> Option<&mut serde_json::Map<String, Value>> {
         *value = Value::Object(serde_json::Map::new());
     }
     value.as_object_mut()
-}
-
-fn unescape(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
 }
 
 /// The path of the first difference.

@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{
     limits::{Budget, Limit},
+    merge::is_merge,
     scalar::{Scalar, resolve, to_json, to_key},
-    tree::{Kind, NodeId, Style, Tag, Tree},
+    tree::{Kind, NodeId, Tree},
 };
 
 /// Why a node has no value.
@@ -130,16 +131,5 @@ impl<'t, 's, 'b> Reader<'t, 's, 'b> {
             _ => return Err(wrong(id)),
         }
         Ok(())
-    }
-}
-
-/// Whether a key is the merge key.
-pub(super) fn is_merge(tree: &Tree<'_>, key: NodeId) -> bool {
-    match &tree[key].kind {
-        Kind::Scalar { text, style } if text == "<<" => match tree[key].tag {
-            None => *style == Style::Plain,
-            Some(tag) => tag == Tag::Merge,
-        },
-        _ => false,
     }
 }
