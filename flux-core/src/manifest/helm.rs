@@ -11,7 +11,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Container, Resource, parts::Parts, scalar::Scalar, site::Context, walk::Cursor};
+use super::{
+    Container, Resource, parts::Parts, scalar::Scalar, site::Context, walk::Cursor, workload::SHAPE,
+};
 
 /// The name of the container whose image stands at the top of the values.
 const CHART_IMAGE: &str = "chart-image";
@@ -124,7 +126,7 @@ fn annotated(
             }
             None => {
                 let evidence = format!("`{key}` names `{}`, where the values have no text", annotation.value);
-                context.invalid((annotation.line, annotation.column), evidence);
+                context.invalid((annotation.line, annotation.column), evidence, SHAPE);
             }
         }
     }

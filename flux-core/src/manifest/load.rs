@@ -9,6 +9,7 @@ use super::{
     Annotation, ParsedFile, Problem, Resource, WorkloadId, kustomize, labels,
     leaves::{LeafBudget, leaves},
     limits::{Budget, Limit},
+    scalar::other_than_text,
     setter, template,
     tree::{Builder, Tree},
     value::{Reader, Unreadable},
@@ -266,11 +267,9 @@ impl<'s> Loader<'s, '_> {
             Some(Value::String(name)) if !name.is_empty() => name.clone(),
             None | Some(Value::Null) if kustomize::is_kind(&api_version, &kind) => String::new(),
             other => {
-                let evidence = match other {
-                    Some(value @ (Value::Number(_) | Value::Bool(_))) => {
-                        format!("the `metadata.name` of a {kind} is {value} to YAML, not a text")
-                    }
-                    _ => format!("a {kind} has no `metadata.name`"),
+                let evidence = match other.and_then(other_than_text) {
+                    Some(what) => format!("the `metadata.name` of a {kind} is {what} to YAML, not a text"),
+                    None => format!("a {kind} has no `metadata.name`"),
                 };
                 let remedy = "give it a name, between quotes if YAML reads it as something else";
                 let remedy = remedy.to_owned();
@@ -288,11 +287,9 @@ impl<'s> Loader<'s, '_> {
             None | Some(Value::Null) => None,
             Some(Value::String(namespace)) => Some(namespace.clone()).filter(|n| !n.is_empty()),
             Some(value) => {
-                let what = match value {
-                    Value::Number(_) | Value::Bool(_) => format!("{value} to YAML"),
-                    _ => "a list or a mapping".to_owned(),
-                };
-                let evidence = format!("the `metadata.namespace` of {kind} {name} is {what}, not a text");
+                let what = other_than_text(value).unwrap_or_default();
+                let evidence =
+                    format!("the `metadata.namespace` of {kind} {name} is {what} to YAML, not a text");
                 return self.not_an_object(at, evidence);
             }
         };

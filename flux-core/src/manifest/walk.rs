@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     merge::{self, Entry, Merge},
-    scalar::Scalar,
+    scalar::{Scalar, other_than_text, to_json},
     tree::{Anchor, Kind, NodeId, Style, Tree},
 };
 
@@ -143,6 +143,15 @@ impl<'t, 's> Cursor<'t, 's> {
         match self.meaning()? {
             Scalar::Text(Cow::Borrowed(text)) => Some(text),
             _ => None,
+        }
+    }
+
+    /// What the value is to YAML, for people; none if it is a text.
+    pub(super) fn other_than_text(&self) -> Option<String> {
+        match &self.tree[self.tree.target(self.node)].kind {
+            Kind::Map { .. } => Some("a mapping".to_owned()),
+            Kind::Seq { .. } => Some("a list".to_owned()),
+            _ => other_than_text(&to_json(self.meaning()?).ok()?),
         }
     }
 
