@@ -4,7 +4,7 @@
 //! is kept under the file's [`ContentId`](crate::backend::ContentId) and never made twice.
 //!
 //! What is read is what `kubectl` would send: YAML 1.1 scalars as Go's library types them (`on` is true, `0644` is 420, `1.20` is 1.2), of equal keys
-//! the last, aliases and merge keys resolved, lists taken apart into their items. What cannot be read is a [`Problem`] with its place, and never
+//! the last (that there are such is told), aliases and merge keys resolved, lists taken apart into their items. What cannot be read is a [`Problem`] with its place, and never
 //! stops the rest.
 //!
 //! An edit replaces the scalar that holds the value and no other byte:
