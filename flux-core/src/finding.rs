@@ -70,6 +70,8 @@ codes! {
     NotAnObject = "not-an-object", Error;
     /// A document is YAML or JSON of another kind: it has neither `apiVersion` nor `kind`.
     NotForKubernetes = "not-for-kubernetes", Warning;
+    /// A key stands twice in its mapping; the last one counts.
+    DuplicateKey = "duplicate-key", Warning;
     /// A document has no `metadata.name`.
     MissingName = "missing-name", Error;
     /// A document is encrypted with SOPS and left alone.

@@ -6,9 +6,10 @@ use super::{
     Edit, EditError, Intent,
     layout::{Layout, Lines},
     load::{Met, read},
+    merge::key_text,
     quote::{Context, rewrite, write},
-    tree::{Kind, NodeId, Style, Tree},
-    walk::{Cursor, escape, key_text},
+    tree::{Anchor, Kind, NodeId, Style, Tree},
+    walk::{Cursor, escape},
 };
 
 /// The edits that set, change or remove annotations of the `resource`-th object of a file (none as value removes).
@@ -99,7 +100,8 @@ impl<'t, 's> Editor<'t, 's> {
         }
         let lines = Lines::of(source);
         let outer = met.at.tree[met.at.node].column;
-        let metadata = Layout::of(tree, &lines, metadata.node, outer).ok_or("`metadata` is no mapping")?;
+        let layout = Layout::of(tree, &lines, metadata.node).ok_or("`metadata` is no mapping")?;
+        let metadata = layout.with_step(tree, &lines, metadata.node, outer);
         let entry = annotations.and_then(|at| metadata.entries.iter().copied().rfind(|e| e.1 == at.node));
         Ok(Self {
             tree,
@@ -176,8 +178,7 @@ impl<'t, 's> Editor<'t, 's> {
         value: NodeId,
         changes: &[(&str, Option<&str>)],
     ) -> Result<(), String> {
-        let outer = self.tree[key].column;
-        let layout = Layout::of(self.tree, &self.lines, value, outer).ok_or("`annotations` is no mapping")?;
+        let layout = Layout::of(self.tree, &self.lines, value).ok_or("`annotations` is no mapping")?;
         let mut kept = vec![true; layout.entries.len()];
         let mut added = Vec::new();
         for &(name, wanted) in changes {
@@ -227,8 +228,10 @@ impl<'t, 's> Editor<'t, 's> {
     fn rewrite_value(&mut self, layout: &Layout<'_>, index: usize, text: &str) -> Result<(), String> {
         let (key, value) = layout.entries[index];
         let node = &self.tree[value];
-        if let Some(name) = self.tree.used_anchor(value) {
-            return Err(format!("a value carries the anchor `&{name}`, which other places use"));
+        if let Some(Anchor { name, line, .. }) = self.tree.used_anchor(value) {
+            return Err(format!(
+                "a value carries the anchor `&{name}` of line {line}, which other places use"
+            ));
         }
         match &node.kind {
             Kind::Scalar { style: Style::Absent, .. } => {
@@ -347,11 +350,14 @@ fn owned(tree: &Tree<'_>, at: &Cursor<'_, '_>, key: &str) -> Result<(), String> 
     if matches!(tree[at.node].kind, Kind::Alias(_)) {
         return Err(format!("`{key}` is an alias: write it out"));
     }
-    if let Some(why) = &at.shared {
-        return Err(format!("`{key}` cannot be changed alone: {why}"));
+    if let Some(sharing) = at.sharing() {
+        let (why, remedy) = (sharing.why(tree), sharing.remedy(tree));
+        return Err(format!("`{key}` cannot be changed alone, {why}: {remedy}"));
     }
     match tree.used_anchor(at.node) {
-        Some(name) => Err(format!("`{key}` carries the anchor `&{name}`, which other places use")),
+        Some(Anchor { name, line, .. }) => {
+            Err(format!("`{key}` carries the anchor `&{name}` of line {line}, which other places use"))
+        }
         None => Ok(()),
     }
 }

@@ -26,11 +26,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    Container, ContainerRole, ParsedFile, Resource, WorkloadId,
+    BadImage, Container, ContainerRole, ParsedFile, Resource, WorkloadId,
     leaves::matches,
     parts::Parts,
+    scalar::other_than_text,
     site::{Context, Leaf},
-    workload::LISTS,
+    workload::{LISTS, QUOTES},
 };
 use crate::{finding::Finding, policy::is_policy_document};
 
@@ -144,13 +145,20 @@ impl Reader<'_> {
         context: &mut Context<'_>,
     ) {
         let name = value.get("name").and_then(Value::as_str).filter(|n| !n.is_empty()).unwrap_or(fallback);
-        if let Some(image) = self.resource.leaf(&format!("{pointer}/image")) {
+        let at = format!("{pointer}/image");
+        if self.is_text(name, &at, value.get("image"), role, context)
+            && let Some(image) = self.resource.leaf(&at)
+        {
             self.add(name, &Parts::whole(image.clone()), role, context);
         }
     }
 
     fn images_at(&mut self, image: &ImagePaths, context: &mut Context<'_>) {
-        for (pointer, name, _) in matches(&self.resource.object, &image.repository.0) {
+        for (pointer, name, value) in matches(&self.resource.object, &image.repository.0) {
+            let name = image.name.clone().or(name).unwrap_or_default();
+            if !self.is_text(&name, &pointer, Some(value), ContainerRole::Main, context) {
+                continue;
+            }
             let beside = |path: &Option<Path>| -> Option<Leaf> {
                 let pointer = path.as_ref()?.beside(&image.repository, &pointer);
                 self.resource.leaf(&pointer).filter(|leaf| !leaf.text.is_empty()).cloned()
@@ -162,9 +170,41 @@ impl Reader<'_> {
                 tag: beside(&image.tag),
                 digest: beside(&image.digest),
             };
-            let name = image.name.clone().or(name).unwrap_or_default();
             self.add(&name, &parts, ContainerRole::Main, context);
         }
+    }
+
+    /// Whether a value may be an image; one that is a number or a truth value to YAML is told. Null is as good as nothing.
+    fn is_text(
+        &mut self,
+        name: &str,
+        pointer: &str,
+        value: Option<&Value>,
+        role: ContainerRole,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let Some(value @ (Value::Number(_) | Value::Bool(_))) = value else { return true };
+        if !self.seen.iter().any(|seen| seen == pointer) {
+            self.seen.push(pointer.to_owned());
+            let text =
+                self.resource.leaf(pointer).map_or_else(|| value.to_string(), |leaf| leaf.text.clone());
+            let what = other_than_text(value).unwrap_or_default();
+            let (line, column) = self.resource.spot(pointer);
+            let container = Container {
+                resource: context.resource,
+                name: name.to_owned(),
+                role,
+                image: Err(BadImage::other_than_text(&text, &what)),
+                line,
+                column,
+                sites: Vec::new(),
+                elsewhere: None,
+                renamed: None,
+            };
+            context.check_image(&container, QUOTES);
+            self.containers.push(container);
+        }
+        false
     }
 
     fn add(&mut self, name: &str, parts: &Parts, role: ContainerRole, context: &mut Context<'_>) {

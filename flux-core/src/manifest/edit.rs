@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Container, Edit, EditError, Intent, Part, SharedScalar, Site,
-    quote::{Context, rewrite},
+    quote::{Context, rewrite, write},
 };
 use crate::image::ImageRef;
 
@@ -32,9 +32,10 @@ pub struct PlacedEdit {
 
 /// The edits that set images, one answer a change, in their order. All parts of an image are set or none, and all containers of an object or none.
 ///
-/// What several places share (an anchored scalar and its aliases, an entry of a kustomization that several workloads take their tag
-/// from) is written once when all of them change to the same. Otherwise an alias is replaced by the value where it stands, and anything
-/// else that is shared is refused.
+/// What several places share (a scalar that they have by aliases and merge keys, an entry of a kustomization that several workloads take their
+/// tag from) is written once when all of them change to the same. Otherwise each is written where it stands: an alias is replaced by the value,
+/// and a mapping that merges the value in gets a key of its own. What stands nowhere else than in the shared place is written there if all others
+/// leave it in the same set, and refused if one stays.
 ///
 /// An error is [`EditError::Unsupported`], where a part cannot be written in place or is shared with a place that does not change alike, or
 /// [`EditError::NotAlone`] for the other containers of the object.
@@ -51,7 +52,7 @@ pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, E
     // What cannot be done for one change may be what another shares with it, so that it cannot be done either.
     loop {
         let together = together(&writes);
-        let mut taken = BTreeMap::new();
+        let mut taken = Taken::new();
         let mut edits: Vec<Result<Vec<PlacedEdit>, EditError>> = Vec::with_capacity(changes.len());
         for (change, writes) in changes.iter().zip(&writes) {
             edits.push(match writes {
@@ -83,11 +84,11 @@ pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, E
 /// The edits of one container.
 fn edits_of(
     writes: &[Write<'_>],
-    together: &BTreeSet<ScalarId<'_>>,
-    taken: &mut BTreeMap<(String, usize), Edit>,
+    together: &BTreeMap<ScalarId<'_>, &str>,
+    taken: &mut Taken,
 ) -> Result<Vec<PlacedEdit>, String> {
     let edits: Vec<PlacedEdit> = writes.iter().map(|write| write.edit(together)).collect::<Result<_, _>>()?;
-    edits.iter().try_for_each(|edit| claim(taken, &edit.path, &edit.edit))?;
+    edits.iter().try_for_each(|edit| claim(taken, edit))?;
     Ok(edits)
 }
 
@@ -109,8 +110,19 @@ pub(super) fn rewrite_site(site: &Site, text: &str, resource: usize) -> Result<(
     if let Some(why) = &site.refused {
         return Err(why.clone());
     }
-    let edit = replace(site.start, site.end, &site.source, text);
-    Ok((edit, Intent { resource, pointer: site.pointer.clone(), value: Some(text.into()) }))
+    Ok((written(site, text), Intent { resource, pointer: site.pointer.clone(), value: Some(text.into()) }))
+}
+
+/// The edit of the site's own bytes.
+fn written(site: &Site, text: &str) -> Edit {
+    match &site.adds {
+        Some(key) => {
+            let context = if key.quoted { Context::Json } else { Context::Flow };
+            let after = format!("{}{}", key.lead, write(text, context));
+            Edit { start: site.start, end: site.end, before: site.source.clone(), after }
+        }
+        None => replace(site.start, site.end, &site.source, text),
+    }
 }
 
 fn replace(start: usize, end: usize, source: &str, text: &str) -> Edit {
@@ -137,11 +149,16 @@ impl<'a> Write<'a> {
         Some(((self.path, shared.start), shared))
     }
 
-    /// The edit, of the shared scalar if it is among those that are written for all.
-    fn edit(&self, together: &BTreeSet<ScalarId<'_>>) -> Result<PlacedEdit, String> {
+    /// The edit: of the shared scalar, if that gets this text.
+    fn edit(&self, together: &BTreeMap<ScalarId<'_>, &str>) -> Result<PlacedEdit, String> {
         let (edit, intent) = match self.shared() {
-            Some((id, shared)) if together.contains(&id) => {
-                let edit = replace(shared.start, shared.end, &shared.source, &self.text);
+            Some((id, shared)) if together.get(&id) == Some(&self.text.as_str()) => {
+                let own = (self.site.start, self.site.end) == (shared.start, shared.end);
+                let edit = if own {
+                    written(self.site, &self.text)
+                } else {
+                    replace(shared.start, shared.end, &shared.source, &self.text)
+                };
                 let value = Some(self.text.as_str().into());
                 (edit, Intent { resource: self.resource, pointer: self.site.pointer.clone(), value })
             }
@@ -151,37 +168,62 @@ impl<'a> Write<'a> {
     }
 }
 
-/// The shared scalars of which every use changes, all to the same text.
-fn together<'a>(writes: &[Result<Vec<Write<'a>>, EditError>]) -> BTreeSet<ScalarId<'a>> {
-    let mut uses: BTreeMap<ScalarId<'a>, (u32, BTreeSet<_>, BTreeSet<&str>)> = BTreeMap::new();
-    for write in writes.iter().flatten().flatten() {
-        if let Some((id, shared)) = write.shared() {
-            let (wanted, users, texts) = uses.entry(id).or_default();
-            *wanted = shared.uses;
-            users.insert(write.user);
-            texts.insert(&write.text);
-        }
-    }
-    let whole = |(wanted, users, texts): &(u32, BTreeSet<_>, BTreeSet<&str>)| {
-        texts.len() == 1 && u32::try_from(users.len()) == Ok(*wanted)
-    };
-    uses.into_iter().filter(|(_, use_)| whole(use_)).map(|(id, _)| id).collect()
+/// Who uses a shared scalar, and what they are to get.
+#[derive(Default)]
+struct Uses<'w, 'a> {
+    wanted: u32,
+    users: BTreeSet<(&'a str, usize, &'a str)>,
+    texts: BTreeSet<&'w str>,
+    /// The texts of those that can be written nowhere else.
+    bound: BTreeSet<&'w str>,
 }
 
-/// Takes the bytes of an edit, unless another edit has some of them.
-fn claim(taken: &mut BTreeMap<(String, usize), Edit>, path: &str, edit: &Edit) -> Result<(), String> {
-    let key = (path.to_owned(), edit.start);
-    if taken.get(&key) == Some(edit) {
-        return Ok(());
+/// The shared scalars that are written, and with what: every use changes, and all to the same, or those to the same that can be
+/// written nowhere else.
+fn together<'w, 'a>(writes: &'w [Result<Vec<Write<'a>>, EditError>]) -> BTreeMap<ScalarId<'a>, &'w str> {
+    let mut scalars: BTreeMap<ScalarId<'a>, Uses<'w, 'a>> = BTreeMap::new();
+    for write in writes.iter().flatten().flatten() {
+        if let Some((id, shared)) = write.shared() {
+            let uses = scalars.entry(id).or_default();
+            uses.wanted = shared.uses;
+            uses.users.insert(write.user);
+            uses.texts.insert(&write.text);
+            if write.site.refused.is_some() {
+                uses.bound.insert(&write.text);
+            }
+        }
     }
-    let before = taken.range(..=key.clone()).next_back();
-    let behind = taken.range(key.clone()..).next();
-    let overlaps = |((other_path, _), other): (&(String, usize), &Edit)| {
-        other_path == path
-            && other.start < edit.end.max(edit.start + 1)
-            && edit.start < other.end.max(other.start + 1)
+    let text = |uses: Uses<'w, 'a>| {
+        let texts = if uses.bound.is_empty() { uses.texts } else { uses.bound };
+        let whole = u32::try_from(uses.users.len()) == Ok(uses.wanted) && texts.len() == 1;
+        texts.into_iter().next().filter(|_| whole)
     };
-    if before.is_some_and(overlaps) || behind.is_some_and(overlaps) {
+    scalars.into_iter().filter_map(|(id, uses)| Some((id, text(uses)?))).collect()
+}
+
+/// Edits by their files and first bytes. Keys put in at the same byte are told apart by their places.
+type Taken = BTreeMap<(String, usize, Option<String>), Edit>;
+
+/// Takes the bytes of an edit, unless another edit has some of them.
+fn claim(taken: &mut Taken, placed: &PlacedEdit) -> Result<(), String> {
+    let PlacedEdit { path, edit, intent } = placed;
+    let empty = |edit: &Edit| edit.start == edit.end;
+    let key = (path.clone(), edit.start, empty(edit).then(|| intent.pointer.clone()));
+    let clash = match taken.get(&key) {
+        Some(same) if same == edit => return Ok(()),
+        Some(_) => true,
+        None => {
+            let overlaps = |((other_path, ..), other): (&(String, _, _), &Edit)| {
+                other_path == path
+                    && !(empty(edit) && empty(other))
+                    && other.start < edit.end.max(edit.start + 1)
+                    && edit.start < other.end.max(other.start + 1)
+            };
+            taken.range(..&key).next_back().is_some_and(overlaps)
+                || taken.range(&key..).next().is_some_and(overlaps)
+        }
+    };
+    if clash {
         return Err("the image of another container stands in the same place and becomes another".to_owned());
     }
     taken.insert(key, edit.clone());
@@ -217,8 +259,8 @@ fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Resu
     };
     let mut writes = Vec::new();
     for site in &container.sites {
-        let before = layout.value(site.part, &from, &from)?;
-        let text = layout.value(site.part, &to, &from)?;
+        let before = layout.value(site.part, &from)?;
+        let text = layout.value(site.part, &to)?;
         if before != text {
             let pointer = container.elsewhere.as_ref().map_or(&site.pointer, |elsewhere| &elsewhere.pointer);
             let user = (path, container.resource, pointer.as_str());
@@ -236,7 +278,6 @@ struct Layout<'a> {
     takes_tag: bool,
     tag: bool,
     digest: bool,
-    repository: &'a str,
 }
 
 impl<'a> Layout<'a> {
@@ -250,13 +291,12 @@ impl<'a> Layout<'a> {
             takes_tag,
             tag,
             digest: site(Part::Digest).is_some(),
-            repository: site(Part::Repository).map_or("", |s| s.source.as_str()),
         }
     }
 
-    /// What the place of a part holds when the image is `image`, in a file where it was `was`.
-    fn value(&self, part: Part, image: &ImageRef, was: &ImageRef) -> Result<String, String> {
-        let (registry, path) = self.split(image, was);
+    /// What the place of a part holds when the image is `image`.
+    fn value(&self, part: Part, image: &ImageRef) -> Result<String, String> {
+        let (registry, path) = self.split(image);
         let tag = image.tag.as_ref().map(ToString::to_string);
         let digest = image.digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
         match part {
@@ -277,20 +317,12 @@ impl<'a> Layout<'a> {
     }
 
     /// The registry and what follows it. The registry stays as it is where the new name starts with it.
-    fn split(&self, image: &ImageRef, was: &ImageRef) -> (String, String) {
+    fn split(&self, image: &ImageRef) -> (String, String) {
         let name = image.name.to_string();
         let Some(site) = self.registry else { return (String::new(), name) };
-        let written = bare(&site.source);
-        let was_name = was.name.to_string();
-        // An alias does not say what it stands for, but the name does: it is what stands before the repository.
-        let registry = if written.starts_with('*') {
-            let repository = bare(self.repository).split([':', '@']).next().unwrap_or_default();
-            was_name.strip_suffix(repository).map_or(String::new(), |r| r.trim_end_matches('/').to_owned())
-        } else {
-            written.to_owned()
-        };
-        if let Some(path) = name.strip_prefix(&registry).and_then(|rest| rest.strip_prefix('/')) {
-            return (registry.clone(), path.to_owned());
+        let registry = text_of(site);
+        if let Some(path) = name.strip_prefix(registry).and_then(|rest| rest.strip_prefix('/')) {
+            return (registry.to_owned(), path.to_owned());
         }
         match image.name.host() {
             Some(host) => (host.to_owned(), image.name.path().to_owned()),
@@ -299,8 +331,9 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The text of a registry or repository without the quotes around it; they hold nothing that needs escapes.
-fn bare(source: &str) -> &str {
+/// The text of a registry, without the quotes around it; it holds nothing that needs escapes.
+fn text_of(registry: &Site) -> &str {
+    let source = registry.shared.as_ref().map_or(&registry.source, |shared| &shared.source);
     source.trim_matches(['"', '\''])
 }
 

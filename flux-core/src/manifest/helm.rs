@@ -12,11 +12,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Container, Resource,
-    parts::Parts,
-    scalar::{Scalar, resolve},
-    site::Context,
-    walk::Cursor,
+    Container, Resource, parts::Parts, scalar::Scalar, site::Context, walk::Cursor, workload::SHAPE,
 };
 
 /// The name of the container whose image stands at the top of the values.
@@ -52,7 +48,7 @@ pub(super) fn containers(
         }
         // What an annotation names has the name that it is given, and no other.
         below.retain(|(_, parts)| {
-            named.iter().all(|(_, n)| n.repository.site.start != parts.repository.site.start)
+            named.iter().all(|(_, n)| n.repository.site.pointer != parts.repository.site.pointer)
         });
         found.extend(below);
         found.extend(convention(&level, context).map(|parts| (key, parts)));
@@ -130,7 +126,7 @@ fn annotated(
             }
             None => {
                 let evidence = format!("`{key}` names `{}`, where the values have no text", annotation.value);
-                context.invalid((annotation.line, annotation.column), evidence);
+                context.invalid((annotation.line, annotation.column), evidence, SHAPE);
             }
         }
     }
@@ -147,10 +143,5 @@ impl Cursor<'_, '_> {
 
 /// Whether a value can be a tag: a tag like `1.20` may stand there without quotes and be a number to YAML.
 fn is_tag(at: &Cursor<'_, '_>) -> bool {
-    let Some((text, style)) = at.scalar() else { return false };
-    let tag = at.tree[at.tree.target(at.node)].tag;
-    match resolve(text, style, tag) {
-        Ok(Scalar::Text(_) | Scalar::Int(_) | Scalar::Big(_) | Scalar::Float(_)) => true,
-        Ok(Scalar::Null | Scalar::Bool(_)) | Err(_) => false,
-    }
+    matches!(at.meaning(), Some(Scalar::Text(_) | Scalar::Int(_) | Scalar::Big(_) | Scalar::Float(_)))
 }

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Container, Edit, Intent, Leaf, Resource, edit::rewrite_site, site::leaf, walk::Cursor, workload::pod_path,
+    Container, Edit, Intent, Leaf, Resource,
+    edit::rewrite_site,
+    site::leaf,
+    walk::{Cursor, unescape},
+    workload::pod_path,
 };
 use crate::image::ImageRef;
 
@@ -74,7 +78,7 @@ pub fn version_label_edits(
         if new == leaf.text {
             continue;
         }
-        let key = leaf.site.pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/");
+        let key = unescape(leaf.site.pointer.rsplit('/').next().unwrap_or_default());
         let of_pods = leaf.site.pointer.starts_with("/spec/");
         let written = if of_pods && selector.is_some_and(|labels| labels.get(&key).is_some()) {
             Err("the selector names it".to_owned())

@@ -1,9 +1,14 @@
 //! How a mapping is laid out, so that what is added to it looks like its neighbours.
 
 use super::{
+    NewKey,
+    merge::is_merge,
     quote::{Context, write},
     tree::{Kind, NodeId, Style, Tree},
 };
+
+/// How far around a place its style is looked for, in bytes and in entries, so that the look costs the same in any file.
+const NEAR: usize = 1_000;
 
 /// The lines of a file.
 #[derive(Clone, Copy, Debug)]
@@ -81,52 +86,56 @@ pub(super) struct Layout<'t> {
 }
 
 impl<'t> Layout<'t> {
-    /// The layout of a mapping with at least one entry, within one whose keys stand at the column `outer`.
-    pub(super) fn of(tree: &'t Tree<'_>, lines: &Lines<'_>, map: NodeId, outer: u32) -> Option<Self> {
+    /// The layout of a mapping with at least one entry.
+    pub(super) fn of(tree: &'t Tree<'_>, lines: &Lines<'_>, map: NodeId) -> Option<Self> {
         let Kind::Map { entries, flow } = &tree[map].kind else { return None };
         let &(key, value) = entries.first()?;
-        let source = lines.source;
-        let json =
-            *flow && entries.iter().all(|&(key, _)| matches!(tree.scalar(key), Some((_, Style::Double))));
+        let mut own = entries.iter().take(NEAR).filter(|&&(key, _)| !is_merge(tree, key)).peekable();
+        let quoted = |&(key, _): &(NodeId, NodeId)| matches!(tree.scalar(key), Some((_, Style::Double)));
+        let json = *flow && own.peek().is_some() && own.all(quoted);
         let context = match (*flow, json) {
             (true, true) => Context::Json,
             (true, false) => Context::Flow,
             _ => Context::Block,
         };
-        let column = tree[key].column as usize;
-        let indent = " ".repeat(column.saturating_sub(1));
+        let indent = " ".repeat((tree[map].column as usize).saturating_sub(1));
+        let near = |start, end| lines.source.get(start..end).filter(|text| text.len() <= NEAR);
         let gap = match entries.get(1) {
-            Some(&(next, _)) => source
-                .get(tree[value].end..tree[next].start)
+            Some(&(next, _)) => near(tree[value].end, tree[next].start)
                 .and_then(|between| between.split_once(','))
                 .map(|(_, gap)| gap),
-            None => source
-                .get(tree[map].start..tree[key].start)
+            None => near(tree[map].start, tree[key].start)
                 .and_then(|open| open.strip_prefix('{'))
                 .filter(|gap| gap.contains('\n')),
         };
         let gap = gap.filter(|gap| gap.trim().is_empty()).unwrap_or(" ").to_owned();
-        let colon = source
-            .get(tree[key].end..tree[value].start)
+        let colon = near(tree[key].end, tree[value].start)
             .filter(|c| c.trim() == ":" && (json || *c != ":"))
             .unwrap_or(": ")
             .to_owned();
-        let step = if *flow {
-            let (inner, outer) = (lines.indent(tree[key].start), lines.indent(tree[map].start));
-            inner.strip_prefix(outer).filter(|step| !step.is_empty()).unwrap_or("  ").to_owned()
-        } else {
-            let deeper = column.saturating_sub(outer as usize);
-            " ".repeat(if (1..=8).contains(&deeper) { deeper } else { 2 })
-        };
+        Some(Self { entries, flow: *flow, context, indent, step: String::new(), gap, colon })
+    }
+
+    /// The same, for mappings within it to be added, where it stands within one whose keys are at the column `outer`.
+    pub(super) fn with_step(mut self, tree: &Tree<'_>, lines: &Lines<'_>, map: NodeId, outer: u32) -> Self {
         // A neighbour that holds a mapping shows best how far in the next one goes.
-        let shown = entries.iter().find_map(|&(key, value)| match &tree[value].kind {
-            Kind::Map { entries, flow: false } => {
-                let inner = tree[entries.first()?.0].column;
-                Some(" ".repeat(inner.checked_sub(tree[key].column)? as usize))
+        let shown = self.entries.iter().find_map(|&(key, value)| match &tree[value].kind {
+            Kind::Map { entries, flow: false } if !entries.is_empty() => {
+                Some(" ".repeat(tree[value].column.checked_sub(tree[key].column)? as usize))
             }
             _ => None,
         });
-        Some(Self { entries, flow: *flow, context, indent, step: shown.unwrap_or(step), gap, colon })
+        self.step = shown.unwrap_or_else(|| match self.entries.first() {
+            Some(&(key, _)) if self.flow => {
+                let (inner, outer) = (lines.indent(tree[key].start), lines.indent(tree[map].start));
+                inner.strip_prefix(outer).filter(|step| !step.is_empty()).unwrap_or("  ").to_owned()
+            }
+            _ => {
+                let deeper = tree[map].column.saturating_sub(outer) as usize;
+                " ".repeat(if (1..=8).contains(&deeper) { deeper } else { 2 })
+            }
+        });
+        self
     }
 
     /// New lines with entries of this block mapping, each after a line end.
@@ -170,4 +179,44 @@ impl<'t> Layout<'t> {
         let entries = entries.iter().map(entry).collect::<Vec<_>>().join(&format!(",{within}"));
         format!("{{{inner}{entries}{close}}}")
     }
+}
+
+/// Where a key can be put into a mapping right behind an entry that merges others in, and what is written there before its value.
+///
+/// # Errors
+/// Why it cannot be put there.
+pub(super) fn new_key(
+    tree: &Tree<'_>,
+    lines: &Lines<'_>,
+    map: NodeId,
+    (_, merged): (NodeId, NodeId),
+    key: &str,
+) -> Result<(usize, NewKey), &'static str> {
+    let node = &tree[map];
+    let end = tree[merged].end;
+    if matches!(node.kind, Kind::Map { flow: true, .. }) {
+        if !lines.source[node.start..].starts_with('{') {
+            return Err("what merges it in has no braces around it");
+        }
+        let layout = Layout::of(tree, lines, map).ok_or("what merges it in is no mapping")?;
+        let lead = format!(",{}{}", layout.gap, layout.flow_entry(key, ""));
+        return Ok((end, NewKey { lead, quoted: layout.context == Context::Json }));
+    }
+    let last = match &tree[merged].kind {
+        Kind::Seq { items, flow: false } => items.last().map_or(merged, |&item| item),
+        _ => merged,
+    };
+    if matches!(tree[last].kind, Kind::Map { flow: false, .. }) {
+        return Err("the `<<` holds a mapping of its own");
+    }
+    if node.column as usize > NEAR {
+        return Err("what merges it in is indented too far");
+    }
+    let line = &lines.source.as_bytes()[end..lines.source.len().min(end + NEAR)];
+    if !line.contains(&b'\n') && line.len() == NEAR {
+        return Err("the line of the `<<` is too long");
+    }
+    let indent = " ".repeat(node.column as usize - 1);
+    let lead = format!("{}{indent}{}: ", lines.eol(end), write(key, Context::Block));
+    Ok((lines.end(end), NewKey { lead, quoted: false }))
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Leaf, Resource,
-    scalar::{Scalar, resolve},
+    scalar::Scalar,
     scope_of,
     site::leaf,
     tree::Style,
@@ -74,10 +74,7 @@ fn collect(
 fn could_be_image(at: &Cursor<'_, '_>) -> bool {
     let Some((text, style)) = at.scalar() else { return false };
     let short = text.len() <= LONGEST && !text.contains(char::is_whitespace);
-    let tag = at.tree[at.tree.target(at.node)].tag;
-    short
-        && style != Style::Block
-        && !matches!(resolve(text, style, tag), Ok(Scalar::Null | Scalar::Bool(_)) | Err(_))
+    short && style != Style::Block && !matches!(at.meaning(), None | Some(Scalar::Null | Scalar::Bool(_)))
 }
 
 impl Resource {

@@ -27,6 +27,9 @@ impl Limit {
     /// The bytes of text that a file may have, once aliases are replaced by what they stand for: 64 MiB.
     pub(super) const TEXT: usize = 64 << 20;
 
+    /// The keys of a file that are told to stand twice in their mapping: 20.
+    pub(super) const DUPLICATES: usize = 20;
+
     /// What was seen, for people.
     pub(super) fn evidence(self) -> String {
         match self {

@@ -9,8 +9,9 @@ use super::{
     Annotation, ParsedFile, Problem, Resource, WorkloadId, kustomize, labels,
     leaves::{LeafBudget, leaves},
     limits::{Budget, Limit},
+    scalar::other_than_text,
     setter, template,
-    tree::{Builder, Tree},
+    tree::{Builder, NodeId, Tree},
     value::{Reader, Unreadable},
     walk::Cursor,
     workload,
@@ -42,7 +43,9 @@ pub(super) fn read(source: &[u8], visit: &mut dyn FnMut(Met<'_, '_>)) -> ParsedF
         Ok(text) => {
             let has_setters = text.contains(setter::MARK);
             let (budget, leaves) = (Budget::default(), LeafBudget::default());
-            let mut loader = Loader { text, file: ParsedFile::default(), budget, leaves, has_setters, visit };
+            let duplicates_left = Limit::DUPLICATES + 1;
+            let file = ParsedFile::default();
+            let mut loader = Loader { text, file, budget, leaves, duplicates_left, has_setters, visit };
             // A passed limit is among the problems.
             let _ = loader.stream();
             loader.file
@@ -104,6 +107,8 @@ struct Loader<'s, 'v> {
     file: ParsedFile,
     budget: Budget,
     leaves: LeafBudget,
+    /// How many keys that stand twice may still be told, the last of them for all that follow.
+    duplicates_left: usize,
     /// Whether any comment of the file marks a place to write.
     has_setters: bool,
     visit: &'v mut dyn FnMut(Met<'_, '_>),
@@ -181,8 +186,13 @@ impl<'s> Loader<'s, '_> {
         if Cursor::at(&tree, self.text, root).is_null() {
             return Ok(());
         }
-        match Reader::new(&tree, &mut self.budget).value(root) {
+        let mut reader = Reader::new(&tree, &mut self.budget);
+        let read = reader.value(root);
+        let mut duplicates = std::mem::take(&mut reader.duplicates);
+        duplicates.sort_unstable_by_key(|&(_, second)| second);
+        match read {
             Ok(value) => {
+                self.duplicates(&tree, &duplicates)?;
                 tree.count_uses();
                 tree.has_setters = self.has_setters && text.contains(setter::MARK);
                 self.object(&Cursor::at(&tree, self.text, root), value, None)
@@ -203,6 +213,30 @@ impl<'s> Loader<'s, '_> {
                 })
             }
         }
+    }
+
+    /// Keys that stand twice in a mapping, each with the one before it.
+    fn duplicates(&mut self, tree: &Tree<'_>, keys: &[(NodeId, NodeId)]) -> Result<(), Stop> {
+        for &(first, second) in keys {
+            let Some(left) = self.duplicates_left.checked_sub(1) else { return Ok(()) };
+            self.duplicates_left = left;
+            let evidence = if left == 0 {
+                "there are more keys that stand twice in their mapping than are told".to_owned()
+            } else {
+                let text: String =
+                    tree.scalar(second).map_or("", |(text, _)| text).chars().take(80).collect();
+                format!("the key `{text}` stands on line {} already; the last one counts", tree[first].line)
+            };
+            self.problem(Problem {
+                code: Code::DuplicateKey,
+                subject: None,
+                line: tree[second].line,
+                column: tree[second].column,
+                evidence,
+                remedy: "keep one of them".to_owned(),
+            })?;
+        }
+        Ok(())
     }
 
     /// A value that should be an object, or a list of such. `listed` is what the items of a typed list need not say.
@@ -266,11 +300,9 @@ impl<'s> Loader<'s, '_> {
             Some(Value::String(name)) if !name.is_empty() => name.clone(),
             None | Some(Value::Null) if kustomize::is_kind(&api_version, &kind) => String::new(),
             other => {
-                let evidence = match other {
-                    Some(value @ (Value::Number(_) | Value::Bool(_))) => {
-                        format!("the `metadata.name` of a {kind} is {value} to YAML, not a text")
-                    }
-                    _ => format!("a {kind} has no `metadata.name`"),
+                let evidence = match other.and_then(other_than_text) {
+                    Some(what) => format!("the `metadata.name` of a {kind} is {what} to YAML, not a text"),
+                    None => format!("a {kind} has no `metadata.name`"),
                 };
                 let remedy = "give it a name, between quotes if YAML reads it as something else";
                 let remedy = remedy.to_owned();
@@ -288,11 +320,9 @@ impl<'s> Loader<'s, '_> {
             None | Some(Value::Null) => None,
             Some(Value::String(namespace)) => Some(namespace.clone()).filter(|n| !n.is_empty()),
             Some(value) => {
-                let what = match value {
-                    Value::Number(_) | Value::Bool(_) => format!("{value} to YAML"),
-                    _ => "a list or a mapping".to_owned(),
-                };
-                let evidence = format!("the `metadata.namespace` of {kind} {name} is {what}, not a text");
+                let what = other_than_text(value).unwrap_or_default();
+                let evidence =
+                    format!("the `metadata.namespace` of {kind} {name} is {what} to YAML, not a text");
                 return self.not_an_object(at, evidence);
             }
         };

@@ -4,16 +4,21 @@
 //! is kept under the file's [`ContentId`](crate::backend::ContentId) and never made twice.
 //!
 //! What is read is what `kubectl` would send: YAML 1.1 scalars as Go's library types them (`on` is true, `0644` is 420, `1.20` is 1.2), of equal keys
-//! the last, aliases and merge keys resolved, lists taken apart into their items. What cannot be read is a [`Problem`] with its place, and never
+//! the last (that there are such is told), aliases and merge keys resolved, lists taken apart into their items. What cannot be read is a [`Problem`] with its place, and never
 //! stops the rest.
 //!
 //! An edit replaces the scalar that holds the value and no other byte:
 //!
 //! - quotes stay; a new value without quotes gets them where YAML would read it as something else; a block scalar becomes a plain one;
-//! - a value that several places share (an anchor and its aliases, a merge key) is written once, where it stands, when all of them change to the same in one
-//!   set ([`image_edits`]); otherwise an alias is replaced by the value, and the anchor and its other users keep theirs;
-//! - anything else that other places use is refused with the reason: its change would change them too;
+//! - a value that several places have (by an anchor and its aliases, or by merge keys) is written once, where it stands, when all of them change to
+//!   the same in one set ([`image_edits`]);
+//! - otherwise an alias of the value is replaced by it, and a mapping that merges it in gets a key of its own right behind the `<<`, in the style of its
+//!   neighbours: this is the one edit that adds a key. The anchor and its other users keep theirs;
+//! - the anchored value itself is written when all others that have it are written elsewhere in the same set, and refused while one of them stays;
+//! - what stands in a mapping or list that other places have by an alias is refused while one of these stays. The reason names the anchor, its line and what
+//!   helps;
 //! - an image in several keys (`registry`, `repository`, `tag`, `digest`) is changed in all that differ, or not at all;
+//! - a value whose tag says that it is no text (`!!binary`, `!!float`) is refused;
 //! - a document encrypted with SOPS is refused: its seal would break.
 //!
 //! [`prove`] applies edits only if the result, read again, differs in the intended values and nothing else.
@@ -89,6 +94,7 @@ mod layout;
 mod leaves;
 mod limits;
 mod load;
+mod merge;
 mod parts;
 mod prove;
 mod quote;
@@ -97,6 +103,7 @@ mod setter;
 mod site;
 mod template;
 mod tree;
+mod uses;
 mod value;
 mod walk;
 mod workload;
@@ -124,14 +131,14 @@ pub(crate) use kustomize::{FILES as KUSTOMIZATION_FILES, is_file as is_kustomiza
 pub use labels::{LeftLabel, VersionLabels, version_label_edits};
 pub use load::parse;
 pub use prove::prove;
-pub use site::{Leaf, Part, SharedScalar, Site};
+pub use site::{Leaf, NewKey, Part, SharedScalar, Site};
 pub use workload::Class;
 
 /// The bytes that a file may have; a larger one is not read.
 pub const MAX_FILE_BYTES: u64 = limits::Limit::BYTES as u64;
 
 /// The format of a [`ParsedFile`], for caches that outlive the process. It changes whenever the same bytes would be parsed into something else.
-pub const PARSE_FORMAT: u32 = 2;
+pub const PARSE_FORMAT: u32 = 3;
 
 /// Everything that was read of one file. Holds no path: equal bytes have equal parses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use super::{
     BadImage, Container, ContainerRole,
     site::{Context, Leaf, Part},
+    workload::IMAGE,
 };
 use crate::image::ImageRef;
 
@@ -41,7 +42,7 @@ impl Parts {
             elsewhere: None,
             renamed: None,
         };
-        context.check_image(&container);
+        context.check_image(&container, IMAGE);
         container
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Edit, EditError, Intent, ParsedFile, Resource, apply, parse};
+use super::{Edit, EditError, Intent, ParsedFile, Problem, Resource, apply, parse, walk::unescape};
 use crate::finding::Code;
 
 /// Applies edits and proves, by parsing the result again, that exactly the intended values differ.
@@ -29,6 +29,10 @@ fn compare(before: &ParsedFile, after: &ParsedFile, intents: &[Intent]) -> Resul
         let fresh = new.iter().find(|p| !old.contains(p)).map_or("one less", |p| p.1);
         return Err(format!("the file would have other problems: {fresh}"));
     }
+    let duplicates = |file: &ParsedFile| file.problems.iter().filter(|problem| is_duplicate(problem)).count();
+    if duplicates(before) < duplicates(after) {
+        return Err("a key would stand twice in its mapping".to_owned());
+    }
     if let Some(lost) = intents.iter().find(|intent| intent.resource >= before.resources.len()) {
         return Err(format!("there is no object number {}", lost.resource));
     }
@@ -48,8 +52,14 @@ fn compare(before: &ParsedFile, after: &ParsedFile, intents: &[Intent]) -> Resul
 
 /// What is wrong with the documents, wherever they stand. What is wrong with objects follows from their values.
 fn said(file: &ParsedFile) -> Vec<(Code, &str)> {
-    let of_documents = file.problems.iter().filter(|problem| problem.subject.is_none());
+    let of_documents =
+        file.problems.iter().filter(|problem| problem.subject.is_none() && !is_duplicate(problem));
     of_documents.map(|problem| (problem.code, problem.evidence.as_str())).collect()
+}
+
+/// Whether a key stands twice. An edit may take one of them away, and moves their lines.
+fn is_duplicate(problem: &Problem) -> bool {
+    problem.code == Code::DuplicateKey
 }
 
 fn named(resource: &Resource) -> String {
@@ -85,10 +95,6 @@ fn as_map(value: &mut Value) -> Option<&mut serde_json::Map<String, Value>> {
         *value = Value::Object(serde_json::Map::new());
     }
     value.as_object_mut()
-}
-
-fn unescape(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
 }
 
 /// The path of the first difference.

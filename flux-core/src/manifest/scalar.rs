@@ -169,6 +169,18 @@ pub(super) fn to_json(scalar: Scalar<'_>) -> Result<Value, String> {
     })
 }
 
+/// What a value is, for people; none if it is a text.
+pub(super) fn other_than_text(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::String(_) => return None,
+        Value::Null => "null".to_owned(),
+        Value::Bool(truth) => format!("the truth value {truth}"),
+        Value::Number(number) => format!("the number {number}"),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a mapping".to_owned(),
+    })
+}
+
 /// Go writes a whole float without a point, and Kubernetes then reads it as an integer.
 fn json_float(f: f64) -> Result<Value, String> {
     const TWO_63: f64 = 9_223_372_036_854_775_808.0;

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Problem,
-    tree::{Kind, Style, Tag},
-    walk::Cursor,
+    layout::{Lines, new_key},
+    tree::{Anchor, Kind, Style, Tag},
+    walk::{Cursor, Inherited, unescape},
 };
 
 /// A scalar that holds an image or a part of one.
@@ -21,7 +22,10 @@ pub struct Site {
     pub end: usize,
     /// The source text.
     pub source: String,
-    /// Why an edit here is refused, if it is: an anchor that others use, a block scalar that cannot be kept.
+    /// The key that an edit puts before the value, where a mapping inherits it by a merge key and gets one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adds: Option<NewKey>,
+    /// Why an edit here is refused, if it is: an anchor that others use, a tag that says what the text must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     /// The scalar that this one shares with other places. When all of them change to the same text, it is written instead, once.
@@ -45,6 +49,15 @@ pub enum Part {
     Tag,
     /// The digest.
     Digest,
+}
+
+/// What an edit writes before the value that it puts into a mapping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewKey {
+    /// What goes between the neighbour before it and the value: a comma or a line end, the key, a colon.
+    pub lead: String,
+    /// Whether the value stands in double quotes, as those of its neighbours do.
+    pub quoted: bool,
 }
 
 /// A scalar whose value several places have: by aliases, by merge keys, or because they take it from one entry of a kustomization.
@@ -112,51 +125,86 @@ pub(super) fn leaf(at: &Cursor<'_, '_>, held: Option<&str>) -> Option<Leaf> {
 }
 
 fn site(at: &Cursor<'_, '_>, part: Part, held: Option<&str>) -> Option<Site> {
+    at.scalar()?;
     let node = &at.tree[at.node];
-    let ((start, end), own) = match &node.kind {
-        Kind::Map { .. } | Kind::Seq { .. } => return None,
-        Kind::Alias(_) => {
-            at.scalar()?;
-            ((node.start, node.end), None)
-        }
-        Kind::Scalar { .. } => match at.span() {
-            Some(span) => (span, None),
-            None => ((node.start, node.end), Some("the block scalar's header was not found".to_owned())),
-        },
+    let (mut place, mut refused) = match at.span() {
+        Ok(span) => (span, None),
+        Err(why) => ((node.start, node.end), Some(why.to_owned())),
     };
-    let anchored = at.tree.used_anchor(at.node).map(|name| {
-        format!("it carries the anchor `&{name}`, which other places use: write the image out where `*{name}` stands")
-    });
-    let tagged = (node.tag == Some(Tag::Binary)).then(|| "it is written as base64".to_owned());
+    let mut adds = None;
+    if at.tree.uses(at.node) > 1 {
+        match own_key(at) {
+            Ok((offset, key)) => (place, adds, refused) = ((offset, offset), Some(key), None),
+            Err(why) => refused = Some(why),
+        }
+    }
+    let (start, end) = place;
     Some(Site {
         part,
         pointer: at.pointer.clone(),
         start,
         end,
         source: at.source.get(start..end).unwrap_or_default().to_owned(),
+        adds,
         shared: if held.is_none() { shared(at) } else { None },
-        refused: held.map(str::to_owned).or_else(|| at.shared.clone()).or(anchored).or(tagged).or(own),
+        refused: held.map(str::to_owned).or(refused),
     })
+}
+
+/// Where a value that other places have too gets a key of its own: in the mapping that inherits it, if that is of one place.
+///
+/// # Errors
+/// Why it gets none, and what helps.
+fn own_key(at: &Cursor<'_, '_>) -> Result<(usize, NewKey), String> {
+    let Some(sharing) = at.sharing() else {
+        return Err(match at.tree.used_anchor(at.node) {
+            Some(Anchor { name, line, .. }) => format!(
+                "it carries the anchor `&{name}` of line {line}, which other places use: release them together, or write it \
+                 out where `*{name}` stands"
+            ),
+            None => "other places use it: write it out there".to_owned(),
+        });
+    };
+    let (why, remedy) = (sharing.why(at.tree), sharing.remedy(at.tree));
+    let refused = format!("{why}: release all that use it together, or {remedy}");
+    let Some(Inherited { map, by }) = at.inherited.filter(|_| at.shared.is_none()) else {
+        return Err(refused);
+    };
+    if by.hides {
+        return Err(format!("{why}, which stands behind a key of the same name: move that behind the `<<`"));
+    }
+    let key = unescape(at.pointer.rsplit('/').next().unwrap_or_default());
+    new_key(at.tree, &Lines::of(at.source), map, by.entry, &key).map_err(|no| format!("{refused}; {no}"))
 }
 
 /// The scalar behind a place, if other places have its value too and it can be written.
 fn shared(at: &Cursor<'_, '_>) -> Option<SharedScalar> {
     let target = at.tree.target(at.node);
     let uses = at.tree.uses(target);
-    if uses < 2 || at.tree[target].tag == Some(Tag::Binary) {
+    if uses < 2 {
         return None;
     }
-    let (start, end) = Cursor::at(at.tree, at.source, target).span()?;
+    let (start, end) = Cursor::at(at.tree, at.source, target).span().ok()?;
     Some(SharedScalar { start, end, source: at.source.get(start..end)?.to_owned(), uses })
 }
 
 impl Cursor<'_, '_> {
     /// The bytes of a scalar, a block scalar's from its header on.
-    fn span(&self) -> Option<(usize, usize)> {
+    ///
+    /// # Errors
+    /// Why a text cannot be written there.
+    fn span(&self) -> Result<(usize, usize), &'static str> {
         let node = &self.tree[self.node];
+        match node.tag {
+            None | Some(Tag::Str | Tag::NonSpecific | Tag::Merge | Tag::Other) => {}
+            Some(Tag::Binary) => return Err("it is written as base64"),
+            Some(_) => return Err("its tag says that it is no text"),
+        }
         match &node.kind {
-            Kind::Scalar { style: Style::Block, .. } => self.block_span(),
-            _ => Some((node.start, node.end)),
+            Kind::Scalar { style: Style::Block, .. } => {
+                self.block_span().ok_or("the block scalar's header was not found")
+            }
+            _ => Ok((node.start, node.end)),
         }
     }
 }

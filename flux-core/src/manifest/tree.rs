@@ -4,11 +4,22 @@ use std::{borrow::Cow, collections::HashMap, ops::Index};
 
 use granit_parser::{Event, ScalarStyle, Span, StructureStyle, Tag as YamlTag};
 
-use super::limits::Limit;
+use super::{
+    limits::Limit,
+    scalar::{Scalar, resolve},
+    uses,
+};
 
 /// The index of a node in its [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeId(u32);
+
+impl NodeId {
+    /// Its place among the nodes of its tree.
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// A document. Nodes are stored before their children.
 #[derive(Debug, Default)]
@@ -40,6 +51,8 @@ pub(super) struct Node<'s> {
 #[derive(Debug)]
 pub(super) struct Anchor<'s> {
     pub name: Cow<'s, str>,
+    /// The line that it stands on, counted from 1.
+    pub line: u32,
     /// How many aliases name it.
     pub aliases: u32,
 }
@@ -112,7 +125,7 @@ impl<'s> Index<NodeId> for Tree<'s> {
     type Output = Node<'s>;
 
     fn index(&self, id: NodeId) -> &Node<'s> {
-        &self.nodes[id.0 as usize]
+        &self.nodes[id.index()]
     }
 }
 
@@ -127,6 +140,11 @@ impl<'s> Tree<'s> {
         self.nodes.len()
     }
 
+    /// All nodes.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node<'s>)> {
+        (0..).map(NodeId).zip(&self.nodes)
+    }
+
     /// The node itself, or what it is an alias of.
     pub(super) fn target(&self, id: NodeId) -> NodeId {
         match self[id].kind {
@@ -136,39 +154,18 @@ impl<'s> Tree<'s> {
     }
 
     /// The anchor of a node, if something else in the document uses it.
-    pub(super) fn used_anchor(&self, id: NodeId) -> Option<&str> {
-        self[id].anchor.as_ref().filter(|a| a.aliases > 0).map(|a| a.name.as_ref())
+    pub(super) fn used_anchor(&self, id: NodeId) -> Option<&Anchor<'s>> {
+        self[id].anchor.as_ref().filter(|anchor| anchor.aliases > 0)
     }
 
     /// How many places of the document have the value of a node, by whatever aliases and merge keys. Known after [`count_uses`](Self::count_uses).
     pub(super) fn uses(&self, id: NodeId) -> u32 {
-        self.uses.get(id.0 as usize).copied().unwrap_or(1)
+        self.uses.get(id.index()).copied().unwrap_or(1)
     }
 
-    /// Counts the places that have the value of each node. To be called for documents only whose value could be read: no value
-    /// contains itself there, and none is nested deeper than the limit.
+    /// Counts the places that have the value of each node. To be called for documents only whose value could be read.
     pub(super) fn count_uses(&mut self) {
-        let mut parents = vec![None; self.nodes.len()];
-        let mut aliases: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
-        for (at, node) in (0..).map(NodeId).zip(&self.nodes) {
-            match &node.kind {
-                Kind::Alias(to) => aliases.entry(*to).or_default().push(at),
-                Kind::Map { entries, .. } => {
-                    let children = entries.iter().flat_map(|&(key, value)| [key, value]);
-                    children.for_each(|child| parents[child.0 as usize] = Some(at));
-                }
-                Kind::Seq { items, .. } => items.iter().for_each(|item| parents[item.0 as usize] = Some(at)),
-                Kind::Scalar { .. } => {}
-            }
-        }
-        if aliases.is_empty() {
-            return;
-        }
-        let mut uses = vec![0; self.nodes.len()];
-        for at in (0..).map(NodeId).take(self.nodes.len()) {
-            count(at, &parents, &aliases, &mut uses);
-        }
-        self.uses = uses;
+        self.uses = uses::count(self).unwrap_or_default();
     }
 
     /// The text of a scalar; none for other nodes. Aliases are followed.
@@ -178,23 +175,12 @@ impl<'s> Tree<'s> {
             _ => None,
         }
     }
-}
 
-/// A node has as many places as what it stands in, and one more for each place of each alias.
-fn count(
-    at: NodeId,
-    parents: &[Option<NodeId>],
-    aliases: &HashMap<NodeId, Vec<NodeId>>,
-    uses: &mut [u32],
-) -> u32 {
-    let index = at.0 as usize;
-    if uses[index] == 0 {
-        let own = parents[index].map_or(1, |parent| count(parent, parents, aliases, uses));
-        let by_alias = aliases.get(&at).into_iter().flatten();
-        uses[index] =
-            by_alias.fold(own, |sum, &alias| sum.saturating_add(count(alias, parents, aliases, uses)));
+    /// What a scalar stands for; none for other nodes, and where its tag asks for something that its text is not. Aliases are followed.
+    pub(super) fn meaning(&self, id: NodeId) -> Option<Scalar<'_>> {
+        let (text, style) = self.scalar(id)?;
+        resolve(text, style, self[self.target(id)].tag).ok()
     }
-    uses[index]
 }
 
 /// Makes a [`Tree`] of the events of one document.
@@ -226,11 +212,12 @@ impl<'s> Builder<'s> {
     /// [`Limit`] if the document is nested deeper than the limit.
     pub(super) fn take(&mut self, event: Event<'s>, span: &Span) -> Result<(), Limit> {
         let (start, end) = span.byte_range().map_or((0, 0), |r| (r.start, r.end));
+        let line = u32::try_from(span.start.line()).unwrap_or(u32::MAX);
         let node = |kind, tag: Option<Cow<'_, YamlTag>>| Node {
             kind,
             start,
             end,
-            line: u32::try_from(span.start.line()).unwrap_or(u32::MAX),
+            line,
             column: u32::try_from(span.start.col() + 1).unwrap_or(u32::MAX),
             tag: tag.map(|t| Tag::of(&t)),
             anchor: None,
@@ -254,7 +241,7 @@ impl<'s> Builder<'s> {
             }
             Event::Alias(anchor) => {
                 if let Some(&to) = self.anchors.get(&anchor) {
-                    if let Some(anchor) = &mut self.tree.nodes[to.0 as usize].anchor {
+                    if let Some(anchor) = &mut self.tree.nodes[to.index()].anchor {
                         anchor.aliases += 1;
                     }
                     self.add(node(Kind::Alias(to), None), 0);
@@ -272,10 +259,9 @@ impl<'s> Builder<'s> {
             }
             Event::MappingEnd | Event::SequenceEnd => self.close(end),
             Event::Anchor(_, name) => {
-                if let Some(anchor) =
-                    self.newest.and_then(|id| self.tree.nodes[id.0 as usize].anchor.as_mut())
-                {
+                if let Some(anchor) = self.newest.and_then(|id| self.tree.nodes[id.index()].anchor.as_mut()) {
                     anchor.name = name;
+                    anchor.line = line;
                 }
             }
             _ => {}
@@ -296,13 +282,13 @@ impl<'s> Builder<'s> {
     fn add(&mut self, mut node: Node<'s>, anchor: usize) -> NodeId {
         let id = NodeId(u32::try_from(self.tree.nodes.len()).unwrap_or(u32::MAX));
         if anchor != 0 {
-            node.anchor = Some(Anchor { name: Cow::Borrowed(""), aliases: 0 });
+            node.anchor = Some(Anchor { name: Cow::Borrowed(""), line: node.line, aliases: 0 });
             self.anchors.insert(anchor, id);
         }
         self.tree.nodes.push(node);
         self.newest = Some(id);
         if let Some(open) = self.open.last_mut() {
-            match &mut self.tree.nodes[open.node.0 as usize].kind {
+            match &mut self.tree.nodes[open.node.index()].kind {
                 Kind::Seq { items, .. } => items.push(id),
                 Kind::Map { entries, .. } => match open.key.take() {
                     None => open.key = Some(id),
@@ -329,7 +315,7 @@ impl<'s> Builder<'s> {
             Kind::Seq { items, flow } => (items.last().copied(), *flow),
             Kind::Scalar { .. } | Kind::Alias(_) => return,
         };
-        self.tree.nodes[node.0 as usize].end = match last {
+        self.tree.nodes[node.index()].end = match last {
             Some(last) if !flow => self.tree[last].end,
             _ => end,
         };

@@ -1,11 +1,14 @@
 //! A tree as the value that Kubernetes reads: aliases and merge keys resolved, scalars typed, keys made text.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value};
 
 use super::{
     limits::{Budget, Limit},
+    merge::{is_merge, key_text},
     scalar::{Scalar, resolve, to_json, to_key},
-    tree::{Kind, NodeId, Style, Tag, Tree},
+    tree::{Kind, NodeId, Tree},
 };
 
 /// Why a node has no value.
@@ -30,11 +33,15 @@ pub(super) struct Reader<'t, 's, 'b> {
     budget: &'b mut Budget,
     /// The nodes that are being read: a value cannot contain itself.
     path: Vec<NodeId>,
+    /// Keys that a mapping has twice, each with the one before it: up to [`Limit::DUPLICATES`] and one.
+    pub duplicates: Vec<(NodeId, NodeId)>,
+    /// The mappings that were looked through for such keys.
+    searched: HashSet<NodeId>,
 }
 
 impl<'t, 's, 'b> Reader<'t, 's, 'b> {
     pub(super) fn new(tree: &'t Tree<'s>, budget: &'b mut Budget) -> Self {
-        Self { tree, budget, path: Vec::new() }
+        Self { tree, budget, path: Vec::new(), duplicates: Vec::new(), searched: HashSet::new() }
     }
 
     /// The value of a node.
@@ -89,6 +96,7 @@ impl<'t, 's, 'b> Reader<'t, 's, 'b> {
     /// Puts the entries of a mapping into `map`. Of equal keys the last wins; a merge counts where it stands, as in Go's reader.
     fn fill(&mut self, id: NodeId, map: &mut Map<String, Value>) -> Result<(), Unreadable> {
         let Kind::Map { entries, .. } = &self.tree[id].kind else { return Ok(()) };
+        let mut replaced = false;
         for &(key, value) in entries {
             if is_merge(self.tree, key) {
                 self.merge(value, map)?;
@@ -96,9 +104,21 @@ impl<'t, 's, 'b> Reader<'t, 's, 'b> {
             }
             let name = self.key(key)?;
             let value = self.value(value)?;
-            map.insert(name, value);
+            replaced |= map.insert(name, value).is_some();
+        }
+        if replaced && self.searched.insert(id) {
+            self.find_duplicates(entries);
         }
         Ok(())
+    }
+
+    /// Notes the keys that stand twice. What a merge brings is no key that stands there.
+    fn find_duplicates(&mut self, entries: &[(NodeId, NodeId)]) {
+        let mut seen = HashMap::new();
+        let own = entries.iter().map(|&(key, _)| key).filter(|&key| !is_merge(self.tree, key));
+        let duplicates = own.filter_map(|key| Some((seen.insert(key_text(self.tree, key)?, key)?, key)));
+        let room = (Limit::DUPLICATES + 1).saturating_sub(self.duplicates.len());
+        self.duplicates.extend(duplicates.take(room));
     }
 
     /// The text of a key.
@@ -130,16 +150,5 @@ impl<'t, 's, 'b> Reader<'t, 's, 'b> {
             _ => return Err(wrong(id)),
         }
         Ok(())
-    }
-}
-
-/// Whether a key is the merge key.
-pub(super) fn is_merge(tree: &Tree<'_>, key: NodeId) -> bool {
-    match &tree[key].kind {
-        Kind::Scalar { text, style } if text == "<<" => match tree[key].tag {
-            None => *style == Style::Plain,
-            Some(tag) => tag == Tag::Merge,
-        },
-        _ => false,
     }
 }

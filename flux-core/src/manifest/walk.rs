@@ -1,11 +1,11 @@
 //! Finding a value in a tree by its path, and knowing who else uses it.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 use super::{
-    scalar::{Scalar, resolve, to_key},
-    tree::{Kind, NodeId, Style, Tree},
-    value::is_merge,
+    merge::{self, Entry, Merge},
+    scalar::{Scalar, other_than_text, to_json},
+    tree::{Anchor, Kind, NodeId, Style, Tree},
 };
 
 /// A value in a tree, with its path from the object and what it is shared through.
@@ -18,14 +18,65 @@ pub(super) struct Cursor<'t, 's> {
     pub node: NodeId,
     /// The path from the object, as a JSON pointer.
     pub pointer: String,
-    /// Why a change inside this value would change other places as well, if it would.
-    pub shared: Option<String>,
+    /// Through what other places have what this value stands in, if they do.
+    pub shared: Option<Sharing>,
+    /// How the mapping that it is of takes it in, if it is not the mapping's own.
+    pub inherited: Option<Inherited>,
+}
+
+/// A mapping that takes in a value, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inherited {
+    pub map: NodeId,
+    pub by: Merge,
+}
+
+/// What makes a value that of several places.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sharing {
+    /// It stands under a node with an anchor that others use.
+    Anchor(NodeId),
+    /// It stands under a node with an anchor, and is reached by an alias.
+    Alias(NodeId),
+    /// A merge key takes it in from this mapping.
+    Merge(NodeId),
+}
+
+impl Sharing {
+    /// Why the value cannot be changed alone.
+    pub(super) fn why(self, tree: &Tree<'_>) -> String {
+        let said = |anchor: &Anchor<'_>| format!("the anchor `&{}` of line {}", anchor.name, anchor.line);
+        let (Self::Anchor(node) | Self::Alias(node) | Self::Merge(node)) = self;
+        match (self, &tree[node].anchor) {
+            (Self::Anchor(_), Some(anchor)) => {
+                format!("it stands under {}, which other places use", said(anchor))
+            }
+            (Self::Alias(_), Some(anchor)) => {
+                format!("it stands under {} and is reached by the alias `*{}`", said(anchor), anchor.name)
+            }
+            (Self::Merge(_), Some(anchor)) => {
+                format!("it comes by the merge key `<<` from {}", said(anchor))
+            }
+            (_, None) => "it comes by a merge key `<<`".to_owned(),
+        }
+    }
+
+    /// What lets the value be changed alone.
+    pub(super) fn remedy(self, tree: &Tree<'_>) -> String {
+        let (Self::Anchor(node) | Self::Alias(node) | Self::Merge(node)) = self;
+        match (self, &tree[node].anchor) {
+            (Self::Anchor(_) | Self::Alias(_), Some(anchor)) => {
+                format!("write it out where `*{}` stands", anchor.name)
+            }
+            (Self::Merge(_), _) | (_, None) => "write it out beside the `<<`".to_owned(),
+        }
+    }
 }
 
 impl<'t, 's> Cursor<'t, 's> {
     /// Starts at the node of an object.
     pub(super) fn at(tree: &'t Tree<'s>, source: &'s str, node: NodeId) -> Self {
-        Self { tree, source, node, pointer: String::new(), shared: None }
+        Self { tree, source, node, pointer: String::new(), shared: None, inherited: None }
     }
 
     /// The same value as an object of its own: paths start here.
@@ -36,14 +87,17 @@ impl<'t, 's> Cursor<'t, 's> {
     /// The entry of a mapping that counts: the last with this key, where merged keys count as well.
     pub(super) fn get(&self, key: &str) -> Option<Self> {
         let inside = self.inside();
-        let (node, shared) = find_within(self.tree, inside.node, key, 0)?;
-        Some(Self {
-            tree: self.tree,
-            source: self.source,
-            node,
+        Some(inside.entry(key, merge::find(self.tree, inside.node, key)?))
+    }
+
+    /// The value of an entry of this mapping.
+    fn entry(&self, key: &str, entry: Entry) -> Self {
+        Self {
+            node: entry.value,
             pointer: format!("{}/{}", self.pointer, escape(key)),
-            shared: inside.shared.or(shared),
-        })
+            inherited: entry.by.map(|by| Inherited { map: self.node, by }),
+            ..*self
+        }
     }
 
     /// The value at a path of keys.
@@ -55,12 +109,9 @@ impl<'t, 's> Cursor<'t, 's> {
     pub(super) fn items(&self) -> Option<Vec<Self>> {
         let inside = self.inside();
         let Kind::Seq { items, .. } = &self.tree[inside.node].kind else { return None };
-        let item = |(index, &node): (usize, &NodeId)| Self {
-            tree: self.tree,
-            source: self.source,
-            node,
-            pointer: format!("{}/{index}", self.pointer),
-            shared: inside.shared.clone(),
+        let item = |(index, &node): (usize, &NodeId)| {
+            let pointer = format!("{}/{index}", self.pointer);
+            Self { node, pointer, inherited: None, ..inside }
         };
         Some(items.iter().enumerate().map(item).collect())
     }
@@ -68,19 +119,8 @@ impl<'t, 's> Cursor<'t, 's> {
     /// The entries of a mapping, sorted by key; of equal keys the one that counts. None if it is no mapping.
     pub(super) fn entries(&self) -> Option<Vec<(String, Self)>> {
         let inside = self.inside();
-        let mut found = BTreeMap::new();
-        collect(self.tree, inside.node, None, &mut found, 0)?;
-        let entry = |(key, (node, shared)): (String, (NodeId, Option<String>))| {
-            let at = Self {
-                tree: self.tree,
-                source: self.source,
-                node,
-                pointer: format!("{}/{}", self.pointer, escape(&key)),
-                shared: inside.shared.clone().or(shared),
-            };
-            (key, at)
-        };
-        Some(found.into_iter().map(entry).collect())
+        let entries = merge::entries(self.tree, inside.node)?;
+        Some(entries.into_iter().map(|(key, entry)| (key.clone(), inside.entry(&key, entry))).collect())
     }
 
     /// Whether it is a mapping.
@@ -93,22 +133,31 @@ impl<'t, 's> Cursor<'t, 's> {
         self.tree.scalar(self.node)
     }
 
+    /// What a scalar stands for; none for other values.
+    pub(super) fn meaning(&self) -> Option<Scalar<'t>> {
+        self.tree.meaning(self.node)
+    }
+
     /// The text, if the value is one to Kubernetes: not a number, a truth value or null.
     pub(super) fn text(&self) -> Option<&'t str> {
-        let (text, style) = self.scalar()?;
-        let tag = self.tree[self.tree.target(self.node)].tag;
-        match resolve(text, style, tag) {
-            Ok(Scalar::Text(Cow::Borrowed(text))) => Some(text),
+        match self.meaning()? {
+            Scalar::Text(Cow::Borrowed(text)) => Some(text),
             _ => None,
+        }
+    }
+
+    /// What the value is to YAML, for people; none if it is a text.
+    pub(super) fn other_than_text(&self) -> Option<String> {
+        match &self.tree[self.tree.target(self.node)].kind {
+            Kind::Map { .. } => Some("a mapping".to_owned()),
+            Kind::Seq { .. } => Some("a list".to_owned()),
+            _ => other_than_text(&to_json(self.meaning()?).ok()?),
         }
     }
 
     /// Whether it is null, or nothing is written.
     pub(super) fn is_null(&self) -> bool {
-        self.scalar().is_some_and(|(text, style)| {
-            let tag = self.tree[self.tree.target(self.node)].tag;
-            resolve(text, style, tag) == Ok(Scalar::Null)
-        })
+        self.meaning() == Some(Scalar::Null)
     }
 
     /// Where the value is written: line and column, counted from 1.
@@ -130,18 +179,18 @@ impl<'t, 's> Cursor<'t, 's> {
         header.map(|(at, _)| (line_start + at, node.end)).filter(|_| node.end > node.start)
     }
 
+    /// Through what other places have this value, if they do. For a scalar with an anchor of its own, its tree tells.
+    pub(super) fn sharing(&self) -> Option<Sharing> {
+        self.shared.or(self.inherited.map(|inherited| Sharing::Merge(inherited.by.from)))
+    }
+
     /// This value with any alias followed, and the sharing that this brings.
     fn inside(&self) -> Self {
-        let target = self.tree.target(self.node);
-        let shared = self.shared.clone().or_else(|| {
-            let name = self.tree.used_anchor(target)?;
-            Some(if target == self.node {
-                format!("it stands under the anchor `&{name}`, which other places use")
-            } else {
-                format!("it stands under the anchor `&{name}` and is reached by the alias `*{name}`")
-            })
-        });
-        Self { tree: self.tree, source: self.source, node: target, pointer: self.pointer.clone(), shared }
+        let node = self.tree.target(self.node);
+        let anchor = if node == self.node { Sharing::Anchor(node) } else { Sharing::Alias(node) };
+        let anchor = self.tree.used_anchor(node).map(|_| anchor);
+        let shared = self.sharing().or(anchor);
+        Self { node, shared, inherited: None, pointer: self.pointer.clone(), ..*self }
     }
 }
 
@@ -156,75 +205,7 @@ pub(super) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The text of a key, unless it can be none.
-pub(super) fn key_text(tree: &Tree<'_>, key: NodeId) -> Option<String> {
-    let (text, style) = tree.scalar(key)?;
-    to_key(resolve(text, style, tree[tree.target(key)].tag).ok()?).ok()
-}
-
-/// How deep merges may be nested for the look-up of a single key.
-const MERGES: usize = 16;
-
-/// Whether a key has this text.
-fn is_key(tree: &Tree<'_>, key: NodeId, wanted: &str) -> bool {
-    let Some((text, style)) = tree.scalar(key) else { return false };
-    match resolve(text, style, tree[tree.target(key)].tag) {
-        Ok(Scalar::Text(text)) => text == wanted,
-        Ok(other) => to_key(other).is_ok_and(|text| text == wanted),
-        Err(_) => false,
-    }
-}
-
-fn find_within(tree: &Tree<'_>, map: NodeId, wanted: &str, depth: usize) -> Option<(NodeId, Option<String>)> {
-    let Kind::Map { entries, .. } = &tree[map].kind else { return None };
-    for &(key, value) in entries.iter().rev() {
-        if is_merge(tree, key) {
-            if depth < MERGES
-                && let Some(found) =
-                    merged(tree, value).into_iter().find_map(|m| find_within(tree, m, wanted, depth + 1))
-            {
-                return Some((found.0, Some(merged_from(tree, value))));
-            }
-        } else if is_key(tree, key, wanted) {
-            return Some((value, None));
-        }
-    }
-    None
-}
-
-/// The mappings that a merge takes in, the first of them the strongest.
-fn merged(tree: &Tree<'_>, value: NodeId) -> Vec<NodeId> {
-    match &tree[tree.target(value)].kind {
-        Kind::Map { .. } => vec![tree.target(value)],
-        Kind::Seq { items, .. } => items.iter().map(|&item| tree.target(item)).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn merged_from(tree: &Tree<'_>, value: NodeId) -> String {
-    match tree[tree.target(value)].anchor.as_ref() {
-        Some(anchor) => format!("it comes by the merge key `<<` from the anchor `&{}`", anchor.name),
-        None => "it comes by the merge key `<<`".to_owned(),
-    }
-}
-
-fn collect(
-    tree: &Tree<'_>,
-    map: NodeId,
-    shared: Option<&str>,
-    into: &mut BTreeMap<String, (NodeId, Option<String>)>,
-    depth: usize,
-) -> Option<()> {
-    let Kind::Map { entries, .. } = &tree[map].kind else { return None };
-    for &(key, value) in entries {
-        if is_merge(tree, key) {
-            let from = merged_from(tree, value);
-            for map in merged(tree, value).into_iter().rev().filter(|_| depth < MERGES) {
-                collect(tree, map, Some(&from), into, depth + 1);
-            }
-        } else if let Some(key) = key_text(tree, key) {
-            into.insert(key, (value, shared.map(str::to_owned)));
-        }
-    }
-    Some(())
+/// The key that a token of a JSON pointer stands for.
+pub(super) fn unescape(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
 }

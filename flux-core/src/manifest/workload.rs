@@ -1,7 +1,8 @@
 //! Which objects are workloads, and where their containers stand.
 
 use super::{
-    BadImage, Container, ContainerRole, Part, Problem, Resource, helm, setter, site::Context, walk::Cursor,
+    BadImage, Container, ContainerRole, Part, Problem, Resource, helm, setter, site::Context, tree::Style,
+    walk::Cursor,
 };
 use crate::{finding::Code, image::ImageRef};
 
@@ -130,7 +131,7 @@ fn by_kind(at: &Cursor<'_, '_>, resource: &Resource, context: &mut Context<'_>) 
             return None;
         }
         let (line, column) = at.place();
-        context.invalid((line, column), format!("`{}` is missing or no mapping", path.join(".")));
+        context.invalid((line, column), format!("`{}` is missing or no mapping", path.join(".")), SHAPE);
         return Some(Vec::new());
     };
     let unnamed = (resource.group() == "serving.knative.dev").then_some(KNATIVE_CONTAINER);
@@ -148,30 +149,38 @@ fn of_list(
     let required = role == ContainerRole::Main;
     let Some(found) = pod.get(list).filter(|l| !l.is_null()) else {
         if required {
-            context.invalid(pod.place(), format!("`{list}` is missing"));
+            context.invalid(pod.place(), format!("`{list}` is missing"), SHAPE);
         }
         return Vec::new();
     };
     let Some(items) = found.items() else {
-        context.invalid(found.place(), format!("`{list}` is no list"));
+        context.invalid(found.place(), format!("`{list}` is no list"), SHAPE);
         return Vec::new();
     };
     let mut containers = Vec::with_capacity(items.len());
     for item in items {
-        let name = item.get("name").and_then(|n| n.text()).filter(|n| !n.is_empty());
+        let name_at = item.get("name").filter(|name| !name.is_null());
+        if let Some((at, what)) = name_at.as_ref().and_then(|at| Some((at, at.other_than_text()?))) {
+            let text = at.scalar().map_or("", |(text, _)| text);
+            let evidence = format!("the name `{text}` of an item of `{list}` is {what} to YAML, not a text");
+            context.invalid(at.place(), evidence, QUOTES);
+            continue;
+        }
+        let name = name_at.and_then(|name| name.text()).filter(|n| !n.is_empty());
         let Some(name) = name.or(unnamed.filter(|_| item.is_map())) else {
             let what = if item.is_map() { "has no `name`" } else { "is no mapping" };
-            context.invalid(item.place(), format!("an item of `{list}` {what}"));
+            context.invalid(item.place(), format!("an item of `{list}` {what}"), SHAPE);
             continue;
         };
-        let image_at = item.get("image").filter(|i| !i.is_null());
+        let image_at =
+            item.get("image").filter(|i| i.scalar().is_none_or(|(_, style)| style != Style::Absent));
         let (line, column) = image_at.as_ref().unwrap_or(&item).place();
-        let image = match image_at.as_ref().and_then(Cursor::scalar) {
-            Some((text, _)) => text.parse::<ImageRef>().map_err(BadImage::from),
-            None if image_at.is_some() => {
-                Err(BadImage { text: String::new(), problem: "`image` is no text".to_owned() })
-            }
-            None => Err(BadImage { text: String::new(), problem: "there is no `image`".to_owned() }),
+        let said = image_at.as_ref().and_then(Cursor::other_than_text);
+        let text = image_at.as_ref().map(|at| at.scalar().map_or("", |(text, _)| text));
+        let image = match (text, &said) {
+            (Some(text), Some(what)) => Err(BadImage::other_than_text(text, what)),
+            (Some(text), None) => text.parse::<ImageRef>().map_err(BadImage::from),
+            (None, _) => Err(BadImage { text: String::new(), problem: "there is no `image`".to_owned() }),
         };
         let container = Container {
             resource: context.resource,
@@ -180,52 +189,70 @@ fn of_list(
             image,
             line,
             column,
-            sites: image_at.and_then(|at| context.site(&at, Part::Image)).into_iter().collect(),
+            sites: image_at.as_ref().and_then(|at| context.site(at, Part::Image)).into_iter().collect(),
             elsewhere: None,
             renamed: None,
         };
-        context.check_image(&container);
+        // Quotes make a text of a number, and no image of null or a list.
+        let quotes = image_at.is_some_and(|at| said.is_some() && at.scalar().is_some() && !at.is_null());
+        context.check_image(&container, if quotes { QUOTES } else { IMAGE });
         containers.push(container);
     }
     containers
 }
 
+/// What to do about a workload of a wrong shape.
+pub(super) const SHAPE: &str = "write it as its kind says; `kubectl explain` shows the fields";
+
+/// What to do about a text that YAML reads as something else.
+pub(super) const QUOTES: &str = "put it between quotes";
+
+/// What to do about an image that cannot be parsed.
+pub(super) const IMAGE: &str = "write the image as [host/]name[:tag][@digest]";
+
+impl BadImage {
+    /// An image that is something else than a text to YAML.
+    pub(super) fn other_than_text(text: &str, what: &str) -> Self {
+        Self { text: text.to_owned(), problem: format!("it is {what} to YAML, not a text") }
+    }
+}
+
 impl Context<'_> {
     /// Tells that the workload's shape is wrong.
-    pub(super) fn invalid(&mut self, (line, column): (u32, u32), evidence: String) {
+    pub(super) fn invalid(&mut self, (line, column): (u32, u32), evidence: String, remedy: &str) {
         self.problems.push(Problem {
             code: Code::InvalidWorkload,
             subject: Some(self.subject.to_owned()),
             line,
             column,
             evidence,
-            remedy: "write it as its kind says; `kubectl explain` shows the fields".to_owned(),
+            remedy: remedy.to_owned(),
         });
     }
 
-    /// Tells of an image that cannot be parsed.
-    pub(super) fn check_image(&mut self, container: &Container) {
+    /// Tells of an image that cannot be parsed, and what to do about it.
+    pub(super) fn check_image(&mut self, container: &Container, remedy: &str) {
         let Err(bad) = &container.image else { return };
         if self.encrypted {
             return;
         }
-        let template = bad.text.contains("{{");
         let said = if bad.text.is_empty() {
             bad.problem.clone()
         } else {
             format!("`{}` is no image: {}", bad.text, bad.problem)
         };
+        let (code, remedy) = if bad.text.contains("{{") {
+            (Code::Template, "write the image out, or keep the template outside of the synced paths")
+        } else {
+            (Code::InvalidImage, remedy)
+        };
         self.problems.push(Problem {
-            code: if template { Code::Template } else { Code::InvalidImage },
+            code,
             subject: Some(self.subject.to_owned()),
             line: container.line,
             column: container.column,
             evidence: format!("container {}: {said}", container.name),
-            remedy: if template {
-                "write the image out, or keep the template outside of the synced paths".to_owned()
-            } else {
-                "write the image as [host/]name[:tag][@digest]".to_owned()
-            },
+            remedy: remedy.to_owned(),
         });
     }
 }

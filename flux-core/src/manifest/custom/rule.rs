@@ -4,7 +4,11 @@ use serde_json::{Map, Value};
 
 use crate::{
     finding::Code,
-    manifest::{Problem, Resource, scope_of, walk::escape, workload::is_known},
+    manifest::{
+        Problem, Resource, scope_of,
+        walk::{escape, unescape},
+        workload::is_known,
+    },
 };
 
 /// Where the images of a kind stand.
@@ -44,7 +48,7 @@ impl Rule {
 impl Path {
     fn parse(text: &str) -> Option<Self> {
         let steps: Vec<String> = match text.strip_prefix('/') {
-            Some(pointer) => pointer.split('/').map(|t| t.replace("~1", "/").replace("~0", "~")).collect(),
+            Some(pointer) => pointer.split('/').map(unescape).collect(),
             None => text.split('.').map(str::to_owned).collect(),
         };
         steps.iter().all(|step| !step.is_empty()).then_some(Self(steps))

@@ -67,7 +67,7 @@ pub(in crate::manifest) fn trace(
     };
     let mut origins = Origins::new();
     let mut places = Vec::new();
-    let mut users: BTreeMap<(String, usize), u32> = BTreeMap::new();
+    let mut users = Users::new();
     for (path, build) in builds {
         let Some(file) = built.get(path) else { continue };
         let tracer = Tracer::new(build);
@@ -75,8 +75,10 @@ pub(in crate::manifest) fn trace(
             let raw = tracer.find(resource);
             for (at, container) in resource.workload.iter().flatten().enumerate() {
                 let container = tracer.container(raw, container);
-                for (file, site) in places_of(&container).filter(|_| resource.held().is_none()) {
-                    *users.entry((file.to_owned(), site.start)).or_default() += 1;
+                if let (Some(elsewhere), None) = (&container.elsewhere, resource.held()) {
+                    for site in container.sites.iter().filter(|site| can_be_written(site)) {
+                        *users.entry(user_of(&elsewhere.path, site)).or_default() += 1;
+                    }
                 }
                 places.push((path.clone(), index, at, container));
             }
@@ -116,10 +118,17 @@ fn share(origins: &mut Origins, others: &Others<'_>) {
     }
 }
 
-/// The scalars that hold a container's image, with their file.
-fn places_of(container: &Container) -> impl Iterator<Item = (&str, &Site)> {
-    let path = container.elsewhere.as_ref().map(|elsewhere| elsewhere.path.as_str());
-    path.into_iter().flat_map(|path| container.sites.iter().map(move |site| (path, site)))
+/// How many containers take their image from a place.
+type Users = BTreeMap<(String, usize, Option<String>), u32>;
+
+/// A place by its file and first byte. Keys put in at the same byte are told apart by where they come to stand.
+fn user_of(path: &str, site: &Site) -> (String, usize, Option<String>) {
+    (path.to_owned(), site.start, site.adds.as_ref().map(|_| site.pointer.clone()))
+}
+
+/// Whether a place is written at all, be it together with others.
+fn can_be_written(site: &Site) -> bool {
+    site.refused.is_none() || site.shared.is_some()
 }
 
 /// The kustomizations of the repository that are not built here.
@@ -139,12 +148,11 @@ impl Others<'_> {
     }
 
     /// Lets what others have a share in be written with them, or not at all.
-    fn guard(&self, container: &mut Container, root: &str, users: &BTreeMap<(String, usize), u32>) {
+    fn guard(&self, container: &mut Container, root: &str, users: &Users) {
         let Some(path) = container.elsewhere.as_ref().map(|elsewhere| elsewhere.path.clone()) else { return };
         let other = self.building(&path);
-        for site in container.sites.iter_mut().filter(|site| site.refused.is_none() || site.shared.is_some())
-        {
-            let uses = users.get(&(path.clone(), site.start)).copied().unwrap_or(1);
+        for site in container.sites.iter_mut().filter(|site| can_be_written(site)) {
+            let uses = users.get(&user_of(&path, site)).copied().unwrap_or(1);
             if let Some(other) = &other {
                 site.shared = None;
                 site.refused = Some(format!(

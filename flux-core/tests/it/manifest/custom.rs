@@ -124,3 +124,27 @@ fn a_bad_image_of_a_custom_workload_is_told() {
     let finding = &all.findings()[0];
     assert_eq!((finding.code, finding.subject.as_str()), (Code::InvalidImage, "default:app/a"));
 }
+
+#[test]
+fn an_image_that_is_no_text_to_yaml_is_told() {
+    let policy = policy(
+        "- {group: example.com, kind: App, containers: [spec.steps], images: [{name: agent, image: spec.agent}]}",
+    );
+    let app = app(
+        "\n  agent: 1e3\n  steps:\n  - {name: a, image: yes}\n  - {name: b, image: 1.20}\n  - {name: c, image: ~}\n  - {name: d, image: d:1}",
+    );
+    let all = manifests(&[("app.yaml", &app), ("policy.yaml", &policy)]);
+    let told: Vec<_> =
+        all.findings().into_iter().map(|f| (f.code, f.evidence, f.place.unwrap().line)).collect();
+    let said =
+        |c, text, what| format!("container {c}: `{text}` is no image: it is {what} to YAML, not a text");
+    let expected = [
+        // Where a truth value stands is not kept: the object is named.
+        (Code::InvalidImage, said("a", "true", "the truth value true"), 1),
+        (Code::InvalidImage, said("agent", "1e3", "the number 1000"), 5),
+        (Code::InvalidImage, said("b", "1.20", "the number 1.2"), 8),
+    ];
+    assert_eq!(told, expected);
+    let names = all.workloads().flat_map(|w| w.resource.workload.iter().flatten().map(|c| c.name.as_str()));
+    assert_eq!(names.collect::<Vec<_>>(), ["a", "b", "d", "agent"]);
+}

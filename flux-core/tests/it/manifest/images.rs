@@ -109,7 +109,17 @@ fn what_other_places_use_is_refused_with_the_reason() {
         ("containers: [{name: web, image: &i a:v1}, {name: b, image: *i}]", "anchor `&i`"),
         ("containers: &c [{name: web, image: a:v1}]\n      initContainers: *c", "anchor `&c`"),
         ("x: &c [{name: web, image: a:v1}]\n      containers: *c", "alias `*c`"),
-        ("x: &d {image: a:v1}\n      containers: [{name: web, <<: *d}]", "merge key"),
+        ("containers: [&d {name: web, image: a:v1}, {<<: *d, name: b}]", "anchor `&d` of line 7"),
+        (
+            "x: &d {image: a:v1}\n      containers: [&e {name: web, <<: *d}, {<<: *e, name: b}]",
+            "anchor `&e` of line 8",
+        ),
+        (
+            "x: &d {image: a:v1}\n      containers: [{name: web, image: a:v0, <<: *d}]",
+            "move that behind the `<<`",
+        ),
+        ("x: &d {name: web, image: a:v1}\n      containers: [<<: *d]", "no braces"),
+        ("containers: [{name: web, image: !!timestamp 2020-01-01}]", "its tag"),
         ("containers: [{name: web, image: !!binary 'YTp2MQ=='}]", "base64"),
     ];
     for (pod, why) in table {
@@ -117,7 +127,7 @@ fn what_other_places_use_is_refused_with_the_reason() {
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  template:\n    spec:\n      {pod}\n"
         );
         let web = &containers(&source)[0];
-        if why != "base64" {
+        if !matches!(why, "base64" | "its tag") {
             assert_eq!(web.image.as_ref().unwrap().to_string(), "a:v1", "{pod}");
         }
         match web.sites[0].refused.as_deref() {

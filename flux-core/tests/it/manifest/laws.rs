@@ -86,6 +86,48 @@ fn yamlish() -> impl Strategy<Value = String> {
     prop::collection::vec(token, 0..24).prop_map(|tokens| tokens.concat())
 }
 
+/// How many ways there are to have an image.
+const KINDS: usize = 9;
+
+/// A Deployment whose containers have their images alone or through each other, and the containers whose image can change alone. Where
+/// its list stands `twice`, none of those that are written in it can.
+fn sharing(kinds: &[usize], twice: bool, eol: &str) -> (String, Vec<usize>) {
+    let list = if twice { "containers: &all" } else { "containers:" };
+    let mut lines = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  template:\n    spec:\n      {list}\n"
+    );
+    let (mut mapping, mut scalar, mut free) = (None, None, Vec::new());
+    for (n, kind) in kinds.iter().enumerate() {
+        let (line, alone) = match (kind, mapping) {
+            (1, _) => (format!("&m{n} {{name: c{n}, image: &a{n} 'x:1'}}"), false),
+            (2, Some(_)) => (format!("{{name: c{n}, image: *a{}}}", scalar.unwrap_or_default()), true),
+            (3, Some(a)) => (format!("{{<<: *m{a}, name: c{n}}} # why"), true),
+            (4, Some(a)) => (format!("name: c{n}\n        <<: *m{a} # why\n        tty: no"), true),
+            (5, Some(a)) => {
+                (format!("&m{n}\n        <<: [*m{a}, {{image: y:1}}]\n        name: c{n}"), false)
+            }
+            (6, Some(a)) => (format!("{{<<: *m{a}, name: c{n}, image: 'x:1'}}"), true),
+            (7, Some(a)) => (format!("{{image: 'y:1', <<: *m{a}, name: c{n}}}"), false),
+            (8, Some(a)) => (format!("*m{a}"), false),
+            _ => (format!("{{name: c{n}, image: x:1}}"), true),
+        };
+        if line.contains("&m") {
+            mapping = Some(n);
+        }
+        if line.contains("&a") {
+            scalar = Some(n);
+        }
+        lines += &format!("      - {line}\n");
+        if alone && !twice {
+            free.push(n);
+        }
+    }
+    if twice {
+        lines += "      initContainers: *all\n";
+    }
+    (lines.replace('\n', eol), free)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -167,23 +209,12 @@ proptest! {
 
     #[test]
     fn of_shared_images_exactly_those_change_that_are_said_to(
-        kinds in prop::collection::vec(0..4_usize, 1..7),
-        tags in prop::collection::vec(prop::option::weighted(0.8, 2..4_u32), 7),
+        kinds in prop::collection::vec(0..KINDS, 1..7),
+        twice in prop::bool::weighted(0.2),
+        tags in prop::collection::vec(prop::option::weighted(0.8, 2..4_u32), 14),
+        crlf in any::<bool>(),
     ) {
-        // Each image stands alone, or carries an anchor, or is an alias of the last anchor, or comes by a merge key.
-        let mut text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n".to_owned();
-        let mut anchor = None;
-        for (n, kind) in kinds.iter().enumerate() {
-            text += &match (kind, anchor) {
-                (1, _) => format!("      - &m{n} {{name: c{n}, image: &a{n} 'x:1'}}\n"),
-                (2, Some(a)) => format!("      - {{name: c{n}, image: *a{a}}}\n"),
-                (3, Some(a)) => format!("      - {{<<: *m{a}, name: c{n}}}\n"),
-                _ => format!("      - {{name: c{n}, image: x:1}}\n"),
-            };
-            if *kind == 1 {
-                anchor = Some(n);
-            }
-        }
+        let (text, free) = sharing(&kinds, twice, if crlf { "\r\n" } else { "\n" });
         let file = parse(text.as_bytes());
         prop_assert_eq!(&file.problems, &[]);
         let containers = file.resources[0].workload.as_ref().unwrap();
@@ -214,6 +245,10 @@ proptest! {
             prop_assert!(answers.iter().all(Result::is_ok));
             let kept = |text: &str| text.matches('*').count();
             prop_assert_eq!(kept(&text), kept(&String::from_utf8(edited).unwrap()));
+        }
+        // What a container has as an alias, or inherits for itself, changes alone.
+        if !targets.is_empty() && targets.iter().all(|(n, _)| free.contains(n)) {
+            prop_assert!(answers.iter().all(Result::is_ok), "{:?} of {}", answers, text);
         }
     }
 }

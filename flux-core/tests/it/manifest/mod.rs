@@ -11,6 +11,7 @@ mod images;
 mod kustomize;
 mod labels;
 mod laws;
+mod merges;
 mod reading;
 mod scalars;
 mod setters;

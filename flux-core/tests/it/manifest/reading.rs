@@ -2,7 +2,7 @@
 
 use flux_core::{
     Code,
-    manifest::{ParsedFile, parse},
+    manifest::{Edit, Intent, ParsedFile, parse, prove},
 };
 
 use super::problems;
@@ -211,4 +211,54 @@ fn a_parse_can_be_stored_and_comes_back_equal() {
     let file = parse(source.as_bytes());
     let stored = serde_json::to_string(&file).unwrap();
     assert_eq!(serde_json::from_str::<ParsedFile>(&stored).unwrap(), file);
+}
+
+#[test]
+fn a_key_that_stands_twice_is_told_and_the_last_one_counts() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, name: web}\nspec:\n  template:\n    spec:\n      containers:\n      - &c\n        name: web\n        image: a:1\n        \"image\": b:1\n        ? image\n        : c:1\n      - <<: *c\n        name: other\n        image: d:1\n";
+    let file = parse(text.as_bytes());
+    let told: Vec<_> =
+        file.problems.iter().map(|p| (p.code, p.line, p.column, p.evidence.as_str())).collect();
+    let expected = [
+        (Code::DuplicateKey, 3, 21, "the key `name` stands on line 3 already; the last one counts"),
+        (Code::DuplicateKey, 11, 9, "the key `image` stands on line 10 already; the last one counts"),
+        (Code::DuplicateKey, 12, 11, "the key `image` stands on line 11 already; the last one counts"),
+    ];
+    assert_eq!(told, expected, "once where it stands, and not where it is merged");
+    assert_eq!(file.resources[0].name, "web");
+    assert_eq!(super::set_images(text, &[("web", "c:2")]).unwrap(), text.replace("c:1", "c:2"));
+}
+
+#[test]
+fn keys_that_differ_in_writing_and_not_in_meaning_are_the_same() {
+    let file = parse(format!("{A}data: {{yes: a, 'true': b, on: c, 1: d, '01': e, 1.0: f}}\n").as_bytes());
+    assert_eq!(
+        problems(&file),
+        [(Code::DuplicateKey, 4, 16), (Code::DuplicateKey, 4, 27), (Code::DuplicateKey, 4, 49)]
+    );
+}
+
+#[test]
+fn of_many_keys_that_stand_twice_some_are_told_and_the_rest_is_read() {
+    let document = format!("---\n{A}data: {{{}}}\n", "k: v, ".repeat(12));
+    let file = parse(document.repeat(200).as_bytes());
+    assert_eq!((file.resources.len(), file.problems.len()), (200, 21));
+    assert!(file.problems[20].evidence.contains("more keys"));
+}
+
+#[test]
+fn no_edit_makes_a_key_stand_twice() {
+    let text = format!("{A}data: {{a: b}}\n");
+    let at = text.find("b}").unwrap();
+    let edit = Edit { start: at, end: at + 1, before: "b".to_owned(), after: "c, a: d".to_owned() };
+    let intent = Intent { resource: 0, pointer: "/data/a".to_owned(), value: Some("d".into()) };
+    let error = prove(text.as_bytes(), &[edit], &[intent]).unwrap_err();
+    assert!(error.to_string().contains("twice"), "{error}");
+    // One that does may be edited all the same, and one of the two may go.
+    let text = A.replace("{name: a}", "\n  name: a\n  annotations:\n    x: a\n    x: b\n    y: c");
+    let gone = super::annotate(&text, 0, &[("x", None)]).unwrap();
+    assert_eq!(gone, text.replace("    x: a\n    x: b\n", ""));
+    assert_eq!(super::annotate(&text, 0, &[("x", Some("z"))]).unwrap(), text.replace("x: b", "x: z"));
+    let added = super::annotate(&text.replace("  annotations", "  labels"), 0, &[("x", Some("z"))]).unwrap();
+    assert!(added.ends_with("  annotations:\n    x: z\n"), "{added}");
 }

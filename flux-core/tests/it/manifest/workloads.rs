@@ -121,6 +121,47 @@ fn a_workload_of_wrong_shape_is_told_and_still_an_object() {
 }
 
 #[test]
+fn an_image_or_name_that_is_no_text_to_yaml_is_told_with_what_it_is() {
+    let table = [
+        ("123", "`123` is no image: it is the number 123 to YAML, not a text"),
+        ("1e3", "`1e3` is no image: it is the number 1000 to YAML, not a text"),
+        ("0123", "`0123` is no image: it is the number 83 to YAML, not a text"),
+        ("yes", "`yes` is no image: it is the truth value true to YAML, not a text"),
+        ("~", "`~` is no image: it is null to YAML, not a text"),
+        ("null", "`null` is no image: it is null to YAML, not a text"),
+        ("!!int '7'", "`7` is no image: it is the number 7 to YAML, not a text"),
+        ("{a: b}", "it is a mapping to YAML, not a text"),
+        ("[a]", "it is a list to YAML, not a text"),
+    ];
+    for (image, said) in table {
+        let file = parse(deployment(&format!("containers: [{{name: a, image: {image}}}]")).as_bytes());
+        let [problem] = file.problems.as_slice() else { panic!("{image}: {:?}", file.problems) };
+        assert_eq!(
+            (problem.code, problem.evidence.as_str()),
+            (Code::InvalidImage, &*format!("container a: {said}"))
+        );
+        let quotes = said.contains("the number") || said.contains("the truth");
+        assert_eq!(problem.remedy == "put it between quotes", quotes, "{image}: {}", problem.remedy);
+        let container = &file.resources[0].workload.as_ref().unwrap()[0];
+        assert_eq!((problem.line, problem.column), (container.line, container.column));
+        assert!(container.image.is_err() && container.edits(&"a:1".parse().unwrap()).is_err(), "{image}");
+    }
+    for image in ["\"123\"", "'yes'", "!!str 1e3", "! 7", "a:1.20"] {
+        let file = parse(deployment(&format!("containers: [{{name: a, image: {image}}}]")).as_bytes());
+        assert_eq!(file.problems, [], "{image}");
+    }
+    let text = deployment("containers: [{name: y, image: a:1}, {name: b, image: b:1}]");
+    let file = parse(text.as_bytes());
+    let [problem] = file.problems.as_slice() else { panic!("{:?}", file.problems) };
+    let said = "the name `y` of an item of `containers` is the truth value true to YAML, not a text";
+    assert_eq!((problem.code, problem.evidence.as_str()), (Code::InvalidWorkload, said));
+    assert_eq!(problem.remedy, "put it between quotes");
+    let line = text.lines().nth(problem.line as usize - 1).unwrap();
+    assert!(line[problem.column as usize - 1..].starts_with("y,"), "{line}");
+    assert_eq!(file.resources[0].workload.as_ref().unwrap().len(), 1);
+}
+
+#[test]
 fn what_is_not_rolled_out_is_listed_and_never_edited() {
     let pod = "{containers: [{name: c, image: a:1}], ephemeralContainers: [{name: e, image: e:1}]}";
     let table = [
