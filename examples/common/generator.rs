@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flux::{
     backend::{ConfigRepo, FileBody, Tree},
-    generate::{Checkout, GenerateError, Generator, Output, Run},
+    generate::{Checkout, GenerateError, Generator, Output, Run, brief},
 };
 use git2::{ObjectType, Oid};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -109,7 +109,8 @@ impl FolderCheckout {
 #[async_trait]
 impl Checkout for FolderCheckout {
     async fn run(&mut self, run: &Run) -> Result<Output, GenerateError> {
-        let unavailable = |what: String| GenerateError::Unavailable(format!("`{}`: {what}", run.command));
+        let unavailable =
+            |what: String| GenerateError::Unavailable(format!("`{}`: {what}", brief(&run.command)));
         let folder = self
             .place(&run.folder)
             .filter(|folder| folder.is_dir())

@@ -73,6 +73,16 @@ fn run(shop: &Shop, words: &[&str]) -> Ran {
     shop.fluxctl(&[&flags[..], words].concat())
 }
 
+/// `code path:line:column` of each finding.
+fn told(findings: &Value) -> Vec<String> {
+    let line = |f: &Value| {
+        let place = &f["place"];
+        let (code, path) = (f["code"].as_str().expect("a code"), place["path"].as_str().expect("a path"));
+        format!("{code} {path}:{}:{}", place["line"], place["column"])
+    };
+    findings.as_array().expect("findings").iter().map(line).collect()
+}
+
 fn codes(findings: &Value) -> Vec<&str> {
     findings.as_array().expect("findings").iter().filter_map(|f| f["code"].as_str()).collect()
 }
@@ -327,6 +337,63 @@ fn mistakes_in_a_flux_yaml_are_told_at_their_line() {
     let lines: Vec<u64> =
         found.as_array().expect("findings").iter().filter_map(|f| f["place"]["line"].as_u64()).collect();
     assert!(lines.contains(&3), "{found}");
+}
+
+#[test]
+fn what_generators_do_wrong_is_told_where_they_are_written() {
+    let commands =
+        |rest: &str| format!("version: 1\ncommandUpdated:\n  generators:\n  - command: ./render.sh\n{rest}");
+    let twice = commands("  - command: ./render.sh\n");
+    let table = [
+        (commands("  - command: exit 3\n"), "generation-failed prod/.flux.yaml:5:5", "exit status: 3"),
+        (
+            "version: 1\ncommandUpdated:\n  generators:\n  - command: 'true'\n".to_owned(),
+            "generation-failed prod/.flux.yaml:3:3",
+            "no object",
+        ),
+        (
+            "version: 1\npatchUpdated:\n  generators: [{command: ./render.sh}]\n  patchFile: ../../p\n"
+                .to_owned(),
+            "invalid-generation prod/.flux.yaml:4:3",
+            "outside of the repository",
+        ),
+        (
+            commands("  - command: \"printf 'a: 1\\\\nb: [\\\\n'\"\n"),
+            "invalid-yaml prod/.flux.yaml:5:5",
+            "line 2, column 4 of what `printf",
+        ),
+        (
+            twice,
+            "duplicate-id prod/.flux.yaml:5:5",
+            "described at prod/.flux.yaml:4:5 (line 1, column 1 of what `./render.sh` prints) as well",
+        ),
+        (
+            commands("  - command: \"./render.sh | sed 's/name: web/name: other/; s/true/maybe/'\"\n"),
+            "invalid-policy prod/.flux.yaml:5:5",
+            "line 6, column 38 of what",
+        ),
+    ];
+    for (text, place, evidence) in table {
+        let shop = generated(&text);
+        let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
+        assert_eq!(told(&found), [place], "{text}: {found}");
+        let said = found[0]["evidence"].as_str().expect("text");
+        assert!(said.contains(evidence), "{text}: {said}");
+    }
+    let shop = generated(COMMANDS);
+    let found = shop.fluxctl(&["--git-path", "prod", "check", "-o", "json"]).exits(1).json();
+    assert_eq!(told(&found), ["generation-off prod/.flux.yaml:3:3"]);
+}
+
+#[test]
+fn what_is_wrong_with_patched_objects_is_told_where_they_are_printed() {
+    let shop = generated(PATCHES);
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop, annotations: {fluxcd.io/tag.web: 'semver:abc'}}\n";
+    shop.commit(&[("prod/flux-patch.yaml".to_owned(), patch.to_owned())], "Patch the pattern");
+    let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
+    assert_eq!(told(&found), ["invalid-pattern prod/.flux.yaml:4:5"]);
+    let said = found[0]["evidence"].as_str().expect("text");
+    assert!(said.starts_with("line 1, column 1 of what `./render.sh` prints"), "{said}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     DeployError,
-    generate::{Made, Sources, make},
+    generate::{Made, Sources, make, told},
 };
 use crate::{
     backend::{ConfigRepo, ContentId, FileBody, Revision},
@@ -134,6 +134,7 @@ impl Looker {
         findings.extend(tree.missing.iter().map(|path| missing_path(path)));
         findings.extend(sources.findings.iter().cloned());
         findings.extend(failed);
+        told(&generated, &mut findings);
         findings.sort();
         findings.dedup();
         Ok(Look { revision: at.clone(), manifests, files, generated, findings, reading })

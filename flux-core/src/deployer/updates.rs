@@ -133,7 +133,7 @@ impl Deployer {
                         }
                     };
                     for run in runs {
-                        checkout.run(&run).await.map_err(|e: GenerateError| e.to_string())?;
+                        checkout.run(&run).await.map_err(|e: GenerateError| format!("{}: {e}", run.place))?;
                     }
                 }
                 Ok(Files::new())

@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::backend::{ConfigRepo, RepoError, Tree};
+use super::source::KUSTOMIZE;
+use crate::{
+    backend::{ConfigRepo, RepoError, Tree},
+    finding::Place,
+};
 
 /// How long a command may run that says nothing itself: one minute.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -58,6 +62,8 @@ pub struct Run {
     pub env: BTreeMap<String, String>,
     /// How long it may run.
     pub timeout: Duration,
+    /// Where the command is written.
+    pub place: Place,
 }
 
 /// What a command printed.
@@ -75,7 +81,7 @@ pub enum GenerateError {
     #[error(transparent)]
     Repo(#[from] RepoError),
     /// A command ended badly.
-    #[error("`{command}` failed with {status}{}", said(.stderr))]
+    #[error("`{}` failed with {status}{}", brief(.command), said(.stderr))]
     Failed {
         /// The command.
         command: String,
@@ -85,7 +91,7 @@ pub enum GenerateError {
         stderr: String,
     },
     /// A command took too long and was killed.
-    #[error("`{command}` took longer than {}s and was killed", .after.as_secs_f32())]
+    #[error("`{}` took longer than {}s and was killed", brief(.command), .after.as_secs_f32())]
     TimedOut {
         /// The command.
         command: String,
@@ -93,7 +99,7 @@ pub enum GenerateError {
         after: Duration,
     },
     /// A command printed too much and was killed.
-    #[error("`{command}` printed more than {limit} bytes and was killed")]
+    #[error("`{}` printed more than {limit} bytes and was killed", brief(.command))]
     TooMuch {
         /// The command.
         command: String,
@@ -103,6 +109,17 @@ pub enum GenerateError {
     /// The private copy cannot be made or used, or no command can be started.
     #[error("{0}")]
     Unavailable(String),
+}
+
+/// A command as it is told of: of a script, the beginning.
+pub fn brief(command: &str) -> String {
+    const LONGEST: usize = 80;
+    if command == KUSTOMIZE {
+        return "kustomize build".to_owned();
+    }
+    let line = command.trim().lines().next().unwrap_or_default();
+    let kept: String = line.chars().take(LONGEST).collect();
+    if kept.len() < command.trim().len() { format!("{} …", kept.trim_end()) } else { kept }
 }
 
 fn said(stderr: &str) -> String {

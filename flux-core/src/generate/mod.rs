@@ -64,7 +64,7 @@ mod source;
 mod update;
 
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
-pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run};
+pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
 pub use patch::{PatchError, apply_patches, patch_file};
 pub use source::{Found, How, Source, find, is_under, owner};
 pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};
