@@ -58,12 +58,12 @@ impl Generator for ShellGenerator {
             let bodies = repo.read(&ids, u64::MAX).await?;
             for ((path, _), body) in portion.iter().zip(bodies) {
                 if let FileBody::Bytes(bytes) = body {
-                    checkout.write(path, &bytes)?;
+                    checkout.write(path, &bytes, tree.executable.contains(*path))?;
                 }
             }
         }
         for (path, bytes) in over {
-            checkout.write(path, bytes)?;
+            checkout.write(path, bytes, tree.executable.contains(path))?;
         }
         Ok(Box::new(checkout))
     }
@@ -78,12 +78,12 @@ struct FolderCheckout {
 }
 
 impl FolderCheckout {
-    /// Writes a file. Trees say nothing of modes: what starts as a script or a program does can be run.
-    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), GenerateError> {
+    /// Writes a file.
+    fn write(&mut self, path: &str, bytes: &[u8], executable: bool) -> Result<(), GenerateError> {
         let cannot =
             |e: &dyn std::fmt::Display| GenerateError::Unavailable(format!("{path} cannot be copied: {e}"));
         let target = self.place(path).ok_or_else(|| cannot(&"it would lie outside of the copy"))?;
-        let mode = if bytes.starts_with(b"#!") || bytes.starts_with(b"\x7fELF") { 0o700 } else { 0o600 };
+        let mode = if executable { 0o700 } else { 0o600 };
         if let Some(parent) = target.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|e| cannot(&e))?;
         }

@@ -30,8 +30,7 @@ fn compose(args: &Check, backends: &BackendArgs) -> Result<Deployer, Failure> {
     let (registry, cluster) = (Arc::new(MemoryRegistry::new()), Arc::new(MemoryCluster::new()));
     let deployer = match &args.folder {
         Some(folder) => {
-            let paths = if backends.manifest_generation { &[][..] } else { &backends.git_path };
-            let repo = FolderRepo::open(folder, paths)?;
+            let repo = FolderRepo::open(folder)?;
             Deployer::new(Arc::new(repo), registry, cluster)
         }
         None => {

@@ -110,6 +110,12 @@ codes! {
     PruneHeldBack = "prune-held-back", Warning;
     /// A configured path is not in the repository.
     PathNotFound = "path-not-found", Error;
+    /// The name of a file or folder is not UTF-8; it is not loaded.
+    InvalidName = "invalid-name", Error;
+    /// A kustomization is not what kustomize takes, or lists what is not there: it cannot be built.
+    InvalidKustomization = "invalid-kustomization", Error;
+    /// A kustomization has something that does nothing, that only some kustomizes take, or that kustomize warns of.
+    DoubtfulKustomization = "doubtful-kustomization", Warning;
     /// A `.flux.yaml` cannot be read; what it describes is not loaded.
     InvalidGeneration = "invalid-generation", Error;
     /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run; the path is not loaded.
@@ -131,6 +137,7 @@ impl Code {
                 | Self::MissingName
                 | Self::DuplicateId
                 | Self::PathNotFound
+                | Self::InvalidName
                 | Self::InvalidGeneration
                 | Self::GenerationOff
                 | Self::GenerationFailed

@@ -123,6 +123,21 @@ fn what_git_ignores_is_not_checked() {
 }
 
 #[test]
+fn names_that_are_not_utf_8_are_told_where_manifests_may_be_missed() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let folder = folder(&[]);
+    for (name, is_told) in [(&b"caf\xe9.txt"[..], false), (b"caf\xe9.yaml", true)] {
+        fs::write(folder.path().join(OsStr::from_bytes(name)), "a: 1\n").expect("the file is written");
+        let ran = check(folder.path(), &["-o", "json"]).exits(i32::from(is_told));
+        let expected: &[&str] = if is_told { &["invalid-name caf\u{fffd}.yaml:1:1"] } else { &[] };
+        assert_eq!(told(&ran.json()), expected, "{name:?}");
+    }
+    fs::create_dir(folder.path().join(OsStr::from_bytes(b"\xff"))).expect("the folder is made");
+    let ran = check(folder.path(), &["-o", "json"]).exits(1);
+    assert_eq!(told(&ran.json()), ["invalid-name caf\u{fffd}.yaml:1:1", "invalid-name \u{fffd}/:1:1"]);
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_named() {
     let ran = check(Path::new("/nowhere/at/all"), &[]).exits(1);
     assert!(ran.stderr.contains("/nowhere/at/all"), "{}", ran.stderr);

@@ -397,6 +397,19 @@ fn what_is_wrong_with_patched_objects_is_told_where_they_are_printed() {
 }
 
 #[test]
+fn what_can_be_run_is_what_git_says() {
+    let flux_yaml = "version: 1\ncommandUpdated: {generators: [{command: ./render}]}\n";
+    // No `#!`, and so committed as a plain file.
+    let script = "printf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: plain}\\n'\n";
+    let plain = shop(&[("prod/.flux.yaml", flux_yaml), ("prod/render", script)]);
+    let check = ["--manifest-generation", "--git-path", "prod", "check"];
+    let ran = plain.fluxctl(&check).exits(1);
+    assert!(ran.stdout.contains("Permission denied"), "{}", ran.stdout);
+    let script = format!("#!/bin/sh\n{script}");
+    shop(&[("prod/.flux.yaml", flux_yaml), ("prod/render", &script)]).fluxctl(&check).exits(0);
+}
+
+#[test]
 fn kustomize_builds_a_folder_that_has_its_file() {
     let shop =
         shop(&[("prod/kustomization.yaml", "resources: [web.yaml]\n"), ("prod/web.yaml", "kind: Fake\n")]);

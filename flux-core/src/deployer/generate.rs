@@ -113,6 +113,12 @@ impl Sources {
         Ok(sources)
     }
 
+    /// Whether a file or folder under this path could hold manifests that are read as they stand.
+    pub(super) fn hold(&self, path: &str) -> bool {
+        let manifest = [".yaml", ".yml", ".json", "/"].iter().any(|end| path.ends_with(end));
+        manifest && self.are_raw()(path)
+    }
+
     /// Whether a file is read as it stands.
     pub(super) fn are_raw(&self) -> impl Fn(&str) -> bool {
         let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();

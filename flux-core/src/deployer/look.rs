@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     backend::{ConfigRepo, ContentId, FileBody, Revision},
-    finding::{Code, Finding},
+    finding::{Code, Finding, Place},
     generate::Generation,
     manifest::{self, Manifests, ParsedFile, Problem},
 };
@@ -132,6 +132,7 @@ impl Looker {
         let manifests = Arc::new(Manifests::new(by_path).with_generated(marks));
         let mut findings = manifests.findings();
         findings.extend(tree.missing.iter().map(|path| missing_path(path)));
+        findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
         findings.extend(sources.findings.iter().cloned());
         findings.extend(failed);
         told(&generated, &mut findings);
@@ -187,6 +188,17 @@ fn parse(body: &FileBody) -> ParsedFile {
                 remedy: "split the file, or keep it outside the configured paths".to_owned(),
             }],
         },
+    }
+}
+
+fn misnamed(path: &str) -> Finding {
+    let what = if path.ends_with('/') { "folder and all that is in it" } else { "file" };
+    Finding {
+        code: Code::InvalidName,
+        subject: path.to_owned(),
+        place: Some(Place { path: path.to_owned(), line: 1, column: 1 }),
+        evidence: format!("its name is not UTF-8 (shown with `\u{fffd}`), so the {what} is not loaded"),
+        remedy: "rename it".to_owned(),
     }
 }
 
