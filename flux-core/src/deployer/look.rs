@@ -135,6 +135,7 @@ impl Looker {
         findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
         findings.extend(sources.findings.iter().cloned());
         findings.extend(failed);
+        findings.extend(self.kustomizations(repo, &tree, (&files, &known), &sources.generated).await?);
         told(&generated, &mut findings);
         findings.sort();
         findings.dedup();

@@ -12,6 +12,7 @@
 //! it, it is not edited.
 
 mod chain;
+mod shape;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,6 +28,8 @@ use super::{
 use crate::{finding::Finding, image::ImageRef};
 
 use chain::Chains;
+pub(crate) use chain::{folder, join};
+pub(crate) use shape::{Mistake, is_of_another_group, mistakes};
 
 /// The API version of kustomizations that name none.
 pub(super) const VERSION: &str = "kustomize.config.k8s.io/v1beta1";
@@ -37,15 +40,15 @@ pub(super) const KIND: &str = "Kustomization";
 const GROUP: &str = "kustomize.config.k8s.io";
 
 /// The names of the files that hold kustomizations.
-pub(super) const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(crate) const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Whether a path is that of a kustomization.
-pub(super) fn is_file(path: &str) -> bool {
+pub(crate) fn is_file(path: &str) -> bool {
     FILES.contains(&path.rsplit('/').next().unwrap_or(path))
 }
 
 /// Whether an object is a kustomization.
-pub(super) fn is_kustomization(resource: &Resource) -> bool {
+pub(crate) fn is_kustomization(resource: &Resource) -> bool {
     is_kind(&resource.api_version, &resource.kind)
 }
 

@@ -84,12 +84,13 @@ impl Chains {
     }
 }
 
-fn folder(path: &str) -> &str {
+/// The folder of a path.
+pub(crate) fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// A path that a kustomization in `folder` lists, from the root of the repository; none if it leads out of it.
-fn join(folder: &str, listed: &str) -> Option<String> {
+pub(crate) fn join(folder: &str, listed: &str) -> Option<String> {
     if listed.contains("://") || listed.starts_with('/') {
         return None;
     }
