@@ -29,6 +29,10 @@ const MOST_OUTPUT: u64 = flux::manifest::MAX_FILE_BYTES;
 /// How much of what a command says to standard error is kept: its end.
 const STDERR_KEPT: usize = 2000;
 
+/// How many files commands may add in one change, and of how many bytes together.
+const MOST_NEW_FILES: usize = 1000;
+const MOST_NEW_BYTES: u64 = flux::manifest::MAX_FILE_BYTES;
+
 /// The files that are read from the repository at a time.
 const PORTION: usize = 32;
 
@@ -158,7 +162,70 @@ impl Checkout for FolderCheckout {
                 }
             }
         }
+        new_files(self.folder.path(), &self.files, &mut changes)?;
         Ok(changes)
+    }
+}
+
+/// The files below a folder that were not written there, and that git would not ignore.
+fn new_files(
+    root: &Path,
+    known: &BTreeMap<String, Oid>,
+    changes: &mut BTreeMap<String, Option<Bytes>>,
+) -> Result<(), GenerateError> {
+    let cannot = |path: &Path, what: &dyn std::fmt::Display| {
+        let path = path.strip_prefix(root).unwrap_or(path).display();
+        GenerateError::Unavailable(format!("{path}, which is new, cannot be added: {what}"))
+    };
+    let ignore = Ignore::new(root).map_err(|e| cannot(root, &e))?;
+    let mut room = (MOST_NEW_FILES, MOST_NEW_BYTES);
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(|e| cannot(&folder, &e))? {
+            let entry = entry.map_err(|e| cannot(&folder, &e))?;
+            let path = entry.path();
+            let name = path.strip_prefix(root).ok().and_then(Path::to_str);
+            if name.is_some_and(|name| known.contains_key(name)) || ignore.covers(&path) {
+                continue;
+            }
+            let data = entry.metadata().map_err(|e| cannot(&path, &e))?;
+            if data.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = name.ok_or_else(|| cannot(&path, &"its name is not UTF-8"))?;
+            if !data.is_file() {
+                return Err(cannot(&path, &"it is a link, or something else that is no file"));
+            }
+            let spent = room.0.checked_sub(1).zip(room.1.checked_sub(data.len()));
+            let too_many = GenerateError::TooManyFiles { files: MOST_NEW_FILES, bytes: MOST_NEW_BYTES };
+            room = spent.ok_or(too_many)?;
+            let bytes = fs::read(&path).map_err(|e| cannot(&path, &e))?;
+            changes.insert(name.to_owned(), Some(bytes.into()));
+        }
+    }
+    Ok(())
+}
+
+/// What the `.gitignore` files of a folder say.
+struct Ignore {
+    repo: git2::Repository,
+    /// Where git keeps its own files of it.
+    _beside: TempDir,
+}
+
+impl Ignore {
+    fn new(root: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+        let beside = tempfile::Builder::new().prefix("flux-ignore-").tempdir()?;
+        let mut options = git2::RepositoryInitOptions::new();
+        let repo = git2::Repository::init_opts(beside.path(), options.bare(true).external_template(false))?;
+        repo.set_workdir(root, false)?;
+        Ok(Self { repo, _beside: beside })
+    }
+
+    fn covers(&self, path: &Path) -> bool {
+        path.file_name().is_some_and(|name| name == ".git")
+            || self.repo.is_path_ignored(path).unwrap_or(false)
     }
 }
 

@@ -146,6 +146,12 @@ fn an_update_that_does_not_do_what_is_meant_is_not_landed() {
         ("echo TAG=9.9 >> values.env", "9.9"),
         ("sed -i \"s|TAG=.*|TAG=$FLUX_TAG\\nNAMESPACE=other|\" values.env", "other"),
         ("rm values.env", "took prod/values.env away"),
+        ("sed -i s/1.0/1.1/ values.env; ln -s values.env link", "prod/link, which is new, cannot be added"),
+        (
+            "sed -i s/1.0/1.1/ values.env; for i in $(seq 1001); do echo > $i.txt; done",
+            "more than 1000 files",
+        ),
+        ("sed -i s/1.0/1.1/ values.env; head -c 17000000 /dev/zero > zero", "16777216 bytes"),
     ] {
         let text = format!(
             "version: 1\ncommandUpdated:\n  generators: [{{command: ./render.sh}}]\n  updaters:\n  - containerImage:\n      command: |\n        {updater}\n"
@@ -167,6 +173,49 @@ fn a_patch_file_holds_what_differs_from_what_is_generated() {
     assert_eq!(shop.file("prod/values.env"), VALUES);
     let listed = run(&shop, &["list-workloads", "-o", "json"]).exits(0).json();
     assert_eq!(listed[0]["containers"][0]["image"], "example/web:1.1");
+}
+
+#[test]
+fn what_an_updater_adds_is_committed_but_for_what_git_ignores() {
+    let render = RENDER.replace(". ./values.env", ". ./values.env; ! [ -f tags/web ] || . ./tags/web");
+    let flux_yaml = "version: 1\ncommandUpdated:\n  generators:\n  - command: ./render.sh; echo > left-behind.txt\n  updaters:\n  - containerImage:\n      command: mkdir -p tags empty .git; echo TAG=$FLUX_TAG > tags/web; echo > tags/web.bak; echo > .git/config\n";
+    let shop = shop(&[
+        (".gitignore", "*.bak\n"),
+        ("prod/.flux.yaml", flux_yaml),
+        ("prod/render.sh", &render),
+        ("prod/values.env", VALUES),
+    ]);
+    let words = ["--manifest-generation", "--git-path", "prod", "release", "-w", WEB, "--update-all-images"];
+    shop.fluxctl(&[&words[..], &["--dry-run"]].concat()).exits(0);
+    assert_eq!(shop.files().len(), 4);
+    shop.fluxctl(&words).exits(0);
+    assert_eq!(
+        shop.files(),
+        [".gitignore", "prod/.flux.yaml", "prod/render.sh", "prod/tags/web", "prod/values.env"]
+    );
+    assert_eq!(shop.file("prod/tags/web"), "TAG=1.1\n");
+    let listed = ["--manifest-generation", "--git-path", "prod", "list-workloads", "-o", "json"];
+    assert_eq!(shop.fluxctl(&listed).exits(0).json()[0]["containers"][0]["image"], "example/web:1.1");
+}
+
+#[test]
+fn a_patch_file_that_is_not_there_is_made_with_its_folder() {
+    let flux_yaml = PATCHES.replace("flux-patch.yaml", "patches/of flux.yaml");
+    let files =
+        [("prod/.flux.yaml", flux_yaml.as_str()), ("prod/render.sh", RENDER), ("prod/values.env", VALUES)];
+    let words = ["--manifest-generation", "--git-path", "prod", "release", "-w", WEB, "--update-all-images"];
+    let made = shop(&files);
+    made.fluxctl(&words).exits(0);
+    assert!(made.file("prod/patches/of flux.yaml").contains("image: example/web:1.1"));
+    let flux_yaml = PATCHES.replace("flux-patch.yaml", "values.env/patch.yaml");
+    let files = [("prod/.flux.yaml", flux_yaml.as_str()), files[1], files[2]];
+    let refused = shop(&files);
+    let said = refused.fluxctl(&[&words[..], &["-o", "json"]].concat()).exits(1).json();
+    assert!(
+        said["workloads"].to_string().contains("prod/values.env is a file or a link, no folder"),
+        "{said}"
+    );
+    assert_eq!(refused.messages().len(), 1);
 }
 
 #[test]

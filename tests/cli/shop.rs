@@ -90,6 +90,16 @@ impl Shop {
         String::from_utf8(blob.content().to_vec()).expect("text")
     }
 
+    /// The paths of all files at the tip of the branch.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let repo = git2::Repository::open_bare(self.git()).expect("the repository opens");
+        let mut index = git2::Index::new().expect("an index");
+        index
+            .read_tree(&repo.head().and_then(|head| head.peel_to_tree()).expect("a tree"))
+            .expect("it is read");
+        index.iter().map(|entry| String::from_utf8(entry.path).expect("text")).collect()
+    }
+
     /// The messages of the branch's commits, newest first.
     pub(crate) fn messages(&self) -> Vec<String> {
         let repo = git2::Repository::open_bare(self.git()).expect("the repository opens");

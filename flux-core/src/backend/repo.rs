@@ -89,6 +89,28 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// Why a commit cannot add a file here, if it cannot: see [`ConfigRepo::commit`].
+    pub fn refuses(&self, path: &str) -> Option<String> {
+        if let Some(why) = invalid_path(path) {
+            return Some(format!("the path `{path}` {why}"));
+        }
+        if !self.covers(path) {
+            return Some(format!("{path} is outside of the configured paths"));
+        }
+        let below = format!("{path}/");
+        if self.files.range(below.clone()..).next().is_some_and(|(file, _)| file.starts_with(&below)) {
+            return Some(format!("{path} is a folder"));
+        }
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        let is_file = |folder: &&str| self.files.contains_key(*folder) || self.links.contains(*folder);
+        if let Some(file) = folders.into_iter().find(is_file) {
+            return Some(format!("{file} is a file or a link, no folder"));
+        }
+        self.links.contains(path).then(|| format!("{path} is a link or a submodule"))
+    }
+}
+
 /// What is read of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileBody {

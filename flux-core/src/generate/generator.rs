@@ -44,10 +44,11 @@ pub trait Checkout: fmt::Debug + Send {
     /// [`GenerateError`] if it cannot be started, fails, takes too long, or prints too much.
     async fn run(&mut self, run: &Run) -> Result<Output, GenerateError>;
 
-    /// The files that are not as they were copied, with their contents; none where one has gone. New files are not told.
+    /// The files that are not as they were copied, and those that are new, with their contents; none where one has gone. New files that the
+    /// repository ignores (`.gitignore`) are not told.
     ///
     /// # Errors
-    /// [`GenerateError`] if the copy cannot be read.
+    /// [`GenerateError`] if the copy cannot be read, or if what is new is too much, or no file.
     async fn changes(&mut self) -> Result<BTreeMap<String, Option<Bytes>>, GenerateError>;
 }
 
@@ -105,6 +106,14 @@ pub enum GenerateError {
         command: String,
         /// The limit in bytes.
         limit: u64,
+    },
+    /// Commands made too many files, or too large ones.
+    #[error("more than {files} files, or {bytes} bytes, are new; list what is not to be kept in .gitignore")]
+    TooManyFiles {
+        /// The limit of their number.
+        files: usize,
+        /// The limit of their sizes together.
+        bytes: u64,
     },
     /// The private copy cannot be made or used, or no command can be started.
     #[error("{0}")]
