@@ -27,7 +27,7 @@ impl FolderRepo {
     /// Reads which files a folder has.
     pub(crate) fn open(root: &Path) -> Result<Self, Failure> {
         if !fs::metadata(root).map_err(|e| cannot(root, &e))?.is_dir() {
-            return Err(cannot(root, &"it is no folder; name one, or a repository with --git-url"));
+            return Err(cannot(root, &"it is no folder; name one, with --git-path for a single file of it"));
         }
         let mut walk = Walk { root, ignore: Ignore::of(root), tree: Tree::default() };
         walk.folder(root)?;

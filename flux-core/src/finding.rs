@@ -120,6 +120,8 @@ codes! {
     InvalidGeneration = "invalid-generation", Error;
     /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run; the path is not loaded.
     GenerationOff = "generation-off", Error;
+    /// A `.flux.yaml` stands below a configured path, where it does not count.
+    UnusedGeneration = "unused-generation", Warning;
     /// The commands that make the manifests of a path failed; the path is not loaded, or not whole.
     GenerationFailed = "generation-failed", Error;
 }
@@ -174,15 +176,55 @@ impl Finding {
     }
 }
 
+/// A text as it can be shown to people: what would move the cursor or change colours is escaped, and further lines are indented.
+///
+/// Findings quote files, and files say anything.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.trim_end().chars() {
+        match c {
+            '\n' => shown.push_str("\n    "),
+            '\t' => shown.push(c),
+            // Also what makes text run the other way.
+            c if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
+                shown.extend(c.escape_unicode());
+            }
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
+            write!(f, "{}: ", printable(&place.to_string()))?;
         }
-        write!(f, "{} [{}]: {}", self.subject, self.code, self.evidence)?;
+        let (subject, evidence) = (printable(&self.subject), printable(&self.evidence));
+        write!(f, "{subject} [{}]: {evidence}", self.code)?;
         if !self.remedy.is_empty() {
-            write!(f, "\n  remedy: {}", self.remedy)?;
+            write!(f, "\n  remedy: {}", printable(&self.remedy))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_files_say_cannot_steer_a_terminal() {
+        for (text, shown) in [
+            ("plain: `a`\tb é", "plain: `a`\tb é"),
+            ("\u{1b}[2Jgone\r\u{7}", "\\u{1b}[2Jgone\\u{d}\\u{7}"),
+            ("first\nsecond\n", "first\n    second"),
+            ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
     }
 }

@@ -89,8 +89,11 @@ impl Sources {
         tree: &Tree,
     ) -> Result<Self, DeployError> {
         let files: BTreeSet<&str> = tree.files.keys().map(String::as_str).collect();
-        let mut sources = Self::default();
+        let (mut sources, mut used) = (Self::default(), BTreeSet::new());
         for (path, found) in generate::find(&generation.paths, &files) {
+            if let Found::FluxYaml(by) = &found {
+                used.insert(by.clone());
+            }
             let there = path.is_empty() || files.iter().any(|file| generate::is_under(file, path));
             let source = match found {
                 _ if !there => {
@@ -110,6 +113,10 @@ impl Sources {
                 Err(InvalidConfig(findings)) => sources.findings.extend(findings),
             }
         }
+        let paths: Vec<&str> = sources.paths.iter().map(String::as_str).collect();
+        let others = files.iter().filter(|file| generate::is_config(file) && !used.contains(**file));
+        let unused = others.filter_map(|file| Some(unused(file, paths[generate::owner(file, &paths)?])));
+        sources.findings.extend(unused);
         Ok(sources)
     }
 
@@ -173,7 +180,7 @@ pub(super) async fn make(
         Err(error) => {
             let findings = sources
                 .iter()
-                .map(|source| failed(source, source.place(), error.to_string(), FAILED))
+                .map(|source| failed(source, source.place(), error.to_string(), UNAVAILABLE))
                 .collect();
             return Ok((Vec::new(), findings));
         }
@@ -231,10 +238,9 @@ async fn print(
             timeout: Source::timeout(command, generation.timeout),
             place: command.place.clone(),
         };
-        let output = checkout
-            .run(&run)
-            .await
-            .map_err(|error| Box::new(failed(source, command.place.clone(), error.to_string(), FAILED)))?;
+        let output = checkout.run(&run).await.map_err(|error| {
+            Box::new(failed(source, command.place.clone(), error.to_string(), source.how.remedy()))
+        })?;
         if !text.is_empty() {
             text.extend_from_slice(b"\n---\n");
         }
@@ -324,7 +330,19 @@ pub(super) fn values(file: &ParsedFile) -> Vec<Value> {
     file.resources.iter().map(|resource| Value::clone(&resource.object)).collect()
 }
 
-const FAILED: &str = "correct the commands, or run them in the git path to see what they say";
+const UNAVAILABLE: &str = "see that this machine has room for a private copy, then try again";
+
+impl How {
+    /// What to do when a command of it fails.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Kustomize => "correct what it says; `kustomize build` says the same in that folder",
+            Self::Commands { .. } | Self::Patches { .. } => {
+                "correct the command; run it in the git path, with nothing but PATH in its environment, to see what it says"
+            }
+        }
+    }
+}
 
 fn failed(source: &Source, place: Place, evidence: String, remedy: &str) -> Finding {
     Finding {
@@ -333,6 +351,23 @@ fn failed(source: &Source, place: Place, evidence: String, remedy: &str) -> Find
         place: Some(place),
         evidence,
         remedy: remedy.to_owned(),
+    }
+}
+
+fn unused(file: &str, path: &str) -> Finding {
+    let (of, folder) =
+        (if path.is_empty() { "the repository" } else { path }, file.trim_end_matches(".flux.yaml"));
+    Finding {
+        code: Code::UnusedGeneration,
+        subject: file.to_owned(),
+        place: Some(Place { path: file.to_owned(), line: 1, column: 1 }),
+        evidence: format!(
+            "for {of} only a .flux.yaml there or above counts; the files beside this one are not generated"
+        ),
+        remedy: format!(
+            "name its folder as a path too (--git-path {}), or take it away",
+            folder.trim_end_matches('/')
+        ),
     }
 }
 

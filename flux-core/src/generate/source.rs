@@ -49,6 +49,11 @@ fn found(path: &str, files: &BTreeSet<&str>) -> Found {
     KUSTOMIZATIONS.into_iter().find_map(|name| there(path, name)).map_or(Found::Nothing, Found::Kustomization)
 }
 
+/// Whether a path is that of a `.flux.yaml`.
+pub fn is_config(path: &str) -> bool {
+    split(path).1 == FLUX_YAML
+}
+
 /// The deepest of the git paths that a file is under, by its index.
 pub fn owner(file: &str, paths: &[&str]) -> Option<usize> {
     paths

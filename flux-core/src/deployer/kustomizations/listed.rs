@@ -153,7 +153,12 @@ fn mistake(
     match at(tree, &path) {
         At::Unseen => None,
         At::Nothing if is_remote(text) => None,
-        At::Nothing => error(format!("{path} is not in the repository"), "add it, or take the entry away"),
+        At::Nothing => {
+            let other = other_ending(&path).filter(|other| at(tree, other) == At::File);
+            let remedy = other.map(|other| format!("did you mean {other}?"));
+            let said = format!("{path} is not in the repository");
+            error(said, remedy.as_deref().unwrap_or("add it, or take the entry away"))
+        }
         At::File if wants == Wants::Component => {
             error(format!("{path} is a file"), "list the folder of a component")
         }
@@ -227,6 +232,17 @@ fn at(tree: &Tree, path: &str) -> At {
     let is_linked = up.any(|path| tree.links.contains(path));
     let holds_some = tree.paths.iter().any(|root| is_under(root, path));
     if is_linked || holds_some || !tree.covers(path) { At::Unseen } else { At::Nothing }
+}
+
+/// The same name as people confuse it.
+fn other_ending(path: &str) -> Option<String> {
+    let (stem, ending) = path.rsplit_once('.')?;
+    let other = match ending {
+        "yml" => "yaml",
+        "yaml" => "yml",
+        _ => return None,
+    };
+    Some(format!("{stem}.{other}"))
 }
 
 /// Whether an entry is an address elsewhere, as far as can be told: a URL, `host:path`, or a path that begins with the name of a host.
