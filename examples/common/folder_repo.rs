@@ -1,8 +1,8 @@
 //! A plain folder as a config repository that is only read: what a linter in CI looks at, whether or not it is committed.
 
 use std::{
-    collections::BTreeMap,
     fmt, fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -18,38 +18,27 @@ use crate::common::Failure;
 #[derive(Debug)]
 pub(crate) struct FolderRepo {
     root: PathBuf,
-    /// Path from the root, with `/` between the parts → the id that git would give the content.
-    files: BTreeMap<String, ContentId>,
-    missing: Vec<String>,
+    /// What a commit of the folder would have, under the ids that git would give the contents.
+    tree: Tree,
     revision: Revision,
 }
 
 impl FolderRepo {
-    /// Reads which files a folder has under `paths`, all for none.
-    pub(crate) fn open(root: &Path, paths: &[String]) -> Result<Self, Failure> {
+    /// Reads which files a folder has.
+    pub(crate) fn open(root: &Path) -> Result<Self, Failure> {
         if !fs::metadata(root).map_err(|e| cannot(root, &e))?.is_dir() {
-            return Err(cannot(root, &"it is no folder; name one, or a repository with --git-url"));
+            return Err(cannot(root, &"it is no folder; name one, with --git-path for a single file of it"));
         }
-        let mut walk = Walk { root, ignore: Ignore::of(root), files: BTreeMap::new() };
+        let mut walk = Walk { root, ignore: Ignore::of(root), tree: Tree::default() };
         walk.folder(root)?;
-        let paths: Vec<&str> =
-            paths.iter().map(|path| normal(path)).filter(|path| !path.is_empty()).collect();
-        let mut files = walk.files;
-        let missing = paths
-            .iter()
-            .filter(|path| !files.keys().any(|file| is_under(file, path)))
-            .map(|path| (*path).to_owned())
-            .collect();
-        if !paths.is_empty() {
-            files.retain(|file, _| paths.iter().any(|path| is_under(file, path)));
-        }
-        let listing: String = files.iter().map(|(path, id)| format!("{id} {path}\n")).collect();
+        let listing: String = walk.tree.files.iter().map(|(path, id)| format!("{id} {path}\n")).collect();
         let revision = Oid::hash_object(ObjectType::Blob, listing.as_bytes())?;
-        Ok(Self { root: root.to_owned(), files, missing, revision: revision.to_string().as_str().into() })
+        Ok(Self { root: root.to_owned(), tree: walk.tree, revision: revision.to_string().as_str().into() })
     }
 
     fn body(&self, id: &ContentId, limit: u64) -> Result<FileBody, RepoError> {
-        let path = self.files.iter().find(|(_, known)| *known == id).map(|(path, _)| self.root.join(path));
+        let path =
+            self.tree.files.iter().find(|(_, known)| *known == id).map(|(path, _)| self.root.join(path));
         let path = path.ok_or_else(|| RepoError::NotFound(format!("the folder has no content {id}")))?;
         let cannot = |e: io::Error| RepoError::Unavailable(format!("{} cannot be read: {e}", path.display()));
         let size = fs::metadata(&path).map_err(cannot)?.len();
@@ -67,7 +56,7 @@ impl ConfigRepo for FolderRepo {
     }
 
     async fn tree(&self, _at: &Revision) -> Result<Tree, RepoError> {
-        Ok(Tree { files: self.files.clone(), missing: self.missing.clone() })
+        Ok(self.tree.clone())
     }
 
     async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
@@ -90,7 +79,7 @@ impl ConfigRepo for FolderRepo {
 struct Walk<'a> {
     root: &'a Path,
     ignore: Ignore,
-    files: BTreeMap<String, ContentId>,
+    tree: Tree,
 }
 
 impl Walk<'_> {
@@ -102,13 +91,23 @@ impl Walk<'_> {
             if entry.file_name() == ".git" || self.ignore.covers(&path) {
                 continue;
             }
+            let Ok(name) = path.strip_prefix(self.root) else { continue };
+            let Some(name) = name.to_str().map(str::to_owned) else {
+                let end = if kind.is_dir() { "/" } else { "" };
+                self.tree.misnamed.insert(format!("{}{end}", name.to_string_lossy()));
+                continue;
+            };
             if kind.is_dir() {
                 self.folder(&path)?;
             } else if kind.is_file() {
-                // A path that is not UTF-8 is none that a manifest may have; git backends leave it out too.
-                let Some(name) = path.strip_prefix(self.root).ok().and_then(Path::to_str) else { continue };
                 let id = Oid::hash_file(ObjectType::Blob, &path).map_err(|e| cannot(&path, &e))?;
-                self.files.insert(name.to_owned(), id.to_string().as_str().into());
+                let data = entry.metadata().map_err(|e| cannot(&path, &e))?;
+                if data.permissions().mode() & 0o100 != 0 {
+                    self.tree.executable.insert(name.clone());
+                }
+                self.tree.files.insert(name, id.to_string().as_str().into());
+            } else if kind.is_symlink() {
+                self.tree.links.insert(name);
             }
         }
         Ok(())
@@ -140,14 +139,4 @@ fn ignored(repo: &Repository, path: &Path) -> bool {
 
 fn cannot(path: &Path, error: &dyn fmt::Display) -> Failure {
     Failure::failed(format!("{} cannot be checked: {error}", path.display()))
-}
-
-/// A path of the repository without what does not count.
-fn normal(path: &str) -> &str {
-    let path = path.trim_start_matches("./").trim_matches('/');
-    if path == "." { "" } else { path }
-}
-
-fn is_under(path: &str, root: &str) -> bool {
-    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

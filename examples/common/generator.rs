@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flux::{
     backend::{ConfigRepo, FileBody, Tree},
-    generate::{Checkout, GenerateError, Generator, Output, Run},
+    generate::{Checkout, GenerateError, Generator, Output, Run, brief},
 };
 use git2::{ObjectType, Oid};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -28,6 +28,10 @@ const MOST_OUTPUT: u64 = flux::manifest::MAX_FILE_BYTES;
 
 /// How much of what a command says to standard error is kept: its end.
 const STDERR_KEPT: usize = 2000;
+
+/// How many files commands may add in one change, and of how many bytes together.
+const MOST_NEW_FILES: usize = 1000;
+const MOST_NEW_BYTES: u64 = flux::manifest::MAX_FILE_BYTES;
 
 /// The files that are read from the repository at a time.
 const PORTION: usize = 32;
@@ -58,12 +62,12 @@ impl Generator for ShellGenerator {
             let bodies = repo.read(&ids, u64::MAX).await?;
             for ((path, _), body) in portion.iter().zip(bodies) {
                 if let FileBody::Bytes(bytes) = body {
-                    checkout.write(path, &bytes)?;
+                    checkout.write(path, &bytes, tree.executable.contains(*path))?;
                 }
             }
         }
         for (path, bytes) in over {
-            checkout.write(path, bytes)?;
+            checkout.write(path, bytes, tree.executable.contains(path))?;
         }
         Ok(Box::new(checkout))
     }
@@ -78,12 +82,12 @@ struct FolderCheckout {
 }
 
 impl FolderCheckout {
-    /// Writes a file. Trees say nothing of modes: what starts as a script or a program does can be run.
-    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), GenerateError> {
+    /// Writes a file.
+    fn write(&mut self, path: &str, bytes: &[u8], executable: bool) -> Result<(), GenerateError> {
         let cannot =
             |e: &dyn std::fmt::Display| GenerateError::Unavailable(format!("{path} cannot be copied: {e}"));
         let target = self.place(path).ok_or_else(|| cannot(&"it would lie outside of the copy"))?;
-        let mode = if bytes.starts_with(b"#!") || bytes.starts_with(b"\x7fELF") { 0o700 } else { 0o600 };
+        let mode = if executable { 0o700 } else { 0o600 };
         if let Some(parent) = target.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|e| cannot(&e))?;
         }
@@ -109,7 +113,8 @@ impl FolderCheckout {
 #[async_trait]
 impl Checkout for FolderCheckout {
     async fn run(&mut self, run: &Run) -> Result<Output, GenerateError> {
-        let unavailable = |what: String| GenerateError::Unavailable(format!("`{}`: {what}", run.command));
+        let unavailable =
+            |what: String| GenerateError::Unavailable(format!("`{}`: {what}", brief(&run.command)));
         let folder = self
             .place(&run.folder)
             .filter(|folder| folder.is_dir())
@@ -157,7 +162,70 @@ impl Checkout for FolderCheckout {
                 }
             }
         }
+        new_files(self.folder.path(), &self.files, &mut changes)?;
         Ok(changes)
+    }
+}
+
+/// The files below a folder that were not written there, and that git would not ignore.
+fn new_files(
+    root: &Path,
+    known: &BTreeMap<String, Oid>,
+    changes: &mut BTreeMap<String, Option<Bytes>>,
+) -> Result<(), GenerateError> {
+    let cannot = |path: &Path, what: &dyn std::fmt::Display| {
+        let path = path.strip_prefix(root).unwrap_or(path).display();
+        GenerateError::Unavailable(format!("{path}, which is new, cannot be added: {what}"))
+    };
+    let ignore = Ignore::new(root).map_err(|e| cannot(root, &e))?;
+    let mut room = (MOST_NEW_FILES, MOST_NEW_BYTES);
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(|e| cannot(&folder, &e))? {
+            let entry = entry.map_err(|e| cannot(&folder, &e))?;
+            let path = entry.path();
+            let name = path.strip_prefix(root).ok().and_then(Path::to_str);
+            if name.is_some_and(|name| known.contains_key(name)) || ignore.covers(&path) {
+                continue;
+            }
+            let data = entry.metadata().map_err(|e| cannot(&path, &e))?;
+            if data.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = name.ok_or_else(|| cannot(&path, &"its name is not UTF-8"))?;
+            if !data.is_file() {
+                return Err(cannot(&path, &"it is a link, or something else that is no file"));
+            }
+            let spent = room.0.checked_sub(1).zip(room.1.checked_sub(data.len()));
+            let too_many = GenerateError::TooManyFiles { files: MOST_NEW_FILES, bytes: MOST_NEW_BYTES };
+            room = spent.ok_or(too_many)?;
+            let bytes = fs::read(&path).map_err(|e| cannot(&path, &e))?;
+            changes.insert(name.to_owned(), Some(bytes.into()));
+        }
+    }
+    Ok(())
+}
+
+/// What the `.gitignore` files of a folder say.
+struct Ignore {
+    repo: git2::Repository,
+    /// Where git keeps its own files of it.
+    _beside: TempDir,
+}
+
+impl Ignore {
+    fn new(root: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+        let beside = tempfile::Builder::new().prefix("flux-ignore-").tempdir()?;
+        let mut options = git2::RepositoryInitOptions::new();
+        let repo = git2::Repository::init_opts(beside.path(), options.bare(true).external_template(false))?;
+        repo.set_workdir(root, false)?;
+        Ok(Self { repo, _beside: beside })
+    }
+
+    fn covers(&self, path: &Path) -> bool {
+        path.file_name().is_some_and(|name| name == ".git")
+            || self.repo.is_path_ignored(path).unwrap_or(false)
     }
 }
 

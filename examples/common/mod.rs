@@ -207,13 +207,19 @@ impl BackendArgs {
 
     /// The repository, and where what is parsed of it is kept.
     pub(crate) fn repo(&self) -> Result<(Arc<GitRepo>, Arc<dyn ParseCache>), Failure> {
+        // What commands read may stand outside of the paths.
+        self.repo_of(if self.manifest_generation { &[] } else { &self.git_path })
+    }
+
+    /// The same, seen under these paths; all of it for none.
+    pub(crate) fn repo_of(&self, paths: &[String]) -> Result<(Arc<GitRepo>, Arc<dyn ParseCache>), Failure> {
         let url = self.url()?;
         let cache = self.cache_folder(url)?;
         let parsed: Arc<dyn ParseCache> = match &cache {
             Some(folder) => Arc::new(cache::FileParseCache::open(folder)),
             None => Arc::new(MemoryParseCache::default()),
         };
-        Ok((Arc::new(self.git(url, cache.as_deref())?), parsed))
+        Ok((Arc::new(self.git(url, paths, cache.as_deref())?), parsed))
     }
 
     /// Whether and how manifests are generated.
@@ -232,7 +238,7 @@ impl BackendArgs {
         })
     }
 
-    fn git(&self, url: &str, cache: Option<&Path>) -> Result<GitRepo, Failure> {
+    fn git(&self, url: &str, paths: &[String], cache: Option<&Path>) -> Result<GitRepo, Failure> {
         let mut credentials = git::Credentials::default();
         if let Some(file) = &self.git_ssh_identity {
             credentials = credentials.ssh_identity(file);
@@ -240,13 +246,9 @@ impl BackendArgs {
         if let Some(file) = &self.git_known_hosts {
             credentials = credentials.known_hosts(file);
         }
-        let mut builder = GitRepo::builder(url).paths(&self.git_path).credentials(credentials);
+        let mut builder = GitRepo::builder(url).paths(paths).credentials(credentials);
         if let Some(cache) = cache {
             builder = builder.mirror(cache.join("mirror.git"));
-        }
-        if self.manifest_generation {
-            // What commands read may stand outside of the paths.
-            builder = builder.paths(&[] as &[String]);
         }
         if let Some(branch) = &self.git_branch {
             builder = builder.branch(branch);

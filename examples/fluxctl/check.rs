@@ -1,10 +1,11 @@
 //! `check`: a linter for config repositories.
 
-use std::{io::Write, sync::Arc};
+use std::{collections::BTreeMap, io::Write, sync::Arc};
 
 use flux::{
     Finding, Severity,
     deployer::{Checked, Deployer},
+    finding::printable,
     memory::{MemoryCluster, MemoryRegistry},
 };
 
@@ -30,34 +31,61 @@ fn compose(args: &Check, backends: &BackendArgs) -> Result<Deployer, Failure> {
     let (registry, cluster) = (Arc::new(MemoryRegistry::new()), Arc::new(MemoryCluster::new()));
     let deployer = match &args.folder {
         Some(folder) => {
-            let paths = if backends.manifest_generation { &[][..] } else { &backends.git_path };
-            let repo = FolderRepo::open(folder, paths)?;
+            let repo = FolderRepo::open(folder)?;
             Deployer::new(Arc::new(repo), registry, cluster)
         }
         None => {
-            let (repo, parsed) = backends.repo()?;
+            // What is listed may stand outside of the paths.
+            let (repo, parsed) = backends.repo_of(&[])?;
             Deployer::new(repo, registry, cluster).with_parse_cache(parsed)
         }
     };
     Ok(deployer.with_generation(backends.generation()))
 }
 
+/// How many findings of one code are printed of one file.
+const MOST_ALIKE: usize = 20;
+
+/// A finding as compilers print theirs: place, severity, and what is wrong.
+fn one(finding: &Finding) -> String {
+    let Finding { code, subject, place, evidence, remedy } = finding;
+    let severity = match finding.severity() {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    // The place says of what file it speaks.
+    let of_the_file = place.as_ref().is_none_or(|place| place.path == *subject);
+    let of = if of_the_file { String::new() } else { format!("{}: ", printable(subject)) };
+    let place = place.as_ref().map_or_else(|| subject.clone(), ToString::to_string);
+    let mut text = format!("{}: {severity}[{code}]: {of}{}\n", printable(&place), printable(evidence));
+    if !remedy.is_empty() {
+        text += &format!("  remedy: {}\n", printable(remedy));
+    }
+    text
+}
+
 /// The findings of a check as compilers print them, and what was checked.
 fn text(checked: &Checked) -> String {
     let mut text = String::new();
+    let alike = |finding: &'_ Finding| (finding.place.as_ref().map(|place| place.path.clone()), finding.code);
+    let mut all: BTreeMap<_, usize> = BTreeMap::new();
+    checked.findings.iter().for_each(|finding| *all.entry(alike(finding)).or_default() += 1);
+    let mut told: BTreeMap<_, usize> = BTreeMap::new();
     for finding in &checked.findings {
-        let Finding { code, subject, place, evidence, remedy } = finding;
-        let severity = match finding.severity() {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        let place = place.as_ref().map_or_else(|| subject.clone(), ToString::to_string);
-        text += &format!("{place}: {severity}[{code}]: {subject}: {evidence}\n");
-        if !remedy.is_empty() {
-            text += &format!("  remedy: {remedy}\n");
+        let nth = told.entry(alike(finding)).or_default();
+        *nth += 1;
+        if *nth <= MOST_ALIKE {
+            text += &one(finding);
+        }
+        if *nth == MOST_ALIKE && all[&alike(finding)] > MOST_ALIKE {
+            let more = all[&alike(finding)] - MOST_ALIKE;
+            text += &format!("  and {more} more {} in this file: -o json has all\n", finding.code);
         }
     }
     let manifests = &checked.look.manifests;
+    if checked.look.reading.files == 0 && checked.look.generated.is_empty() && checked.findings.is_empty() {
+        text += "there is no .yaml, .yml or .json file to check\n";
+    }
     let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let errors = checked.errors();
     text += &format!(

@@ -112,10 +112,18 @@ codes! {
     PruneHeldBack = "prune-held-back", Warning;
     /// A configured path is not in the repository.
     PathNotFound = "path-not-found", Error;
+    /// The name of a file or folder is not UTF-8; it is not loaded.
+    InvalidName = "invalid-name", Error;
+    /// A kustomization is not what kustomize takes, or lists what is not there: it cannot be built.
+    InvalidKustomization = "invalid-kustomization", Error;
+    /// A kustomization has something that does nothing, that only some kustomizes take, or that kustomize warns of.
+    DoubtfulKustomization = "doubtful-kustomization", Warning;
     /// A `.flux.yaml` cannot be read; what it describes is not loaded.
     InvalidGeneration = "invalid-generation", Error;
     /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run; the path is not loaded.
     GenerationOff = "generation-off", Error;
+    /// A `.flux.yaml` stands below a configured path, where it does not count.
+    UnusedGeneration = "unused-generation", Warning;
     /// The commands that make the manifests of a path failed; the path is not loaded, or not whole.
     GenerationFailed = "generation-failed", Error;
 }
@@ -133,6 +141,7 @@ impl Code {
                 | Self::MissingName
                 | Self::DuplicateId
                 | Self::PathNotFound
+                | Self::InvalidName
                 | Self::InvalidGeneration
                 | Self::GenerationOff
                 | Self::GenerationFailed
@@ -169,15 +178,55 @@ impl Finding {
     }
 }
 
+/// A text as it can be shown to people: what would move the cursor or change colours is escaped, and further lines are indented.
+///
+/// Findings quote files, and files say anything.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.trim_end().chars() {
+        match c {
+            '\n' => shown.push_str("\n    "),
+            '\t' => shown.push(c),
+            // Also what makes text run the other way.
+            c if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
+                shown.extend(c.escape_unicode());
+            }
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
+            write!(f, "{}: ", printable(&place.to_string()))?;
         }
-        write!(f, "{} [{}]: {}", self.subject, self.code, self.evidence)?;
+        let (subject, evidence) = (printable(&self.subject), printable(&self.evidence));
+        write!(f, "{subject} [{}]: {evidence}", self.code)?;
         if !self.remedy.is_empty() {
-            write!(f, "\n  remedy: {}", self.remedy)?;
+            write!(f, "\n  remedy: {}", printable(&self.remedy))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_files_say_cannot_steer_a_terminal() {
+        for (text, shown) in [
+            ("plain: `a`\tb é", "plain: `a`\tb é"),
+            ("\u{1b}[2Jgone\r\u{7}", "\\u{1b}[2Jgone\\u{d}\\u{7}"),
+            ("first\nsecond\n", "first\n    second"),
+            ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use flux_core::backend::{Author, Change, Commit, ContentId, FileBody, Range, RepoError, Revision, Tree};
+use flux_core::backend::{
+    Author, Change, Commit, ContentId, FileBody, Range, RepoError, Revision, Tree, invalid_path,
+};
 use git2::{FileMode, ObjectType, Oid, Repository, Sort, build::TreeUpdateBuilder};
 use jiff::Timestamp;
 
@@ -38,7 +40,7 @@ pub(crate) fn find_commit<'r>(repo: &'r Repository, at: &Revision) -> Result<git
 pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree, RepoError> {
     let failed = |error| git_error(&error, "reading the tree of", at);
     let root = repo.find_commit(at).and_then(|commit| commit.tree()).map_err(failed)?;
-    let mut tree = Tree::default();
+    let mut tree = Tree { paths: paths.iter().map(str::to_owned).collect(), ..Tree::default() };
     if paths.is_everything() {
         walk(repo, &root, "", &mut tree).map_err(failed)?;
     }
@@ -48,9 +50,7 @@ pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree, Re
                 let folder = repo.find_tree(id).map_err(failed)?;
                 walk(repo, &folder, path, &mut tree).map_err(failed)?;
             }
-            Some((id, mode)) if is_file(mode) => {
-                tree.files.insert(path.to_owned(), content_id(id));
-            }
+            Some((id, mode)) if is_file(mode) => add(&mut tree, path.to_owned(), id, mode),
             _ => tree.missing.push(path.to_owned()),
         }
     }
@@ -61,7 +61,9 @@ fn walk(repo: &Repository, folder: &git2::Tree<'_>, at: &str, into: &mut Tree) -
     for entry in folder {
         let Ok(name) = std::str::from_utf8(entry.name_bytes()) else {
             let name = String::from_utf8_lossy(entry.name_bytes());
-            tracing::warn!(folder = at, %name, "left out: its name is not UTF-8");
+            let end = if entry.filemode() == i32::from(FileMode::Tree) { "/" } else { "" };
+            let between = if at.is_empty() { "" } else { "/" };
+            into.misnamed.insert(format!("{at}{between}{name}{end}"));
             continue;
         };
         let path = if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") };
@@ -69,14 +71,19 @@ fn walk(repo: &Repository, folder: &git2::Tree<'_>, at: &str, into: &mut Tree) -
             mode if mode == i32::from(FileMode::Tree) => {
                 walk(repo, &repo.find_tree(entry.id())?, &path, into)?;
             }
-            mode if is_file(mode) => {
-                into.files.insert(path, content_id(entry.id()));
-            }
+            mode if is_file(mode) => add(into, path, entry.id(), mode),
             // Links and submodules.
-            _ => {}
+            _ => drop(into.links.insert(path)),
         }
     }
     Ok(())
+}
+
+fn add(tree: &mut Tree, path: String, id: Oid, mode: i32) {
+    if mode == i32::from(FileMode::BlobExecutable) {
+        tree.executable.insert(path.clone());
+    }
+    tree.files.insert(path, content_id(id));
 }
 
 /// What is at a path: none also when the way there leads through something that is no folder.
@@ -144,12 +151,11 @@ pub(crate) fn build(
     let root = repo.find_commit(base).and_then(|commit| commit.tree()).map_err(failed)?;
     let mut update = TreeUpdateBuilder::new();
     for (path, body) in &change.files {
+        if let Some(why) = invalid_path(path) {
+            return Err(RepoError::Invalid(format!("the path `{path}` cannot be written: it {why}")));
+        }
         let mode = match entry(repo, &root, path).map_err(failed)? {
-            None => {
-                let what =
-                    format!("no file {path} in revision {base}; a change only writes files that exist");
-                return Err(RepoError::NotFound(what));
-            }
+            None => new_file(repo, &root, base, path, change)?,
             Some((_, mode)) => file_mode(mode).ok_or_else(|| {
                 RepoError::Invalid(format!(
                     "{path} is a folder, a link or a submodule in revision {base}, no file"
@@ -170,6 +176,29 @@ pub(crate) fn build(
     let author = Stamp { who: change.author.as_ref().unwrap_or(committer), when: change.time };
     let committer = Stamp { who: committer, when: change.time };
     write_commit(repo, tree, Some(base), &author, &committer, &change.message).map_err(failed)
+}
+
+/// The mode of a file that the base doesn't have, if the way to it leads through folders only.
+fn new_file(
+    repo: &Repository,
+    root: &git2::Tree<'_>,
+    base: Oid,
+    path: &str,
+    change: &Change,
+) -> Result<FileMode, RepoError> {
+    for (end, _) in path.match_indices('/') {
+        let folder = &path[..end];
+        let there =
+            entry(repo, root, folder).map_err(|error| git_error(&error, "making a commit on", base))?;
+        let in_the_way = there.is_some_and(|(_, mode)| mode != i32::from(FileMode::Tree));
+        if in_the_way || change.files.contains_key(folder) {
+            let what = format!(
+                "{path} cannot be written: {folder} is a file, a link or a submodule in revision {base}, no folder"
+            );
+            return Err(RepoError::Invalid(what));
+        }
+    }
+    Ok(FileMode::Blob)
 }
 
 /// Writes a commit object.

@@ -123,6 +123,135 @@ fn what_git_ignores_is_not_checked() {
 }
 
 #[test]
+fn names_that_are_not_utf_8_are_told_where_manifests_may_be_missed() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let folder = folder(&[]);
+    for (name, is_told) in [(&b"caf\xe9.txt"[..], false), (b"caf\xe9.yaml", true)] {
+        fs::write(folder.path().join(OsStr::from_bytes(name)), "a: 1\n").expect("the file is written");
+        let ran = check(folder.path(), &["-o", "json"]).exits(i32::from(is_told));
+        let expected: &[&str] = if is_told { &["invalid-name caf\u{fffd}.yaml:1:1"] } else { &[] };
+        assert_eq!(told(&ran.json()), expected, "{name:?}");
+    }
+    fs::create_dir(folder.path().join(OsStr::from_bytes(b"\xff"))).expect("the folder is made");
+    let ran = check(folder.path(), &["-o", "json"]).exits(1);
+    assert_eq!(told(&ran.json()), ["invalid-name caf\u{fffd}.yaml:1:1", "invalid-name \u{fffd}/:1:1"]);
+}
+
+/// A folder of what people get wrong, and what is said of it.
+const NASTY: [(&str, &str); 12] = [
+    ("apps/base/kustomization.yaml", "resources: [../web]\n"),
+    (
+        "apps/web/kustomization.yaml",
+        "resources: [web.yml, web.yaml, ../base]\nnamesapce: x\nimages:\n- {name: example/web, newTag: 1.20}\n",
+    ),
+    (
+        "apps/web/web.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, image: 'example/web:1:2'}]}}}\n",
+    ),
+    ("colours.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: \"\\e[2Jx\\nerror\"}\n"),
+    ("colours-too.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: \"\\e[2Jx\\nerror\"}\n"),
+    ("empty.yaml", ""),
+    ("gen/.flux.yaml", "version: 1\ncommandUpdated: {generators: [{command: ./render.sh}]}\n"),
+    ("nameless.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n"),
+    ("other.yaml", "foo: bar\n"),
+    ("tab.yaml", "apiVersion: v1\nkind:\n\t- ConfigMap\n"),
+    ("template.yaml", "{{- if .Values.x }}\nfoo: [\n{{ end }}\n"),
+    ("version.yaml", "kind: Deployment\nmetadata: {name: x}\n"),
+];
+
+#[test]
+fn a_newcomer_is_told_what_is_wrong_and_what_to_do() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    NASTY.iter().for_each(|(path, text)| write(folder.path(), path, text));
+    let said = check(folder.path(), &[]).exits(1).stdout;
+    assert_eq!(said, NASTY_SAID, "{said}");
+    let found = check(folder.path(), &["-o", "json"]).exits(1).json();
+    let lines: Vec<&str> = said.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(found.as_array().map(Vec::len), Some(lines.len() - 1), "a line each, and the summary");
+    for (finding, line) in found.as_array().expect("an array").iter().zip(lines) {
+        let place = &finding["place"];
+        let at =
+            format!("{}:{}:{}: ", place["path"].as_str().expect("a path"), place["line"], place["column"]);
+        assert!(line.starts_with(&at), "{line}: {finding}");
+        assert!(!finding["remedy"].as_str().expect("text").is_empty(), "{finding}");
+    }
+}
+
+const NASTY_SAID: &str = r#"apps/web/kustomization.yaml:1:13: error[invalid-kustomization]: apps/web/web.yml is not in the repository
+  remedy: did you mean apps/web/web.yaml?
+apps/web/kustomization.yaml:1:32: error[invalid-kustomization]: it leads round in a circle: apps/base/kustomization.yaml → apps/web/kustomization.yaml → apps/base/kustomization.yaml
+  remedy: take one of these out of the other's lists
+apps/web/kustomization.yaml:2:1: error[invalid-kustomization]: `namesapce` is no key of a kustomization
+  remedy: did you mean `namespace`?
+apps/web/kustomization.yaml:4:23: error[invalid-kustomization]: `newTag` is 1.2 to YAML, not a text
+  remedy: put it between quotes
+apps/web/web.yaml:4:58: error[invalid-image]: default:deployment/web: container web: `example/web:1:2` is no image: a tag is up to 128 letters, digits, `_`, `.` and `-`, and starts with neither `.` nor `-`
+  remedy: write the image as [host/]name[:tag][@digest]
+colours.yaml:1:1: error[duplicate-id]: default:secret/\u{1b}[2Jx
+    error: it is described at colours-too.yaml:1:1 as well; neither description is used
+  remedy: keep one description of it, or give the other another name or namespace
+gen/.flux.yaml:1:1: warning[unused-generation]: for the repository only a .flux.yaml there or above counts; the files beside this one are not generated
+  remedy: name its folder as a path too (--git-path gen), or take it away
+nameless.yaml:1:1: error[missing-name]: a ConfigMap has no `metadata.name`
+  remedy: give it a name, between quotes if YAML reads it as something else
+other.yaml:1:1: warning[not-for-kubernetes]: it has neither `apiVersion` nor `kind`
+  remedy: give it `apiVersion`, `kind` and `metadata.name`, or keep it outside of the synced paths
+tab.yaml:3:2: error[invalid-yaml]: tabs disallowed within this context (block indentation)
+  remedy: correct the document; the others of the file are used
+template.yaml:1:3: error[template]: it is a template (`{{ … }}`), not YAML: "-" is only valid inside a block
+  remedy: keep templates outside of the synced paths, in a chart folder (one with Chart.yaml and values.yaml) for example
+version.yaml:1:1: error[not-an-object]: it has `kind: Deployment` and no `apiVersion`
+  remedy: give it `apiVersion`, `kind` and `metadata.name`, or keep it outside of the synced paths
+11 files, 1 object, 1 workload: 10 errors, 2 warnings
+"#;
+
+#[test]
+fn of_many_mistakes_of_one_kind_the_first_are_printed() {
+    let folder = folder(&[("many.yaml", &"---\nfoo: [\n".repeat(50))]);
+    let said = check(folder.path(), &[]).exits(1).stdout;
+    assert_eq!(said.matches("many.yaml:").count(), 20, "{said}");
+    assert!(said.contains("\n  and 30 more invalid-yaml in this file: -o json has all\n"), "{said}");
+    assert!(said.ends_with(" 50 errors, 0 warnings\n"), "{said}");
+    assert_eq!(check(folder.path(), &["-o", "json"]).exits(1).json().as_array().map(Vec::len), Some(50));
+}
+
+#[test]
+fn what_a_path_lists_outside_of_it_is_looked_for() {
+    let files = [
+        ("prod/kustomization.yaml", "resources: [../base, ../nowhere]\n"),
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+    ];
+    let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
+    let expected = [
+        "invalid-kustomization base/kustomization.yaml:1:13",
+        "invalid-kustomization prod/kustomization.yaml:1:22",
+    ];
+    let shop = Shop::with(files.to_vec());
+    let ran = shop.fluxctl(&["--git-path", "prod", "check", "-o", "json"]).exits(1);
+    assert_eq!(told(&ran.json()), expected);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    files.iter().for_each(|(path, text)| write(folder.path(), path, text));
+    assert_eq!(told(&check(folder.path(), &["--git-path", "prod", "-o", "json"]).exits(1).json()), expected);
+    // A part of a repository is checked as far as it goes.
+    let ran = check(&folder.path().join("prod"), &["-o", "json"]).exits(0);
+    assert_eq!(
+        told(&ran.json()),
+        ["doubtful-kustomization kustomization.yaml:1:13", "doubtful-kustomization kustomization.yaml:1:22"]
+    );
+}
+
+#[test]
+fn a_folder_without_manifests_is_no_silent_success() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ran = check(folder.path(), &[]).exits(0);
+    assert!(
+        ran.stdout.starts_with("there is no .yaml, .yml or .json file to check\n0 files"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_named() {
     let ran = check(Path::new("/nowhere/at/all"), &[]).exits(1);
     assert!(ran.stderr.contains("/nowhere/at/all"), "{}", ran.stderr);

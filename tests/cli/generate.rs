@@ -73,6 +73,16 @@ fn run(shop: &Shop, words: &[&str]) -> Ran {
     shop.fluxctl(&[&flags[..], words].concat())
 }
 
+/// `code path:line:column` of each finding.
+fn told(findings: &Value) -> Vec<String> {
+    let line = |f: &Value| {
+        let place = &f["place"];
+        let (code, path) = (f["code"].as_str().expect("a code"), place["path"].as_str().expect("a path"));
+        format!("{code} {path}:{}:{}", place["line"], place["column"])
+    };
+    findings.as_array().expect("findings").iter().map(line).collect()
+}
+
 fn codes(findings: &Value) -> Vec<&str> {
     findings.as_array().expect("findings").iter().filter_map(|f| f["code"].as_str()).collect()
 }
@@ -136,6 +146,12 @@ fn an_update_that_does_not_do_what_is_meant_is_not_landed() {
         ("echo TAG=9.9 >> values.env", "9.9"),
         ("sed -i \"s|TAG=.*|TAG=$FLUX_TAG\\nNAMESPACE=other|\" values.env", "other"),
         ("rm values.env", "took prod/values.env away"),
+        ("sed -i s/1.0/1.1/ values.env; ln -s values.env link", "prod/link, which is new, cannot be added"),
+        (
+            "sed -i s/1.0/1.1/ values.env; for i in $(seq 1001); do echo > $i.txt; done",
+            "more than 1000 files",
+        ),
+        ("sed -i s/1.0/1.1/ values.env; head -c 17000000 /dev/zero > zero", "16777216 bytes"),
     ] {
         let text = format!(
             "version: 1\ncommandUpdated:\n  generators: [{{command: ./render.sh}}]\n  updaters:\n  - containerImage:\n      command: |\n        {updater}\n"
@@ -157,6 +173,49 @@ fn a_patch_file_holds_what_differs_from_what_is_generated() {
     assert_eq!(shop.file("prod/values.env"), VALUES);
     let listed = run(&shop, &["list-workloads", "-o", "json"]).exits(0).json();
     assert_eq!(listed[0]["containers"][0]["image"], "example/web:1.1");
+}
+
+#[test]
+fn what_an_updater_adds_is_committed_but_for_what_git_ignores() {
+    let render = RENDER.replace(". ./values.env", ". ./values.env; ! [ -f tags/web ] || . ./tags/web");
+    let flux_yaml = "version: 1\ncommandUpdated:\n  generators:\n  - command: ./render.sh; echo > left-behind.txt\n  updaters:\n  - containerImage:\n      command: mkdir -p tags empty .git; echo TAG=$FLUX_TAG > tags/web; echo > tags/web.bak; echo > .git/config\n";
+    let shop = shop(&[
+        (".gitignore", "*.bak\n"),
+        ("prod/.flux.yaml", flux_yaml),
+        ("prod/render.sh", &render),
+        ("prod/values.env", VALUES),
+    ]);
+    let words = ["--manifest-generation", "--git-path", "prod", "release", "-w", WEB, "--update-all-images"];
+    shop.fluxctl(&[&words[..], &["--dry-run"]].concat()).exits(0);
+    assert_eq!(shop.files().len(), 4);
+    shop.fluxctl(&words).exits(0);
+    assert_eq!(
+        shop.files(),
+        [".gitignore", "prod/.flux.yaml", "prod/render.sh", "prod/tags/web", "prod/values.env"]
+    );
+    assert_eq!(shop.file("prod/tags/web"), "TAG=1.1\n");
+    let listed = ["--manifest-generation", "--git-path", "prod", "list-workloads", "-o", "json"];
+    assert_eq!(shop.fluxctl(&listed).exits(0).json()[0]["containers"][0]["image"], "example/web:1.1");
+}
+
+#[test]
+fn a_patch_file_that_is_not_there_is_made_with_its_folder() {
+    let flux_yaml = PATCHES.replace("flux-patch.yaml", "patches/of flux.yaml");
+    let files =
+        [("prod/.flux.yaml", flux_yaml.as_str()), ("prod/render.sh", RENDER), ("prod/values.env", VALUES)];
+    let words = ["--manifest-generation", "--git-path", "prod", "release", "-w", WEB, "--update-all-images"];
+    let made = shop(&files);
+    made.fluxctl(&words).exits(0);
+    assert!(made.file("prod/patches/of flux.yaml").contains("image: example/web:1.1"));
+    let flux_yaml = PATCHES.replace("flux-patch.yaml", "values.env/patch.yaml");
+    let files = [("prod/.flux.yaml", flux_yaml.as_str()), files[1], files[2]];
+    let refused = shop(&files);
+    let said = refused.fluxctl(&[&words[..], &["-o", "json"]].concat()).exits(1).json();
+    assert!(
+        said["workloads"].to_string().contains("prod/values.env is a file or a link, no folder"),
+        "{said}"
+    );
+    assert_eq!(refused.messages().len(), 1);
 }
 
 #[test]
@@ -327,6 +386,76 @@ fn mistakes_in_a_flux_yaml_are_told_at_their_line() {
     let lines: Vec<u64> =
         found.as_array().expect("findings").iter().filter_map(|f| f["place"]["line"].as_u64()).collect();
     assert!(lines.contains(&3), "{found}");
+}
+
+#[test]
+fn what_generators_do_wrong_is_told_where_they_are_written() {
+    let commands =
+        |rest: &str| format!("version: 1\ncommandUpdated:\n  generators:\n  - command: ./render.sh\n{rest}");
+    let twice = commands("  - command: ./render.sh\n");
+    let table = [
+        (commands("  - command: exit 3\n"), "generation-failed prod/.flux.yaml:5:5", "exit status: 3"),
+        (
+            "version: 1\ncommandUpdated:\n  generators:\n  - command: 'true'\n".to_owned(),
+            "generation-failed prod/.flux.yaml:3:3",
+            "no object",
+        ),
+        (
+            "version: 1\npatchUpdated:\n  generators: [{command: ./render.sh}]\n  patchFile: ../../p\n"
+                .to_owned(),
+            "invalid-generation prod/.flux.yaml:4:3",
+            "outside of the repository",
+        ),
+        (
+            commands("  - command: \"printf 'a: 1\\\\nb: [\\\\n'\"\n"),
+            "invalid-yaml prod/.flux.yaml:5:5",
+            "line 2, column 4 of what `printf",
+        ),
+        (
+            twice,
+            "duplicate-id prod/.flux.yaml:5:5",
+            "described at prod/.flux.yaml:4:5 (line 1, column 1 of what `./render.sh` prints) as well",
+        ),
+        (
+            commands("  - command: \"./render.sh | sed 's/name: web/name: other/; s/true/maybe/'\"\n"),
+            "invalid-policy prod/.flux.yaml:5:5",
+            "line 6, column 38 of what",
+        ),
+    ];
+    for (text, place, evidence) in table {
+        let shop = generated(&text);
+        let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
+        assert_eq!(told(&found), [place], "{text}: {found}");
+        let said = found[0]["evidence"].as_str().expect("text");
+        assert!(said.contains(evidence), "{text}: {said}");
+    }
+    let shop = generated(COMMANDS);
+    let found = shop.fluxctl(&["--git-path", "prod", "check", "-o", "json"]).exits(1).json();
+    assert_eq!(told(&found), ["generation-off prod/.flux.yaml:3:3"]);
+}
+
+#[test]
+fn what_is_wrong_with_patched_objects_is_told_where_they_are_printed() {
+    let shop = generated(PATCHES);
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop, annotations: {fluxcd.io/tag.web: 'semver:abc'}}\n";
+    shop.commit(&[("prod/flux-patch.yaml".to_owned(), patch.to_owned())], "Patch the pattern");
+    let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
+    assert_eq!(told(&found), ["invalid-pattern prod/.flux.yaml:4:5"]);
+    let said = found[0]["evidence"].as_str().expect("text");
+    assert!(said.starts_with("line 1, column 1 of what `./render.sh` prints"), "{said}");
+}
+
+#[test]
+fn what_can_be_run_is_what_git_says() {
+    let flux_yaml = "version: 1\ncommandUpdated: {generators: [{command: ./render}]}\n";
+    // No `#!`, and so committed as a plain file.
+    let script = "printf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: plain}\\n'\n";
+    let plain = shop(&[("prod/.flux.yaml", flux_yaml), ("prod/render", script)]);
+    let check = ["--manifest-generation", "--git-path", "prod", "check"];
+    let ran = plain.fluxctl(&check).exits(1);
+    assert!(ran.stdout.contains("Permission denied"), "{}", ran.stdout);
+    let script = format!("#!/bin/sh\n{script}");
+    shop(&[("prod/.flux.yaml", flux_yaml), ("prod/render", &script)]).fluxctl(&check).exits(0);
 }
 
 #[test]

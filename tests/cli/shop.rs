@@ -63,7 +63,8 @@ impl Shop {
                 mtime: zero,
                 dev: 0,
                 ino: 0,
-                mode: 0o100_644,
+                // Scripts are committed as what can be run.
+                mode: if text.starts_with("#!") { 0o100_755 } else { 0o100_644 },
                 uid: 0,
                 gid: 0,
                 file_size: 0,
@@ -87,6 +88,16 @@ impl Shop {
         let entry = tree.get_path(Path::new(path)).expect("the file is there");
         let blob = repo.find_blob(entry.id()).expect("a blob");
         String::from_utf8(blob.content().to_vec()).expect("text")
+    }
+
+    /// The paths of all files at the tip of the branch.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let repo = git2::Repository::open_bare(self.git()).expect("the repository opens");
+        let mut index = git2::Index::new().expect("an index");
+        index
+            .read_tree(&repo.head().and_then(|head| head.peel_to_tree()).expect("a tree"))
+            .expect("it is read");
+        index.iter().map(|entry| String::from_utf8(entry.path).expect("text")).collect()
     }
 
     /// The messages of the branch's commits, newest first.

@@ -17,7 +17,9 @@ pub use cluster::{
     RunningContainer, Scope, Wanted,
 };
 pub use registry::{Images, InspectError, Registry, RegistryError, Tags};
-pub use repo::{Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree};
+pub use repo::{
+    Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree, invalid_path,
+};
 
 /// What a backend saw, how complete that is, and on whose authority.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

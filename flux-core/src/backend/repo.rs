@@ -1,6 +1,10 @@
 //! [`ConfigRepo`]: the repository that holds the desired state.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -53,13 +57,58 @@ impl fmt::Display for ContentId {
 
 /// The files under the configured paths at a revision: path from the root of the repository (`/` between the parts) → address.
 ///
-/// Symbolic links and submodules are no files and are left out.
+/// Symbolic links and submodules are no files; they are told apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tree {
     /// The files.
     pub files: BTreeMap<String, ContentId>,
     /// Configured paths that the revision does not have.
     pub missing: Vec<String>,
+    /// The configured paths, without slashes around them: what is outside of them is not told of. None for the whole repository.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// The files that can be run, where the repository keeps that (for git, mode 100755).
+    #[serde(default)]
+    pub executable: BTreeSet<String>,
+    /// Symbolic links and submodules, where the repository has such. What they lead to is not followed.
+    #[serde(default)]
+    pub links: BTreeSet<String>,
+    /// Files and folders whose names are not UTF-8, with `\u{fffd}` for what is not, folders with a slash at the end. They are left out, and all
+    /// that is in them.
+    #[serde(default)]
+    pub misnamed: BTreeSet<String>,
+}
+
+impl Tree {
+    /// Whether the tree would tell of a path, if it were there.
+    pub fn covers(&self, path: &str) -> bool {
+        let is_under = |root: &String| {
+            path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.paths.is_empty() || self.paths.iter().any(is_under)
+    }
+}
+
+impl Tree {
+    /// Why a commit cannot add a file here, if it cannot: see [`ConfigRepo::commit`].
+    pub fn refuses(&self, path: &str) -> Option<String> {
+        if let Some(why) = invalid_path(path) {
+            return Some(format!("the path `{path}` {why}"));
+        }
+        if !self.covers(path) {
+            return Some(format!("{path} is outside of the configured paths"));
+        }
+        let below = format!("{path}/");
+        if self.files.range(below.clone()..).next().is_some_and(|(file, _)| file.starts_with(&below)) {
+            return Some(format!("{path} is a folder"));
+        }
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        let is_file = |folder: &&str| self.files.contains_key(*folder) || self.links.contains(*folder);
+        if let Some(file) = folders.into_iter().find(is_file) {
+            return Some(format!("{file} is a file or a link, no folder"));
+        }
+        self.links.contains(path).then(|| format!("{path} is a link or a submodule"))
+    }
 }
 
 /// What is read of a file.
@@ -86,7 +135,7 @@ pub struct Author {
 /// What one commit is to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// New contents by path. The files exist in the base revision; their modes are kept.
+    /// New contents by path. A file that the base revision has keeps its mode; another one is added as a plain file, with the folders that it needs.
     pub files: BTreeMap<String, Bytes>,
     /// The commit message.
     pub message: String,
@@ -96,6 +145,20 @@ pub struct Change {
     pub time: Timestamp,
     /// A note to attach to the commit (git notes), landing together with it.
     pub note: Option<String>,
+}
+
+/// Why nothing can be written to a path, whatever the repository has there: it leads out, or no checkout could have it. None if it can be.
+pub fn invalid_path(path: &str) -> Option<&'static str> {
+    let part = |part: &str| match part {
+        "" => Some("is absolute, ends in a slash or has two in a row"),
+        "." | ".." => Some("has a step `.` or `..`"),
+        // As git has it: file systems take some of these for the same.
+        part if part.trim_end_matches(['.', ' ']).eq_ignore_ascii_case(".git") => Some("leads into `.git`"),
+        part if part.eq_ignore_ascii_case("git~1") => Some("leads into `.git`"),
+        part if part.contains(['\0', '\\']) => Some("has a NUL or a backslash"),
+        _ => None,
+    };
+    path.split('/').find_map(part)
 }
 
 /// Which commits to tell of.
@@ -147,8 +210,8 @@ pub trait ConfigRepo: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`RepoError::Moved`] if the branch upstream is no longer at `base`; [`RepoError::Rejected`] if upstream's hooks or rights refuse;
-    /// [`RepoError::NotFound`] for a file that `base` doesn't have; [`RepoError::Invalid`] for one outside of the configured paths, and
-    /// for a change that makes no difference: there are no empty commits.
+    /// [`RepoError::Invalid`] for a path outside of the configured ones or of the repository, for one that leads through a file or a link or
+    /// to something that is no file (see [`invalid_path`]), and for a change that makes no difference: there are no empty commits.
     async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError>;
 
     /// The commits of a range that touched the configured paths, newest first.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{DeployError, Deployer, Look};
+use super::{DeployError, Deployer, Look, generate::told};
 use crate::{
     backend::FileBody,
     finding::{Finding, Severity},
@@ -37,6 +37,7 @@ impl Deployer {
         let mut findings = look.findings.clone();
         findings
             .extend(release::policy_findings(&look.manifests, |path| sources.get(path).map(String::as_str)));
+        told(&look.generated, &mut findings);
         findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
         findings.dedup();
         Ok(Checked { look, findings })

@@ -11,9 +11,10 @@ use serde_json::Value;
 use super::{DeployError, look::missing_path};
 use crate::{
     backend::{ConfigRepo, FileBody, Tree},
-    finding::{Code, Finding},
+    finding::{Code, Finding, Place},
     generate::{
-        self, Checkout, Config, Found, GenerateError, Generation, Generator, How, InvalidConfig, Run, Source,
+        self, Checkout, Command, Config, Found, GenerateError, Generation, Generator, How, InvalidConfig,
+        Run, Source,
     },
     manifest::{self, Generated, ParsedFile},
 };
@@ -27,6 +28,8 @@ pub struct Made {
     pub printed: Arc<ParsedFile>,
     /// What they are, after patches.
     pub file: Arc<ParsedFile>,
+    /// The commands, each with the line of the whole that its output starts at.
+    pub starts: Vec<(u32, Command)>,
 }
 
 impl Made {
@@ -36,6 +39,33 @@ impl Made {
             refuses_images: self.source.refuses_images(),
             refuses_policies: self.source.refuses_policies(),
         }
+    }
+
+    /// A finding about what was printed, at the place of the command that printed it: no file has the line it speaks of.
+    fn told(&self, finding: Finding) -> Finding {
+        let Some((place, which)) = finding.place.as_ref().and_then(|at| self.printer(at.line, at.column))
+        else {
+            return finding;
+        };
+        Finding { place: Some(place), evidence: format!("{which}: {}", finding.evidence), ..finding }
+    }
+
+    /// Where the command stands that printed a line, and which line of its output that is.
+    fn printer(&self, line: u32, column: u32) -> Option<(Place, String)> {
+        let (start, command) = self.starts.iter().rev().find(|(start, _)| *start <= line)?;
+        let (line, name) = (line - start + 1, generate::brief(&command.text));
+        Some((command.place.clone(), format!("line {line}, column {column} of what `{name}` prints")))
+    }
+
+    /// A text that speaks of lines of what was printed, with the places of the commands in their stead.
+    fn retold(&self, text: &str) -> Option<String> {
+        let mark = format!("{}:", self.source.output_path());
+        let (before, rest) = text.split_once(&mark)?;
+        let (line, after) = number(rest)?;
+        let (column, after) = number(after.strip_prefix(':')?)?;
+        let (place, which) = self.printer(line, column)?;
+        let after = self.retold(after).unwrap_or_else(|| after.to_owned());
+        Some(format!("{before}{place} ({which}){after}"))
     }
 }
 
@@ -59,8 +89,11 @@ impl Sources {
         tree: &Tree,
     ) -> Result<Self, DeployError> {
         let files: BTreeSet<&str> = tree.files.keys().map(String::as_str).collect();
-        let mut sources = Self::default();
+        let (mut sources, mut used) = (Self::default(), BTreeSet::new());
         for (path, found) in generate::find(&generation.paths, &files) {
+            if let Found::FluxYaml(by) = &found {
+                used.insert(by.clone());
+            }
             let there = path.is_empty() || files.iter().any(|file| generate::is_under(file, path));
             let source = match found {
                 _ if !there => {
@@ -80,7 +113,17 @@ impl Sources {
                 Err(InvalidConfig(findings)) => sources.findings.extend(findings),
             }
         }
+        let paths: Vec<&str> = sources.paths.iter().map(String::as_str).collect();
+        let others = files.iter().filter(|file| generate::is_config(file) && !used.contains(**file));
+        let unused = others.filter_map(|file| Some(unused(file, paths[generate::owner(file, &paths)?])));
+        sources.findings.extend(unused);
         Ok(sources)
+    }
+
+    /// Whether a file or folder under this path could hold manifests that are read as they stand.
+    pub(super) fn hold(&self, path: &str) -> bool {
+        let manifest = [".yaml", ".yml", ".json", "/"].iter().any(|end| path.ends_with(end));
+        manifest && self.are_raw()(path)
     }
 
     /// Whether a file is read as it stands.
@@ -98,18 +141,7 @@ async fn source_of(
     by: &str,
 ) -> Result<Result<Option<Source>, InvalidConfig>, DeployError> {
     let bytes = file(repo, &tree.files, by).await?.unwrap_or_default();
-    let source = Config::parse(by, &bytes).and_then(|config| {
-        Source::of_config(path, by, config).map_err(|evidence| {
-            InvalidConfig(vec![Finding {
-                code: Code::InvalidGeneration,
-                subject: by.to_owned(),
-                place: None,
-                evidence,
-                remedy: "name a file within the repository, relative to the git path".to_owned(),
-            }])
-        })
-    });
-    Ok(source)
+    Ok(Config::parse(by, &bytes).and_then(|config| Source::of_config(path, by, config)))
 }
 
 /// The contents of a file of a tree; none if it is not there, or too large.
@@ -146,13 +178,16 @@ pub(super) async fn make(
     let mut checkout = match copy(&**generator, repo, tree, over).await? {
         Ok(checkout) => checkout,
         Err(error) => {
-            let findings = sources.iter().map(|source| failed(source, error.to_string(), FAILED)).collect();
+            let findings = sources
+                .iter()
+                .map(|source| failed(source, source.place(), error.to_string(), UNAVAILABLE))
+                .collect();
             return Ok((Vec::new(), findings));
         }
     };
     let (mut all, mut findings) = (Vec::new(), Vec::new());
     for source in sources {
-        let printed = match print(generation, &mut *checkout, source).await {
+        let (printed, starts) = match print(generation, &mut *checkout, source).await {
             Ok(printed) => printed,
             Err(finding) => {
                 findings.push(*finding);
@@ -169,7 +204,7 @@ pub(super) async fn make(
         let file = patches.map(|patches| patched(source, &printed, &patches, &mut findings));
         let printed = Arc::new(printed);
         let file = file.map_or_else(|| printed.clone(), Arc::new);
-        all.push(Made { source: source.clone(), printed, file });
+        all.push(Made { source: source.clone(), printed, file, starts });
     }
     Ok((all, findings))
 }
@@ -187,34 +222,39 @@ pub(super) async fn copy(
     }
 }
 
-/// What the commands of a source print, read as manifests.
+/// What the commands of a source print, read as manifests, and the lines that their outputs start at.
 async fn print(
     generation: &Generation,
     checkout: &mut dyn Checkout,
     source: &Source,
-) -> Result<ParsedFile, Box<Finding>> {
+) -> Result<(ParsedFile, Vec<(u32, Command)>), Box<Finding>> {
     let generators = source.generators();
-    let mut text = Vec::new();
+    let (mut text, mut starts) = (Vec::new(), Vec::new());
     for command in &generators.commands {
         let run = Run {
             command: command.text.clone(),
             folder: source.folder().to_owned(),
             env: BTreeMap::new(),
             timeout: Source::timeout(command, generation.timeout),
+            place: command.place.clone(),
         };
-        let output =
-            checkout.run(&run).await.map_err(|error| Box::new(failed(source, error.to_string(), FAILED)))?;
+        let output = checkout.run(&run).await.map_err(|error| {
+            Box::new(failed(source, command.place.clone(), error.to_string(), source.how.remedy()))
+        })?;
         if !text.is_empty() {
             text.extend_from_slice(b"\n---\n");
         }
+        let lines = text.iter().filter(|byte| **byte == b'\n').count();
+        starts.push((u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1), command.clone()));
         text.extend_from_slice(&output.stdout);
     }
     let printed = manifest::parse(&text);
     if printed.resources.is_empty() && printed.problems.is_empty() && !generators.allow_empty {
         let remedy = "correct the commands, or write `allowEmpty: true` beside them if nothing is what they should print";
-        return Err(Box::new(failed(source, "the commands printed no object".to_owned(), remedy)));
+        let evidence = "the commands printed no object".to_owned();
+        return Err(Box::new(failed(source, generators.place, evidence, remedy)));
     }
-    Ok(printed)
+    Ok((printed, starts))
 }
 
 /// What was printed, with patches applied. A patch that cannot be is a finding.
@@ -225,19 +265,64 @@ fn patched(source: &Source, printed: &ParsedFile, patches: &[u8], findings: &mut
     findings.extend(patches.problems.iter().filter(|p| p.subject.is_none()).map(|p| p.at(file)));
     let mut objects: Vec<Value> = values(printed);
     for (at, error) in generate::apply_patches(&mut objects, &values(&patches)) {
-        let place = patches.resources.get(at).map(|patch| crate::finding::Place {
-            path: file.clone(),
-            line: patch.line,
-            column: patch.column,
-        });
-        let remedy = "remove the patch, or correct its kind, namespace and name".to_owned();
-        findings.push(Finding { place, ..failed(source, error.to_string(), &remedy) });
+        let place = patches.resources.get(at).map_or_else(
+            || source.place(),
+            |patch| Place { path: file.clone(), line: patch.line, column: patch.column },
+        );
+        let remedy = "remove the patch, or correct its kind, namespace and name";
+        findings.push(failed(source, place, error.to_string(), remedy));
     }
     let text: String = objects.iter().map(|object| format!("---\n{}", manifest::emit(object))).collect();
     let mut file = manifest::parse(text.as_bytes());
+    stand_as_printed(&mut file, printed);
     // What is wrong with documents was found when they were printed.
     file.problems.extend(printed.problems.iter().filter(|problem| problem.subject.is_none()).cloned());
     file
+}
+
+/// Gives patched objects the lines of what was printed: nobody sees the text between.
+fn stand_as_printed(file: &mut ParsedFile, printed: &ParsedFile) {
+    let lines: Vec<u32> = file.resources.iter().map(|resource| resource.line).collect();
+    for problem in &mut file.problems {
+        // Objects are emitted in the order in which they were printed.
+        let object = lines.partition_point(|line| *line <= problem.line).checked_sub(1);
+        if let Some(object) = object.and_then(|at| printed.resources.get(at)) {
+            (problem.line, problem.column) = (object.line, object.column);
+        }
+    }
+    for (resource, object) in file.resources.iter_mut().zip(&printed.resources) {
+        (resource.line, resource.column) = (object.line, object.column);
+        for (key, annotation) in &mut resource.annotations {
+            let spot = object.annotations.get(key).map(|printed| (printed.line, printed.column));
+            (annotation.line, annotation.column) = spot.unwrap_or((object.line, object.column));
+        }
+        for container in resource.workload.iter_mut().flatten() {
+            let same = object.workload.iter().flatten().find(|printed| printed.name == container.name);
+            let spot = same.map(|printed| (printed.line, printed.column));
+            (container.line, container.column) = spot.unwrap_or((object.line, object.column));
+        }
+    }
+}
+
+/// Findings, those about what commands printed at the places of the commands.
+pub(super) fn told(generated: &BTreeMap<String, Made>, findings: &mut [Finding]) {
+    for finding in findings {
+        let made = finding.place.as_ref().and_then(|place| generated.get(&place.path));
+        if let Some(made) = made {
+            *finding = made.told(finding.clone());
+        }
+        for made in generated.values() {
+            if let Some(evidence) = made.retold(&finding.evidence) {
+                finding.evidence = evidence;
+            }
+        }
+    }
+}
+
+/// The number that a text begins with, and what follows.
+fn number(text: &str) -> Option<(u32, &str)> {
+    let (digits, rest) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    Some((digits.parse().ok()?, rest))
 }
 
 /// The objects of a file.
@@ -245,15 +330,44 @@ pub(super) fn values(file: &ParsedFile) -> Vec<Value> {
     file.resources.iter().map(|resource| Value::clone(&resource.object)).collect()
 }
 
-const FAILED: &str = "correct the commands, or run them in the git path to see what they say";
+const UNAVAILABLE: &str = "see that this machine has room for a private copy, then try again";
 
-fn failed(source: &Source, evidence: String, remedy: &str) -> Finding {
+impl How {
+    /// What to do when a command of it fails.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Kustomize => "correct what it says; `kustomize build` says the same in that folder",
+            Self::Commands { .. } | Self::Patches { .. } => {
+                "correct the command; run it in the git path, with nothing but PATH in its environment, to see what it says"
+            }
+        }
+    }
+}
+
+fn failed(source: &Source, place: Place, evidence: String, remedy: &str) -> Finding {
     Finding {
         code: Code::GenerationFailed,
         subject: source.output_path(),
-        place: None,
+        place: Some(place),
         evidence,
         remedy: remedy.to_owned(),
+    }
+}
+
+fn unused(file: &str, path: &str) -> Finding {
+    let (of, folder) =
+        (if path.is_empty() { "the repository" } else { path }, file.trim_end_matches(".flux.yaml"));
+    Finding {
+        code: Code::UnusedGeneration,
+        subject: file.to_owned(),
+        place: Some(Place { path: file.to_owned(), line: 1, column: 1 }),
+        evidence: format!(
+            "for {of} only a .flux.yaml there or above counts; the files beside this one are not generated"
+        ),
+        remedy: format!(
+            "name its folder as a path too (--git-path {}), or take it away",
+            folder.trim_end_matches('/')
+        ),
     }
 }
 
@@ -262,7 +376,7 @@ fn off(source: &Source) -> Finding {
     Finding {
         code: Code::GenerationOff,
         subject: source.by.clone(),
-        place: None,
+        place: Some(source.place()),
         evidence: format!("it has commands that make the manifests of {path}, and no commands are run here"),
         remedy: "allow commands of the repository to be run (--manifest-generation), or take the file away"
             .to_owned(),

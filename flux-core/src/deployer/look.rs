@@ -8,11 +8,11 @@ use std::{
 
 use super::{
     DeployError,
-    generate::{Made, Sources, make},
+    generate::{Made, Sources, make, told},
 };
 use crate::{
     backend::{ConfigRepo, ContentId, FileBody, Revision, Tree},
-    finding::{Code, Finding},
+    finding::{Code, Finding, Place},
     generate::{Generation, How},
     manifest::{self, Build, Manifests, ParsedFile, Problem},
 };
@@ -142,8 +142,11 @@ impl Looker {
         let manifests = Arc::new(Manifests::new(by_path).with_generated(marks).with_builds(builds));
         let mut findings = manifests.findings();
         findings.extend(tree.missing.iter().map(|path| missing_path(path)));
+        findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
         findings.extend(sources.findings.iter().cloned());
         findings.extend(failed);
+        findings.extend(self.kustomizations(repo, &tree, (&files, &known), &sources.generated).await?);
+        told(&generated, &mut findings);
         findings.sort();
         findings.dedup();
         Ok(Look { revision: at.clone(), manifests, files, built_from, generated, findings, reading })
@@ -245,6 +248,17 @@ fn parse(body: &FileBody) -> ParsedFile {
                 remedy: "split the file, or keep it outside the configured paths".to_owned(),
             }],
         },
+    }
+}
+
+fn misnamed(path: &str) -> Finding {
+    let what = if path.ends_with('/') { "folder and all that is in it" } else { "file" };
+    Finding {
+        code: Code::InvalidName,
+        subject: path.to_owned(),
+        place: Some(Place { path: path.to_owned(), line: 1, column: 1 }),
+        evidence: format!("its name is not UTF-8 (shown with `\u{fffd}`), so the {what} is not loaded"),
+        remedy: "rename it".to_owned(),
     }
 }
 

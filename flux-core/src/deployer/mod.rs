@@ -7,6 +7,7 @@ mod check;
 mod generate;
 #[cfg(test)]
 mod generated_tests;
+mod kustomizations;
 mod learn;
 mod look;
 mod release;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{DeployError, Deployer, Listing, Look, MAX_ATTEMPTS};
+use super::{DeployError, Deployer, Listing, Look, MAX_ATTEMPTS, generate::told};
 use crate::{
     backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
     finding::{Code, Finding},
@@ -99,6 +99,7 @@ impl Deployer {
         self.learn(&look, &mut snapshot, |snapshot| release::explain_needs(snapshot, inquiry, now)).await?;
         let (entries, mut findings) = release::explain(&snapshot, inquiry, now);
         findings.extend(look.findings.iter().cloned());
+        told(&look.generated, &mut findings);
         findings.sort();
         Ok(Listing { entries, findings })
     }
@@ -133,6 +134,7 @@ impl Deployer {
         };
         plan.findings.extend(look.findings.iter().cloned());
         plan.findings.extend(cluster_findings);
+        told(&look.generated, &mut plan.findings);
         plan.findings.sort();
         plan.findings.dedup();
         Ok((Released { plan, files }, snapshot.images))

@@ -77,7 +77,7 @@ impl Deployer {
                 Err(why) => return Ok(Err(Refused::new(path, why))),
             }
         }
-        match changes(&mut *checkout).await {
+        match changes(&mut *checkout, &tree).await {
             Ok(files) => changed.extend(files),
             Err(why) => return Ok(Err(Refused::new(first, why))),
         }
@@ -117,10 +117,10 @@ impl Deployer {
         match &made.source.how {
             // The plan has edited the files that it is built from.
             How::Kustomize => Ok(Files::new()),
-            How::Patches { file, .. } if !tree.files.contains_key(file) => {
-                Err(format!("the patch file {file} is not in the repository; add it, empty, and try again"))
+            How::Patches { file, .. } => {
+                may_be_written(tree, file)?;
+                Ok([(file.clone(), patches(made, edits)?.into())].into())
             }
-            How::Patches { file, .. } => Ok([(file.clone(), patches(made, edits)?.into())].into()),
             How::Commands { .. } => {
                 let timeout = self.looker.generation.timeout;
                 for edit in edits {
@@ -134,7 +134,7 @@ impl Deployer {
                         }
                     };
                     for run in runs {
-                        checkout.run(&run).await.map_err(|e: GenerateError| e.to_string())?;
+                        checkout.run(&run).await.map_err(|e: GenerateError| format!("{}: {e}", run.place))?;
                     }
                 }
                 Ok(Files::new())
@@ -143,13 +143,21 @@ impl Deployer {
     }
 }
 
-/// The files that updaters changed.
-async fn changes(checkout: &mut dyn Checkout) -> Result<Files, String> {
+/// Whether a file is there, or can be added.
+fn may_be_written(tree: &Tree, path: &str) -> Result<(), String> {
+    match tree.refuses(path).filter(|_| !tree.files.contains_key(path)) {
+        Some(why) => Err(format!("{path} cannot be added to the repository: {why}")),
+        None => Ok(()),
+    }
+}
+
+/// The files that updaters changed or made.
+async fn changes(checkout: &mut dyn Checkout, tree: &Tree) -> Result<Files, String> {
     let changes = checkout.changes().await.map_err(|error| error.to_string())?;
     changes
         .into_iter()
         .map(|(path, body)| match body {
-            Some(body) => Ok((path, body)),
+            Some(body) => may_be_written(tree, &path).map(|()| (path, body)),
             None => Err(format!("the updaters took {path} away; only the contents of files can be changed")),
         })
         .collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{DeployError, Deployer, release::partial_cluster};
+use super::{DeployError, Deployer, generate::told, release::partial_cluster};
 use crate::{
     backend::RolloutState,
     finding::Finding,
@@ -155,6 +155,7 @@ impl Deployer {
         let mut findings = look.findings.clone();
         findings.extend(book.findings(&look.manifests));
         findings.extend(partial_cluster(&seen.completeness));
+        told(&look.generated, &mut findings);
         findings.sort();
         findings.dedup();
         let mut workloads: BTreeMap<WorkloadId, ListedWorkload> = BTreeMap::new();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     finding::{Code, Finding, Place},
     manifest,
-    policy::{Spot, escaped, parse_duration},
+    policy::{Spot, escaped, nearest, parse_duration},
 };
 
 /// The shortest time limit that a command can have; less is taken for none.
@@ -29,6 +29,8 @@ pub enum Config {
         generators: Generators,
         /// The file of patches, from the git path.
         patch_file: String,
+        /// Where it is named.
+        patch_place: Place,
     },
     /// `scanForFiles`.
     ScanForFiles,
@@ -41,6 +43,8 @@ pub struct Generators {
     pub commands: Vec<Command>,
     /// Whether it is no mistake if they print no object at all.
     pub allow_empty: bool,
+    /// Where they are listed.
+    pub place: Place,
 }
 
 /// A command as it is written.
@@ -50,6 +54,8 @@ pub struct Command {
     pub text: String,
     /// How long it may run; none for the default.
     pub timeout: Option<Duration>,
+    /// Where it is written.
+    pub place: Place,
 }
 
 /// Commands that change files.
@@ -121,7 +127,8 @@ impl Reader<'_> {
                 let map = self.map(&at, value, &["generators", "patchFile", "allowEmpty"])?;
                 let generators = self.generators(&at, map);
                 let patch_file = self.text(&format!("{at}/patchFile"), map.get("patchFile"))?;
-                Some(Config::PatchUpdated { generators, patch_file })
+                let patch_place = self.place(&format!("{at}/patchFile"));
+                Some(Config::PatchUpdated { generators, patch_file, patch_place })
             }
             _ => {
                 if !value.is_null() {
@@ -152,7 +159,7 @@ impl Reader<'_> {
         if commands.is_empty() {
             self.tell(&at, "there are no generators".to_owned(), "write `generators: [{command: …}]`");
         }
-        Generators { commands, allow_empty }
+        Generators { commands, allow_empty, place: self.place(&at) }
     }
 
     fn updaters(&mut self, at: &str, value: Option<&Value>) -> Vec<Updater> {
@@ -183,7 +190,7 @@ impl Reader<'_> {
                 }
             },
         };
-        Some(Command { text: text?, timeout })
+        Some(Command { text: text?, timeout, place: self.place(&format!("{at}/command")) })
     }
 
     fn map<'v>(&mut self, at: &str, value: &'v Value, known: &[&str]) -> Option<&'v Map<String, Value>> {
@@ -221,23 +228,26 @@ impl Reader<'_> {
         }
     }
 
-    /// Tells of a mistake at the place of a pointer, or of the nearest thing around it that has one.
+    /// Tells of a mistake at the place of a pointer.
     fn tell(&mut self, at: &str, evidence: String, remedy: &str) {
-        let mut around = at;
-        let spot = loop {
-            match (self.places.get(around), around.rsplit_once('/')) {
-                (Some(spot), _) => break *spot,
-                (None, Some((outer, _))) => around = outer,
-                (None, None) => break (1, 1),
-            }
-        };
-        self.findings.push(Finding {
-            code: Code::InvalidGeneration,
-            subject: self.path.to_owned(),
-            place: Some(Place { path: self.path.to_owned(), line: spot.0, column: spot.1 }),
-            evidence,
-            remedy: remedy.to_owned(),
-        });
+        self.findings.push(invalid(self.place(at), evidence, remedy));
+    }
+
+    /// The place of a pointer, or of the nearest thing around it that has one.
+    fn place(&self, at: &str) -> Place {
+        let (line, column) = nearest(&self.places, at);
+        Place { path: self.path.to_owned(), line, column }
+    }
+}
+
+/// The finding about something in a `.flux.yaml`.
+pub(super) fn invalid(place: Place, evidence: String, remedy: &str) -> Finding {
+    Finding {
+        code: Code::InvalidGeneration,
+        subject: place.path.clone(),
+        place: Some(place),
+        evidence,
+        remedy: remedy.to_owned(),
     }
 }
 
@@ -251,8 +261,12 @@ mod tests {
 
     use super::*;
 
-    fn command(text: &str) -> Command {
-        Command { text: text.to_owned(), timeout: None }
+    fn at(line: u32, column: u32) -> Place {
+        Place { path: ".flux.yaml".to_owned(), line, column }
+    }
+
+    fn command(text: &str, place: Place) -> Command {
+        Command { text: text.to_owned(), timeout: None, place }
     }
 
     #[test]
@@ -260,14 +274,15 @@ mod tests {
         let text = "version: 1\ncommandUpdated:\n  generators:\n  - command: a\n    timeout: 1m30s\n  - {command: b, timeout: 500ms}\n  updaters:\n  - containerImage: {command: c}\n    policy: {command: d}\n  - policy: {command: e}\n";
         let generators = Generators {
             commands: vec![
-                Command { text: "a".to_owned(), timeout: Some(Duration::from_secs(90)) },
-                command("b"),
+                Command { timeout: Some(Duration::from_secs(90)), ..command("a", at(4, 5)) },
+                command("b", at(6, 6)),
             ],
             allow_empty: false,
+            place: at(3, 3),
         };
         let updaters = vec![
-            Updater { container_image: Some(command("c")), policy: Some(command("d")) },
-            Updater { container_image: None, policy: Some(command("e")) },
+            Updater { container_image: Some(command("c", at(8, 22))), policy: Some(command("d", at(9, 14))) },
+            Updater { container_image: None, policy: Some(command("e", at(10, 14))) },
         ];
         assert_eq!(
             Config::parse(".flux.yaml", text.as_bytes()),
@@ -275,11 +290,12 @@ mod tests {
         );
         let text =
             "version: 1\npatchUpdated: {generators: [{command: a}], patchFile: p.yaml, allowEmpty: true}\n";
-        let generators = Generators { commands: vec![command("a")], allow_empty: true };
-        let patch_file = "p.yaml".to_owned();
+        let commands = vec![command("a", at(2, 30))];
+        let generators = Generators { commands, allow_empty: true, place: at(2, 16) };
+        let (patch_file, patch_place) = ("p.yaml".to_owned(), at(2, 44));
         assert_eq!(
             Config::parse(".flux.yaml", text.as_bytes()),
-            Ok(Config::PatchUpdated { generators, patch_file })
+            Ok(Config::PatchUpdated { generators, patch_file, patch_place })
         );
         for text in ["version: 1\nscanForFiles: {}\n", "---\n\"version\": 1\nscanForFiles:\n"] {
             assert_eq!(Config::parse(".flux.yaml", text.as_bytes()), Ok(Config::ScanForFiles));

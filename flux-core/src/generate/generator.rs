@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::backend::{ConfigRepo, RepoError, Tree};
+use super::source::KUSTOMIZE;
+use crate::{
+    backend::{ConfigRepo, RepoError, Tree},
+    finding::Place,
+};
 
 /// How long a command may run that says nothing itself: one minute.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -40,10 +44,11 @@ pub trait Checkout: fmt::Debug + Send {
     /// [`GenerateError`] if it cannot be started, fails, takes too long, or prints too much.
     async fn run(&mut self, run: &Run) -> Result<Output, GenerateError>;
 
-    /// The files that are not as they were copied, with their contents; none where one has gone. New files are not told.
+    /// The files that are not as they were copied, and those that are new, with their contents; none where one has gone. New files that the
+    /// repository ignores (`.gitignore`) are not told.
     ///
     /// # Errors
-    /// [`GenerateError`] if the copy cannot be read.
+    /// [`GenerateError`] if the copy cannot be read, or if what is new is too much, or no file.
     async fn changes(&mut self) -> Result<BTreeMap<String, Option<Bytes>>, GenerateError>;
 }
 
@@ -58,6 +63,8 @@ pub struct Run {
     pub env: BTreeMap<String, String>,
     /// How long it may run.
     pub timeout: Duration,
+    /// Where the command is written.
+    pub place: Place,
 }
 
 /// What a command printed.
@@ -75,7 +82,7 @@ pub enum GenerateError {
     #[error(transparent)]
     Repo(#[from] RepoError),
     /// A command ended badly.
-    #[error("`{command}` failed with {status}{}", said(.stderr))]
+    #[error("`{}` failed with {status}{}", brief(.command), said(.stderr))]
     Failed {
         /// The command.
         command: String,
@@ -85,7 +92,7 @@ pub enum GenerateError {
         stderr: String,
     },
     /// A command took too long and was killed.
-    #[error("`{command}` took longer than {}s and was killed", .after.as_secs_f32())]
+    #[error("`{}` took longer than {}s and was killed", brief(.command), .after.as_secs_f32())]
     TimedOut {
         /// The command.
         command: String,
@@ -93,16 +100,35 @@ pub enum GenerateError {
         after: Duration,
     },
     /// A command printed too much and was killed.
-    #[error("`{command}` printed more than {limit} bytes and was killed")]
+    #[error("`{}` printed more than {limit} bytes and was killed", brief(.command))]
     TooMuch {
         /// The command.
         command: String,
         /// The limit in bytes.
         limit: u64,
     },
+    /// Commands made too many files, or too large ones.
+    #[error("more than {files} files, or {bytes} bytes, are new; list what is not to be kept in .gitignore")]
+    TooManyFiles {
+        /// The limit of their number.
+        files: usize,
+        /// The limit of their sizes together.
+        bytes: u64,
+    },
     /// The private copy cannot be made or used, or no command can be started.
     #[error("{0}")]
     Unavailable(String),
+}
+
+/// A command as it is told of: of a script, the beginning.
+pub fn brief(command: &str) -> String {
+    const LONGEST: usize = 80;
+    if command == KUSTOMIZE {
+        return "kustomize build".to_owned();
+    }
+    let line = command.trim().lines().next().unwrap_or_default();
+    let kept: String = line.chars().take(LONGEST).collect();
+    if kept.len() < command.trim().len() { format!("{} …", kept.trim_end()) } else { kept }
 }
 
 fn said(stderr: &str) -> String {

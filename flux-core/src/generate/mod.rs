@@ -29,7 +29,7 @@
 //! patchUpdated:                 # as above, with changes kept in a file of patches
 //!   generators:
 //!   - command: helm template shop ./chart
-//!   patchFile: flux-patch.yaml  # from the git path; must be there, possibly empty, before the first change
+//!   patchFile: flux-patch.yaml  # from the git path; made when it is missing
 //! ```
 //!
 //! ```yaml
@@ -52,8 +52,9 @@
 //! # Changes
 //!
 //! A release cannot edit what no file holds. It runs the updaters, or rewrites the patch file, in a private copy; then generates everything from a fresh copy
-//! with the changed files, and lands them only if exactly the intended images, or policies, differ. Only files that are in the repository can be
-//! changed. What kustomize builds is changed in the files that it is built from, by edits in place, and proven the same way.
+//! with the changed files, and lands them only if exactly the intended images, or policies, differ. Files that updaters make are added, unless the
+//! repository ignores them; none is taken away. What kustomize builds is changed in the files that
+//! it is built from, by edits in place, and proven the same way.
 //!
 //! Commands run only where an embedder gives a [`Generator`], as what is in the repository then runs on its machine.
 
@@ -64,7 +65,7 @@ mod source;
 mod update;
 
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
-pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run};
+pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
 pub use patch::{PatchError, apply_patches, patch_file};
-pub use source::{Found, How, Source, find, is_under, owner};
+pub use source::{Found, How, Source, find, is_config, is_under, owner};
 pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Command, Config, Generators, Updater};
-use crate::manifest::KUSTOMIZATION_FILES;
+use super::{Command, Config, Generators, InvalidConfig, Updater, config::invalid};
+use crate::{finding::Place, manifest::KUSTOMIZATION_FILES};
 
 /// The name of the file that says how a path is generated.
 const FLUX_YAML: &str = ".flux.yaml";
 
 /// What kustomize is run by.
-const KUSTOMIZE: &str = "if command -v kustomize >/dev/null 2>&1; then exec kustomize build .; \
+pub(super) const KUSTOMIZE: &str = "if command -v kustomize >/dev/null 2>&1; then exec kustomize build .; \
 elif command -v kubectl >/dev/null 2>&1; then exec kubectl kustomize .; \
 else echo 'neither kustomize nor kubectl is in PATH' >&2; exit 127; fi";
 
@@ -47,6 +47,11 @@ fn found(path: &str, files: &BTreeSet<&str>) -> Found {
         .into_iter()
         .find_map(|name| there(path, name))
         .map_or(Found::Nothing, Found::Kustomization)
+}
+
+/// Whether a path is that of a `.flux.yaml`.
+pub fn is_config(path: &str) -> bool {
+    split(path).1 == FLUX_YAML
 }
 
 /// The deepest of the git paths that a file is under, by its index.
@@ -100,14 +105,17 @@ impl Source {
     /// A git path as its `.flux.yaml` says; none if its files are to be read as they stand.
     ///
     /// # Errors
-    /// What is wrong, if the patch file would lie outside of the repository.
-    pub fn of_config(path: &str, by: &str, config: Config) -> Result<Option<Self>, String> {
+    /// [`InvalidConfig`] if the patch file would lie outside of the repository.
+    pub fn of_config(path: &str, by: &str, config: Config) -> Result<Option<Self>, InvalidConfig> {
         let how = match config {
             Config::ScanForFiles => return Ok(None),
             Config::CommandUpdated { generators, updaters } => How::Commands { generators, updaters },
-            Config::PatchUpdated { generators, patch_file } => {
-                let file = resolve(folder_of(path, by), &patch_file)
-                    .ok_or_else(|| format!("the patch file `{patch_file}` is outside of the repository"))?;
+            Config::PatchUpdated { generators, patch_file, patch_place } => {
+                let file = resolve(folder_of(path, by), &patch_file).ok_or_else(|| {
+                    let evidence = format!("the patch file `{patch_file}` is outside of the repository");
+                    let remedy = "name a file within the repository, relative to the git path";
+                    InvalidConfig(vec![invalid(patch_place, evidence, remedy)])
+                })?;
                 How::Patches { generators, file }
             }
         };
@@ -135,10 +143,16 @@ impl Source {
         match &self.how {
             How::Commands { generators, .. } | How::Patches { generators, .. } => generators.clone(),
             How::Kustomize => {
-                let command = Command { text: KUSTOMIZE.to_owned(), timeout: None };
-                Generators { commands: vec![command], allow_empty: false }
+                let place = Place { path: self.by.clone(), line: 1, column: 1 };
+                let command = Command { text: KUSTOMIZE.to_owned(), timeout: None, place: place.clone() };
+                Generators { commands: vec![command], allow_empty: false, place }
             }
         }
+    }
+
+    /// Where it is said that the manifests are generated.
+    pub fn place(&self) -> Place {
+        self.generators().place
     }
 
     /// How long a command may run.

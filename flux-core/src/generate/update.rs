@@ -121,6 +121,7 @@ fn runs(
         folder: source.folder().to_owned(),
         env: env.clone(),
         timeout: Source::timeout(command, default),
+        place: command.place.clone(),
     };
     updaters.iter().filter_map(of).map(run).collect()
 }

@@ -31,6 +31,25 @@ pub(crate) struct Document {
 /// # Errors
 /// The problem, if it is no YAML, too large, or of several documents.
 pub(crate) fn document(source: &[u8]) -> Result<Document, Problem> {
+    read(source, Others::Refused)
+}
+
+/// Reads the first document of a file, as kustomize does, and leaves those that follow alone.
+///
+/// # Errors
+/// The problem, if it is no YAML, or too large.
+pub(crate) fn first_document(source: &[u8]) -> Result<Document, Problem> {
+    read(source, Others::Unread)
+}
+
+/// What becomes of a second document.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Refused,
+    Unread,
+}
+
+fn read(source: &[u8], others: Others) -> Result<Document, Problem> {
     let text = checked(source).map_err(|problem| *problem)?;
     let mut options = options! {
         emit_anchor_events: true,
@@ -56,6 +75,9 @@ pub(crate) fn document(source: &[u8]) -> Result<Document, Problem> {
             Event::DocumentEnd => {
                 let tree = std::mem::replace(&mut builder, Builder::new(text)).finish();
                 read = Some(value(&tree)?);
+                if others == Others::Unread {
+                    break;
+                }
             }
             event => builder.take(event, &span).map_err(large)?,
         }

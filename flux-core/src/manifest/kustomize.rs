@@ -12,6 +12,7 @@
 //! it, it is not edited.
 
 mod chain;
+mod shape;
 mod trace;
 
 use std::{
@@ -28,6 +29,8 @@ use super::{
 use crate::{finding::Finding, image::ImageRef};
 
 use chain::Chains;
+pub(crate) use chain::{folder, join};
+pub(crate) use shape::{Mistake, is_of_another_group, mistakes};
 
 pub use trace::{Build, Described};
 pub(super) use trace::{Origins, trace};
@@ -49,7 +52,7 @@ pub(crate) fn is_file(path: &str) -> bool {
 }
 
 /// Whether an object is a kustomization.
-pub(super) fn is_kustomization(resource: &Resource) -> bool {
+pub(crate) fn is_kustomization(resource: &Resource) -> bool {
     is_kind(&resource.api_version, &resource.kind)
 }
 

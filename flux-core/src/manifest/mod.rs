@@ -88,7 +88,7 @@ mod files;
 mod helm;
 mod id;
 mod kinds;
-mod kustomize;
+pub(crate) mod kustomize;
 mod labels;
 mod layout;
 mod leaves;
@@ -119,7 +119,7 @@ use crate::{
 };
 
 pub use annotations::annotation_edits;
-pub(crate) use document::document;
+pub(crate) use document::{document, first_document};
 pub use edit::{ImageChange, PlacedEdit, apply, image_edits};
 pub use emit::emit;
 pub use files::{Generated, Located, Manifests, manifest_paths};

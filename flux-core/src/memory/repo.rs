@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::backend::{
-    Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree,
+    Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree, invalid_path,
 };
 
 /// A [`ConfigRepo`] in memory.
@@ -51,6 +51,8 @@ struct Upstream {
 struct Entry {
     commit: Commit,
     files: BTreeMap<String, ContentId>,
+    /// Those that can be run, whether or not they are among the files.
+    executable: BTreeSet<String>,
 }
 
 impl Default for MemoryRepo {
@@ -70,6 +72,15 @@ impl MemoryRepo {
         let files = files.into_iter().map(|(path, body)| (path.into(), Some(body.into()))).collect();
         repo.push(files, "Initial commit");
         repo
+    }
+
+    /// The same repository, of which these files can be run, now and in all commits that follow.
+    #[must_use]
+    pub fn with_executables<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
+        if let Some(tip) = self.lock().commits.last_mut() {
+            tip.executable.extend(paths.into_iter().map(Into::into));
+        }
+        self
     }
 
     /// The same repository seen under these paths only: files, or folders with all that is below them. None means everything.
@@ -161,7 +172,8 @@ impl Upstream {
         let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
         let revision = Revision::from(hex(&parts).as_str());
         let commit = Commit { revision: revision.clone(), author, time, message: message.to_owned(), note };
-        self.commits.push(Entry { commit, files });
+        let executable = self.commits.last().map(|tip| tip.executable.clone()).unwrap_or_default();
+        self.commits.push(Entry { commit, files, executable });
         revision
     }
 
@@ -182,14 +194,22 @@ impl ConfigRepo for MemoryRepo {
 
     async fn tree(&self, at: &Revision) -> Result<Tree, RepoError> {
         let upstream = self.lock();
-        let all = &upstream.commits[upstream.position(at)?].files;
+        let entry = &upstream.commits[upstream.position(at)?];
+        let all = &entry.files;
         let files = all
             .iter()
             .filter(|(path, _)| self.covers(path))
             .map(|(path, id)| (path.clone(), id.clone()))
             .collect();
         let missing = self.paths.iter().filter(|root| !all.keys().any(|path| is_under(path, root)));
-        Ok(Tree { files, missing: missing.cloned().collect() })
+        let executable = entry.executable.iter().filter(|path| all.contains_key(*path) && self.covers(path));
+        Ok(Tree {
+            files,
+            missing: missing.cloned().collect(),
+            paths: self.paths.clone(),
+            executable: executable.cloned().collect(),
+            ..Tree::default()
+        })
     }
 
     async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
@@ -212,13 +232,20 @@ impl ConfigRepo for MemoryRepo {
         let mut files = upstream.commits[at].files.clone();
         let before = files.clone();
         for path in change.files.keys() {
-            if !files.contains_key(path) {
-                let what =
-                    format!("no file {path} in revision {base}; a change only writes files that exist");
-                return Err(RepoError::NotFound(what));
+            if let Some(why) = invalid_path(path) {
+                return Err(RepoError::Invalid(format!("the path `{path}` cannot be written: it {why}")));
             }
             if !self.covers(path) {
                 let what = format!("{path} is outside of the configured paths; add its folder to them");
+                return Err(RepoError::Invalid(what));
+            }
+            let all = || files.keys().chain(change.files.keys());
+            if all().any(|other| other != path && is_under(other, path)) {
+                return Err(RepoError::Invalid(format!("{path} is a folder in revision {base}, no file")));
+            }
+            if let Some(file) = all().find(|other| *other != path && is_under(path, other)) {
+                let what =
+                    format!("{path} cannot be written: {file} is a file in revision {base}, no folder");
                 return Err(RepoError::Invalid(what));
             }
         }

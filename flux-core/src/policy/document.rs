@@ -33,7 +33,7 @@ use crate::{
     manifest::{Problem, Resource},
 };
 
-pub(crate) use places::{Spot, escaped, places};
+pub(crate) use places::{Spot, escaped, nearest, places};
 use rule::Reader;
 
 /// The API group of policy documents.

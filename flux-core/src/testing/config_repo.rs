@@ -100,7 +100,9 @@ impl Fixture for MemoryFixture {
             return None;
         }
         let files = seeds.iter().filter(|seed| seed.kind != SeedKind::Link);
-        Some(Box::new(MemoryRepo::new(files.map(|seed| (seed.path, seed.body)))))
+        let executable = seeds.iter().filter(|seed| seed.kind == SeedKind::Executable);
+        let repo = MemoryRepo::new(files.map(|seed| (seed.path, seed.body)));
+        Some(Box::new(repo.with_executables(executable.map(|seed| seed.path))))
     }
 }
 
@@ -130,8 +132,10 @@ impl Upstream for MemoryRepo {
         Refusal::Unsupported
     }
 
-    async fn modes(&self, _: &Revision) -> Option<BTreeMap<String, u32>> {
-        None
+    async fn modes(&self, at: &Revision) -> Option<BTreeMap<String, u32>> {
+        let tree = ConfigRepo::tree(&self.clone().with_paths::<&str>([]), at).await.ok()?;
+        let mode = |path: &String| if tree.executable.contains(path) { 0o100_755 } else { 0o100_644 };
+        Some(tree.files.keys().map(|path| (path.clone(), mode(path))).collect())
     }
 }
 
@@ -140,10 +144,12 @@ pub async fn all(fixture: &dyn Fixture) {
     head_follows_upstream(fixture).await;
     head_follows_a_forced_push(fixture).await;
     tree_lists_files_under_the_paths(fixture).await;
+    tree_tells_of_modes_and_links(fixture).await;
     tree_of_an_old_revision_stays(fixture).await;
     read_gives_contents_in_order_and_within_the_limit(fixture).await;
     commit_lands_with_all_it_says(fixture).await;
     commit_keeps_everything_else(fixture).await;
+    commit_adds_files_that_are_not_there(fixture).await;
     commit_on_a_stale_base_changes_nothing(fixture).await;
     commit_of_several_at_once_lands_one(fixture).await;
     commit_that_cannot_be_is_refused(fixture).await;
@@ -216,6 +222,25 @@ pub async fn tree_lists_files_under_the_paths(fixture: &dyn Fixture) {
         let found: BTreeSet<&str> = tree.files.keys().map(String::as_str).collect();
         assert_eq!(found, files.into_iter().collect(), "files under {paths:?}");
         assert_eq!(tree.missing, missing, "what is missing of {paths:?}");
+    }
+}
+
+/// `tree` says which files can be run, which links there are, and what part of the repository it tells of.
+pub async fn tree_tells_of_modes_and_links(fixture: &dyn Fixture) {
+    let upstream = shop(fixture).await;
+    for paths in [&[][..], &["deploy"], &["deploy/render.sh", "README.md"]] {
+        let repo = upstream.repo(paths).await;
+        let head = good("head", repo.head().await);
+        let tree = good("tree", repo.tree(&head).await);
+        assert_eq!(tree.paths, paths, "what the tree tells of");
+        assert!(tree.misnamed.is_empty(), "all names are UTF-8: {:?}", tree.misnamed);
+        let Some(modes) = upstream.modes(&head).await else { continue };
+        let of = |is: fn(u32) -> bool| -> BTreeSet<String> {
+            let all = modes.iter().filter(|(path, mode)| tree.covers(path) && is(**mode));
+            all.map(|(path, _)| path.clone()).collect()
+        };
+        assert_eq!(tree.executable, of(|mode| mode == 0o100_755), "what can be run under {paths:?}");
+        assert_eq!(tree.links, of(|mode| mode & 0o170_000 != 0o100_000), "links under {paths:?}");
     }
 }
 
@@ -309,6 +334,39 @@ pub async fn commit_keeps_everything_else(fixture: &dyn Fixture) {
     assert_eq!(upstream.modes(&landed).await, upstream.modes(&base).await, "modes changed");
 }
 
+/// A file that is not there is added as a plain one, with its folders.
+pub async fn commit_adds_files_that_are_not_there(fixture: &dyn Fixture) {
+    let upstream = shop(fixture).await;
+    let repo = upstream.repo(&["deploy"]).await;
+    let everything = upstream.repo(&[]).await;
+    let base = good("head", everything.head().await);
+    let before = good("tree", everything.tree(&base).await);
+    good("head", repo.head().await);
+    let added = [("deploy/db/claims/more/logs.yaml", "size: 3Gi\n"), ("deploy/new.yaml", "")];
+    let changed = [&added[..], &[("deploy/web.yaml", "image: web:2\n")]].concat();
+    let landed = good("commit", repo.commit(&base, &change(&changed)).await);
+    good("head", everything.head().await);
+    let mut after = good("tree", everything.tree(&landed).await);
+    for (path, text) in changed {
+        assert_eq!(body(&*everything, &landed, path).await, text, "{path}");
+    }
+    for (path, _) in added {
+        after.files.remove(path);
+        assert!(!after.executable.contains(path), "{path} is added as a plain file");
+    }
+    assert_eq!(
+        after.files.keys().collect::<Vec<_>>(),
+        before.files.keys().collect::<Vec<_>>(),
+        "nothing else comes or goes"
+    );
+    let (old, new) = (upstream.modes(&base).await, upstream.modes(&landed).await);
+    if let (Some(old), Some(mut new)) = (old, new) {
+        let modes = added.map(|(path, _)| new.remove(path));
+        assert_eq!(modes, [Some(0o100_644); 2], "the modes of what was added");
+        assert_eq!(new, old, "the modes of what was there");
+    }
+}
+
 /// A commit on a revision that is no longer the tip is [`RepoError::Moved`], and upstream is as it was.
 pub async fn commit_on_a_stale_base_changes_nothing(fixture: &dyn Fixture) {
     let upstream = shop(fixture).await;
@@ -372,21 +430,39 @@ pub async fn commit_of_several_at_once_lands_one(fixture: &dyn Fixture) {
     }
 }
 
-/// A change to a file that is not there, outside of the paths, or to nothing at all, is refused, and upstream is as it was.
+/// A change outside of the paths or of the repository, through or to what is no file, or of nothing at all, is refused, and upstream is as it was.
 pub async fn commit_that_cannot_be_is_refused(fixture: &dyn Fixture) {
     let upstream = shop(fixture).await;
     let repo = upstream.repo(&["deploy"]).await;
     let base = good("head", repo.head().await);
-    let not_there =
-        repo.commit(&base, &change(&[("deploy/web.yaml", "x\n"), ("deploy/new.yaml", "x\n")])).await;
-    assert!(
-        matches!(&not_there, Err(RepoError::NotFound(text)) if text.contains("deploy/new.yaml")),
-        "{not_there:?}"
-    );
-    let folder = repo.commit(&base, &change(&[("deploy/db", "x\n")])).await;
-    assert!(matches!(folder, Err(RepoError::NotFound(_) | RepoError::Invalid(_))), "{folder:?}");
-    let outside = repo.commit(&base, &change(&[("README.md", "x\n")])).await;
-    assert!(matches!(&outside, Err(RepoError::Invalid(text)) if text.contains("README.md")), "{outside:?}");
+    let modes = upstream.modes(&base).await.unwrap_or_default();
+    let links = modes.get("deploy/latest.yaml").map(|_| "deploy/latest.yaml/x");
+    let cannot_be = [
+        "deploy/db",
+        "deploy/web.yaml/below-a-file",
+        "deploy/web.yaml/deep/below-a-file",
+        "README.md",
+        "new-outside.yaml",
+        "deploy/../README.md",
+        "deploy/../../out.yaml",
+        "/deploy/new.yaml",
+        "deploy/new/",
+        "deploy//new.yaml",
+        "deploy/./new.yaml",
+        "deploy/.git/config",
+        "deploy/.GIT/config",
+        "",
+    ];
+    for path in cannot_be.into_iter().chain(links) {
+        let refused = repo.commit(&base, &change(&[("deploy/web.yaml", "x\n"), (path, "x\n")])).await;
+        assert!(
+            matches!(&refused, Err(RepoError::Invalid(text)) if text.contains(path)),
+            "{path}: {refused:?}"
+        );
+    }
+    let one_below_the_other = change(&[("deploy/new", "x\n"), ("deploy/new/file.yaml", "x\n")]);
+    let refused = repo.commit(&base, &one_below_the_other).await;
+    assert!(matches!(refused, Err(RepoError::Invalid(_))), "{refused:?}");
     let same = repo.commit(&base, &change(&[("deploy/web.yaml", "image: web:1\n")])).await;
     assert!(matches!(same, Err(RepoError::Invalid(_))), "{same:?}");
     let nothing = repo.commit(&base, &change(&[])).await;

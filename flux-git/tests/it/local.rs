@@ -223,3 +223,28 @@ fn nothing_printed_holds_a_secret() {
         assert!(!text.contains("s3cret"), "{text}");
     }
 }
+
+#[tokio::test]
+async fn names_that_are_not_utf_8_are_told_and_survive_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let bare = fixture(dir.path(), Refusal::Silent).bare(&WEB);
+    let git = bare.repository();
+    let tip = git.find_commit(git.refname_to_id("refs/heads/main").unwrap()).unwrap();
+    let blob = git.blob(b"image: web:1\n").unwrap();
+    let mut folder = git.treebuilder(None).unwrap();
+    folder.insert(&b"caf\xe9.yaml"[..], blob, 0o100_644).unwrap();
+    folder.insert("plain.yaml", blob, 0o100_644).unwrap();
+    let folder = folder.write().unwrap();
+    let mut root = git.treebuilder(Some(&tip.tree().unwrap())).unwrap();
+    root.insert(&b"\xff"[..], folder, 0o040_000).unwrap();
+    root.insert("menu", folder, 0o040_000).unwrap();
+    bare.commit(&git, root.write().unwrap(), "Latin letters");
+    let repo = bare.open(|builder| builder);
+    let base = repo.head().await.unwrap();
+    let tree = repo.tree(&base).await.unwrap();
+    let misnamed: Vec<&str> = tree.misnamed.iter().map(String::as_str).collect();
+    assert_eq!(misnamed, ["menu/caf\u{fffd}.yaml", "\u{fffd}/"]);
+    assert!(tree.files.contains_key("menu/plain.yaml"));
+    let landed = repo.commit(&base, &change("image: web:2\n")).await.unwrap();
+    assert_eq!(repo.tree(&landed).await.unwrap().misnamed, tree.misnamed);
+}

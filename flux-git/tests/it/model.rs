@@ -15,6 +15,18 @@ use crate::upstream::{Bare, init_bare, revision};
 
 const FILES: [&str; 4] = ["deploy/a.yaml", "deploy/b/c.yaml", "elsewhere.yaml", "deploy.yaml"];
 
+/// What we write: the same, and what is not there, or cannot be.
+const WRITTEN: [&str; 8] = [
+    FILES[0],
+    FILES[1],
+    FILES[2],
+    FILES[3],
+    "deploy/new/d.yaml",
+    "deploy/new",
+    "deploy/a.yaml/below.yaml",
+    "deploy/b",
+];
+
 #[derive(Clone, Debug)]
 enum Step {
     /// Another hand writes a file.
@@ -24,7 +36,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let commit = (prop::collection::btree_map(0..FILES.len(), 0..4_u8, 0..3), 0..3_usize, any::<bool>());
+    let commit = (prop::collection::btree_map(0..WRITTEN.len(), 0..4_u8, 0..3), 0..3_usize, any::<bool>());
     prop_oneof![
         1 => (0..FILES.len(), 0..4_u8).prop_map(|(file, body)| Step::Push { file, body }),
         3 => commit.prop_map(|(files, age, note)| Step::Commit { files, age, note }),
@@ -83,7 +95,7 @@ async fn both(steps: Vec<Step>) {
                 let change = Change {
                     files: files
                         .into_iter()
-                        .map(|(file, body)| (FILES[file].to_owned(), Bytes::from(body.to_string())))
+                        .map(|(file, body)| (WRITTEN[file].to_owned(), Bytes::from(body.to_string())))
                         .collect(),
                     message,
                     author: Some(Author { name: "a".into(), email: "a@example.com".into() }),

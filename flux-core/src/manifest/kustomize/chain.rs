@@ -198,12 +198,12 @@ fn patches<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item
 }
 
 /// The folder of a path.
-pub(super) fn folder(path: &str) -> &str {
+pub(crate) fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// A path that a kustomization in `folder` lists, from the root of the repository; none if it leads out of it.
-fn join(folder: &str, listed: &str) -> Option<String> {
+pub(crate) fn join(folder: &str, listed: &str) -> Option<String> {
     if listed.contains("://") || listed.starts_with('/') {
         return None;
     }

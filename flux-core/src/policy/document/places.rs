@@ -87,6 +87,12 @@ impl Walk {
     }
 }
 
+/// The place of a pointer, or of the nearest thing around it that has one.
+pub(crate) fn nearest(places: &BTreeMap<String, Spot>, at: &str) -> Spot {
+    let around = std::iter::successors(Some(at), |at| at.rsplit_once('/').map(|(outer, _)| outer));
+    around.into_iter().find_map(|at| places.get(at)).copied().unwrap_or((1, 1))
+}
+
 /// A key as a part of a JSON pointer.
 pub(crate) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")

@@ -1,0 +1,196 @@
+//! What is wrong with kustomizations: in themselves, and held against the tree. Told without a kustomize, as kustomize would say it.
+//!
+//! Those among the loaded files count, those that kustomize is to build, and those that these list, wherever in the repository. Only what is
+//! wrong is read again, for its lines.
+
+mod listed;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use serde_json::Value;
+
+use super::{DeployError, look::Looker};
+use crate::{
+    backend::{ConfigRepo, ContentId, FileBody, Tree},
+    finding::{Code, Finding, Place},
+    generate::{How, Source},
+    manifest::{
+        self, ParsedFile,
+        kustomize::{FILES, Mistake, folder, is_file, is_kustomization, is_of_another_group, mistakes},
+    },
+    policy::{nearest, places},
+};
+
+/// The mistakes that are told of one kustomization.
+const MOST: usize = 100;
+
+/// A kustomization of the tree.
+#[derive(Debug)]
+struct Kustomization {
+    path: String,
+    object: Arc<Value>,
+    /// Where it starts in its file.
+    line: u32,
+}
+
+impl Kustomization {
+    fn is_component(&self) -> bool {
+        self.object.get("kind").is_some_and(|kind| kind == "Component")
+    }
+}
+
+impl Looker {
+    /// What is wrong with the kustomizations of a tree, of which these files are loaded and parsed.
+    pub(super) async fn kustomizations(
+        &self,
+        repo: &dyn ConfigRepo,
+        tree: &Tree,
+        loaded: (&BTreeMap<String, ContentId>, &HashMap<ContentId, Arc<ParsedFile>>),
+        sources: &[Source],
+    ) -> Result<Vec<Finding>, DeployError> {
+        let (loaded, known) = loaded;
+        let built = sources.iter().filter(|source| source.how == How::Kustomize).map(|source| &source.by);
+        let files = loaded.keys().filter(|path| is_file(path));
+        let mut next: BTreeSet<String> = files.chain(built).cloned().collect();
+        let (mut all, mut findings) = (BTreeMap::new(), Vec::new());
+        let mut seen = BTreeSet::new();
+        let mut folders_listed: BTreeSet<String> = BTreeSet::new();
+        while !next.is_empty() {
+            let (found, broken) = self.read_kustomizations(repo, tree, &next, known).await?;
+            findings.extend(broken.into_iter().filter(|finding| !loaded.contains_key(&finding.subject)));
+            seen.append(&mut next);
+            for kustomization in found {
+                for folder in listed::folders(&kustomization) {
+                    next.extend(in_folder(tree, &folder).filter(|path| !seen.contains(path)));
+                    folders_listed.insert(folder);
+                }
+                all.insert(kustomization.path.clone(), kustomization);
+            }
+        }
+        let mut wrong: BTreeMap<&str, Vec<Mistake>> = listed::cycles(&all);
+        for (path, kustomization) in &all {
+            let told = wrong.entry(path).or_default();
+            let is_listed = folders_listed.contains(folder(path));
+            if is_of_another_group(&kustomization.object) && !is_listed {
+                told.push(unread(&kustomization.object));
+                continue;
+            }
+            told.extend(mistakes(&kustomization.object));
+            told.extend(listed::mistakes(kustomization, tree, &all));
+            if let Some(first) = in_folder(tree, folder(path)).next().filter(|first| first != path) {
+                let said = format!("{first} stands beside it, and kustomize refuses a folder with two");
+                told.push(Mistake::error("", said, "keep one of them"));
+            }
+        }
+        wrong.retain(|_, told| !told.is_empty());
+        let paths: Vec<&str> = wrong.keys().copied().collect();
+        let texts = texts(repo, tree, &paths).await?;
+        for (path, told) in wrong {
+            let line = all.get(path).map_or(1, |kustomization| kustomization.line);
+            let places = places(texts.get(path).map_or("", String::as_str), line);
+            let more = told.len().saturating_sub(MOST);
+            for mistake in told.into_iter().take(MOST) {
+                let (line, column) =
+                    if mistake.pointer.is_empty() { (line, 1) } else { nearest(&places, &mistake.pointer) };
+                findings.push(finding(mistake, Place { path: path.to_owned(), line, column }));
+            }
+            if more > 0 {
+                let said = format!("there are {more} mistakes more");
+                let mistake = Mistake::error("", said, "correct those that are told first");
+                findings.push(finding(mistake, Place { path: path.to_owned(), line, column: 1 }));
+            }
+        }
+        Ok(findings)
+    }
+
+    /// The kustomizations of these files, and what is wrong with files that hold none.
+    async fn read_kustomizations(
+        &self,
+        repo: &dyn ConfigRepo,
+        tree: &Tree,
+        paths: &BTreeSet<String>,
+        known: &HashMap<ContentId, Arc<ParsedFile>>,
+    ) -> Result<(Vec<Kustomization>, Vec<Finding>), DeployError> {
+        let ids = paths.iter().filter_map(|path| tree.files.get(path));
+        let (parsed, _) = self.parsed(repo, ids.filter(|id| !known.contains_key(*id))).await?;
+        let file = |path: &String| {
+            let id = tree.files.get(path)?;
+            known.get(id).or_else(|| parsed.get(id))
+        };
+        let (mut found, mut broken, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+        for (path, file) in paths.iter().filter_map(|path| Some((path, file(path)?))) {
+            match file.resources.iter().find(|resource| is_kustomization(resource)) {
+                Some(resource) => found.push(Kustomization {
+                    path: path.clone(),
+                    object: resource.object.clone(),
+                    line: resource.line,
+                }),
+                None if unreadable(file).next().is_some() => {
+                    let told = unreadable(file).map(|problem| problem.at(path));
+                    broken.extend(told.map(|told| Finding { code: Code::InvalidKustomization, ..told }));
+                }
+                None => unknown.push(path.as_str()),
+            }
+        }
+        for (path, text) in texts(repo, tree, &unknown).await? {
+            let document = match manifest::first_document(text.as_bytes()) {
+                Ok(document) => document,
+                Err(problem) => {
+                    broken.push(Finding { code: Code::InvalidKustomization, ..problem.at(&path) });
+                    continue;
+                }
+            };
+            let line = document.places.values().map(|(line, _)| *line).min().unwrap_or(1);
+            found.push(Kustomization { path, object: Arc::new(document.value), line });
+        }
+        Ok((found, broken))
+    }
+}
+
+/// What keeps a file from being read at all.
+fn unreadable(file: &ParsedFile) -> impl Iterator<Item = &manifest::Problem> {
+    let codes = [Code::InvalidYaml, Code::TooLarge, Code::Template, Code::Encrypted];
+    file.problems.iter().filter(move |problem| codes.contains(&problem.code))
+}
+
+/// The texts of files, by path.
+async fn texts(
+    repo: &dyn ConfigRepo,
+    tree: &Tree,
+    paths: &[&str],
+) -> Result<BTreeMap<String, String>, DeployError> {
+    let (paths, ids): (Vec<&str>, Vec<_>) =
+        paths.iter().filter_map(|path| Some((*path, tree.files.get(*path)?.clone()))).unzip();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let bodies = repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
+    let texts = paths.into_iter().zip(bodies).filter_map(|(path, body)| match body {
+        FileBody::Bytes(bytes) => Some((path.to_owned(), String::from_utf8(bytes.to_vec()).ok()?)),
+        FileBody::TooLarge { .. } => None,
+    });
+    Ok(texts.collect())
+}
+
+/// The files of kustomize's names that a folder has.
+fn in_folder(tree: &Tree, folder: &str) -> impl Iterator<Item = String> {
+    let path = move |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    FILES.into_iter().map(path).filter(|path| tree.files.contains_key(path))
+}
+
+/// The mistake of an object that stands where only a kustomization counts.
+fn unread(object: &Value) -> Mistake {
+    let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+    let group = text("apiVersion").split('/').next().unwrap_or_default();
+    let said =
+        format!("it is a {} of {group}; of a file of this name only a kustomization is read", text("kind"));
+    Mistake::warning("", said, "give the file another name")
+}
+
+fn finding(mistake: Mistake, place: Place) -> Finding {
+    let Mistake { code, evidence, remedy, .. } = mistake;
+    Finding { code, subject: place.path.clone(), place: Some(place), evidence, remedy }
+}
