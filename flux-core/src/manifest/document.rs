@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use granit_parser::{Event, Parser, options};
+use granit_parser::{Event, Parser};
 use serde_json::Value;
 
 use super::{
     Problem,
     limits::{Budget, Limit},
-    load::checked,
+    load::{checked, options},
     tree::{Builder, Tree},
     value::{Reader, Unreadable},
 };
@@ -51,15 +51,9 @@ enum Others {
 
 fn read(source: &[u8], others: Others) -> Result<Document, Problem> {
     let text = checked(source).map_err(|problem| *problem)?;
-    let mut options = options! {
-        emit_anchor_events: true,
-        flow_nesting_limit: Limit::DEPTH,
-        block_nesting_limit: Limit::DEPTH,
-    };
-    options.set_emit_comments(false);
-    let mut builder = Builder::new(text);
+    let mut builder = Builder::new(text, None);
     let mut read: Option<Value> = None;
-    for event in Parser::new_from_str_with_options(text, options) {
+    for event in Parser::new_from_str_with_options(text, options()) {
         let (event, span) = event.map_err(|error| {
             let at = error.marker();
             problem(Code::InvalidYaml, (at.line(), at.col() + 1), error.kind().to_string())
@@ -71,9 +65,9 @@ fn read(source: &[u8], others: Others) -> Result<Document, Problem> {
                 let evidence = "there is a second document".to_owned();
                 return Err(problem(Code::InvalidYaml, at, evidence));
             }
-            Event::DocumentStart(..) => builder = Builder::new(text),
+            Event::DocumentStart(..) => builder = Builder::new(text, None),
             Event::DocumentEnd => {
-                let tree = std::mem::replace(&mut builder, Builder::new(text)).finish();
+                let tree = std::mem::replace(&mut builder, Builder::new(text, None)).finish();
                 read = Some(value(&tree)?);
                 if others == Others::Unread {
                     break;

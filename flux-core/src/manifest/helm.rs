@@ -9,7 +9,7 @@
 //!
 //! A tag may be written without quotes and be a number to YAML; it is read as written, `1.20` as `1.20`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Container, Resource, parts::Parts, scalar::Scalar, site::Context, walk::Cursor, workload::SHAPE,
@@ -40,6 +40,8 @@ pub(super) fn containers(
     let mut found = BTreeMap::new();
     found.extend(convention(&values, context).map(|parts| (CHART_IMAGE.to_owned(), parts)));
     let named = annotated(&values, resource, context);
+    let taken: BTreeSet<&str> =
+        named.iter().map(|(_, parts)| parts.repository.site.pointer.as_str()).collect();
     let mut left = LEVELS;
     for (key, level) in values.entries().unwrap_or_default() {
         let mut below = Vec::new();
@@ -47,9 +49,7 @@ pub(super) fn containers(
             deeper(&level, &format!("{key}.{inner}"), context, &mut left, &mut below);
         }
         // What an annotation names has the name that it is given, and no other.
-        below.retain(|(_, parts)| {
-            named.iter().all(|(_, n)| n.repository.site.pointer != parts.repository.site.pointer)
-        });
+        below.retain(|(_, parts)| !taken.contains(parts.repository.site.pointer.as_str()));
         found.extend(below);
         found.extend(convention(&level, context).map(|parts| (key, parts)));
     }
@@ -105,9 +105,10 @@ fn annotated(
     resource: &Resource,
     context: &mut Context<'_>,
 ) -> Vec<(String, Parts)> {
-    let at_path = |prefix: &str, name: &str| {
+    let mut paths = Paths { values, known: HashMap::new() };
+    let mut at_path = |prefix: &str, name: &str| {
         let path = &resource.annotations.get(&format!("{prefix}{name}"))?.value;
-        values.path(&path.split('.').collect::<Vec<_>>())
+        paths.find(path)
     };
     let mut found = Vec::new();
     for (key, annotation) in &resource.annotations {
@@ -131,6 +132,21 @@ fn annotated(
         }
     }
     found
+}
+
+/// Looks up paths of keys. Mappings that were searched are kept: there may be many paths through a large one.
+struct Paths<'a, 't, 's> {
+    values: &'a Cursor<'t, 's>,
+    known: HashMap<String, BTreeMap<String, Cursor<'t, 's>>>,
+}
+
+impl<'t, 's> Paths<'_, 't, 's> {
+    fn find(&mut self, path: &str) -> Option<Cursor<'t, 's>> {
+        path.split('.').try_fold(self.values.clone(), |at, key| {
+            let read = || at.entries().unwrap_or_default().into_iter().collect();
+            self.known.entry(at.pointer.clone()).or_insert_with(read).get(key).cloned()
+        })
+    }
 }
 
 impl Cursor<'_, '_> {

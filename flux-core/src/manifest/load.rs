@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use granit_parser::{ErrorKind, Event, Marker, Parser, options};
+use granit_parser::{ErrorKind, Event, Marker, Options, Parser};
 use serde_json::{Map, Value};
 
 use super::{
-    Annotation, ParsedFile, Problem, Resource, WorkloadId, kustomize, labels,
+    Annotation, ParsedFile, Problem, Resource, WorkloadId, dialect, kustomize, labels,
     leaves::{LeafBudget, leaves},
     limits::{Budget, Limit},
+    mend::{self, Mended, place},
     scalar::other_than_text,
     setter, template,
     tree::{Builder, NodeId, Tree},
@@ -37,21 +38,55 @@ pub(super) struct Met<'t, 's> {
     pub resource: &'t Resource,
 }
 
-/// Reads a file and shows every object to `visit`.
+/// How files are parsed.
+pub(super) fn options() -> Options {
+    let mut options = granit_parser::options! {
+        emit_anchor_events: true,
+        flow_nesting_limit: Limit::DEPTH,
+        block_nesting_limit: Limit::DEPTH,
+    };
+    options.set_emit_comments(false);
+    options
+}
+
+/// Reads a file and shows every object to `visit`. Where a part of it can only be read when it is mended, the objects before that part are
+/// shown twice.
 pub(super) fn read(source: &[u8], visit: &mut dyn FnMut(Met<'_, '_>)) -> ParsedFile {
-    match checked(source) {
-        Ok(text) => {
-            let has_setters = text.contains(setter::MARK);
-            let (budget, leaves) = (Budget::default(), LeafBudget::default());
-            let duplicates_left = Limit::DUPLICATES + 1;
-            let file = ParsedFile::default();
-            let mut loader = Loader { text, file, budget, leaves, duplicates_left, has_setters, visit };
-            // A passed limit is among the problems.
-            let _ = loader.stream();
-            loader.file
+    let text = match checked(source) {
+        Ok(text) => text,
+        Err(problem) => return ParsedFile { resources: Vec::new(), problems: vec![*problem] },
+    };
+    if !mend::has_odd_separators(text) {
+        let (file, mendable) = load(text, None, visit);
+        if !mendable {
+            return file;
         }
-        Err(problem) => ParsedFile { resources: Vec::new(), problems: vec![*problem] },
     }
+    let mended = mend::mended(text);
+    load(text, Some(mended.as_ref()), visit).0
+}
+
+/// Reads a file. Unless `mended` says what there was to mend, reading ends where something might be, which is told.
+fn load(
+    text: &str,
+    mended: Option<Option<&Mended>>,
+    visit: &mut dyn FnMut(Met<'_, '_>),
+) -> (ParsedFile, bool) {
+    let mut loader = Loader {
+        text,
+        mended: mended.flatten(),
+        final_try: mended.is_some(),
+        mendable: false,
+        file: ParsedFile::default(),
+        budget: Budget::default(),
+        leaves: LeafBudget::default(),
+        duplicates_left: Limit::DUPLICATES + 1,
+        has_setters: text.contains(setter::MARK),
+        visit,
+    };
+    // A passed limit is among the problems.
+    let _ = loader.stream();
+    (loader.file, loader.mendable)
 }
 
 /// The text of a file, unless it has bytes that no YAML has.
@@ -104,6 +139,12 @@ struct Stop;
 
 struct Loader<'s, 'v> {
     text: &'s str,
+    /// The text that is parsed, if it is not the file's own.
+    mended: Option<&'s Mended>,
+    /// Whether what can be mended is mended.
+    final_try: bool,
+    /// Whether reading ended at something that may be mended.
+    mendable: bool,
     file: ParsedFile,
     budget: Budget,
     leaves: LeafBudget,
@@ -116,25 +157,21 @@ struct Loader<'s, 'v> {
 
 impl<'s> Loader<'s, '_> {
     fn stream(&mut self) -> Result<(), Stop> {
-        let mut options = options! {
-            emit_anchor_events: true,
-            flow_nesting_limit: Limit::DEPTH,
-            block_nesting_limit: Limit::DEPTH,
-        };
-        options.set_emit_comments(false);
-        let mut parser = Parser::new_from_str_with_options(self.text, options);
-        let mut builder = Builder::new(self.text);
+        let parsed = self.mended.map_or(self.text, |mended| mended.text.as_str());
+        let mut parser = Parser::new_from_str_with_options(parsed, options());
+        let mut builder = Builder::new(self.text, self.mended);
         let mut start = 0;
         loop {
             match parser.next_event() {
                 None | Some(Ok((Event::StreamEnd, _))) => return Ok(()),
                 Some(Ok((Event::DocumentStart(..), span))) => {
-                    builder = Builder::new(self.text);
-                    start = span.end.byte_offset().unwrap_or(start);
+                    builder = Builder::new(self.text, self.mended);
+                    start = self.at(&span.end).byte;
                 }
                 Some(Ok((Event::DocumentEnd, span))) => {
-                    let end = span.start.byte_offset().unwrap_or(start);
-                    let tree = std::mem::replace(&mut builder, Builder::new(self.text)).finish();
+                    let end = self.at(&span.start).byte;
+                    let next = Builder::new(self.text, self.mended);
+                    let tree = std::mem::replace(&mut builder, next).finish();
                     self.document(tree, self.text.get(start..end).unwrap_or_default())?;
                 }
                 Some(Ok((event, span))) => {
@@ -144,12 +181,16 @@ impl<'s> Loader<'s, '_> {
                     }
                 }
                 Some(Err(error)) => {
+                    if !self.final_try && mend::is_mendable(error.kind(), self.text) {
+                        self.mendable = true;
+                        return Err(Stop);
+                    }
                     let more = parser.proceed_next_document().unwrap_or(false);
                     let end = match parser.peek() {
-                        Some(Ok((_, span))) if more => span.start.byte_offset(),
-                        _ => None,
+                        Some(Ok((_, span))) if more => self.at(&span.start).byte,
+                        _ => self.text.len(),
                     };
-                    let document = self.text.get(start..end.unwrap_or(self.text.len())).unwrap_or_default();
+                    let document = self.text.get(start..end).unwrap_or_default();
                     self.broken(error.kind(), error.marker(), document)?;
                     if !more {
                         return Ok(());
@@ -159,23 +200,32 @@ impl<'s> Loader<'s, '_> {
         }
     }
 
+    /// A place in the file.
+    fn at(&self, marker: &Marker) -> mend::At {
+        place(marker, self.mended)
+    }
+
     /// A document that is no YAML.
     fn broken(&mut self, error: &ErrorKind, at: &Marker, document: &str) -> Result<(), Stop> {
         if *error == ErrorKind::RecursionLimitExceeded {
             return self.too_large(Limit::Depth, at);
         }
-        let line_start = at.byte_offset().map_or(0, |at| self.text[..at].rfind('\n').map_or(0, |nl| nl + 1));
-        let line = self.text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-        let place = marker_place(at);
+        let at = self.at(at);
+        let line_start = self.text[..at.byte].rfind('\n').map_or(0, |nl| nl + 1);
+        let line = self.text[line_start..].lines().next().unwrap_or_default();
         if template::is_template(document) || line.contains("{{") {
-            return self.problem(template::problem(place, &error.to_string()));
+            return self.problem(template::problem((at.line, at.column), &error.to_string()));
         }
+        self.unreadable((at.line, at.column), error.to_string())
+    }
+
+    fn unreadable(&mut self, (line, column): (u32, u32), evidence: String) -> Result<(), Stop> {
         self.problem(Problem {
             code: Code::InvalidYaml,
             subject: None,
-            line: place.0,
-            column: place.1,
-            evidence: error.to_string(),
+            line,
+            column,
+            evidence,
             remedy: "correct the document; the others of the file are used".to_owned(),
         })
     }
@@ -192,6 +242,9 @@ impl<'s> Loader<'s, '_> {
         duplicates.sort_unstable_by_key(|&(_, second)| second);
         match read {
             Ok(value) => {
+                if let Some((node, evidence)) = dialect::differs(&tree, self.text, text) {
+                    return self.unreadable((tree[node].line, tree[node].column), evidence);
+                }
                 self.duplicates(&tree, &duplicates)?;
                 tree.count_uses();
                 tree.has_setters = self.has_setters && text.contains(setter::MARK);
@@ -203,14 +256,7 @@ impl<'s> Loader<'s, '_> {
                 if template::is_template(text) {
                     return self.problem(template::problem(place, &evidence));
                 }
-                self.problem(Problem {
-                    code: Code::InvalidYaml,
-                    subject: None,
-                    line: place.0,
-                    column: place.1,
-                    evidence,
-                    remedy: "correct the document; the others of the file are used".to_owned(),
-                })
+                self.unreadable(place, evidence)
             }
         }
     }
@@ -369,8 +415,8 @@ impl<'s> Loader<'s, '_> {
     }
 
     fn too_large(&mut self, limit: Limit, at: &Marker) -> Result<(), Stop> {
-        let (line, column) = marker_place(at);
-        self.too_large_at(limit, line, column)
+        let at = self.at(at);
+        self.too_large_at(limit, at.line, at.column)
     }
 
     fn too_large_at(&mut self, limit: Limit, line: u32, column: u32) -> Result<(), Stop> {
@@ -394,10 +440,6 @@ impl<'s> Loader<'s, '_> {
             self.too_large_at(Limit::Problems, line, column)
         }
     }
-}
-
-fn marker_place(at: &Marker) -> (u32, u32) {
-    (u32::try_from(at.line()).unwrap_or(u32::MAX), u32::try_from(at.col() + 1).unwrap_or(u32::MAX))
 }
 
 /// The problem of a document that SOPS has encrypted.

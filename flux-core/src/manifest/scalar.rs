@@ -39,7 +39,7 @@ pub(super) fn resolve(text: &str, style: Style, tag: Option<Tag>) -> Result<Scal
             let joined: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
             STANDARD.decode(joined).map_or_else(
                 |_| Err("the text is not base64, which its tag says".to_owned()),
-                |bytes| Ok(Scalar::Text(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))),
+                |bytes| Ok(Scalar::Text(Cow::Owned(go_lossy(&bytes)))),
             )
         }
         Some(Tag::Null) => match untyped(text) {
@@ -61,6 +61,13 @@ pub(super) fn resolve(text: &str, style: Style, tag: Option<Tag>) -> Result<Scal
             _ => wrong("a number"),
         },
     }
+}
+
+/// Bytes as Go writes them into JSON: each byte that is no UTF-8 becomes a character of its own.
+fn go_lossy(bytes: &[u8]) -> String {
+    let chunk =
+        |chunk: std::str::Utf8Chunk<'_>| chunk.valid().to_owned() + &"\u{fffd}".repeat(chunk.invalid().len());
+    bytes.utf8_chunks().map(chunk).collect()
 }
 
 /// Whether a text starts as a date does.
@@ -181,12 +188,14 @@ pub(super) fn other_than_text(value: &Value) -> Option<String> {
     })
 }
 
-/// Go writes a whole float without a point, and Kubernetes then reads it as an integer.
+/// Go writes a whole float without a point, the digits that it does not need as zeros, and Kubernetes then reads an integer if it fits.
 fn json_float(f: f64) -> Result<Value, String> {
-    const TWO_63: f64 = 9_223_372_036_854_775_808.0;
-    if f.fract() == 0.0 && (-TWO_63..TWO_63).contains(&f) {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
-        return Ok(Value::Number((f as i64).into()));
+    const EXPONENT_FROM: f64 = 1e21;
+    if f.fract() == 0.0
+        && f.abs() < EXPONENT_FROM
+        && let Ok(whole) = f.to_string().parse::<i64>()
+    {
+        return Ok(Value::Number(whole.into()));
     }
     Number::from_f64(f).map(Value::Number).ok_or_else(|| "JSON has no such number".to_owned())
 }

@@ -27,7 +27,7 @@ const NAMES: [&str; 4] = ["newName", "repository", "image", "name"];
 const VALUES: usize = 100_000;
 
 /// Which part of an image a comment says that its scalar holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Marked {
     Whole,
     Name,
@@ -63,10 +63,10 @@ pub(super) fn containers(
             let leaves = [Some(&parts.repository), parts.tag.as_ref(), parts.digest.as_ref()];
             leaves.into_iter().flatten().all(|leaf| !pointers.contains(leaf.site.pointer.as_str()))
         };
+        // Names are given out once each, and not all tried again for every image.
+        let mut free = std::iter::once(policy.clone()).chain((2..).map(|n| format!("{policy}-{n}")));
         for parts in images(&setters, context).into_iter().filter(fresh) {
-            let numbered = (2..).map(|n| format!("{policy}-{n}"));
-            let name = std::iter::once(policy.clone()).chain(numbered).find(|name| !names.contains(name));
-            let name = name.unwrap_or_default();
+            let name = free.find(|name| !names.contains(name)).unwrap_or_default();
             containers.push(parts.container(&name, context));
             names.insert(name);
         }
@@ -76,10 +76,12 @@ pub(super) fn containers(
 
 /// The images that the comments of one policy mark.
 fn images(setters: &[Setter<'_, '_>], context: &Context<'_>) -> Vec<Parts> {
+    let mut places: BTreeMap<(&str, Marked), &Leaf> = BTreeMap::new();
+    for setter in setters {
+        places.entry((&setter.parent.pointer, setter.marked)).or_insert(&setter.leaf);
+    }
     let beside = |one: &Setter<'_, '_>, marked: Marked| {
-        let same =
-            |other: &&Setter<'_, '_>| other.marked == marked && other.parent.pointer == one.parent.pointer;
-        setters.iter().find(same).map(|setter| setter.leaf.clone())
+        places.get(&(one.parent.pointer.as_str(), marked)).map(|leaf| (*leaf).clone())
     };
     let mut found = Vec::new();
     for setter in setters {
@@ -148,12 +150,10 @@ fn comment(at: &Cursor<'_, '_>) -> Option<(String, Marked)> {
     ) {
         return None;
     }
-    let rest = at.source.get(node.end..)?.lines().next()?;
-    let (closing, comment) = rest.split_once('#')?;
-    if !closing.chars().all(|c| c.is_whitespace() || matches!(c, ',' | '}' | ']')) {
-        return None;
-    }
-    let comment: Value = serde_json::from_str(comment.trim()).ok()?;
+    // Not the whole line: there may be many scalars in it.
+    let closing = |c: char| matches!(c, ',' | '}' | ']') || (c.is_whitespace() && c != '\n');
+    let comment = at.source.get(node.end..)?.trim_start_matches(closing).strip_prefix('#')?;
+    let comment: Value = serde_json::from_str(comment.lines().next()?.trim()).ok()?;
     let mut words = comment.get(MARK)?.as_str()?.split(':');
     let (_, policy) = (words.next()?, words.next().filter(|policy| !policy.is_empty())?);
     let marked = match (words.next(), words.next()) {

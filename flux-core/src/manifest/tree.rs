@@ -6,6 +6,7 @@ use granit_parser::{Event, ScalarStyle, Span, StructureStyle, Tag as YamlTag};
 
 use super::{
     limits::Limit,
+    mend::{Mended, place},
     scalar::{Scalar, resolve},
     uses,
 };
@@ -135,14 +136,14 @@ impl<'s> Tree<'s> {
         (!self.nodes.is_empty()).then_some(NodeId(0))
     }
 
+    /// The nodes, each before its children.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node<'s>)> {
+        (0..).map(NodeId).zip(&self.nodes)
+    }
+
     /// How many nodes there are.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
-    }
-
-    /// All nodes.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node<'s>)> {
-        (0..).map(NodeId).zip(&self.nodes)
     }
 
     /// The node itself, or what it is an alias of.
@@ -187,6 +188,8 @@ impl<'s> Tree<'s> {
 #[derive(Debug)]
 pub(super) struct Builder<'s> {
     source: &'s str,
+    /// The text that is parsed, if it is not `source` itself.
+    mended: Option<&'s Mended>,
     tree: Tree<'s>,
     open: Vec<Open>,
     anchors: HashMap<usize, NodeId>,
@@ -201,9 +204,16 @@ struct Open {
 }
 
 impl<'s> Builder<'s> {
-    /// Starts a document of the file `source`.
-    pub(super) fn new(source: &'s str) -> Self {
-        Self { source, tree: Tree::default(), open: Vec::new(), anchors: HashMap::new(), newest: None }
+    /// Starts a document of the file `source`. The events are those of `mended`, if there is one.
+    pub(super) fn new(source: &'s str, mended: Option<&'s Mended>) -> Self {
+        Self {
+            source,
+            mended,
+            tree: Tree::default(),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            newest: None,
+        }
     }
 
     /// Takes the next event.
@@ -211,14 +221,14 @@ impl<'s> Builder<'s> {
     /// # Errors
     /// [`Limit`] if the document is nested deeper than the limit.
     pub(super) fn take(&mut self, event: Event<'s>, span: &Span) -> Result<(), Limit> {
-        let (start, end) = span.byte_range().map_or((0, 0), |r| (r.start, r.end));
-        let line = u32::try_from(span.start.line()).unwrap_or(u32::MAX);
+        let at = place(&span.start, self.mended);
+        let (start, end) = (at.byte, place(&span.end, self.mended).byte);
         let node = |kind, tag: Option<Cow<'_, YamlTag>>| Node {
             kind,
             start,
             end,
-            line,
-            column: u32::try_from(span.start.col() + 1).unwrap_or(u32::MAX),
+            line: at.line,
+            column: at.column,
             tag: tag.map(|t| Tag::of(&t)),
             anchor: None,
         };
@@ -261,7 +271,7 @@ impl<'s> Builder<'s> {
             Event::Anchor(_, name) => {
                 if let Some(anchor) = self.newest.and_then(|id| self.tree.nodes[id.index()].anchor.as_mut()) {
                     anchor.name = name;
-                    anchor.line = line;
+                    anchor.line = at.line;
                 }
             }
             _ => {}

@@ -8,6 +8,7 @@ mod files;
 mod helm;
 mod hostile;
 mod images;
+mod kubectl;
 mod kustomize;
 mod labels;
 mod laws;
