@@ -160,8 +160,12 @@ impl<'t> Layout<'t> {
 
     /// Entries of this flow mapping, with commas between.
     pub(super) fn flow_entries(&self, entries: &[(&str, &str)]) -> String {
+        self.joined(entries, &self.gap)
+    }
+
+    fn joined(&self, entries: &[(&str, &str)], gap: &str) -> String {
         let entry = |&(key, value): &(&str, &str)| self.flow_entry(key, &write(value, self.context));
-        entries.iter().map(entry).collect::<Vec<_>>().join(&format!(",{}", self.gap))
+        entries.iter().map(entry).collect::<Vec<_>>().join(&format!(",{gap}"))
     }
 
     /// One entry of this flow mapping, the value as it is to be written.
@@ -176,9 +180,7 @@ impl<'t> Layout<'t> {
         } else {
             (String::new(), "")
         };
-        let within = if inner.is_empty() { self.gap.clone() } else { inner.clone() };
-        let entry = |&(key, value): &(&str, &str)| self.flow_entry(key, &write(value, self.context));
-        let entries = entries.iter().map(entry).collect::<Vec<_>>().join(&format!(",{within}"));
+        let entries = self.joined(entries, if inner.is_empty() { &self.gap } else { &inner });
         format!("{{{inner}{entries}{close}}}")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use granit_parser::{ErrorKind, Event, Marker, Parser, options};
+use granit_parser::{ErrorKind, Event, Marker};
 use serde_json::{Map, Value};
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
     limits::{Budget, Limit},
     scalar::other_than_text,
     setter, template,
+    text::{TOO_LARGE, checked, marker_place, parser},
     tree::{Builder, NodeId, Tree},
     value::{Reader, Unreadable},
     walk::Cursor,
@@ -54,44 +55,7 @@ pub(super) fn read(source: &[u8], visit: &mut dyn FnMut(Met<'_, '_>)) -> ParsedF
     }
 }
 
-/// The text of a file, unless it has bytes that no YAML has.
-pub(super) fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
-    let problem = |code, offset: usize, evidence: String, remedy: &str| {
-        let (line, column) = place_of(source, offset);
-        Box::new(Problem { code, subject: None, line, column, evidence, remedy: remedy.to_owned() })
-    };
-    if source.len() > Limit::BYTES {
-        return Err(problem(Code::TooLarge, 0, Limit::Bytes.evidence(), TOO_LARGE));
-    }
-    let text = std::str::from_utf8(source).map_err(|e| {
-        let evidence = format!("the bytes from {} on are not UTF-8", e.valid_up_to());
-        problem(Code::InvalidYaml, e.valid_up_to(), evidence, "save the file as UTF-8")
-    })?;
-    let control = |b: u8| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r') || b == 0x7f;
-    match text.bytes().position(control) {
-        None => Ok(text),
-        Some(at) => {
-            let evidence = format!("the control character U+{:04X} is not allowed in YAML", source[at]);
-            Err(problem(
-                Code::InvalidYaml,
-                at,
-                evidence,
-                "remove it, or write it as an escape between double quotes",
-            ))
-        }
-    }
-}
-
-/// Line and column of a byte, counted from 1, columns in characters.
-fn place_of(source: &[u8], offset: usize) -> (u32, u32) {
-    let before = &source[..offset];
-    let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-    let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
-}
-
-const TOO_LARGE: &str = "split the file, or write out what its aliases repeat";
+const INVALID: &str = "correct the document; the others of the file are used";
 const NOT_AN_OBJECT: &str =
     "give it `apiVersion`, `kind` and `metadata.name`, or keep it outside of the synced paths";
 
@@ -116,13 +80,7 @@ struct Loader<'s, 'v> {
 
 impl<'s> Loader<'s, '_> {
     fn stream(&mut self) -> Result<(), Stop> {
-        let mut options = options! {
-            emit_anchor_events: true,
-            flow_nesting_limit: Limit::DEPTH,
-            block_nesting_limit: Limit::DEPTH,
-        };
-        options.set_emit_comments(false);
-        let mut parser = Parser::new_from_str_with_options(self.text, options);
+        let mut parser = parser(self.text);
         let mut builder = Builder::new(self.text);
         let mut start = 0;
         loop {
@@ -170,14 +128,7 @@ impl<'s> Loader<'s, '_> {
         if template::is_template(document) || line.contains("{{") {
             return self.problem(template::problem(place, &error.to_string()));
         }
-        self.problem(Problem {
-            code: Code::InvalidYaml,
-            subject: None,
-            line: place.0,
-            column: place.1,
-            evidence: error.to_string(),
-            remedy: "correct the document; the others of the file are used".to_owned(),
-        })
+        self.problem(Problem::new(Code::InvalidYaml, place, error.to_string(), INVALID))
     }
 
     /// A document that is YAML.
@@ -197,20 +148,12 @@ impl<'s> Loader<'s, '_> {
                 tree.has_setters = self.has_setters && text.contains(setter::MARK);
                 self.object(&Cursor::at(&tree, self.text, root), value, None)
             }
-            Err(Unreadable::TooLarge(limit)) => self.too_large_at(limit, tree[root].line, tree[root].column),
+            Err(Unreadable::TooLarge(limit)) => self.too_large_at(limit, tree.place(root)),
+            Err(Unreadable::Invalid(node, evidence)) if template::is_template(text) => {
+                self.problem(template::problem(tree.place(node), &evidence))
+            }
             Err(Unreadable::Invalid(node, evidence)) => {
-                let place = (tree[node].line, tree[node].column);
-                if template::is_template(text) {
-                    return self.problem(template::problem(place, &evidence));
-                }
-                self.problem(Problem {
-                    code: Code::InvalidYaml,
-                    subject: None,
-                    line: place.0,
-                    column: place.1,
-                    evidence,
-                    remedy: "correct the document; the others of the file are used".to_owned(),
-                })
+                self.problem(Problem::new(Code::InvalidYaml, tree.place(node), evidence, INVALID))
             }
         }
     }
@@ -227,14 +170,8 @@ impl<'s> Loader<'s, '_> {
                     tree.scalar(second).map_or("", |(text, _)| text).chars().take(80).collect();
                 format!("the key `{text}` stands on line {} already; the last one counts", tree[first].line)
             };
-            self.problem(Problem {
-                code: Code::DuplicateKey,
-                subject: None,
-                line: tree[second].line,
-                column: tree[second].column,
-                evidence,
-                remedy: "keep one of them".to_owned(),
-            })?;
+            let place = tree.place(second);
+            self.problem(Problem::new(Code::DuplicateKey, place, evidence, "keep one of them"))?;
         }
         Ok(())
     }
@@ -248,8 +185,8 @@ impl<'s> Loader<'s, '_> {
     ) -> Result<(), Stop> {
         let Value::Object(mut object) = value else {
             return match value {
-                Value::Array(_) => self.not_for_kubernetes(at, "it is a list".to_owned()),
-                _ => self.not_an_object(at, "it is no mapping".to_owned()),
+                Value::Array(_) => self.not_for_kubernetes(at, "it is a list"),
+                _ => self.not_an_object(at, "it is no mapping"),
             };
         };
         if let Some((api_version, kind)) = listed {
@@ -263,12 +200,12 @@ impl<'s> Loader<'s, '_> {
                 (kustomize::VERSION.to_owned(), kustomize::KIND.to_owned())
             }
             (None, None) => {
-                return self.not_for_kubernetes(at, "it has neither `apiVersion` nor `kind`".to_owned());
+                return self.not_for_kubernetes(at, "it has neither `apiVersion` nor `kind`");
             }
-            (Some(_), None) => return self.not_an_object(at, "it has no `kind`".to_owned()),
+            (Some(_), None) => return self.not_an_object(at, "it has no `kind`"),
             (None, Some(kind)) => {
                 let evidence = format!("it has `kind: {kind}` and no `apiVersion`");
-                return self.not_an_object(at, evidence);
+                return self.not_an_object(at, &evidence);
             }
         };
         let sealed = is_sealed(&object);
@@ -305,15 +242,7 @@ impl<'s> Loader<'s, '_> {
                     None => format!("a {kind} has no `metadata.name`"),
                 };
                 let remedy = "give it a name, between quotes if YAML reads it as something else";
-                let remedy = remedy.to_owned();
-                return self.problem(Problem {
-                    code: Code::MissingName,
-                    subject: None,
-                    line,
-                    column,
-                    evidence,
-                    remedy,
-                });
+                return self.problem(Problem::new(Code::MissingName, at.place(), evidence, remedy));
             }
         };
         let namespace = match metadata.and_then(|m| m.get("namespace")) {
@@ -323,7 +252,7 @@ impl<'s> Loader<'s, '_> {
                 let what = other_than_text(value).unwrap_or_default();
                 let evidence =
                     format!("the `metadata.namespace` of {kind} {name} is {what} to YAML, not a text");
-                return self.not_an_object(at, evidence);
+                return self.not_an_object(at, &evidence);
             }
         };
         let subject = WorkloadId::new(namespace.as_deref().unwrap_or("default"), &kind, &name).to_string();
@@ -356,61 +285,35 @@ impl<'s> Loader<'s, '_> {
     }
 
     /// Something else than an object, as other tools keep beside manifests: told, and in nobody's way.
-    fn not_for_kubernetes(&mut self, at: &Cursor<'_, '_>, evidence: String) -> Result<(), Stop> {
-        let (line, column) = at.place();
-        let remedy = NOT_AN_OBJECT.to_owned();
-        self.problem(Problem { code: Code::NotForKubernetes, subject: None, line, column, evidence, remedy })
+    fn not_for_kubernetes(&mut self, at: &Cursor<'_, '_>, evidence: &str) -> Result<(), Stop> {
+        self.problem(Problem::new(Code::NotForKubernetes, at.place(), evidence, NOT_AN_OBJECT))
     }
 
-    fn not_an_object(&mut self, at: &Cursor<'_, '_>, evidence: String) -> Result<(), Stop> {
-        let (line, column) = at.place();
-        let remedy = NOT_AN_OBJECT.to_owned();
-        self.problem(Problem { code: Code::NotAnObject, subject: None, line, column, evidence, remedy })
+    fn not_an_object(&mut self, at: &Cursor<'_, '_>, evidence: &str) -> Result<(), Stop> {
+        self.problem(Problem::new(Code::NotAnObject, at.place(), evidence, NOT_AN_OBJECT))
     }
 
     fn too_large(&mut self, limit: Limit, at: &Marker) -> Result<(), Stop> {
-        let (line, column) = marker_place(at);
-        self.too_large_at(limit, line, column)
+        self.too_large_at(limit, marker_place(at))
     }
 
-    fn too_large_at(&mut self, limit: Limit, line: u32, column: u32) -> Result<(), Stop> {
-        self.file.problems.push(Problem {
-            code: Code::TooLarge,
-            subject: None,
-            line,
-            column,
-            evidence: limit.evidence(),
-            remedy: TOO_LARGE.to_owned(),
-        });
+    fn too_large_at(&mut self, limit: Limit, place: (u32, u32)) -> Result<(), Stop> {
+        self.file.problems.push(Problem::new(Code::TooLarge, place, limit.evidence(), TOO_LARGE));
         Err(Stop)
     }
 
     fn problem(&mut self, problem: Problem) -> Result<(), Stop> {
-        let (line, column) = (problem.line, problem.column);
+        let place = (problem.line, problem.column);
         self.file.problems.push(problem);
-        if self.file.problems.len() < PROBLEMS {
-            Ok(())
-        } else {
-            self.too_large_at(Limit::Problems, line, column)
-        }
+        if self.file.problems.len() < PROBLEMS { Ok(()) } else { self.too_large_at(Limit::Problems, place) }
     }
-}
-
-fn marker_place(at: &Marker) -> (u32, u32) {
-    (u32::try_from(at.line()).unwrap_or(u32::MAX), u32::try_from(at.col() + 1).unwrap_or(u32::MAX))
 }
 
 /// The problem of a document that SOPS has encrypted.
 fn encrypted(at: &Cursor<'_, '_>, subject: Option<&str>) -> Problem {
-    let (line, column) = at.place();
-    Problem {
-        code: Code::Encrypted,
-        subject: subject.map(str::to_owned),
-        line,
-        column,
-        evidence: "the document is encrypted with SOPS: it is left alone".to_owned(),
-        remedy: "edit it with sops".to_owned(),
-    }
+    let evidence = "the document is encrypted with SOPS: it is left alone";
+    let problem = Problem::new(Code::Encrypted, at.place(), evidence, "edit it with sops");
+    Problem { subject: subject.map(str::to_owned), ..problem }
 }
 
 /// Whether SOPS has put its seal on an object.

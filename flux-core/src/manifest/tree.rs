@@ -168,6 +168,11 @@ impl<'s> Tree<'s> {
         self.uses = uses::count(self).unwrap_or_default();
     }
 
+    /// Where a node stands: line and column, counted from 1.
+    pub(super) fn place(&self, id: NodeId) -> (u32, u32) {
+        (self[id].line, self[id].column)
+    }
+
     /// The text of a scalar; none for other nodes. Aliases are followed.
     pub(super) fn scalar(&self, id: NodeId) -> Option<(&str, Style)> {
         match &self[self.target(id)].kind {
