@@ -7,7 +7,7 @@ use super::{
     layout::{Layout, Lines},
     load::{Met, read},
     merge::key_text,
-    quote::{Context, rewrite, write},
+    quote::{rewrite, write},
     tree::{Anchor, Kind, NodeId, Style, Tree},
     walk::{Cursor, escape},
 };
@@ -239,20 +239,14 @@ impl<'t, 's> Editor<'t, 's> {
                     self.lines.colon(self.tree[key].end).ok_or("an annotation has no colon behind it")?;
                 self.insert(colon, format!(" {}", write(text, layout.context)));
             }
-            Kind::Scalar { style: Style::Block, .. } => {
-                let at = Cursor::at(self.tree, self.lines.source, value);
-                let (start, end) = at.block_span().ok_or("a block scalar has no header")?;
-                self.rewrite(start, end, text, layout.context);
+            Kind::Scalar { .. } | Kind::Alias(_) => {
+                let (start, end) = Cursor::at(self.tree, self.lines.source, value).span()?;
+                let new = rewrite(&self.lines.source[start..end], text, layout.context);
+                self.replace(start, end, new);
             }
-            Kind::Scalar { .. } | Kind::Alias(_) => self.rewrite(node.start, node.end, text, layout.context),
             Kind::Map { .. } | Kind::Seq { .. } => return Err("an annotation is no text".to_owned()),
         }
         Ok(())
-    }
-
-    fn rewrite(&mut self, start: usize, end: usize, text: &str, context: Context) {
-        let new = rewrite(&self.lines.source[start..end], text, context);
-        self.replace(start, end, new);
     }
 
     /// The last annotation goes, and the key with it.

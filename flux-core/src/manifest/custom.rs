@@ -1,19 +1,5 @@
-//! Workloads of kinds that only a repository knows: `spec.workloads` of its `FluxPolicy` documents says where their images stand.
-//!
-//! ```yaml
-//! apiVersion: fluxcd.io/v1alpha1
-//! kind: FluxPolicy
-//! metadata: {name: platform}
-//! spec:
-//!   workloads:
-//!   - group: example.com                        # or apiVersion: example.com/v1, for that version only
-//!     kind: Pipeline
-//!     pods: [spec.template.spec]                # pods: containers, initContainers and ephemeralContainers
-//!     containers: [spec.steps, spec.templates.*.container] # a mapping with `image`, or a list of such
-//!     images:                                   # single images
-//!     - {name: agent, image: spec.agentImage}
-//!     - {name: db, registry: spec.db.registry, repository: spec.db.repository, tag: spec.db.tag, digest: spec.db.digest}
-//! ```
+//! Workloads of kinds that only a repository knows: `spec.workloads` of its `FluxPolicy` documents says where their images stand. The page of the module
+//! above shows such a rule.
 //!
 //! A path is written with dots, or as a JSON pointer (`/spec/a.b`) where keys have dots; `*` stands for every item of a list and every entry of a
 //! mapping. A container is called by its `name`, else by the item or entry on the way, else by the last key of the path. A path that leads nowhere
@@ -189,20 +175,9 @@ impl Reader<'_> {
             let text =
                 self.resource.leaf(pointer).map_or_else(|| value.to_string(), |leaf| leaf.text.clone());
             let what = other_than_text(value).unwrap_or_default();
-            let (line, column) = self.resource.spot(pointer);
-            let container = Container {
-                resource: context.resource,
-                name: name.to_owned(),
-                role,
-                image: Err(BadImage::other_than_text(&text, &what)),
-                line,
-                column,
-                sites: Vec::new(),
-                elsewhere: None,
-                renamed: None,
-            };
-            context.check_image(&container, QUOTES);
-            self.containers.push(container);
+            let image = Err(BadImage::other_than_text(&text, &what));
+            let place = self.resource.spot(pointer);
+            self.containers.push(context.container((name, role), image, place, Vec::new(), QUOTES));
         }
         false
     }
@@ -211,7 +186,7 @@ impl Reader<'_> {
         let pointer = &parts.repository.site.pointer;
         if !self.seen.contains(pointer) {
             self.seen.push(pointer.clone());
-            self.containers.push(Container { role, ..parts.container(name, context) });
+            self.containers.push(parts.container(name, role, context));
         }
     }
 }

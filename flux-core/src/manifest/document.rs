@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use granit_parser::{Event, Parser};
+use granit_parser::Event;
 use serde_json::Value;
 
 use super::{
     Problem,
     limits::{Budget, Limit},
-    load::{checked, options},
+    text::{checked, marker_place, parser},
     tree::{Builder, Tree},
     value::{Reader, Unreadable},
 };
@@ -53,12 +53,11 @@ fn read(source: &[u8], others: Others) -> Result<Document, Problem> {
     let text = checked(source).map_err(|problem| *problem)?;
     let mut builder = Builder::new(text, None);
     let mut read: Option<Value> = None;
-    for event in Parser::new_from_str_with_options(text, options()) {
+    for event in parser(text) {
         let (event, span) = event.map_err(|error| {
-            let at = error.marker();
-            problem(Code::InvalidYaml, (at.line(), at.col() + 1), error.kind().to_string())
+            problem(Code::InvalidYaml, marker_place(error.marker()), error.kind().to_string())
         })?;
-        let at = (span.start.line(), span.start.col() + 1);
+        let at = marker_place(&span.start);
         let large = |limit: Limit| problem(Code::TooLarge, at, limit.evidence());
         match event {
             Event::DocumentStart(..) if read.is_some() => {
@@ -84,15 +83,12 @@ fn read(source: &[u8], others: Others) -> Result<Document, Problem> {
 
 fn value(tree: &Tree<'_>) -> Result<Value, Problem> {
     let Some(root) = tree.root() else { return Ok(Value::Null) };
-    let place = |node| (tree[node].line as usize, tree[node].column as usize);
     Reader::new(tree, &mut Budget::default()).value(root).map_err(|unreadable| match unreadable {
-        Unreadable::TooLarge(limit) => problem(Code::TooLarge, place(root), limit.evidence()),
-        Unreadable::Invalid(node, evidence) => problem(Code::InvalidYaml, place(node), evidence),
+        Unreadable::TooLarge(limit) => problem(Code::TooLarge, tree.place(root), limit.evidence()),
+        Unreadable::Invalid(node, evidence) => problem(Code::InvalidYaml, tree.place(node), evidence),
     })
 }
 
-fn problem(code: Code, (line, column): (usize, usize), evidence: String) -> Problem {
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let (line, column) = (count(line), count(column));
-    Problem { code, subject: None, line, column, evidence, remedy: "correct the file".to_owned() }
+fn problem(code: Code, place: (u32, u32), evidence: String) -> Problem {
+    Problem::new(code, place, evidence, "correct the file")
 }

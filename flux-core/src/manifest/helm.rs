@@ -12,7 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Container, Resource, parts::Parts, scalar::Scalar, site::Context, walk::Cursor, workload::SHAPE,
+    Container, ContainerRole::Main, Resource, parts::Parts, scalar::Scalar, site::Context, walk::Cursor,
+    workload::SHAPE,
 };
 
 /// The name of the container whose image stands at the top of the values.
@@ -55,8 +56,8 @@ pub(super) fn containers(
     }
     found.extend(named);
     let mut containers = Vec::with_capacity(found.len());
-    containers.extend(found.remove(CHART_IMAGE).map(|parts| parts.container(CHART_IMAGE, context)));
-    containers.extend(found.iter().map(|(name, parts)| parts.container(name, context)));
+    containers.extend(found.remove(CHART_IMAGE).map(|parts| parts.container(CHART_IMAGE, Main, context)));
+    containers.extend(found.iter().map(|(name, parts)| parts.container(name, Main, context)));
     containers
 }
 

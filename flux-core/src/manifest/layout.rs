@@ -100,19 +100,21 @@ impl<'t> Layout<'t> {
         };
         let indent = " ".repeat((tree[map].column as usize).saturating_sub(1));
         let near = |start, end| lines.source.get(start..end).filter(|text| text.len() <= NEAR);
-        let gap = match entries.get(1) {
-            Some(&(next, _)) => near(tree[value].end, tree[next].start)
-                .and_then(|between| between.split_once(','))
-                .map(|(_, gap)| gap),
-            None => near(tree[map].start, tree[key].start)
-                .and_then(|open| open.strip_prefix('{'))
-                .filter(|gap| gap.contains('\n')),
-        };
-        let gap = gap.filter(|gap| gap.trim().is_empty()).unwrap_or(" ").to_owned();
         let colon = near(tree[key].end, tree[value].start)
             .filter(|c| c.trim() == ":" && (json || *c != ":"))
             .unwrap_or(": ")
             .to_owned();
+        let gap = match entries.get(1) {
+            Some(&(next, _)) => near(tree[value].end, tree[next].start)
+                .and_then(|between| between.split_once(','))
+                .map(|(_, gap)| behind_comments(gap)),
+            None => near(tree[map].start, tree[key].start)
+                .and_then(|open| open.strip_prefix('{'))
+                .map(behind_comments)
+                .filter(|gap| gap.contains('\n')),
+        };
+        let usual = if colon == ":" { "" } else { " " };
+        let gap = gap.filter(|gap| gap.trim().is_empty()).unwrap_or(usual).to_owned();
         Some(Self { entries, flow: *flow, context, indent, step: String::new(), gap, colon })
     }
 
@@ -158,8 +160,12 @@ impl<'t> Layout<'t> {
 
     /// Entries of this flow mapping, with commas between.
     pub(super) fn flow_entries(&self, entries: &[(&str, &str)]) -> String {
+        self.joined(entries, &self.gap)
+    }
+
+    fn joined(&self, entries: &[(&str, &str)], gap: &str) -> String {
         let entry = |&(key, value): &(&str, &str)| self.flow_entry(key, &write(value, self.context));
-        entries.iter().map(entry).collect::<Vec<_>>().join(&format!(",{}", self.gap))
+        entries.iter().map(entry).collect::<Vec<_>>().join(&format!(",{gap}"))
     }
 
     /// One entry of this flow mapping, the value as it is to be written.
@@ -174,10 +180,17 @@ impl<'t> Layout<'t> {
         } else {
             (String::new(), "")
         };
-        let within = if inner.is_empty() { self.gap.clone() } else { inner.clone() };
-        let entry = |&(key, value): &(&str, &str)| self.flow_entry(key, &write(value, self.context));
-        let entries = entries.iter().map(entry).collect::<Vec<_>>().join(&format!(",{within}"));
+        let entries = self.joined(entries, if inner.is_empty() { &self.gap } else { &inner });
         format!("{{{inner}{entries}{close}}}")
+    }
+}
+
+/// What stands between two entries, without comments: the line end behind the last of them, and the blanks.
+fn behind_comments(gap: &str) -> &str {
+    match gap.rfind('\n').filter(|_| gap.contains('#')) {
+        Some(nl) if gap[..nl].ends_with('\r') => &gap[nl - 1..],
+        Some(nl) => &gap[nl..],
+        None => gap,
     }
 }
 

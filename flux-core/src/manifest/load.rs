@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use granit_parser::{ErrorKind, Event, Marker, Options, Parser};
+use granit_parser::{ErrorKind, Event, Marker};
 use serde_json::{Map, Value};
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     mend::{self, Mended, place},
     scalar::other_than_text,
     setter, template,
+    text::{TOO_LARGE, checked, parser},
     tree::{Builder, NodeId, Tree},
     value::{Reader, Unreadable},
     walk::Cursor,
@@ -36,17 +37,6 @@ pub(super) struct Met<'t, 's> {
     pub at: Cursor<'t, 's>,
     /// What was read of it.
     pub resource: &'t Resource,
-}
-
-/// How files are parsed.
-pub(super) fn options() -> Options {
-    let mut options = granit_parser::options! {
-        emit_anchor_events: true,
-        flow_nesting_limit: Limit::DEPTH,
-        block_nesting_limit: Limit::DEPTH,
-    };
-    options.set_emit_comments(false);
-    options
 }
 
 /// Reads a file and shows every object to `visit`. Where a part of it can only be read when it is mended, the objects before that part are
@@ -89,44 +79,7 @@ fn load(
     (loader.file, loader.mendable)
 }
 
-/// The text of a file, unless it has bytes that no YAML has.
-pub(super) fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
-    let problem = |code, offset: usize, evidence: String, remedy: &str| {
-        let (line, column) = place_of(source, offset);
-        Box::new(Problem { code, subject: None, line, column, evidence, remedy: remedy.to_owned() })
-    };
-    if source.len() > Limit::BYTES {
-        return Err(problem(Code::TooLarge, 0, Limit::Bytes.evidence(), TOO_LARGE));
-    }
-    let text = std::str::from_utf8(source).map_err(|e| {
-        let evidence = format!("the bytes from {} on are not UTF-8", e.valid_up_to());
-        problem(Code::InvalidYaml, e.valid_up_to(), evidence, "save the file as UTF-8")
-    })?;
-    let control = |b: u8| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r') || b == 0x7f;
-    match text.bytes().position(control) {
-        None => Ok(text),
-        Some(at) => {
-            let evidence = format!("the control character U+{:04X} is not allowed in YAML", source[at]);
-            Err(problem(
-                Code::InvalidYaml,
-                at,
-                evidence,
-                "remove it, or write it as an escape between double quotes",
-            ))
-        }
-    }
-}
-
-/// Line and column of a byte, counted from 1, columns in characters.
-fn place_of(source: &[u8], offset: usize) -> (u32, u32) {
-    let before = &source[..offset];
-    let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-    let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
-}
-
-const TOO_LARGE: &str = "split the file, or write out what its aliases repeat";
+const INVALID: &str = "correct the document; the others of the file are used";
 const NOT_AN_OBJECT: &str =
     "give it `apiVersion`, `kind` and `metadata.name`, or keep it outside of the synced paths";
 
@@ -157,8 +110,7 @@ struct Loader<'s, 'v> {
 
 impl<'s> Loader<'s, '_> {
     fn stream(&mut self) -> Result<(), Stop> {
-        let parsed = self.mended.map_or(self.text, |mended| mended.text.as_str());
-        let mut parser = Parser::new_from_str_with_options(parsed, options());
+        let mut parser = parser(self.mended.map_or(self.text, |mended| mended.text.as_str()));
         let mut builder = Builder::new(self.text, self.mended);
         let mut start = 0;
         loop {
@@ -219,15 +171,8 @@ impl<'s> Loader<'s, '_> {
         self.unreadable((at.line, at.column), error.to_string())
     }
 
-    fn unreadable(&mut self, (line, column): (u32, u32), evidence: String) -> Result<(), Stop> {
-        self.problem(Problem {
-            code: Code::InvalidYaml,
-            subject: None,
-            line,
-            column,
-            evidence,
-            remedy: "correct the document; the others of the file are used".to_owned(),
-        })
+    fn unreadable(&mut self, place: (u32, u32), evidence: String) -> Result<(), Stop> {
+        self.problem(Problem::new(Code::InvalidYaml, place, evidence, INVALID))
     }
 
     /// A document that is YAML.
@@ -250,14 +195,11 @@ impl<'s> Loader<'s, '_> {
                 tree.has_setters = self.has_setters && text.contains(setter::MARK);
                 self.object(&Cursor::at(&tree, self.text, root), value, None)
             }
-            Err(Unreadable::TooLarge(limit)) => self.too_large_at(limit, tree[root].line, tree[root].column),
-            Err(Unreadable::Invalid(node, evidence)) => {
-                let place = (tree[node].line, tree[node].column);
-                if template::is_template(text) {
-                    return self.problem(template::problem(place, &evidence));
-                }
-                self.unreadable(place, evidence)
+            Err(Unreadable::TooLarge(limit)) => self.too_large_at(limit, tree.place(root)),
+            Err(Unreadable::Invalid(node, evidence)) if template::is_template(text) => {
+                self.problem(template::problem(tree.place(node), &evidence))
             }
+            Err(Unreadable::Invalid(node, evidence)) => self.unreadable(tree.place(node), evidence),
         }
     }
 
@@ -273,14 +215,8 @@ impl<'s> Loader<'s, '_> {
                     tree.scalar(second).map_or("", |(text, _)| text).chars().take(80).collect();
                 format!("the key `{text}` stands on line {} already; the last one counts", tree[first].line)
             };
-            self.problem(Problem {
-                code: Code::DuplicateKey,
-                subject: None,
-                line: tree[second].line,
-                column: tree[second].column,
-                evidence,
-                remedy: "keep one of them".to_owned(),
-            })?;
+            let place = tree.place(second);
+            self.problem(Problem::new(Code::DuplicateKey, place, evidence, "keep one of them"))?;
         }
         Ok(())
     }
@@ -294,8 +230,8 @@ impl<'s> Loader<'s, '_> {
     ) -> Result<(), Stop> {
         let Value::Object(mut object) = value else {
             return match value {
-                Value::Array(_) => self.not_for_kubernetes(at, "it is a list".to_owned()),
-                _ => self.not_an_object(at, "it is no mapping".to_owned()),
+                Value::Array(_) => self.not_for_kubernetes(at, "it is a list"),
+                _ => self.not_an_object(at, "it is no mapping"),
             };
         };
         if let Some((api_version, kind)) = listed {
@@ -309,12 +245,12 @@ impl<'s> Loader<'s, '_> {
                 (kustomize::VERSION.to_owned(), kustomize::KIND.to_owned())
             }
             (None, None) => {
-                return self.not_for_kubernetes(at, "it has neither `apiVersion` nor `kind`".to_owned());
+                return self.not_for_kubernetes(at, "it has neither `apiVersion` nor `kind`");
             }
-            (Some(_), None) => return self.not_an_object(at, "it has no `kind`".to_owned()),
+            (Some(_), None) => return self.not_an_object(at, "it has no `kind`"),
             (None, Some(kind)) => {
                 let evidence = format!("it has `kind: {kind}` and no `apiVersion`");
-                return self.not_an_object(at, evidence);
+                return self.not_an_object(at, &evidence);
             }
         };
         let sealed = is_sealed(&object);
@@ -351,15 +287,7 @@ impl<'s> Loader<'s, '_> {
                     None => format!("a {kind} has no `metadata.name`"),
                 };
                 let remedy = "give it a name, between quotes if YAML reads it as something else";
-                let remedy = remedy.to_owned();
-                return self.problem(Problem {
-                    code: Code::MissingName,
-                    subject: None,
-                    line,
-                    column,
-                    evidence,
-                    remedy,
-                });
+                return self.problem(Problem::new(Code::MissingName, at.place(), evidence, remedy));
             }
         };
         let namespace = match metadata.and_then(|m| m.get("namespace")) {
@@ -369,7 +297,7 @@ impl<'s> Loader<'s, '_> {
                 let what = other_than_text(value).unwrap_or_default();
                 let evidence =
                     format!("the `metadata.namespace` of {kind} {name} is {what} to YAML, not a text");
-                return self.not_an_object(at, evidence);
+                return self.not_an_object(at, &evidence);
             }
         };
         let subject = WorkloadId::new(namespace.as_deref().unwrap_or("default"), &kind, &name).to_string();
@@ -402,57 +330,36 @@ impl<'s> Loader<'s, '_> {
     }
 
     /// Something else than an object, as other tools keep beside manifests: told, and in nobody's way.
-    fn not_for_kubernetes(&mut self, at: &Cursor<'_, '_>, evidence: String) -> Result<(), Stop> {
-        let (line, column) = at.place();
-        let remedy = NOT_AN_OBJECT.to_owned();
-        self.problem(Problem { code: Code::NotForKubernetes, subject: None, line, column, evidence, remedy })
+    fn not_for_kubernetes(&mut self, at: &Cursor<'_, '_>, evidence: &str) -> Result<(), Stop> {
+        self.problem(Problem::new(Code::NotForKubernetes, at.place(), evidence, NOT_AN_OBJECT))
     }
 
-    fn not_an_object(&mut self, at: &Cursor<'_, '_>, evidence: String) -> Result<(), Stop> {
-        let (line, column) = at.place();
-        let remedy = NOT_AN_OBJECT.to_owned();
-        self.problem(Problem { code: Code::NotAnObject, subject: None, line, column, evidence, remedy })
+    fn not_an_object(&mut self, at: &Cursor<'_, '_>, evidence: &str) -> Result<(), Stop> {
+        self.problem(Problem::new(Code::NotAnObject, at.place(), evidence, NOT_AN_OBJECT))
     }
 
     fn too_large(&mut self, limit: Limit, at: &Marker) -> Result<(), Stop> {
         let at = self.at(at);
-        self.too_large_at(limit, at.line, at.column)
+        self.too_large_at(limit, (at.line, at.column))
     }
 
-    fn too_large_at(&mut self, limit: Limit, line: u32, column: u32) -> Result<(), Stop> {
-        self.file.problems.push(Problem {
-            code: Code::TooLarge,
-            subject: None,
-            line,
-            column,
-            evidence: limit.evidence(),
-            remedy: TOO_LARGE.to_owned(),
-        });
+    fn too_large_at(&mut self, limit: Limit, place: (u32, u32)) -> Result<(), Stop> {
+        self.file.problems.push(Problem::new(Code::TooLarge, place, limit.evidence(), TOO_LARGE));
         Err(Stop)
     }
 
     fn problem(&mut self, problem: Problem) -> Result<(), Stop> {
-        let (line, column) = (problem.line, problem.column);
+        let place = (problem.line, problem.column);
         self.file.problems.push(problem);
-        if self.file.problems.len() < PROBLEMS {
-            Ok(())
-        } else {
-            self.too_large_at(Limit::Problems, line, column)
-        }
+        if self.file.problems.len() < PROBLEMS { Ok(()) } else { self.too_large_at(Limit::Problems, place) }
     }
 }
 
 /// The problem of a document that SOPS has encrypted.
 fn encrypted(at: &Cursor<'_, '_>, subject: Option<&str>) -> Problem {
-    let (line, column) = at.place();
-    Problem {
-        code: Code::Encrypted,
-        subject: subject.map(str::to_owned),
-        line,
-        column,
-        evidence: "the document is encrypted with SOPS: it is left alone".to_owned(),
-        remedy: "edit it with sops".to_owned(),
-    }
+    let evidence = "the document is encrypted with SOPS: it is left alone";
+    let problem = Problem::new(Code::Encrypted, at.place(), evidence, "edit it with sops");
+    Problem { subject: subject.map(str::to_owned), ..problem }
 }
 
 /// Whether SOPS has put its seal on an object.

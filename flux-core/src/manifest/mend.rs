@@ -13,9 +13,9 @@
 
 use std::collections::BTreeMap;
 
-use granit_parser::{ErrorKind, Event, Marker, Parser, Span, StructureStyle};
+use granit_parser::{ErrorKind, Event, Marker, Span, StructureStyle};
 
-use super::limits::Limit;
+use super::{limits::Limit, text::parser};
 
 /// A text that says what a file says to kubectl.
 #[derive(Debug)]
@@ -177,7 +177,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// Finds one place a document.
     fn run(mut self) {
-        let mut parser = Parser::new_from_str_with_options(&self.mended.text, super::load::options());
+        let mut parser = parser(&self.mended.text);
         loop {
             match parser.next_event() {
                 None | Some(Ok((Event::StreamEnd, _))) => return,

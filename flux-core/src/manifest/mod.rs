@@ -124,6 +124,7 @@ mod scalar;
 mod setter;
 mod site;
 mod template;
+mod text;
 mod tree;
 mod uses;
 mod value;
@@ -189,6 +190,17 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// What is wrong with a file at a line and column of it.
+    fn new(code: Code, (line, column): (u32, u32), evidence: impl Into<String>, remedy: &str) -> Self {
+        let (evidence, remedy) = (evidence.into(), remedy.to_owned());
+        Self { code, subject: None, line, column, evidence, remedy }
+    }
+
+    /// The same, of a part of the file that has a name.
+    fn about(self, subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), ..self }
+    }
+
     /// The finding about the file at `path`.
     pub fn at(&self, path: &str) -> Finding {
         Finding {

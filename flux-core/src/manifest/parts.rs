@@ -23,7 +23,7 @@ impl Parts {
     }
 
     /// The container of this image. What cannot be read is told.
-    pub(super) fn container(&self, name: &str, context: &mut Context<'_>) -> Container {
+    pub(super) fn container(&self, name: &str, role: ContainerRole, context: &mut Context<'_>) -> Container {
         let leaves = [
             (Part::Registry, self.registry.as_ref()),
             (self.name_part(), Some(&self.repository)),
@@ -31,19 +31,8 @@ impl Parts {
             (Part::Digest, self.digest.as_ref()),
         ];
         let sites = leaves.into_iter().filter_map(|(part, leaf)| Some(leaf?.site(part))).collect();
-        let container = Container {
-            resource: context.resource,
-            name: name.to_owned(),
-            role: ContainerRole::Main,
-            image: self.image(),
-            line: self.repository.line,
-            column: self.repository.column,
-            sites,
-            elsewhere: None,
-            renamed: None,
-        };
-        context.check_image(&container, IMAGE);
-        container
+        let place = (self.repository.line, self.repository.column);
+        context.container((name, role), self.image(), place, sites, IMAGE)
     }
 
     /// The image that the parts make up.

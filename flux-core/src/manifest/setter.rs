@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    Container,
+    Container, ContainerRole,
     parts::Parts,
     site::{Context, Leaf},
     tree::{Kind, Style},
@@ -67,7 +67,7 @@ pub(super) fn containers(
         let mut free = std::iter::once(policy.clone()).chain((2..).map(|n| format!("{policy}-{n}")));
         for parts in images(&setters, context).into_iter().filter(fresh) {
             let name = free.find(|name| !names.contains(name)).unwrap_or_default();
-            containers.push(parts.container(&name, context));
+            containers.push(parts.container(&name, ContainerRole::Main, context));
             names.insert(name);
         }
     }

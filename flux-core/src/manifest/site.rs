@@ -193,7 +193,7 @@ impl Cursor<'_, '_> {
     ///
     /// # Errors
     /// Why a text cannot be written there.
-    fn span(&self) -> Result<(usize, usize), &'static str> {
+    pub(super) fn span(&self) -> Result<(usize, usize), &'static str> {
         let node = &self.tree[self.node];
         match node.tag {
             None | Some(Tag::Str | Tag::NonSpecific | Tag::Merge | Tag::Other) => {}

@@ -14,14 +14,8 @@ pub(super) fn is_template(text: &str) -> bool {
 }
 
 /// The problem of such a text.
-pub(super) fn problem((line, column): (u32, u32), parser: &str) -> Problem {
-    Problem {
-        code: Code::Template,
-        subject: None,
-        line,
-        column,
-        evidence: format!("it is a template (`{{{{ … }}}}`), not YAML: {parser}"),
-        remedy: "keep templates outside of the synced paths, in a chart folder (one with Chart.yaml and values.yaml) for example"
-            .to_owned(),
-    }
+pub(super) fn problem(place: (u32, u32), parser: &str) -> Problem {
+    let evidence = format!("it is a template (`{{{{ … }}}}`), not YAML: {parser}");
+    let remedy = "keep templates outside of the synced paths, in a chart folder (one with Chart.yaml and values.yaml) for example";
+    Problem::new(Code::Template, place, evidence, remedy)
 }

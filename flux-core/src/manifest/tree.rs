@@ -38,7 +38,7 @@ pub(super) struct Node<'s> {
     pub kind: Kind<'s>,
     /// First byte of the node, after its anchor and tag.
     pub start: usize,
-    /// The byte after its last. A block collection ends with its last child, a block scalar with its last line that is not blank.
+    /// The byte after its last. A block collection ends with its last child, a block scalar with the last line that it keeps.
     pub end: usize,
     /// Counted from 1.
     pub line: u32,
@@ -169,6 +169,11 @@ impl<'s> Tree<'s> {
         self.uses = uses::count(self).unwrap_or_default();
     }
 
+    /// Where a node stands: line and column, counted from 1.
+    pub(super) fn place(&self, id: NodeId) -> (u32, u32) {
+        (self[id].line, self[id].column)
+    }
+
     /// The text of a scalar; none for other nodes. Aliases are followed.
     pub(super) fn scalar(&self, id: NodeId) -> Option<(&str, Style)> {
         match &self[self.target(id)].kind {
@@ -242,10 +247,13 @@ impl<'s> Builder<'s> {
                     ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
                 };
                 let text = if style == Style::Absent { Cow::Borrowed("") } else { text };
+                // Blank lines at the end of a block scalar are its own only where it keeps them.
+                let keeps = text[text.trim_end().len()..].matches('\n').count() > 1;
                 let mut scalar = node(Kind::Scalar { text, style }, tag);
                 if style == Style::Block {
                     let content = self.source.get(start..end).unwrap_or_default();
-                    scalar.end = start + content.trim_end().len();
+                    let kept = content.strip_suffix('\n').map(|kept| kept.strip_suffix('\r').unwrap_or(kept));
+                    scalar.end = start + kept.filter(|_| keeps).unwrap_or(content.trim_end()).len();
                 }
                 self.add(scalar, anchor);
             }

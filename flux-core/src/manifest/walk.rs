@@ -162,7 +162,7 @@ impl<'t, 's> Cursor<'t, 's> {
 
     /// Where the value is written: line and column, counted from 1.
     pub(super) fn place(&self) -> (u32, u32) {
-        (self.tree[self.node].line, self.tree[self.node].column)
+        self.tree.place(self.node)
     }
 
     /// The bytes of a block scalar from its header (`|`, `>`) to its end.

@@ -1,8 +1,8 @@
 //! Which objects are workloads, and where their containers stand.
 
 use super::{
-    BadImage, Container, ContainerRole, Part, Problem, Resource, helm, setter, site::Context, tree::Style,
-    walk::Cursor,
+    BadImage, Container, ContainerRole, Part, Problem, Resource, Site, helm, setter, site::Context,
+    tree::Style, walk::Cursor,
 };
 use crate::{finding::Code, image::ImageRef};
 
@@ -130,8 +130,7 @@ fn by_kind(at: &Cursor<'_, '_>, resource: &Resource, context: &mut Context<'_>) 
         if at.path(&["spec", "workloadRef"]).is_some_and(|reference| reference.is_map()) {
             return None;
         }
-        let (line, column) = at.place();
-        context.invalid((line, column), format!("`{}` is missing or no mapping", path.join(".")), SHAPE);
+        context.invalid(at.place(), format!("`{}` is missing or no mapping", path.join(".")), SHAPE);
         return Some(Vec::new());
     };
     let unnamed = (resource.group() == "serving.knative.dev").then_some(KNATIVE_CONTAINER);
@@ -161,9 +160,9 @@ fn of_list(
     for item in items {
         let name_at = item.get("name").filter(|name| !name.is_null());
         if let Some((at, what)) = name_at.as_ref().and_then(|at| Some((at, at.other_than_text()?))) {
-            let text = at.scalar().map_or("", |(text, _)| text);
+            let (text, remedy) = at.scalar().map_or(("", SHAPE), |(text, _)| (text, QUOTES));
             let evidence = format!("the name `{text}` of an item of `{list}` is {what} to YAML, not a text");
-            context.invalid(at.place(), evidence, QUOTES);
+            context.invalid(at.place(), evidence, remedy);
             continue;
         }
         let name = name_at.and_then(|name| name.text()).filter(|n| !n.is_empty());
@@ -174,7 +173,6 @@ fn of_list(
         };
         let image_at =
             item.get("image").filter(|i| i.scalar().is_none_or(|(_, style)| style != Style::Absent));
-        let (line, column) = image_at.as_ref().unwrap_or(&item).place();
         let said = image_at.as_ref().and_then(Cursor::other_than_text);
         let text = image_at.as_ref().map(|at| at.scalar().map_or("", |(text, _)| text));
         let image = match (text, &said) {
@@ -182,21 +180,12 @@ fn of_list(
             (Some(text), None) => text.parse::<ImageRef>().map_err(BadImage::from),
             (None, _) => Err(BadImage { text: String::new(), problem: "there is no `image`".to_owned() }),
         };
-        let container = Container {
-            resource: context.resource,
-            name: name.to_owned(),
-            role,
-            image,
-            line,
-            column,
-            sites: image_at.as_ref().and_then(|at| context.site(at, Part::Image)).into_iter().collect(),
-            elsewhere: None,
-            renamed: None,
-        };
+        let place = image_at.as_ref().unwrap_or(&item).place();
+        let site = image_at.as_ref().and_then(|at| context.site(at, Part::Image));
         // Quotes make a text of a number, and no image of null or a list.
         let quotes = image_at.is_some_and(|at| said.is_some() && at.scalar().is_some() && !at.is_null());
-        context.check_image(&container, if quotes { QUOTES } else { IMAGE });
-        containers.push(container);
+        let remedy = if quotes { QUOTES } else { IMAGE };
+        containers.push(context.container((name, role), image, place, site.into_iter().collect(), remedy));
     }
     containers
 }
@@ -219,19 +208,29 @@ impl BadImage {
 
 impl Context<'_> {
     /// Tells that the workload's shape is wrong.
-    pub(super) fn invalid(&mut self, (line, column): (u32, u32), evidence: String, remedy: &str) {
-        self.problems.push(Problem {
-            code: Code::InvalidWorkload,
-            subject: Some(self.subject.to_owned()),
-            line,
-            column,
-            evidence,
-            remedy: remedy.to_owned(),
-        });
+    pub(super) fn invalid(&mut self, at: (u32, u32), evidence: String, remedy: &str) {
+        let problem = Problem::new(Code::InvalidWorkload, at, evidence, remedy);
+        self.problems.push(problem.about(self.subject));
+    }
+
+    /// The container of an image that its object has. What is wrong with the image is told, and what to do about it.
+    pub(super) fn container(
+        &mut self,
+        (name, role): (&str, ContainerRole),
+        image: Result<ImageRef, BadImage>,
+        (line, column): (u32, u32),
+        sites: Vec<Site>,
+        remedy: &str,
+    ) -> Container {
+        let (name, resource) = (name.to_owned(), self.resource);
+        let container =
+            Container { resource, name, role, image, line, column, sites, elsewhere: None, renamed: None };
+        self.check_image(&container, remedy);
+        container
     }
 
     /// Tells of an image that cannot be parsed, and what to do about it.
-    pub(super) fn check_image(&mut self, container: &Container, remedy: &str) {
+    fn check_image(&mut self, container: &Container, remedy: &str) {
         let Err(bad) = &container.image else { return };
         if self.encrypted {
             return;
@@ -246,13 +245,8 @@ impl Context<'_> {
         } else {
             (Code::InvalidImage, remedy)
         };
-        self.problems.push(Problem {
-            code,
-            subject: Some(self.subject.to_owned()),
-            line: container.line,
-            column: container.column,
-            evidence: format!("container {}: {said}", container.name),
-            remedy: remedy.to_owned(),
-        });
+        let evidence = format!("container {}: {said}", container.name);
+        let problem = Problem::new(code, (container.line, container.column), evidence, remedy);
+        self.problems.push(problem.about(self.subject));
     }
 }

@@ -228,14 +228,8 @@ impl Reader<'_> {
     }
 
     fn wrong(&mut self, at: &str, what: &str, remedy: String) {
-        let (line, column) = self.document.spot(at);
-        self.problems.push(Problem {
-            code: Code::InvalidPolicy,
-            subject: Some(format!("FluxPolicy {}", self.document.name)),
-            line,
-            column,
-            evidence: format!("`{}` {what}", at.trim_start_matches('/').replace('/', ".")),
-            remedy,
-        });
+        let evidence = format!("`{}` {what}", at.trim_start_matches('/').replace('/', "."));
+        let problem = Problem::new(Code::InvalidPolicy, self.document.spot(at), evidence, &remedy);
+        self.problems.push(problem.about(format!("FluxPolicy {}", self.document.name)));
     }
 }

@@ -1,6 +1,10 @@
 //! The corpus: nasty files as people write them, edits, and the bytes that must come out.
 //!
-//! `NAME.yaml` is edited into `NAME.expected.yaml`, and the files of the folder `NAME` into those of the folder `NAME.expected`. Every file, the expected ones too, must come through a parse and no edit unchanged.
+//! A file is edited into the one with `.expected` in its name, and the files of a folder into those of the folder with `.expected`. Every file, the expected
+//! ones too, must come through a parse and no edit unchanged, must be as it was when an annotation came and went, and must take a new
+//! tag wherever it does not say why not.
+
+mod cases;
 
 use std::{
     collections::BTreeMap,
@@ -9,137 +13,16 @@ use std::{
     sync::Arc,
 };
 
+use cases::{CASES, REPOSITORIES, Step};
 use flux_core::{
+    Code,
     image::ImageRef,
-    manifest::{Edit, ImageChange, Intent, Manifests, annotation_edits, image_edits, parse, prove},
+    manifest::{
+        Edit, EditError, ImageChange, Intent, Manifests, Resource, annotation_edits, image_edits, parse,
+        prove,
+    },
 };
-
-/// What is done to a file.
-enum Step {
-    /// Sets the image of a container of an object.
-    Image(&'static str, &'static str, &'static str),
-    /// Sets an annotation of an object.
-    Set(&'static str, &'static str, &'static str),
-    /// Removes an annotation of an object.
-    Remove(&'static str, &'static str),
-}
-use Step::{Image, Remove, Set};
-
-const DIGEST: &str =
-    "ghcr.io/example/hello@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
-
-/// Images of whole repositories: the workload, the container, the image.
-const REPOSITORIES: &[(&str, &[(&str, &str, &str)])] = &[(
-    "kustomize",
-    &[
-        ("default:deployment/web", "web", "example/web:1.10"),
-        ("default:deployment/web", "cache", "mirror.example.com/cache:7.1"),
-        ("default:pipeline/nightly", "build", "example/web:1.10"),
-        ("default:pipeline/nightly", "push", "example/push:1.1"),
-        ("default:pipeline/nightly", "agent", "example/agent:1.10"),
-    ],
-)];
-
-const CASES: &[(&str, &[Step])] = &[
-    (
-        "sock-shop",
-        &[
-            Image("front-end", "front-end", "weaveworksdemos/front-end:0.3.12"),
-            Image("carts-db", "carts-db", "mongo:3.4"),
-            Set("front-end", "fluxcd.io/automated", "true"),
-            Set("front-end", "fluxcd.io/tag.front-end", "semver:~0.3"),
-            Remove("carts", "fluxcd.io/locked"),
-            Remove("carts", "fluxcd.io/locked_msg"),
-            Image("carts", "carts", "weaveworksdemos/carts:0.4.8"),
-        ],
-    ),
-    (
-        "crlf-and-bom",
-        &[
-            Image("web", "web", "registry.example.com:5000/team/web:1.21"),
-            Set("web", "fluxcd.io/locked", "true"),
-        ],
-    ),
-    (
-        "anchors",
-        &[
-            Image("worker", "worker", "example/app:2.0"),
-            Image("migrate", "migrate", "example/migrate:2.0"),
-            Set("worker", "fluxcd.io/automated", "true"),
-        ],
-    ),
-    (
-        "styles",
-        &[
-            Image("styles", "plain", "a/plain:2"),
-            Image("styles", "single", "a/single:2"),
-            Image("styles", "double", "a/double:2"),
-            Image("styles", "folded", "a/folded:2"),
-            Image("styles", "literal", "a/literal:2"),
-            Image("styles", "flow", "a/flow:2"),
-            Image("styles", "explicit", "a/explicit:2"),
-            Image("styles", "next-line", "a/next-line:2"),
-            Image("styles", "tagged", "a/tagged:2"),
-            Image("styles", "escaped", "a/escaped:2"),
-            Remove("styles", "gone"),
-            Remove("styles", "gone-too"),
-        ],
-    ),
-    (
-        "list",
-        &[
-            Image("one", "one", "a/one:2"),
-            Image("two", "two", "a/two:2"),
-            Set("one", "fluxcd.io/automated", "true"),
-            Set("two", "fluxcd.io/automated", "true"),
-        ],
-    ),
-    (
-        "helm",
-        &[
-            Image("shop", "chart-image", "quay.io/shop/app:1.20"),
-            Image("shop", "sidecar", "quay.io/shop/sidecar:v2"),
-            Image("shop", "db", "postgres:16"),
-            Set("shop", "filter.fluxcd.io/chart-image", "regexp:^\\d+\\.\\d+$"),
-        ],
-    ),
-    (
-        "rollouts",
-        &[
-            Image("web", "web", "example/web:1.10"),
-            Image("web", "init", "example/init:1.1"),
-            Image("hello", "user-container", DIGEST),
-        ],
-    ),
-    (
-        "setters",
-        &[
-            Image("apps", "web", "ghcr.io/example/web:1.20"),
-            Image("apps", "api", "mirror.example.com/api:v2"),
-            Image("images", "worker", "ghcr.io/example/worker:2.0"),
-            Image("shop", "chart-image", "ghcr.io/example/shop:v2.0"),
-            Image("shop", "proxy", "ghcr.io/example/proxy:2.0"),
-        ],
-    ),
-    (
-        "helm-deep",
-        &[
-            Image("stack", "api", "example/api:1.10"),
-            Image("stack", "backend.web", "quay.io/team/web:1.20"),
-            Image("stack", "backend.web.sidecars.proxy", "envoy:v2"),
-            Image("stack", "exporter", "example/exporter:3"),
-        ],
-    ),
-    (
-        "shared-anchors",
-        &[
-            Image("web", "web", "example/app:2.0"),
-            Image("web", "migrate", "example/app:2.0"),
-            Image("worker", "worker", "example/app:2.0"),
-        ],
-    ),
-    ("broken-neighbours", &[Image("web", "web", "a/web:2"), Set("last", "a", "b")]),
-];
+use proptest::prelude::*;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
@@ -148,22 +31,26 @@ fn folder() -> PathBuf {
 fn edits(source: &[u8], steps: &[Step]) -> (Vec<Edit>, Vec<Intent>) {
     let file = parse(source);
     let index = |object: &str| {
-        file.resources.iter().position(|r| r.name == object).unwrap_or_else(|| panic!("no {object}"))
+        let (namespace, name) = object.split_once('/').map_or((None, object), |(ns, name)| (Some(ns), name));
+        let is_named =
+            |r: &Resource| r.name == name && namespace.is_none_or(|ns| r.namespace.as_deref() == Some(ns));
+        let found = file.resources.iter().position(is_named);
+        found.unwrap_or_else(|| panic!("no {object}"))
     };
     let (mut edits, mut intents) = (Vec::new(), Vec::new());
     let mut annotations: BTreeMap<usize, BTreeMap<String, Option<String>>> = BTreeMap::new();
     let mut images = Vec::new();
     for step in steps {
         match *step {
-            Image(object, container, to) => {
+            Step::Image(object, container, to) => {
                 let containers = file.resources[index(object)].workload.iter().flatten();
                 let container = containers.into_iter().find(|c| c.name == container).unwrap();
                 images.push((container, to.parse().unwrap()));
             }
-            Set(object, key, value) => {
+            Step::Set(object, key, value) => {
                 annotations.entry(index(object)).or_default().insert(key.to_owned(), Some(value.to_owned()));
             }
-            Remove(object, key) => {
+            Step::Remove(object, key) => {
                 annotations.entry(index(object)).or_default().insert(key.to_owned(), None);
             }
         }
@@ -185,10 +72,11 @@ fn edits(source: &[u8], steps: &[Step]) -> (Vec<Edit>, Vec<Intent>) {
 #[test]
 fn each_file_is_edited_to_the_byte() {
     for (name, steps) in CASES {
-        let source = fs::read(folder().join(format!("{name}.yaml"))).unwrap();
+        let (stem, extension) = name.split_once('.').unwrap_or((name, "yaml"));
+        let source = fs::read(folder().join(format!("{stem}.{extension}"))).unwrap();
         let (edits, intents) = edits(&source, steps);
         let edited = prove(&source, &edits, &intents).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let path = folder().join(format!("{name}.expected.yaml"));
+        let path = folder().join(format!("{stem}.expected.{extension}"));
         if std::env::var_os("UPDATE_CORPUS").is_some() {
             fs::write(&path, &edited).unwrap();
         }
@@ -203,7 +91,9 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if path.is_dir() {
+        if name.starts_with('.') {
+            // What git is to do with the corpus is no part of it.
+        } else if path.is_dir() {
             found.extend(files(&path).into_iter().map(|(below, text)| (format!("{name}/{below}"), text)));
         } else {
             found.insert(name, fs::read(&path).unwrap());
@@ -259,7 +149,150 @@ fn what_is_not_edited_is_not_changed() {
     let mut whole = 0;
     for (path, source) in files(&folder()) {
         assert_eq!(prove(&source, &[], &[]).unwrap(), source, "{path}");
-        whole += usize::from(!path.contains('/') && path.ends_with(".yaml"));
+        whole += usize::from(!path.contains('/'));
     }
     assert_eq!(whole, CASES.len() * 2, "every file of the corpus is in the table");
+}
+
+#[test]
+fn an_annotation_that_comes_and_goes_leaves_no_trace() {
+    let change =
+        |value: Option<&str>| BTreeMap::from([("fluxcd.io/corpus".to_owned(), value.map(str::to_owned))]);
+    for (path, source) in files(&folder()) {
+        for (index, resource) in parse(&source).resources.iter().enumerate() {
+            let what = format!("{path}, {}", resource.name);
+            let (edits, intents) = match annotation_edits(&source, index, &change(Some("1.20"))) {
+                Ok(edits) => edits,
+                Err(error) => {
+                    assert!(
+                        resource.is_encrypted() || resource.name.is_empty() || SHARED.contains(&&*what),
+                        "{what}: {error}"
+                    );
+                    continue;
+                }
+            };
+            let with = prove(&source, &edits, &intents).unwrap_or_else(|e| panic!("{what}: {e}"));
+            assert_eq!(parse(&with).resources[index].annotations["fluxcd.io/corpus"].value, "1.20", "{what}");
+            let (edits, intents) = annotation_edits(&with, index, &change(None)).unwrap();
+            let without = prove(&with, &edits, &intents).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let annotations = resource.object.pointer("/metadata/annotations");
+            // A key without annotations goes with the last of them, whoever wrote it.
+            if !annotations.is_some_and(|a| a.as_object().is_none_or(serde_json::Map::is_empty)) {
+                assert_eq!(
+                    String::from_utf8(without).unwrap(),
+                    String::from_utf8(source.clone()).unwrap(),
+                    "{what}"
+                );
+            }
+        }
+    }
+}
+
+/// Objects whose annotations are not theirs alone.
+const SHARED: [&str; 2] = ["merge-keys.yaml, parts", "merge-keys.expected.yaml, parts"];
+
+#[test]
+fn each_image_takes_a_new_tag_or_says_why_not() {
+    for (path, source) in files(&folder()) {
+        for container in parse(&source).resources.iter().flat_map(|r| r.workload.iter().flatten()) {
+            let what = format!("{path}, {}", container.name);
+            let Ok(image) = &container.image else { continue };
+            for tag in ["1.20", "v1.20", "null"] {
+                let to = ImageRef { tag: tag.parse().ok(), digest: None, ..image.clone() };
+                match container.edits(&to) {
+                    Ok(edits) => {
+                        let (edits, intents): (Vec<_>, Vec<_>) = edits.into_iter().unzip();
+                        let edited =
+                            prove(&source, &edits, &intents).unwrap_or_else(|e| panic!("{what}: {e}"));
+                        let file = parse(&edited);
+                        let mut all = file.resources[container.resource].workload.iter().flatten();
+                        assert!(
+                            all.any(|c| c.name == container.name && c.image.as_ref() == Ok(&to)),
+                            "{what}"
+                        );
+                    }
+                    Err(error) => {
+                        let refused = container.sites.iter().any(|site| site.refused.is_some());
+                        assert!(refused, "{what}: {error}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is told of files of the corpus. Of all others, nothing.
+const TOLD: [(&str, &[Code]); 4] = [
+    (
+        "broken-neighbours.yaml",
+        &[Code::InvalidYaml, Code::Template, Code::InvalidImage, Code::NotForKubernetes, Code::InvalidYaml],
+    ),
+    ("references.yaml", &[Code::DuplicateKey]),
+    ("scalars.yaml", &[Code::InvalidImage]),
+    ("sealed.yaml", &[Code::Encrypted]),
+];
+
+#[test]
+fn what_is_told_of_a_file_stays_when_it_is_edited() {
+    let told = |expected: bool| -> BTreeMap<String, Vec<Code>> {
+        let files = files(&folder()).into_iter().filter(|(path, _)| path.contains(".expected") == expected);
+        let codes = |source: &[u8]| parse(source).problems.iter().map(|problem| problem.code).collect();
+        let told = files.map(|(path, source)| (path.replace(".expected", ""), codes(&source)));
+        told.filter(|(_, codes): &(_, Vec<Code>)| !codes.is_empty()).collect()
+    };
+    assert_eq!(told(false), BTreeMap::from(TOLD.map(|(path, codes)| (path.to_owned(), codes.to_vec()))));
+    assert_eq!(told(false), told(true));
+}
+
+/// A file of the corpus as a slip of the hand leaves it: with lines lost, doubled and put elsewhere.
+fn slipped() -> impl Strategy<Value = String> {
+    let sources: Vec<String> =
+        files(&folder()).into_values().map(|source| String::from_utf8(source).unwrap()).collect();
+    let slips =
+        prop::collection::vec((0..4_u8, any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..4);
+    (prop::sample::select(sources), slips).prop_map(|(source, slips)| {
+        let mut lines: Vec<&str> = source.split_inclusive('\n').collect();
+        for (kind, from, to) in slips {
+            let (from, to) = (from.index(lines.len()), to.index(lines.len()));
+            match kind {
+                0 => lines.insert(to, lines[from]),
+                1 => lines.swap(from, to),
+                2 if lines.len() > 1 => drop(lines.remove(from)),
+                _ => lines.insert(to, "\n"),
+            }
+        }
+        lines.concat()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn after_a_slip_of_the_hand_images_are_edited_or_refused(text in slipped()) {
+        let source = text.as_bytes();
+        let file = parse(source);
+        let change = BTreeMap::from([("fluxcd.io/corpus".to_owned(), Some("1.20".to_owned()))]);
+        for index in 0..file.resources.len() {
+            if let Ok((edits, intents)) = annotation_edits(source, index, &change) {
+                let proof = prove(source, &edits, &intents);
+                prop_assert!(matches!(proof, Ok(_) | Err(EditError::NotProven(_))), "{:?}", proof);
+            }
+        }
+        let all = file.resources.iter().flat_map(|r| r.workload.iter().flatten());
+        let targets: Vec<_> = all
+            .filter_map(|container| Some((container, ImageRef { tag: "1.20".parse().ok(), ..container.image.clone().ok()? })))
+            .collect();
+        for (container, to) in &targets {
+            if let Ok(edits) = container.edits(to) {
+                let (edits, intents): (Vec<_>, Vec<_>) = edits.into_iter().unzip();
+                prop_assert!(prove(source, &edits, &intents).is_ok(), "{} in {}", container.name, text);
+            }
+        }
+        let changes: Vec<_> = targets.iter().map(|(container, to)| ImageChange { path: "", container, to }).collect();
+        let placed = image_edits(&changes).into_iter().flatten().flatten();
+        let (edits, intents): (Vec<_>, Vec<_>) = placed.map(|placed| (placed.edit, placed.intent)).unzip();
+        let proof = prove(source, &edits, &intents);
+        prop_assert!(proof.is_ok(), "{:?} of {}", proof, text);
+    }
 }
