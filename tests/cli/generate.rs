@@ -142,7 +142,7 @@ fn an_updater_changes_what_the_commands_read_and_the_change_is_the_commit() {
 fn an_update_that_does_not_do_what_is_meant_is_not_landed() {
     for (updater, why) in [
         ("true", "changed no file"),
-        ("exit 3", "exit status: 3"),
+        ("exit 3", "prod/.flux.yaml:6:7: `exit 3` failed with exit status: 3"),
         ("echo TAG=9.9 >> values.env", "9.9"),
         ("sed -i \"s|TAG=.*|TAG=$FLUX_TAG\\nNAMESPACE=other|\" values.env", "other"),
         ("rm values.env", "took prod/values.env away"),
@@ -160,6 +160,8 @@ fn an_update_that_does_not_do_what_is_meant_is_not_landed() {
         let said = run(&shop, &["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
         assert_eq!(said["workloads"][WEB]["reason"], "not-editable", "{updater}");
         assert!(said["workloads"].to_string().contains(why), "{updater}: {}", said["workloads"]);
+        // A command that failed is named with its line.
+        assert_eq!(why.starts_with("prod/.flux.yaml:6:"), updater.starts_with("exit"), "{updater}");
         assert_eq!(shop.messages().len(), 1, "{updater}");
     }
 }
