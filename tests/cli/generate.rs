@@ -437,6 +437,16 @@ fn what_generators_do_wrong_is_told_where_they_are_written() {
 }
 
 #[test]
+fn what_a_sync_finds_in_generated_objects_is_told_where_they_are_printed() {
+    let flux_yaml = "version: 1\ncommandUpdated:\n  generators:\n  - command: ./render.sh\n  - command: \"printf 'apiVersion: example.com/v1\\\\nkind: Oven\\\\nmetadata: {name: big}\\\\n'\"\n";
+    let shop = generated(flux_yaml);
+    let file = shop.path("cluster.yaml");
+    let words = ["--cluster", file.to_str().expect("text"), "sync", "-o", "json"];
+    let synced = run(&shop, &words).exits(1).json();
+    assert_eq!(told(&synced["findings"]), ["unknown-kind prod/.flux.yaml:5:5"], "{synced}");
+}
+
+#[test]
 fn what_is_wrong_with_patched_objects_is_told_where_they_are_printed() {
     let shop = generated(PATCHES);
     let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop, annotations: {fluxcd.io/tag.web: 'semver:abc'}}\n";
