@@ -142,7 +142,7 @@ fn an_updater_changes_what_the_commands_read_and_the_change_is_the_commit() {
 fn an_update_that_does_not_do_what_is_meant_is_not_landed() {
     for (updater, why) in [
         ("true", "changed no file"),
-        ("exit 3", "exit status: 3"),
+        ("exit 3", "prod/.flux.yaml:6:7: `exit 3` failed with exit status: 3"),
         ("echo TAG=9.9 >> values.env", "9.9"),
         ("sed -i \"s|TAG=.*|TAG=$FLUX_TAG\\nNAMESPACE=other|\" values.env", "other"),
         ("rm values.env", "took prod/values.env away"),
@@ -160,6 +160,8 @@ fn an_update_that_does_not_do_what_is_meant_is_not_landed() {
         let said = run(&shop, &["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
         assert_eq!(said["workloads"][WEB]["reason"], "not-editable", "{updater}");
         assert!(said["workloads"].to_string().contains(why), "{updater}: {}", said["workloads"]);
+        // A command that failed is named with its line.
+        assert_eq!(why.starts_with("prod/.flux.yaml:6:"), updater.starts_with("exit"), "{updater}");
         assert_eq!(shop.messages().len(), 1, "{updater}");
     }
 }
@@ -432,6 +434,16 @@ fn what_generators_do_wrong_is_told_where_they_are_written() {
     let shop = generated(COMMANDS);
     let found = shop.fluxctl(&["--git-path", "prod", "check", "-o", "json"]).exits(1).json();
     assert_eq!(told(&found), ["generation-off prod/.flux.yaml:3:3"]);
+}
+
+#[test]
+fn what_a_sync_finds_in_generated_objects_is_told_where_they_are_printed() {
+    let flux_yaml = "version: 1\ncommandUpdated:\n  generators:\n  - command: ./render.sh\n  - command: \"printf 'apiVersion: example.com/v1\\\\nkind: Oven\\\\nmetadata: {name: big}\\\\n'\"\n";
+    let shop = generated(flux_yaml);
+    let file = shop.path("cluster.yaml");
+    let words = ["--cluster", file.to_str().expect("text"), "sync", "-o", "json"];
+    let synced = run(&shop, &words).exits(1).json();
+    assert_eq!(told(&synced["findings"]), ["unknown-kind prod/.flux.yaml:5:5"], "{synced}");
 }
 
 #[test]

@@ -27,6 +27,9 @@ use crate::{
 /// The mistakes that are told of one kustomization.
 const MOST: usize = 100;
 
+/// The values that a kustomization may have to be checked. People write some hundreds.
+const MOST_VALUES: usize = 50_000;
+
 /// A kustomization of the tree.
 #[derive(Debug)]
 struct Kustomization {
@@ -37,6 +40,26 @@ struct Kustomization {
 }
 
 impl Kustomization {
+    /// Whether it is larger than anybody writes one: checking it would take more than reading it did.
+    fn is_huge(&self) -> bool {
+        let (mut left, mut values) = (MOST_VALUES, vec![&*self.object]);
+        while let Some(value) = values.pop() {
+            let within = match value {
+                Value::Array(items) => items.len(),
+                Value::Object(map) => map.len(),
+                _ => 0,
+            };
+            let Some(rest) = left.checked_sub(within) else { return true };
+            left = rest;
+            match value {
+                Value::Array(items) => values.extend(items),
+                Value::Object(map) => values.extend(map.values()),
+                _ => {}
+            }
+        }
+        false
+    }
+
     fn is_component(&self) -> bool {
         self.object.get("kind").is_some_and(|kind| kind == "Component")
     }
@@ -63,6 +86,10 @@ impl Looker {
             findings.extend(broken.into_iter().filter(|finding| !loaded.contains_key(&finding.subject)));
             seen.append(&mut next);
             for kustomization in found {
+                if kustomization.is_huge() {
+                    findings.push(huge(kustomization));
+                    continue;
+                }
                 for folder in listed::folders(&kustomization) {
                     next.extend(in_folder(tree, &folder).filter(|path| !seen.contains(path)));
                     folders_listed.insert(folder);
@@ -179,6 +206,13 @@ async fn texts(
 fn in_folder(tree: &Tree, folder: &str) -> impl Iterator<Item = String> {
     let path = move |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
     FILES.into_iter().map(path).filter(|path| tree.files.contains_key(path))
+}
+
+fn huge(kustomization: Kustomization) -> Finding {
+    let Kustomization { path, line, .. } = kustomization;
+    let said = format!("it has more than {MOST_VALUES} values, and is not checked");
+    let mistake = Mistake::warning("", said, "divide it into kustomizations of several folders");
+    finding(mistake, Place { path, line, column: 1 })
 }
 
 /// The mistake of an object that stands where only a kustomization counts.

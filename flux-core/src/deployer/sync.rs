@@ -1,6 +1,8 @@
 //! Syncs: look, observe, plan, apply.
 
-use super::{DeployError, Deployer, Look, release::partial_cluster};
+use std::sync::Arc;
+
+use super::{DeployError, Deployer, Look, generate::told, release::partial_cluster};
 use crate::{
     backend::Progress,
     finding::Place,
@@ -13,14 +15,19 @@ impl Deployer {
     /// # Errors
     /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at.
     pub async fn plan_sync(&self, options: &SyncOptions) -> Result<SyncPlan, DeployError> {
+        self.plan_sync_of(options).await.map(|(_, plan)| plan)
+    }
+
+    async fn plan_sync_of(&self, options: &SyncOptions) -> Result<(Arc<Look>, SyncPlan), DeployError> {
         let look = self.look().await?;
         let desired = desired(&look);
         let observed = self.cluster.observe(&desired.scope()).await?;
         let mut plan = sync::plan(&desired, &observed, options);
         plan.findings.extend(partial_cluster(&observed.completeness));
+        told(&look.generated, &mut plan.findings);
         plan.findings.sort();
         plan.findings.dedup();
-        Ok(plan)
+        Ok((look, plan))
     }
 
     /// Makes the cluster equal to git.
@@ -32,8 +39,9 @@ impl Deployer {
         options: &SyncOptions,
         progress: &dyn Progress,
     ) -> Result<SyncReport, DeployError> {
-        let plan = self.plan_sync(options).await?;
+        let (look, plan) = self.plan_sync_of(options).await?;
         let mut report = self.cluster.apply(&plan, progress).await?;
+        told(&look.generated, &mut report.findings);
         report.findings.sort();
         report.findings.dedup();
         Ok(report)

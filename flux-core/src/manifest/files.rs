@@ -32,6 +32,8 @@ pub struct Manifests {
     /// What kustomize built objects from, by the path under which these are known.
     builds: BTreeMap<String, Build>,
     origins: Origins,
+    /// The files that kustomizations name as patches and the like. They describe no objects.
+    parts: BTreeSet<String>,
 }
 
 /// What is known of objects that no file holds: commands made them.
@@ -84,13 +86,14 @@ impl Manifests {
     ///
     /// What one file says of another is put in: rules for custom workloads (`spec.workloads` of a `FluxPolicy`) make workloads of the objects that
     /// they are for, and the `images:` of kustomizations set the images of the objects that these list, in [`Container`](super::Container) and in
-    /// [`object`](Resource::object) alike. Kustomizations themselves are no objects.
+    /// [`object`](Resource::object) alike. Kustomizations themselves are no objects, nor is what they name as patches.
     pub fn new(mut files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
         let kinds = defined_kinds(&files);
         let mut findings = custom::apply(&mut files);
         kustomize::apply(&mut files);
+        let parts = kustomize::parts(&files);
         let mut places: BTreeMap<ResourceId, Vec<(&str, usize)>> = BTreeMap::new();
-        for (path, file) in &files {
+        for (path, file) in files.iter().filter(|(path, _)| !parts.contains(*path)) {
             for (index, resource) in file.resources.iter().enumerate() {
                 match (kustomize::is_file(path), kustomize::is_kustomization(resource)) {
                     (false, false) => {
@@ -134,6 +137,7 @@ impl Manifests {
             generated: BTreeMap::new(),
             builds: BTreeMap::new(),
             origins: Origins::new(),
+            parts,
         }
     }
 
@@ -211,7 +215,12 @@ impl Manifests {
             // Nothing but the kustomization counts in its file.
             let objects =
                 |code| matches!(code, Code::NotAnObject | Code::NotForKubernetes | Code::MissingName);
-            let told = file.problems.iter().filter(move |p| !(objects(p.code) && kustomize::is_file(path)));
+            let whole = |code| matches!(code, Code::InvalidYaml | Code::TooLarge | Code::Template);
+            let is_part = self.parts.contains(path);
+            let told = file
+                .problems
+                .iter()
+                .filter(move |p| !(objects(p.code) && kustomize::is_file(path) || is_part && !whole(p.code)));
             told.map(|problem| problem.at(path))
         });
         let mut findings: Vec<_> = problems.chain(self.findings.iter().cloned()).collect();

@@ -5,13 +5,15 @@
 //! `initContainers`, where `name` is the image's name as written; `newName`, `newTag` and `digest` take the place of what is there. The image of a container is
 //! what comes out, and it is set in the last entry that gives a tag or a digest. An entry with `newName` alone leaves the tag to the object.
 //!
-//! What is synced has the same image, also when no kustomize is run; nothing else of a kustomization is carried out here.
+//! What is synced has the same image, also when no kustomize is run; nothing else of a kustomization is carried out here. The files that it names as patches
+//! and the like describe no objects.
 //!
 //! An entry that several workloads take their tag from is changed when all of them change to the same; read-only workloads (Jobs, Pods) follow and
 //! have no say. A file that several kustomizations list on the same level has as many images as there are of these: where they differ from
 //! it, it is not edited.
 
 mod chain;
+mod parts;
 mod shape;
 mod trace;
 
@@ -30,6 +32,7 @@ use crate::{finding::Finding, image::ImageRef};
 
 use chain::Chains;
 pub(crate) use chain::{folder, join};
+pub(super) use parts::parts;
 pub(crate) use shape::{Mistake, is_of_another_group, mistakes};
 
 pub use trace::{Build, Described};

@@ -343,6 +343,9 @@ pub async fn commit_adds_files_that_are_not_there(fixture: &dyn Fixture) {
     let before = good("tree", everything.tree(&base).await);
     good("head", repo.head().await);
     let added = [("deploy/db/claims/more/logs.yaml", "size: 3Gi\n"), ("deploy/new.yaml", "")];
+    for (path, _) in added {
+        assert_eq!(before.refuses(path), None, "the tree would have refused {path}");
+    }
     let changed = [&added[..], &[("deploy/web.yaml", "image: web:2\n")]].concat();
     let landed = good("commit", repo.commit(&base, &change(&changed)).await);
     good("head", everything.head().await);
@@ -453,7 +456,9 @@ pub async fn commit_that_cannot_be_is_refused(fixture: &dyn Fixture) {
         "deploy/.GIT/config",
         "",
     ];
+    let tree = good("tree", repo.tree(&base).await);
     for path in cannot_be.into_iter().chain(links) {
+        assert!(tree.refuses(path).is_some(), "the tree would have taken {path}");
         let refused = repo.commit(&base, &change(&[("deploy/web.yaml", "x\n"), (path, "x\n")])).await;
         assert!(
             matches!(&refused, Err(RepoError::Invalid(text)) if text.contains(path)),

@@ -201,3 +201,32 @@ fn an_entry_that_makes_no_image_is_told_by_the_container() {
     assert!(located.resource.workload.as_ref().unwrap()[0].image.is_err());
     assert!(matches!(set(&files, "web", "x:v3"), Err(EditError::Unsupported(_))));
 }
+
+#[test]
+fn what_a_kustomization_names_as_a_patch_is_no_object() {
+    let (base, web) = ("resources: [web.yaml]\n", deployment("web", "example/web:1"));
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {hostNetwork: true}}}\n";
+    let json = "- {op: remove, path: /spec/replicas}\n";
+    for list in [
+        "patches: [{path: a.yaml}, {path: b.yaml, target: {kind: Deployment}}]",
+        "patchesStrategicMerge: [./a.yaml]\npatchesJson6902: [{path: b.yaml, target: {kind: Deployment}}]",
+        "replacements: [{path: b.yaml}]\ntransformers: [a.yaml]",
+    ] {
+        let over = format!("resources: [../base]\n{list}\n");
+        let all = manifests(&[
+            ("base/kustomization.yaml", base),
+            ("base/web.yaml", &web),
+            ("over/kustomization.yaml", &over),
+            ("over/a.yaml", patch),
+            ("over/b.yaml", json),
+        ]);
+        assert_eq!(image(&all, "web"), "example/web:1", "{list}");
+        assert_eq!(all.resources().count(), 1, "{list}");
+        assert_eq!(all.findings(), [], "{list}");
+    }
+    // What is listed among the resources too is an object; and a patch that is no YAML is told.
+    let over = "resources: [web.yaml]\npatches: [{path: web.yaml}, {path: broken.yaml}]\n";
+    let all = manifests(&[("kustomization.yaml", over), ("web.yaml", &web), ("broken.yaml", "a: [\n")]);
+    assert_eq!(image(&all, "web"), "example/web:1");
+    assert_eq!(all.findings().iter().map(|f| f.code).collect::<Vec<_>>(), [Code::InvalidYaml]);
+}

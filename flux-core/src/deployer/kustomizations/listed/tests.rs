@@ -135,6 +135,9 @@ fn a_long_chain_and_a_long_list_are_walked() {
     let found = findings([("kustomization.yaml", format!("resources:\n{list}").as_str())], &[]);
     assert_eq!(found.len(), 101);
     assert!(found.iter().any(|finding| finding.evidence == "there are 900 mistakes more"));
+    let list: String = (0..60_000).map(|n| format!("- {n}.yaml\n")).collect();
+    let found = findings([("kustomization.yaml", format!("resources:\n{list}").as_str())], &[]);
+    assert_eq!(told(&found), ["warning kustomization.yaml:1:1"]);
 }
 
 #[test]
