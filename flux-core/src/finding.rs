@@ -76,6 +76,8 @@ codes! {
     MissingName = "missing-name", Error;
     /// A document is encrypted with SOPS and left alone.
     Encrypted = "encrypted", Warning;
+    /// Something is encrypted with SOPS as a whole, so that which objects it holds is not known.
+    Sealed = "sealed", Warning;
     /// Two documents describe the same object; neither is used.
     DuplicateId = "duplicate-id", Error;
     /// A workload's shape is not what its kind says.
@@ -139,6 +141,7 @@ impl Code {
                 | Self::Template
                 | Self::NotAnObject
                 | Self::MissingName
+                | Self::Sealed
                 | Self::DuplicateId
                 | Self::PathNotFound
                 | Self::InvalidName

@@ -302,3 +302,30 @@ fn under_a_pattern_that_cannot_be_read_every_tag_still_has_its_verdict() {
     assert_eq!(tags, [(&json!("1.0"), &json!("up-to-date")), (&json!("1.1"), &json!("invalid-pattern"))]);
     shop.fluxctl(&["policy", "-w", WEB, "--set", "min-age=zzz"]).exits(2);
 }
+
+#[test]
+fn a_policy_goes_in_every_spelling_that_it_has() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: shop\n  annotations:\n    flux.weave.works/locked: 'true'\n    fluxcd.io/locked: 'true'\n    filter.fluxcd.io/web: glob:1*\n    flux.weave.works/tag.web: glob:2*\n    kept: here\nspec: {template: {spec: {containers: [{name: web, image: 'team/web:1.0'}]}}}\n";
+    let shop = shop(vec![("web.yaml".to_owned(), text.to_owned())]);
+    shop.fluxctl(&["unlock", "-w", WEB]).exits(0);
+    shop.fluxctl(&["policy", "-w", WEB, "--tag-all", "glob:*"]).exits(0);
+    let left: Vec<String> =
+        shop.file("web.yaml").lines().filter(|line| line.starts_with("    ")).map(str::to_owned).collect();
+    assert_eq!(left, ["    kept: here"]);
+}
+
+#[test]
+fn a_lock_that_is_no_text_is_told_and_holds() {
+    for lock in ["[true]", "{a: b}"] {
+        let text = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: shop\n  annotations: {{fluxcd.io/automated: 'true', fluxcd.io/locked: {lock}}}\nspec: {{template: {{spec: {{containers: [{{name: web, image: 'team/web:1.0'}}]}}}}}}\n"
+        );
+        let shop = shop(vec![("web.yaml".to_owned(), text)]);
+        let said = run(&shop, NOW, &["release", "--automated"]);
+        assert_eq!(said["workloads"][WEB]["reason"], "invalid-policy", "{said:#}");
+        assert_eq!(
+            (&said["revision"], &said["findings"][0]["code"]),
+            (&Value::Null, &json!("invalid-policy"))
+        );
+    }
+}

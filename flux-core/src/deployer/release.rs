@@ -9,7 +9,7 @@ use crate::{
     backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
     finding::{Code, Finding},
     manifest,
-    release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, ReleasePlan, Request, Snapshot},
+    release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, ReleasePlan, Request, Snapshot, Spec},
 };
 
 /// What a release did.
@@ -122,7 +122,15 @@ impl Deployer {
         self.learn(look, &mut snapshot, |snapshot| release::needs(snapshot, request, now)).await?;
         let (mut plan, files) = loop {
             let plan = release::plan(&snapshot, request, now);
-            let mut files = self.prove(look, &plan).await?;
+            let mut files = match self.prove(look, &plan).await {
+                // What cannot be done for one workload is left out.
+                Err(DeployError::Edit { path, .. })
+                    if matches!(request.spec, Spec::Policy(_)) && snapshot.unproven.insert(path.clone()) =>
+                {
+                    continue;
+                }
+                proven => proven?,
+            };
             match self.update_generated(look, &plan, &files).await? {
                 Ok(updated) => {
                     files.extend(updated);

@@ -24,7 +24,7 @@ pub struct Manifests {
     kinds: BTreeMap<(String, String), Scope>,
     /// File, index and id of the objects, by path and place. Those that are described twice are left out.
     objects: Vec<Object>,
-    /// The workloads that have their id's text for themselves, as indexes into `objects`.
+    /// The workloads by their ids, as indexes into `objects`.
     workloads: HashMap<WorkloadId, usize>,
     /// What is wrong with the files together.
     findings: Vec<Finding>,
@@ -50,6 +50,8 @@ struct Object {
     path: String,
     index: usize,
     id: ResourceId,
+    /// Its id as a workload, with the group where another has the same without it.
+    workload: WorkloadId,
 }
 
 /// An object and where it stands.
@@ -63,6 +65,8 @@ pub struct Located<'a> {
     pub resource: &'a Resource,
     /// Its identity. Namespaced objects that name no namespace are in `default`; cluster-scoped ones are in none.
     pub id: ResourceId,
+    /// Its id as a workload.
+    workload: WorkloadId,
     /// Set if no file holds it: its path is none, and there are no bytes to edit.
     pub generated: Option<&'a Generated>,
 }
@@ -73,9 +77,9 @@ impl Located<'_> {
         Place { path: self.path.to_owned(), line: self.resource.line, column: self.resource.column }
     }
 
-    /// The id in v1's text form.
+    /// The id in v1's text form; with the API group where a workload of another group has the same without it.
     pub fn workload_id(&self) -> WorkloadId {
-        self.id.workload_id()
+        self.workload.clone()
     }
 }
 
@@ -107,7 +111,10 @@ impl Manifests {
         let mut objects = Vec::new();
         for (id, places) in places {
             match *places.as_slice() {
-                [(path, index)] => objects.push(Object { path: path.to_owned(), index, id }),
+                [(path, index)] => {
+                    let workload = id.workload_id();
+                    objects.push(Object { path: path.to_owned(), index, id, workload });
+                }
                 _ => findings.push(duplicate(&id.to_string(), &places, &files)),
             }
         }
@@ -120,12 +127,11 @@ impl Manifests {
         }
         let mut workloads = HashMap::new();
         for (id, found) in by_text {
-            if let [at] = *found.as_slice() {
-                workloads.insert(id, at);
-            } else {
-                let places: Vec<_> =
-                    found.iter().map(|&at| (objects[at].path.as_str(), objects[at].index)).collect();
-                findings.push(duplicate(&id.to_string(), &places, &files));
+            let several = found.len() > 1;
+            for at in found {
+                let Object { id: ResourceId { group, .. }, workload, .. } = &mut objects[at];
+                *workload = if several { id.clone().in_group(group) } else { id.clone() };
+                workloads.insert(workload.clone(), at);
             }
         }
         Self {
@@ -183,10 +189,10 @@ impl Manifests {
         self.objects.iter().map(|object| self.located(object))
     }
 
-    /// The workloads that can be released, by path and place. Two of different API groups that share the text of their id are left out.
+    /// The workloads that can be released, by path and place.
     pub fn workloads(&self) -> impl Iterator<Item = Located<'_>> {
         self.resources()
-            .filter(|at| at.resource.workload.is_some() && self.workloads.contains_key(&at.id.workload_id()))
+            .filter(|at| at.resource.workload.is_some() && self.workloads.contains_key(&at.workload))
     }
 
     /// The workload with an id.
@@ -234,6 +240,7 @@ impl Manifests {
             index: object.index,
             resource: &self.files[&object.path].resources[object.index],
             id: object.id.clone(),
+            workload: object.workload.clone(),
             generated: self.generated.get(&object.path),
         }
     }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// The namespace part that stands for "none" in the text of a cluster-scoped object's id.
 pub const CLUSTER: &str = "<cluster>";
 
-/// The id of a workload in v1's text, `namespace:kind/name`, with the kind in lower case.
+/// The id of a workload in v1's text, `namespace:kind/name`, with the kind in lower case. Where two workloads of different API groups would
+/// have the same id, the group follows the kind: `shop:helmrelease.helm.fluxcd.io/web`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WorkloadId {
@@ -32,6 +33,15 @@ impl WorkloadId {
         Self { namespace: namespace.into(), kind: kind.as_ref().to_lowercase(), name: name.into() }
     }
 
+    /// The same with the API group behind the kind: `shop:helmrelease.helm.fluxcd.io/web`. The core group has no name, and adds none.
+    #[must_use]
+    pub fn in_group(mut self, group: &str) -> Self {
+        if !group.is_empty() {
+            self.kind = format!("{}.{}", self.kind, group.to_lowercase());
+        }
+        self
+    }
+
     /// Parses `namespace:kind/name`, or `kind/name` within `default_namespace`.
     ///
     /// # Errors
@@ -46,9 +56,14 @@ impl WorkloadId {
         &self.namespace
     }
 
-    /// The kind, in lower case.
+    /// The kind, in lower case; without the group, if the id has one.
     pub fn kind(&self) -> &str {
-        &self.kind
+        self.kind.split_once('.').map_or(&self.kind, |(kind, _)| kind)
+    }
+
+    /// The API group, if the id has one: ids have it where two objects differ in nothing else.
+    pub fn group(&self) -> Option<&str> {
+        self.kind.split_once('.').map(|(_, group)| group)
     }
 
     /// The name.
@@ -75,7 +90,7 @@ impl FromStr for WorkloadId {
         let (namespace, rest) = text.split_once(':').ok_or_else(invalid)?;
         let (kind, name) = rest.split_once('/').ok_or_else(invalid)?;
         let namespace_ok = namespace == CLUSTER || word(namespace, "");
-        if namespace_ok && word(kind, "") && word(name, ".:") {
+        if namespace_ok && word(kind, ".") && !kind.starts_with('.') && word(name, ".:") {
             Ok(Self::new(namespace, kind, name))
         } else {
             Err(invalid())

@@ -244,6 +244,7 @@ impl<'s> Loader<'s, '_> {
             (None, None | Some(kustomize::KIND)) if kustomize::looks_like_one(&object) => {
                 (kustomize::VERSION.to_owned(), kustomize::KIND.to_owned())
             }
+            (None, None) if is_sealed(&object) => return self.problem(sealed_whole(at)),
             (None, None) => {
                 return self.not_for_kubernetes(at, "it has neither `apiVersion` nor `kind`");
             }
@@ -255,7 +256,7 @@ impl<'s> Loader<'s, '_> {
         };
         let sealed = is_sealed(&object);
         match list_items(&kind, &mut object) {
-            Some(_) if sealed => self.problem(encrypted(at, None)),
+            Some(_) if sealed => self.problem(sealed_whole(at)),
             Some(items) => {
                 let item_kind = kind.trim_end_matches("List");
                 let listed = (!item_kind.is_empty()).then_some((api_version.as_str(), item_kind));
@@ -356,6 +357,13 @@ impl<'s> Loader<'s, '_> {
 }
 
 /// The problem of a document that SOPS has encrypted.
+/// Something that holds objects, or did before SOPS went over it.
+fn sealed_whole(at: &Cursor<'_, '_>) -> Problem {
+    let evidence = "it is encrypted with SOPS as a whole: which objects it holds is not known";
+    let remedy = "encrypt each object by itself, or keep it outside of the synced paths";
+    Problem::new(Code::Sealed, at.place(), evidence, remedy)
+}
+
 fn encrypted(at: &Cursor<'_, '_>, subject: Option<&str>) -> Problem {
     let evidence = "the document is encrypted with SOPS: it is left alone";
     let problem = Problem::new(Code::Encrypted, at.place(), evidence, "edit it with sops");
@@ -369,8 +377,9 @@ pub(super) fn is_sealed(object: &Map<String, Value>) -> bool {
 
 /// The items of an object that is a list by its shape: a kind that ends in `List`, `items` at the top and no name of its own.
 fn list_items(kind: &str, object: &mut Map<String, Value>) -> Option<Vec<Value>> {
-    let named = object.get("metadata").and_then(|m| m.get("name")).is_some_and(|n| !n.is_null());
-    if !kind.ends_with("List") || named {
+    let name = object.get("metadata").and_then(|m| m.get("name"));
+    let named = name.is_some_and(|name| !name.is_null() && name != "");
+    if !kind.ends_with("List") || (named && kind != "List") {
         return None;
     }
     match object.get_mut("items")? {
@@ -388,7 +397,9 @@ fn annotations(at: &Cursor<'_, '_>, metadata: Option<&Value>) -> BTreeMap<String
         let value = match values.and_then(|v| v.get(&key))? {
             Value::String(text) => text.clone(),
             Value::Bool(_) | Value::Number(_) => at.scalar()?.0.to_owned(),
-            _ => return None,
+            Value::Null => return None,
+            // Not what Kubernetes takes, and not what any policy takes either: that it is there must not be lost.
+            other => other.to_string(),
         };
         let (line, column) = at.place();
         Some((key, Annotation { value, line, column }))

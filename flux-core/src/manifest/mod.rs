@@ -248,6 +248,14 @@ impl Resource {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
+    /// Whether it is what an id names, taken to be in `default` if it names no namespace itself.
+    pub fn is(&self, id: &WorkloadId) -> bool {
+        let namespace = self.namespace.as_deref().unwrap_or("default");
+        (namespace, self.name.as_str()) == (id.namespace(), id.name())
+            && self.kind.to_lowercase() == id.kind()
+            && id.group().is_none_or(|group| self.group().eq_ignore_ascii_case(group))
+    }
+
     /// Whether SOPS has encrypted the document: it is not what the cluster should get, and an edit would break its seal.
     pub fn is_encrypted(&self) -> bool {
         self.object.as_object().is_some_and(load::is_sealed)

@@ -3,14 +3,15 @@
 //! The comment names a policy and, behind it, which part of the image the scalar holds: `name`, `tag` or `digest`, and without one all of it.
 //! Here the policies of Flux v2 say nothing; the places do. Where no other convention knows them, they make the object a workload with a container
 //! called as the policy is, without its namespace. The parts of an image stand in one mapping; a name without a comment is the
-//! neighbour `newName`, `repository`, `image` or `name`.
+//! neighbour `newName`, `repository` or `image`, and `name` beside a `newTag` or `digest`. A tag or a digest without a name (that an environment variable
+//! repeats, for example) follows the image that another comment of the same policy marks in the object.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::{
-    Container, ContainerRole,
+    Container, ContainerRole, Part, Site,
     parts::Parts,
     site::{Context, Leaf},
     tree::{Kind, Style},
@@ -21,7 +22,10 @@ use super::{
 pub(super) const MARK: &str = "$imagepolicy";
 
 /// What holds the name of an image beside its tag, the most telling first.
-const NAMES: [&str; 4] = ["newName", "repository", "image", "name"];
+const NAMES: [&str; 3] = ["newName", "repository", "image"];
+
+/// What holds the tag or digest where `name` says which image is meant.
+const OF_NAMED: [&str; 2] = ["newTag", "digest"];
 
 /// How many values of an object are looked at.
 const VALUES: usize = 100_000;
@@ -45,7 +49,7 @@ struct Setter<'t, 's> {
 /// The images of an object that comments mark, those that are `known` without excepted.
 pub(super) fn containers(
     at: &Cursor<'_, '_>,
-    known: &[Container],
+    known: &mut [Container],
     context: &mut Context<'_>,
 ) -> Vec<Container> {
     if !at.tree.has_setters {
@@ -54,8 +58,8 @@ pub(super) fn containers(
     let mut walk = Walk { context, found: BTreeMap::new(), left: VALUES };
     walk.value(at, None);
     let found = walk.found;
-    let pointers: BTreeSet<&str> =
-        known.iter().flat_map(|c| &c.sites).map(|site| site.pointer.as_str()).collect();
+    let pointers: BTreeSet<String> =
+        known.iter().flat_map(|c| &c.sites).map(|site| site.pointer.clone()).collect();
     let mut names: BTreeSet<String> = known.iter().map(|c| c.name.clone()).collect();
     let mut containers = Vec::new();
     for (policy, setters) in found {
@@ -65,17 +69,34 @@ pub(super) fn containers(
         };
         // Names are given out once each, and not all tried again for every image.
         let mut free = std::iter::once(policy.clone()).chain((2..).map(|n| format!("{policy}-{n}")));
-        for parts in images(&setters, context).into_iter().filter(fresh) {
+        let (images, followers) = images(&setters, context);
+        let own = containers.len();
+        for parts in images.into_iter().filter(fresh) {
             let name = free.find(|name| !names.contains(name)).unwrap_or_default();
             containers.push(parts.container(&name, ContainerRole::Main, context));
             names.insert(name);
+        }
+        let marked: BTreeSet<&str> = setters.iter().map(|setter| setter.leaf.site.pointer.as_str()).collect();
+        let is_marked =
+            |c: &&mut Container| c.sites.iter().any(|site| marked.contains(site.pointer.as_str()));
+        if let Some(host) = known.iter_mut().find(is_marked).or(containers.get_mut(own)) {
+            follow(host, followers.into_iter().filter(|site| !pointers.contains(&site.pointer)));
         }
     }
     containers
 }
 
-/// The images that the comments of one policy mark.
-fn images(setters: &[Setter<'_, '_>], context: &Context<'_>) -> Vec<Parts> {
+/// Lets scalars that repeat a part of a container's image follow it.
+fn follow(host: &mut Container, followers: impl Iterator<Item = Site>) {
+    let has = |part| host.sites.iter().any(|site| site.part == part);
+    // Beside its tag, a name that holds one would lose it.
+    if has(Part::Image) || has(Part::Tag) {
+        host.sites.extend(followers);
+    }
+}
+
+/// The images that the comments of one policy mark, and the scalars that repeat a part of one.
+fn images(setters: &[Setter<'_, '_>], context: &Context<'_>) -> (Vec<Parts>, Vec<Site>) {
     let mut places: BTreeMap<(&str, Marked), &Leaf> = BTreeMap::new();
     for setter in setters {
         places.entry((&setter.parent.pointer, setter.marked)).or_insert(&setter.leaf);
@@ -83,7 +104,7 @@ fn images(setters: &[Setter<'_, '_>], context: &Context<'_>) -> Vec<Parts> {
     let beside = |one: &Setter<'_, '_>, marked: Marked| {
         places.get(&(one.parent.pointer.as_str(), marked)).map(|leaf| (*leaf).clone())
     };
-    let mut found = Vec::new();
+    let (mut found, mut followers) = (Vec::new(), Vec::new());
     for setter in setters {
         let has_tag = || beside(setter, Marked::Tag).is_some();
         let (tag, digest) = match setter.marked {
@@ -95,26 +116,27 @@ fn images(setters: &[Setter<'_, '_>], context: &Context<'_>) -> Vec<Parts> {
             Marked::Digest if !has_tag() => (None, Some(setter.leaf.clone())),
             Marked::Digest | Marked::Name => continue,
         };
-        let name = beside(setter, Marked::Name).or_else(|| neighbour(&setter.parent, context));
+        let Some(repository) = beside(setter, Marked::Name).or_else(|| neighbour(setter, context)) else {
+            let part = if setter.marked == Marked::Tag { Part::Tag } else { Part::Digest };
+            followers.push(setter.leaf.site(part));
+            continue;
+        };
         let registry = setter.parent.get("registry").filter(|at| at.text().is_some_and(|t| !t.is_empty()));
-        found.extend(name.map(|repository| Parts {
-            registry: registry.and_then(|at| context.leaf(&at)),
-            repository,
-            tag,
-            digest,
-        }));
+        let registry = registry.and_then(|at| context.leaf(&at));
+        found.push(Parts { registry, repository, tag, digest });
     }
-    found
+    (found, followers)
 }
 
-/// The name of an image in a mapping, by its key.
-fn neighbour(parent: &Cursor<'_, '_>, context: &Context<'_>) -> Option<Leaf> {
-    let at = |key: &&str| parent.get(key).filter(|at| at.text().is_some_and(|text| !text.is_empty()));
-    let key = NAMES.iter().find(|key| at(key).is_some())?;
-    let mut leaf = context.leaf(&at(key)?)?;
-    if *key == "name" {
-        leaf.site.refused = Some("it says which image is meant".to_owned());
+/// The name of an image beside a tag or digest, by its key.
+fn neighbour(setter: &Setter<'_, '_>, context: &Context<'_>) -> Option<Leaf> {
+    let at = |key: &str| setter.parent.get(key).filter(|at| at.text().is_some_and(|text| !text.is_empty()));
+    if let Some(name) = NAMES.iter().find_map(|key| at(key)) {
+        return context.leaf(&name);
     }
+    let key = setter.leaf.site.pointer.rsplit('/').next().unwrap_or_default();
+    let mut leaf = context.leaf(&at("name").filter(|_| OF_NAMED.contains(&key))?)?;
+    leaf.site.refused = Some("it says which image is meant".to_owned());
     Some(leaf)
 }
 

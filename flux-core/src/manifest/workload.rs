@@ -112,8 +112,8 @@ pub(super) fn containers(
 ) -> Option<Vec<Container>> {
     let (held, encrypted) = (resource.held(), resource.is_encrypted());
     let mut context = Context { subject, resource: index, held, encrypted, problems };
-    let known = by_kind(at, resource, &mut context);
-    let commented = setter::containers(at, known.as_deref().unwrap_or_default(), &mut context);
+    let mut known = by_kind(at, resource, &mut context);
+    let commented = setter::containers(at, known.as_deref_mut().unwrap_or_default(), &mut context);
     match (known, commented.is_empty()) {
         (known, true) => known,
         (known, false) => Some(known.unwrap_or_default().into_iter().chain(commented).collect()),

@@ -240,8 +240,10 @@ impl ConfigRepo for MemoryRepo {
                 return Err(RepoError::Invalid(what));
             }
             let all = || files.keys().chain(change.files.keys());
-            if all().any(|other| other != path && is_under(other, path)) {
-                return Err(RepoError::Invalid(format!("{path} is a folder in revision {base}, no file")));
+            if let Some(below) = all().find(|other| *other != path && is_under(other, path)) {
+                let what =
+                    format!("{path} cannot be a file: there is {below} in it, at {base} or by this change");
+                return Err(RepoError::Invalid(what));
             }
             if let Some(file) = all().find(|other| *other != path && is_under(path, other)) {
                 let what =

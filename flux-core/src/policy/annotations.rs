@@ -171,6 +171,14 @@ impl Policies {
         Some(Place { path, line: text.line, column: text.column })
     }
 
+    /// The annotation keys under which a policy stands, the one that counts first: all of them go when it is removed.
+    pub fn keys(policy: &str, annotations: &BTreeMap<String, Annotation>) -> Vec<String> {
+        let spelt = PREFIXES
+            .iter()
+            .filter_map(|(prefix, stands_for)| Some(format!("{prefix}{}", policy.strip_prefix(stands_for)?)));
+        spelt.filter(|key| annotations.contains_key(key)).collect()
+    }
+
     /// The annotation key by which a policy is written: the one it stands under, or that of [`PREFIX`].
     pub fn key(&self, policy: &str) -> String {
         let there = self.all.get(policy).filter(|text| text.rule.is_none());

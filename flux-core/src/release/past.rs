@@ -82,13 +82,7 @@ fn image_in(
         resource.workload.as_ref()?.iter().find(|c| c.name == container.name)?.image.clone().ok()
     };
     match &container.elsewhere {
-        None => {
-            let is_it = |resource: &&Resource| {
-                let namespace = resource.namespace.as_deref().unwrap_or("default");
-                WorkloadId::new(namespace, &resource.kind, &resource.name) == *workload
-            };
-            named(file.resources.iter().find(is_it)?)
-        }
+        None => named(file.resources.iter().find(|resource| resource.is(workload))?),
         Some(Elsewhere { resource, entry: Some(entry), .. }) => {
             manifest::image_by_entry(file.resources.get(*resource)?, entry, after)
         }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     generate::GeneratedChange,
-    manifest::{self, Annotation, Located, Resource, WorkloadId},
+    manifest::{self, Annotation, Edit, EditError, Intent, Located, Resource, WorkloadId},
     policy::{Policies, PolicyText, TagPattern},
 };
 
@@ -33,11 +33,19 @@ pub(super) fn decide<'a>(
         Err(message) => return What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(message)),
     };
     let annotations = &located.resource.annotations;
+    let keys = |name: &str, value: &Option<String>| match value {
+        Some(_) => vec![policies.key(name)],
+        None => Policies::keys(name, annotations),
+    };
+    let spelt = wanted.into_iter().flat_map(|(name, value)| {
+        keys(&name, &value).into_iter().map(move |key| (name.clone(), key, value.clone()))
+    });
+    let changes: Vec<(String, String, Option<String>)> =
+        spelt.filter(|(_, key, value)| annotations.get(key).map(|a| &a.value) != value.as_ref()).collect();
     if let Some(generated) = located.generated {
-        let changes: Vec<GeneratedChange> = wanted
+        let changes: Vec<GeneratedChange> = changes
             .into_iter()
-            .map(|(policy, value)| GeneratedChange::Policy { key: policies.key(&policy), policy, value })
-            .filter(|change| matches!(change, GeneratedChange::Policy { key, value, .. } if annotations.get(key).map(|a| &a.value) != value.as_ref()))
+            .map(|(policy, key, value)| GeneratedChange::Policy { key, policy, value })
             .collect();
         return match &generated.refuses_policies {
             _ if changes.is_empty() => What::Whole(WorkloadVerdict::whole(Reason::PolicyUnchanged)),
@@ -46,11 +54,8 @@ pub(super) fn decide<'a>(
             None => changed(PolicyEdits { generated: changes, ..PolicyEdits::default() }),
         };
     }
-    let changes: BTreeMap<String, Option<String>> = wanted
-        .into_iter()
-        .map(|(name, value)| (policies.key(&name), value))
-        .filter(|(key, value)| annotations.get(key).map(|a| &a.value) != value.as_ref())
-        .collect();
+    let changes: BTreeMap<String, Option<String>> =
+        changes.into_iter().map(|(_, key, value)| (key, value)).collect();
     if changes.is_empty() {
         return What::Whole(WorkloadVerdict::whole(Reason::PolicyUnchanged));
     }
@@ -58,13 +63,27 @@ pub(super) fn decide<'a>(
         walk.needs.sources.insert(located.path.to_owned());
         return What::Whole(WorkloadVerdict::whole(Reason::Incomplete));
     };
-    match manifest::annotation_edits(source, located.index, &changes) {
+    match proven(walk, located.path, manifest::annotation_edits(source, located.index, &changes), source) {
         Ok((edits, intents)) => {
             let texts = vec![(located.path.to_owned(), edits, intents)];
             changed(PolicyEdits { texts, ..PolicyEdits::default() })
         }
         Err(error) => not_editable(format!("{}: {error}", located.place())),
     }
+}
+
+/// Edits of a file. Where those of all workloads together were found wanting, each workload's are tried alone.
+fn proven(
+    walk: &Walk<'_>,
+    path: &str,
+    edits: Result<(Vec<Edit>, Vec<Intent>), EditError>,
+    source: &[u8],
+) -> Result<(Vec<Edit>, Vec<Intent>), EditError> {
+    let (edits, intents) = edits?;
+    if walk.snapshot.unproven.contains(path) {
+        manifest::prove(source, &edits, &intents)?;
+    }
+    Ok((edits, intents))
 }
 
 fn changed<'a>(edits: PolicyEdits) -> What<'a> {
@@ -107,7 +126,7 @@ fn in_its_files<'a>(walk: &mut Walk<'a>, located: &Located<'a>, changes: Vec<Gen
             walk.needs.sources.insert(path.to_owned());
             return What::Whole(WorkloadVerdict::whole(Reason::Incomplete));
         };
-        match manifest::annotation_edits(source, resource, &changes) {
+        match proven(walk, path, manifest::annotation_edits(source, resource, &changes), source) {
             Ok((edits, intents)) => texts.push((path.to_owned(), edits, intents)),
             Err(error) => return not_editable(format!("{path}: {error}")),
         }

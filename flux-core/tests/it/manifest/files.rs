@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use flux_core::{
     Code,
-    manifest::{Manifests, Scope, manifest_paths, parse},
+    manifest::{Manifests, Scope, WorkloadId, manifest_paths, parse},
 };
 
 fn manifests(files: &[(&str, &str)]) -> Manifests {
@@ -75,21 +75,6 @@ fn of_objects_described_twice_no_copy_is_used_and_all_places_are_named() {
 }
 
 #[test]
-fn the_group_tells_objects_apart_and_workloads_that_share_a_text_are_not_guessed() {
-    let release = |group: &str| {
-        format!(
-            "{{apiVersion: {group}/v1, kind: HelmRelease, metadata: {{name: r, namespace: ns}}, spec: {{values: {{image: a:1}}}}}}\n"
-        )
-    };
-    let all =
-        manifests(&[("a.yaml", &release("helm.fluxcd.io")), ("b.yaml", &release("helm.toolkit.fluxcd.io"))]);
-    assert_eq!(all.resources().count(), 2);
-    assert_eq!(all.workloads().count(), 0);
-    assert!(all.workload(&"ns:helmrelease/r".parse().unwrap()).is_none());
-    assert_eq!(all.findings()[0].code, Code::DuplicateId);
-}
-
-#[test]
 fn manifests_are_told_by_their_names() {
     let all = [
         "a.yaml",
@@ -124,4 +109,27 @@ fn manifests_are_told_by_their_names() {
         ]
     );
     assert_eq!(manifest_paths(["Chart.yaml", "values.yaml", "a/b.yaml"].into_iter()), Vec::<&str>::new());
+}
+
+#[test]
+fn ids_have_the_group_where_two_workloads_differ_in_nothing_else() {
+    let release = |group: &str, name: &str| {
+        format!(
+            "apiVersion: {group}/v1\nkind: HelmRelease\nmetadata: {{name: {name}}}\nspec: {{values: {{image: x:1}}}}\n"
+        )
+    };
+    let (old, new) = ("helm.fluxcd.io", "helm.toolkit.fluxcd.io");
+    let (a, b, c) = (release(old, "web"), release(new, "web"), release(new, "db"));
+    let all = manifests(&[("a.yaml", &a), ("b.yaml", &b), ("c.yaml", &c)]);
+    assert_eq!(all.findings(), []);
+    let ids: Vec<String> = all.workloads().map(|at| at.workload_id().to_string()).collect();
+    let (of_old, of_new) =
+        (format!("default:helmrelease.{old}/web"), format!("default:helmrelease.{new}/web"));
+    assert_eq!(ids, [of_old.as_str(), &of_new, "default:helmrelease/db"]);
+    for (id, path) in [(of_old, "a.yaml"), (of_new, "b.yaml")] {
+        let id: WorkloadId = id.parse().unwrap();
+        let found = all.workload(&id).unwrap();
+        assert_eq!((found.path, id.kind(), found.resource.is(&id)), (path, "helmrelease", true));
+    }
+    assert!(all.workload(&"default:helmrelease/web".parse().unwrap()).is_none(), "it could be either");
 }

@@ -77,3 +77,20 @@ fn any_other_comment_marks_nothing() {
         assert_eq!(parse(app(spec).as_bytes()).resources[0].workload, None, "{spec}");
     }
 }
+
+#[test]
+fn a_tag_that_is_repeated_follows_the_image_that_the_same_policy_marks() {
+    let pod = |tag: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        image: a:{tag} # {{\"$imagepolicy\": \"flux-system:web\"}}\n        env:\n        - name: TAG\n          value: \"{tag}\" # {{\"$imagepolicy\": \"flux-system:web:tag\"}}\n        - name: OTHER\n          value: \"1\" # {{\"$imagepolicy\": \"flux-system:other:tag\"}}\n"
+        )
+    };
+    assert_eq!(images(&containers(&pod("1.0"))), [("c".to_owned(), "a:1.0".to_owned())]);
+    assert_eq!(set_images(&pod("1.0"), &[("c", "a:1.20")]).unwrap(), pod("1.20"));
+    let spec = |tag: &str| {
+        app(&format!(
+            "ref: a:{tag} # {{\"$imagepolicy\": \"n:web\"}}\nversion: {tag} # {{\"$imagepolicy\": \"n:web:tag\"}}\n"
+        ))
+    };
+    assert_eq!(set_images(&spec("v1"), &[("web", "a:v2")]).unwrap(), spec("v2"));
+}
