@@ -6,7 +6,7 @@ use super::{
     Edit, EditError, Intent,
     layout::{Layout, Lines},
     load::{Met, read},
-    merge::key_text,
+    merge::{self, key_text},
     quote::{rewrite, write},
     tree::{Anchor, Kind, NodeId, Style, Tree},
     walk::{Cursor, escape},
@@ -185,11 +185,18 @@ impl<'t, 's> Editor<'t, 's> {
             let places: Vec<usize> = (0..layout.entries.len())
                 .filter(|&i| key_text(self.tree, layout.entries[i].0).as_deref() == Some(name))
                 .collect();
+            let counts = merge::find(self.tree, value, name);
             match (wanted, places.last()) {
+                (Some(_), Some(_)) if counts.is_some_and(|entry| entry.by.is_some()) => {
+                    return Err(format!("`{name}` stands before the `<<` that overrides it: move it behind"));
+                }
+                (None, _) if merge::takes_in(self.tree, value, name) => {
+                    return Err(format!("`{name}` comes by a merge key: remove it there"));
+                }
                 (Some(text), Some(&last)) => self.rewrite_value(&layout, last, text)?,
                 (Some(text), None) => added.push((name, text)),
                 (None, Some(_)) => places.iter().for_each(|&i| kept[i] = false),
-                (None, None) => return Err(format!("`{name}` comes by a merge key")),
+                (None, None) => return Err(format!("`{name}` was not found")),
             }
         }
         let survivor = kept.iter().rposition(|&k| k);

@@ -105,8 +105,26 @@ pub(super) fn own_edits(container: &Container, to: &ImageRef) -> Result<Vec<(Edi
     Ok(edits.into_iter().map(|placed| (placed.edit, placed.intent)).collect())
 }
 
+/// The edits that write texts where scalars of one object stand, one answer a scalar. What they share is written once.
+pub(super) fn rewrite_sites(
+    sites: &[(&Site, String)],
+    resource: usize,
+) -> Vec<Result<(Edit, Intent), String>> {
+    let write = |&(site, ref text)| Write {
+        path: "",
+        resource,
+        site,
+        text: String::clone(text),
+        user: ("", resource, &site.pointer),
+    };
+    let writes = [Ok(sites.iter().map(write).collect())];
+    let together = together(&writes);
+    let edit = |write: &Write<'_>| write.edit(&together).map(|placed| (placed.edit, placed.intent));
+    writes.iter().flatten().flatten().map(edit).collect()
+}
+
 /// The edit that writes a text where a scalar stands.
-pub(super) fn rewrite_site(site: &Site, text: &str, resource: usize) -> Result<(Edit, Intent), String> {
+fn rewrite_site(site: &Site, text: &str, resource: usize) -> Result<(Edit, Intent), String> {
     if let Some(why) = &site.refused {
         return Err(why.clone());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Container, Edit, Intent, Leaf, Resource,
-    edit::rewrite_site,
+    edit::rewrite_sites,
     site::leaf,
     walk::{Cursor, unescape},
     workload::pod_path,
@@ -57,7 +57,8 @@ pub(super) fn version_labels(at: &Cursor<'_, '_>, resource: &Resource) -> Vec<Le
 /// new images by container name.
 ///
 /// A label belongs to the first container whose tag it repeats, with or without a `v` in front, and keeps that form. One that
-/// the object's selector names is left: pods would no longer be found by it. So is one whose new value no label may have.
+/// the object's selector names is left: pods would no longer be found by it. So is one whose new value no label may have. Labels that share a value are
+/// written once when all of them follow alike.
 pub fn version_label_edits(
     index: usize,
     resource: &Resource,
@@ -66,6 +67,11 @@ pub fn version_label_edits(
     let mut labels = VersionLabels::default();
     let containers = resource.workload.as_deref().unwrap_or_default();
     let selector = resource.object.pointer("/spec/selector/matchLabels");
+    let mut left = |leaf: &Leaf, why: String| {
+        let (pointer, line, column) = (leaf.site.pointer.clone(), leaf.line, leaf.column);
+        labels.left.push(LeftLabel { pointer, line, column, why });
+    };
+    let mut follow_them = Vec::new();
     for leaf in &resource.version_labels {
         let Some((container, old)) = containers.iter().find_map(|c| Some((c, repeated(&leaf.text, c)?)))
         else {
@@ -80,19 +86,19 @@ pub fn version_label_edits(
         }
         let key = unescape(leaf.site.pointer.rsplit('/').next().unwrap_or_default());
         let of_pods = leaf.site.pointer.starts_with("/spec/");
-        let written = if of_pods && selector.is_some_and(|labels| labels.get(&key).is_some()) {
-            Err("the selector names it".to_owned())
+        if of_pods && selector.is_some_and(|labels| labels.get(&key).is_some()) {
+            left(leaf, "the selector names it".to_owned());
         } else if !is_label_value(&new) {
-            Err(format!("`{new}` cannot be the value of a label"))
+            left(leaf, format!("`{new}` cannot be the value of a label"));
         } else {
-            rewrite_site(&leaf.site, &new, index)
-        };
+            follow_them.push((leaf, new));
+        }
+    }
+    let sites: Vec<_> = follow_them.iter().map(|(leaf, new)| (&leaf.site, new.clone())).collect();
+    for ((leaf, _), written) in follow_them.iter().zip(rewrite_sites(&sites, index)) {
         match written {
             Ok(edit) => labels.edits.push(edit),
-            Err(why) => {
-                let (pointer, line, column) = (leaf.site.pointer.clone(), leaf.line, leaf.column);
-                labels.left.push(LeftLabel { pointer, line, column, why });
-            }
+            Err(why) => left(leaf, why),
         }
     }
     labels

@@ -64,11 +64,21 @@ fn collect(
     }
     if could_be_image(at) {
         let leaf = leaf(at, held).filter(|leaf| leaf.site.source.len() <= 2 * LONGEST);
-        budget.bytes =
-            budget.bytes.checked_sub(leaf.as_ref().map_or(0, |l| l.site.source.len() + l.text.len()))?;
+        budget.bytes = budget.bytes.checked_sub(leaf.as_ref().map_or(0, bytes))?;
         found.extend(leaf);
     }
     Some(())
+}
+
+/// How much text is kept of a scalar, its path excepted.
+fn bytes(leaf: &Leaf) -> usize {
+    let Leaf { text, site, .. } = leaf;
+    let (shared, adds) = (site.shared.as_ref(), site.adds.as_ref());
+    text.len()
+        + site.source.len()
+        + shared.map_or(0, |shared| shared.source.len())
+        + adds.map_or(0, |key| key.lead.len())
+        + site.refused.as_ref().map_or(0, String::len)
 }
 
 fn could_be_image(at: &Cursor<'_, '_>) -> bool {

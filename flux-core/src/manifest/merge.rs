@@ -46,6 +46,13 @@ pub(super) fn find(tree: &Tree<'_>, map: NodeId, wanted: &str) -> Option<Entry> 
     None
 }
 
+/// Whether a mapping takes in an entry with this key, whatever it has of its own.
+pub(super) fn takes_in(tree: &Tree<'_>, map: NodeId, wanted: &str) -> bool {
+    let Kind::Map { entries, .. } = &tree[map].kind else { return false };
+    let merges = entries.iter().filter(|(key, _)| is_merge(tree, *key));
+    merges.flat_map(|&(_, value)| merged(tree, value)).any(|from| find(tree, from, wanted).is_some())
+}
+
 /// The entries of a mapping by their keys; none if it is no mapping.
 pub(super) fn entries(tree: &Tree<'_>, map: NodeId) -> Option<BTreeMap<String, Entry>> {
     let mut found = BTreeMap::new();

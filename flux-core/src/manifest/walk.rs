@@ -120,7 +120,11 @@ impl<'t, 's> Cursor<'t, 's> {
     pub(super) fn entries(&self) -> Option<Vec<(String, Self)>> {
         let inside = self.inside();
         let entries = merge::entries(self.tree, inside.node)?;
-        Some(entries.into_iter().map(|(key, entry)| (key.clone(), inside.entry(&key, entry))).collect())
+        let at = |(key, entry): (String, Entry)| {
+            let value = inside.entry(&key, entry);
+            (key, value)
+        };
+        Some(entries.into_iter().map(at).collect())
     }
 
     /// Whether it is a mapping.

@@ -334,7 +334,17 @@ fn what_other_places_use_is_refused() {
         assert!(matches!(error, Err(EditError::Unsupported(_))), "{body}: {error:?}");
     }
     let merged = "apiVersion: v1\nkind: A\nx: &m {x: y}\nmetadata: {name: a, annotations: {<<: *m, b: c}}\n";
-    assert!(annotate(merged, 0, &[("x", None)]).is_err());
+    let own = |entries: &str| merged.replace("{<<: *m, b: c}", entries);
+    for (entries, value, why) in [
+        ("{<<: *m, b: c}", None, "remove it there"),
+        ("{<<: *m, x: c}", None, "remove it there"),
+        ("{x: c, <<: *m}", None, "remove it there"),
+        ("{x: c, <<: [*m]}", Some("z"), "move it behind"),
+    ] {
+        let error = annotate(&own(entries), 0, &[("x", value)]).unwrap_err();
+        assert!(matches!(&error, EditError::Unsupported(said) if said.contains(why)), "{entries}: {error}");
+    }
+    assert_eq!(annotate(&own("{<<: *m, x: c}"), 0, &[("x", Some("z"))]).unwrap(), own("{<<: *m, x: z}"));
     assert_eq!(
         annotate(merged, 0, &[("x", Some("z"))]).unwrap(),
         merged.replace("b: c}", "b: c, x: z}"),

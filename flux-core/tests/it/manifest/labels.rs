@@ -77,3 +77,22 @@ fn a_label_that_others_use_is_left() {
     assert!(edited.contains("&v v1.20"));
     assert!(left[0].contains("anchor `&v`"), "{left:?}");
 }
+
+#[test]
+fn labels_that_share_their_value_are_written_once_or_apart() {
+    let text = |labels: &str, pods: &str| {
+        format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web, labels: &l {labels}}}, spec: {{template: {{metadata: {{labels: {pods}}}, spec: {{containers: [{{name: web, image: 'w:1.20'}}]}}}}}}}}\n"
+        )
+    };
+    for pods in ["*l", "{<<: *l, app: web}"] {
+        let (edited, left) = follow(&text("{version: '1.20'}", pods), &[("web", "w:1.21")]);
+        assert_eq!((edited, left), (text("{version: '1.21'}", pods), Vec::new()));
+    }
+    // Where the anchor has a third use, who merges it in gets a key of its own, and the anchor is left.
+    let used =
+        |pods: &str| text("{version: '1.20'}", pods).replace("spec: {template", "x: *l, spec: {template");
+    let (edited, left) = follow(&used("{<<: *l, app: web}"), &[("web", "w:1.21")]);
+    assert_eq!(edited, used("{<<: *l, version: \"1.21\", app: web}"));
+    assert!(matches!(left.as_slice(), [why] if why.contains("anchor `&l` of line 1")), "{left:?}");
+}
