@@ -29,7 +29,7 @@ pub(super) struct Node<'s> {
     pub kind: Kind<'s>,
     /// First byte of the node, after its anchor and tag.
     pub start: usize,
-    /// The byte after its last. A block collection ends with its last child, a block scalar with its last line that is not blank.
+    /// The byte after its last. A block collection ends with its last child, a block scalar with its last line that is not blank, one without such with its header.
     pub end: usize,
     /// Counted from 1.
     pub line: u32,
@@ -263,8 +263,17 @@ impl<'s> Builder<'s> {
                     ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
                 };
                 let text = if style == Style::Absent { Cow::Borrowed("") } else { text };
+                let blank = style == Style::Block && text.trim().is_empty();
                 let mut scalar = node(Kind::Scalar { text, style }, tag);
-                if style == Style::Block {
+                if blank {
+                    // Nothing behind the header is its own: the next line may be the next entry's. At the end of a file the span has the header.
+                    let at = if self.rest(start).starts_with(['|', '>']) {
+                        start + self.rest(start).lines().next().unwrap_or_default().trim_end().len()
+                    } else {
+                        self.source.get(..start).unwrap_or_default().trim_end().len()
+                    };
+                    (scalar.start, scalar.end) = (at, at);
+                } else if style == Style::Block {
                     let content = self.source.get(start..end).unwrap_or_default();
                     scalar.end = start + content.trim_end().len();
                 }
@@ -309,6 +318,10 @@ impl<'s> Builder<'s> {
     /// The finished tree.
     pub(super) fn finish(self) -> Tree<'s> {
         self.tree
+    }
+
+    fn rest(&self, at: usize) -> &'s str {
+        self.source.get(at..).unwrap_or_default()
     }
 
     fn add(&mut self, mut node: Node<'s>, anchor: usize) -> NodeId {

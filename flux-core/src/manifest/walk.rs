@@ -127,7 +127,7 @@ impl<'t, 's> Cursor<'t, 's> {
                 && line[..at].ends_with([' ', '\t', '-', ':'])
                 && is_header_rest(&line[at + 1..])
         });
-        header.map(|(at, _)| (line_start + at, node.end)).filter(|_| node.end > node.start)
+        header.map(|(at, _)| (line_start + at, node.end))
     }
 
     /// This value with any alias followed, and the sharing that this brings.
