@@ -2,6 +2,8 @@
 
 use std::{env, path::Path, process::Command};
 
+use serde_json::Value;
+
 use crate::world::{Transport, World};
 
 /// `PATH` with the servers' kubectl first.
@@ -61,4 +63,33 @@ fn the_corpus_has_what_kustomize_builds() {
         let path = corpus.join(folder);
         assert_eq!(world.kube.kubectl(&["kustomize", path.to_str().expect("text")]), built, "{folder}");
     }
+}
+
+#[test]
+fn what_is_said_of_kustomizations_is_what_kustomize_says() {
+    let Some(world) = World::new(Transport::Http) else { return };
+    let verdicts = include_str!("../../flux-core/src/deployer/kustomizations/listed/verdicts.json");
+    let verdicts: Value = serde_json::from_str(verdicts).expect("JSON");
+    let files = |of: &Value| -> Vec<(String, String)> {
+        let files = of.as_object().expect("files").iter();
+        files.map(|(path, text)| (path.clone(), text.as_str().expect("text").to_owned())).collect()
+    };
+    let mut differ = Vec::new();
+    for case in verdicts["cases"].as_array().expect("cases") {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (path, text) in files(&verdicts["beside"]).into_iter().chain(files(&case["files"])) {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        }
+        let says =
+            match world.kube.try_kubectl(&["kustomize", folder.path().join("x").to_str().expect("text")]) {
+                Ok(_) => "takes",
+                Err(_) => "refuses",
+            };
+        if case["kustomize"] != says {
+            differ.push(format!("it {says} {}", case["files"]));
+        }
+    }
+    assert!(differ.is_empty(), "{differ:#?}");
 }

@@ -139,19 +139,23 @@ pub(super) fn is_mendable(error: &ErrorKind, file: &str) -> bool {
         )
 }
 
-/// The bytes that may be parsed to find what is to be mended.
-const EFFORT: usize = 4 * Limit::BYTES;
+/// The bytes that may be parsed to find what is to be mended: as many as a file may have, so that mending takes no longer than reading. What is
+/// not found then is told as the parser sees it.
+const EFFORT: usize = Limit::BYTES;
 /// The bytes by which a text may grow.
 const GROWTH: usize = Limit::BYTES;
+/// How much may be mended.
+const PATCHES: usize = 100_000;
 
 /// The file as the parser can read it; none if there is nothing to mend.
 pub(super) fn mended(file: &str) -> Option<Mended> {
     let mut patches = Patches::new();
-    for (at, _) in file.match_indices("---#").filter(|&(at, _)| at == 0 || file[..at].ends_with('\n')) {
+    let odd = file.match_indices("---#").filter(|&(at, _)| at == 0 || file[..at].ends_with('\n'));
+    for (at, _) in odd.take(PATCHES) {
         patches.insert((at + SEPARATOR.len(), false), Patch { gone: 0, new: " ".to_owned() });
     }
     let mut mended = Mended::new(file, &patches);
-    for _ in 0..EFFORT / file.len().max(1 << 10) {
+    for _ in 0..(EFFORT / file.len().max(1 << 10)).max(1) {
         let known = patches.len();
         Search { file, mended: &mended, patches: &mut patches, seen: 0, flow: Vec::new() }.run();
         let grown: usize = patches.values().map(|patch| patch.new.len()).sum();
@@ -227,7 +231,9 @@ impl Search<'_> {
     }
 
     fn patch(&mut self, at: usize, gone: usize, new: String) {
-        self.patches.entry((at, gone > 0)).or_insert(Patch { gone, new });
+        if self.patches.len() < PATCHES {
+            self.patches.entry((at, gone > 0)).or_insert(Patch { gone, new });
+        }
     }
 
     /// `\'` in the text between double quotes that starts at `at`.

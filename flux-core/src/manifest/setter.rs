@@ -3,7 +3,7 @@
 //! The comment names a policy and, behind it, which part of the image the scalar holds: `name`, `tag` or `digest`, and without one all of it.
 //! Here the policies of Flux v2 say nothing; the places do. Where no other convention knows them, they make the object a workload with a container
 //! called as the policy is, without its namespace. The parts of an image stand in one mapping; a name without a comment is the
-//! neighbour `newName`, `repository` or `image`, and `name` beside a `newTag` or `digest`. A tag or a digest without a name (that an environment variable
+//! neighbour `newName`, `repository` or `image`, and `name` beside a `newTag`, `tag` or `digest`. A tag or a digest without a name (that an environment variable
 //! repeats, for example) follows the image that another comment of the same policy marks in the object.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ pub(super) const MARK: &str = "$imagepolicy";
 const NAMES: [&str; 3] = ["newName", "repository", "image"];
 
 /// What holds the tag or digest where `name` says which image is meant.
-const OF_NAMED: [&str; 2] = ["newTag", "digest"];
+const OF_NAMED: [&str; 3] = ["newTag", "tag", "digest"];
 
 /// How many values of an object are looked at.
 const VALUES: usize = 100_000;

@@ -38,7 +38,7 @@ pub(super) struct Node<'s> {
     pub kind: Kind<'s>,
     /// First byte of the node, after its anchor and tag.
     pub start: usize,
-    /// The byte after its last. A block collection ends with its last child, a block scalar with the last line that it keeps.
+    /// The byte after its last. A block collection ends with its last child, a block scalar with the last line that it keeps, one without such with its header.
     pub end: usize,
     /// Counted from 1.
     pub line: u32,
@@ -249,8 +249,17 @@ impl<'s> Builder<'s> {
                 let text = if style == Style::Absent { Cow::Borrowed("") } else { text };
                 // Blank lines at the end of a block scalar are its own only where it keeps them.
                 let keeps = text[text.trim_end().len()..].matches('\n').count() > 1;
+                let blank = style == Style::Block && text.trim().is_empty() && !keeps;
                 let mut scalar = node(Kind::Scalar { text, style }, tag);
-                if style == Style::Block {
+                if blank {
+                    // Nothing behind the header is its own: the next line may be the next entry's. At the end of a file the span has the header.
+                    let at = if self.rest(start).starts_with(['|', '>']) {
+                        start + self.rest(start).lines().next().unwrap_or_default().trim_end().len()
+                    } else {
+                        self.source.get(..start).unwrap_or_default().trim_end().len()
+                    };
+                    (scalar.start, scalar.end) = (at, at);
+                } else if style == Style::Block {
                     let content = self.source.get(start..end).unwrap_or_default();
                     let kept = content.strip_suffix('\n').map(|kept| kept.strip_suffix('\r').unwrap_or(kept));
                     scalar.end = start + kept.filter(|_| keeps).unwrap_or(content.trim_end()).len();
@@ -295,6 +304,10 @@ impl<'s> Builder<'s> {
     /// The finished tree.
     pub(super) fn finish(self) -> Tree<'s> {
         self.tree
+    }
+
+    fn rest(&self, at: usize) -> &'s str {
+        self.source.get(at..).unwrap_or_default()
     }
 
     fn add(&mut self, mut node: Node<'s>, anchor: usize) -> NodeId {

@@ -180,7 +180,7 @@ impl<'t, 's> Cursor<'t, 's> {
                 && line[..at].ends_with([' ', '\t', '-', ':'])
                 && is_header_rest(&line[at + 1..])
         });
-        header.map(|(at, _)| (line_start + at, node.end)).filter(|_| node.end > node.start)
+        header.map(|(at, _)| (line_start + at, node.end))
     }
 
     /// Through what other places have this value, if they do. For a scalar with an anchor of its own, its tree tells.

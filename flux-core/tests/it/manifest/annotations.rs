@@ -358,3 +358,14 @@ fn an_encrypted_document_and_a_missing_object_are_refused() {
     assert!(matches!(annotate(sealed, 0, SET), Err(EditError::Unsupported(_))));
     assert!(matches!(annotate(sealed, 1, SET), Err(EditError::Unsupported(_))));
 }
+
+#[test]
+fn a_block_scalar_without_a_line_of_its_own_ends_with_its_header() {
+    let source = "apiVersion: v1\nkind: A\nmetadata:\n  name: a\n  annotations:\n    a: |\n    b: >- # why\n    a: |\n      text\n    c: |+\n";
+    let edited = annotate(source, 0, &[("a", None), ("b", Some("x")), ("c", Some("w"))]).unwrap();
+    let wanted = "apiVersion: v1\nkind: A\nmetadata:\n  name: a\n  annotations:\n    b: x # why\n    c: w\n";
+    assert_eq!(edited, wanted);
+    let edited = annotate(source, 0, &[("b", None), ("c", None), ("d", Some("z"))]).unwrap();
+    let wanted = "apiVersion: v1\nkind: A\nmetadata:\n  name: a\n  annotations:\n    a: |\n    a: |\n      text\n    d: z\n";
+    assert_eq!(edited, wanted);
+}

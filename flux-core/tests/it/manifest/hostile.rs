@@ -100,6 +100,47 @@ fn very_long_lines_keys_and_many_anchors() {
     assert_eq!(parse(format!("{A}spec:\n{anchors}").as_bytes()).resources.len(), 1);
 }
 
+#[test]
+fn many_of_a_kind_take_time_by_their_number_and_not_by_its_square() {
+    const X: &str = "apiVersion: x.io/v1\nkind: A\nmetadata: {name: a}\nspec:\n";
+    let count = 30_000;
+    let numbered = |head: &str, line: &dyn Fn(usize) -> String| {
+        let mut source = head.to_owned();
+        (0..count).for_each(|i| source.push_str(&line(i)));
+        source
+    };
+    let release = "apiVersion: helm.fluxcd.io/v1\nkind: HelmRelease\nmetadata:\n  name: a\n  annotations:\n";
+    let named = numbered(release, &|i| format!("    repository.fluxcd.io/c{i}: a.b{i}\n"));
+    let sources = [
+        // One policy's marks, whole images and tags, on lines of their own and on one line.
+        (count, numbered(X, &|_| "- a:1 # {\"$imagepolicy\": \"ns:p\"}\n".to_owned())),
+        (count, numbered(X, &|_| "- name: a\n  tag: b # {\"$imagepolicy\": \"ns:p:tag\"}\n".to_owned())),
+        (1, numbered(&format!("{X}  ["), &|_| "a:1,".to_owned()) + "b:1] # {\"$imagepolicy\": \"ns:p\"}\n"),
+        // Annotations that name images in one mapping.
+        (count, numbered(&format!("{named}spec:\n  values:\n    a:\n"), &|i| format!("      b{i}: x:1\n"))),
+        // Documents, and what is mended.
+        (0, numbered("", &|_| format!("---\n{A}"))),
+        (0, numbered(&format!("{A}spec: [\n"), &|_| "\t\"a\",\n".to_owned()) + "]\n"),
+        (0, numbered(&format!("{A}spec: \""), &|_| "a\n".to_owned()) + "\"\n"),
+        (
+            0,
+            numbered("", &|_| {
+                "{\"apiVersion\":\"v1\",\"kind\":\"A\",\"metadata\":{\"name\":\"a\"}}\n".to_owned()
+            }),
+        ),
+    ];
+    for (containers, source) in sources {
+        let started = Instant::now();
+        let file = parse(source.as_bytes());
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}: {:.200}", started.elapsed(), source);
+        assert_eq!(file.problems, [], "{source:.200}");
+        let found: usize = file.resources.iter().flat_map(|r| r.workload.iter()).map(Vec::len).sum();
+        assert_eq!(found, containers, "{source:.200}");
+    }
+    // More than is mended.
+    refused(numbered(&format!("{A}spec:\n"), &|_| "- \"it\\'s\"\n".to_owned()).as_bytes(), Code::InvalidYaml);
+}
+
 /// What makes this binary load the hostile repository, in a process of its own.
 const CHILD: &str = "FLUX_TEST_HOSTILE_CHILD";
 
