@@ -163,12 +163,16 @@ impl<'s> Loader<'s, '_> {
             return self.too_large(Limit::Depth, at);
         }
         let at = self.at(at);
-        let line_start = self.text[..at.byte].rfind('\n').map_or(0, |nl| nl + 1);
-        let line = self.text[line_start..].lines().next().unwrap_or_default();
-        if template::is_template(document) || line.contains("{{") {
+        if template::is_template(document) || self.line(at.byte).contains("{{") {
             return self.problem(template::problem((at.line, at.column), &error.to_string()));
         }
         self.unreadable((at.line, at.column), error.to_string())
+    }
+
+    /// The line in which a byte stands.
+    fn line(&self, byte: usize) -> &'s str {
+        let start = self.text[..byte].rfind('\n').map_or(0, |nl| nl + 1);
+        self.text[start..].lines().next().unwrap_or_default()
     }
 
     fn unreadable(&mut self, place: (u32, u32), evidence: String) -> Result<(), Stop> {
@@ -196,7 +200,9 @@ impl<'s> Loader<'s, '_> {
                 self.object(&Cursor::at(&tree, self.text, root), value, None)
             }
             Err(Unreadable::TooLarge(limit)) => self.too_large_at(limit, tree.place(root)),
-            Err(Unreadable::Invalid(node, evidence)) if template::is_template(text) => {
+            Err(Unreadable::Invalid(node, evidence))
+                if template::is_template(text) || self.line(tree[node].start).contains("{{") =>
+            {
                 self.problem(template::problem(tree.place(node), &evidence))
             }
             Err(Unreadable::Invalid(node, evidence)) => self.unreadable(tree.place(node), evidence),

@@ -73,6 +73,8 @@ fn templates_are_told_from_broken_yaml() {
         assert_eq!(file.problems.iter().map(|p| p.code).collect::<Vec<_>>(), [code], "{source:?}");
         assert_eq!(file.resources.len(), 2, "{source:?}");
     }
+    let alone = parse(b"{{ include \"web\" . }}\n");
+    assert_eq!(alone.problems.iter().map(|p| p.code).collect::<Vec<_>>(), [Code::Template]);
     let quoted = parse(format!("{A}spec: {{text: '{{{{ $labels }}}}'}}\n").as_bytes());
     assert_eq!((quoted.resources.len(), quoted.problems.len()), (1, 0));
 }
