@@ -1,13 +1,17 @@
 //! A plain folder as a config repository that is only read: what a linter in CI looks at, whether or not it is committed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
+    error::Error,
     fmt, fs, io,
     path::{Path, PathBuf},
 };
 
 use async_trait::async_trait;
-use flux::backend::{Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree};
+use flux::{
+    backend::{Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree},
+    manifest::MAX_FILE_BYTES,
+};
 use git2::{ObjectType, Oid, Repository};
 
 use crate::common::Failure;
@@ -20,6 +24,8 @@ pub(crate) struct FolderRepo {
     root: PathBuf,
     /// Path from the root, with `/` between the parts → the id that git would give the content.
     files: BTreeMap<String, ContentId>,
+    /// A file of each content.
+    paths: HashMap<ContentId, String>,
     missing: Vec<String>,
     revision: Revision,
 }
@@ -45,12 +51,17 @@ impl FolderRepo {
         }
         let listing: String = files.iter().map(|(path, id)| format!("{id} {path}\n")).collect();
         let revision = Oid::hash_object(ObjectType::Blob, listing.as_bytes())?;
-        Ok(Self { root: root.to_owned(), files, missing, revision: revision.to_string().as_str().into() })
+        let revision = revision.to_string().as_str().into();
+        let paths = files.iter().map(|(path, id)| (id.clone(), path.clone())).collect();
+        Ok(Self { root: root.to_owned(), files, paths, missing, revision })
     }
 
     fn body(&self, id: &ContentId, limit: u64) -> Result<FileBody, RepoError> {
-        let path = self.files.iter().find(|(_, known)| *known == id).map(|(path, _)| self.root.join(path));
-        let path = path.ok_or_else(|| RepoError::NotFound(format!("the folder has no content {id}")))?;
+        let path = self
+            .paths
+            .get(id)
+            .map(|path| self.root.join(path))
+            .ok_or_else(|| RepoError::NotFound(format!("the folder has no content {id}")))?;
         let cannot = |e: io::Error| RepoError::Unavailable(format!("{} cannot be read: {e}", path.display()));
         let size = fs::metadata(&path).map_err(cannot)?.len();
         if size > limit {
@@ -107,12 +118,21 @@ impl Walk<'_> {
             } else if kind.is_file() {
                 // A path that is not UTF-8 is none that a manifest may have; git backends leave it out too.
                 let Some(name) = path.strip_prefix(self.root).ok().and_then(Path::to_str) else { continue };
-                let id = Oid::hash_file(ObjectType::Blob, &path).map_err(|e| cannot(&path, &e))?;
+                let id = id_of(&path, name).map_err(|e| cannot(&path, &e))?;
                 self.files.insert(name.to_owned(), id.to_string().as_str().into());
             }
         }
         Ok(())
     }
+}
+
+/// The id of a file: git's, but for one that is too large to be read, whose bytes nobody asks for.
+fn id_of(path: &Path, name: &str) -> Result<Oid, Box<dyn Error>> {
+    let size = fs::metadata(path)?.len();
+    if size > MAX_FILE_BYTES {
+        return Ok(Oid::hash_object(ObjectType::Blob, format!("{size} bytes in {name}").as_bytes())?);
+    }
+    Ok(Oid::hash_file(ObjectType::Blob, path)?)
 }
 
 /// What git ignores, where the folder is part of a checkout.
