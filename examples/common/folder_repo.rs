@@ -1,13 +1,18 @@
 //! A plain folder as a config repository that is only read: what a linter in CI looks at, whether or not it is committed.
 
 use std::{
+    collections::HashMap,
+    error::Error,
     fmt, fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use async_trait::async_trait;
-use flux::backend::{Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree};
+use flux::{
+    backend::{Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree},
+    manifest::MAX_FILE_BYTES,
+};
 use git2::{ObjectType, Oid, Repository};
 
 use crate::common::Failure;
@@ -20,6 +25,8 @@ pub(crate) struct FolderRepo {
     root: PathBuf,
     /// What a commit of the folder would have, under the ids that git would give the contents.
     tree: Tree,
+    /// A file of each content.
+    paths: HashMap<ContentId, String>,
     revision: Revision,
 }
 
@@ -33,12 +40,13 @@ impl FolderRepo {
         walk.folder(root)?;
         let listing: String = walk.tree.files.iter().map(|(path, id)| format!("{id} {path}\n")).collect();
         let revision = Oid::hash_object(ObjectType::Blob, listing.as_bytes())?;
-        Ok(Self { root: root.to_owned(), tree: walk.tree, revision: revision.to_string().as_str().into() })
+        let paths = walk.tree.files.iter().map(|(path, id)| (id.clone(), path.clone())).collect();
+        let revision = revision.to_string().as_str().into();
+        Ok(Self { root: root.to_owned(), tree: walk.tree, paths, revision })
     }
 
     fn body(&self, id: &ContentId, limit: u64) -> Result<FileBody, RepoError> {
-        let path =
-            self.tree.files.iter().find(|(_, known)| *known == id).map(|(path, _)| self.root.join(path));
+        let path = self.paths.get(id).map(|path| self.root.join(path));
         let path = path.ok_or_else(|| RepoError::NotFound(format!("the folder has no content {id}")))?;
         let cannot = |e: io::Error| RepoError::Unavailable(format!("{} cannot be read: {e}", path.display()));
         let size = fs::metadata(&path).map_err(cannot)?.len();
@@ -100,7 +108,7 @@ impl Walk<'_> {
             if kind.is_dir() {
                 self.folder(&path)?;
             } else if kind.is_file() {
-                let id = Oid::hash_file(ObjectType::Blob, &path).map_err(|e| cannot(&path, &e))?;
+                let id = id_of(&path, &name).map_err(|e| cannot(&path, &e))?;
                 let data = entry.metadata().map_err(|e| cannot(&path, &e))?;
                 if data.permissions().mode() & 0o100 != 0 {
                     self.tree.executable.insert(name.clone());
@@ -112,6 +120,15 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
+
+/// The id of a file: git's, but for one that is too large to be read, whose bytes nobody asks for.
+fn id_of(path: &Path, name: &str) -> Result<Oid, Box<dyn Error>> {
+    let size = fs::metadata(path)?.len();
+    if size > MAX_FILE_BYTES {
+        return Ok(Oid::hash_object(ObjectType::Blob, format!("{size} bytes in {name}").as_bytes())?);
+    }
+    Ok(Oid::hash_file(ObjectType::Blob, path)?)
 }
 
 /// What git ignores, where the folder is part of a checkout.

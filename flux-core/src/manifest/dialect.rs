@@ -45,10 +45,10 @@ fn is_broken(written: &str, style: Style) -> bool {
     })
 }
 
-/// `{a:}` and `[a:, b]`: the colon belongs to the text.
+/// `{a:}`, `[a:, b]` and `[a :]`: the colon belongs to the text.
 fn glued_colon(tree: &Tree<'_>, source: &str, key: NodeId) -> Option<(NodeId, String)> {
     let Kind::Scalar { style: Style::Plain, text } = &tree[key].kind else { return None };
-    match source.as_bytes().get(tree[key].end..)? {
+    match source.get(tree[key].end..)?.trim_start_matches([' ', '\t']).as_bytes() {
         [b':', b',' | b'}' | b']', ..] => {
             Some((key, format!("kubectl takes the colon for a part of `{text}:`: put a blank behind it")))
         }

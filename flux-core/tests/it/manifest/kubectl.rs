@@ -89,6 +89,7 @@ fn what_kubectl_reads_as_something_else_is_refused() {
     let table = [
         ("{a:}", "colon"),
         ("[a:, b]", "colon"),
+        ("{a :}", "colon"),
         ("{?a: b}", "`?`"),
         ("[?a, b]", "`?`"),
         ("[!, 1]", "tag"),
