@@ -282,6 +282,9 @@ fn defined_kinds(files: &BTreeMap<String, Arc<ParsedFile>>) -> BTreeMap<(String,
     definitions.filter_map(defined).collect()
 }
 
+/// How many places a finding names.
+const TOLD: usize = 20;
+
 /// The finding about an id that several objects have, at the last of its places.
 fn duplicate(id: &str, places: &[(&str, usize)], files: &BTreeMap<String, Arc<ParsedFile>>) -> Finding {
     let place = |&(path, index): &(&str, usize)| {
@@ -289,12 +292,15 @@ fn duplicate(id: &str, places: &[(&str, usize)], files: &BTreeMap<String, Arc<Pa
         Place { path: path.to_owned(), line: resource.line, column: resource.column }
     };
     let (last, others) = places.split_last().map_or((None, places), |(last, others)| (Some(last), others));
-    let others: Vec<String> = others.iter().map(|at| place(at).to_string()).collect();
+    let mut named: Vec<String> = others.iter().take(TOLD).map(|at| place(at).to_string()).collect();
+    named.extend(
+        others.len().checked_sub(TOLD).filter(|&more| more > 0).map(|more| format!("{more} more places")),
+    );
     Finding {
         code: Code::DuplicateId,
         subject: id.to_owned(),
         place: last.map(place),
-        evidence: format!("it is described at {} as well; neither description is used", others.join(", ")),
+        evidence: format!("it is described at {} as well; neither description is used", named.join(", ")),
         remedy: "keep one description of it, or give the other another name or namespace".to_owned(),
     }
 }

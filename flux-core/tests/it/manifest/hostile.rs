@@ -141,6 +141,14 @@ fn many_of_a_kind_take_time_by_their_number_and_not_by_its_square() {
     refused(numbered(&format!("{A}spec:\n"), &|_| "- \"it\\'s\"\n".to_owned()).as_bytes(), Code::InvalidYaml);
 }
 
+#[test]
+fn an_object_described_again_and_again_is_told_with_some_of_its_places() {
+    let file = Arc::new(parse(format!("---\n{A}").repeat(10_000).as_bytes()));
+    let findings = Manifests::new([("a.yaml".to_owned(), file)].into()).findings();
+    assert_eq!(findings.len(), 1);
+    assert!(findings[0].evidence.contains("a.yaml:78:1, 9979 more places"), "{:.2000}", findings[0].evidence);
+}
+
 /// What makes this binary load the hostile repository, in a process of its own.
 const CHILD: &str = "FLUX_TEST_HOSTILE_CHILD";
 
