@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::{ran::Ran, shop::Shop};
 
-const WEB: &str = "shop:deployment/web";
+pub(crate) const WEB: &str = "shop:deployment/web";
 
 const IMAGES: &str = "example/web:\n- {tag: '1.0', created: '2020-01-01T00:00:00Z'}\n- {tag: '1.1', created: '2020-02-01T00:00:00Z'}\n";
 
 /// Prints a deployment with the tag that values.env has.
-const RENDER: &str = "#!/bin/sh
+pub(crate) const RENDER: &str = "#!/bin/sh
 set -e
 . ./values.env
 cat <<END
@@ -30,9 +30,9 @@ spec:
 END
 ";
 
-const VALUES: &str = "# what runs\nTAG=1.0 # the tag\nAUTOMATED=true\n";
+pub(crate) const VALUES: &str = "# what runs\nTAG=1.0 # the tag\nAUTOMATED=true\n";
 
-const COMMANDS: &str = "version: 1
+pub(crate) const COMMANDS: &str = "version: 1
 commandUpdated:
   generators:
   - command: ./render.sh
@@ -43,14 +43,14 @@ commandUpdated:
       command: sed -i \"s|^AUTOMATED=.*|AUTOMATED=${FLUX_POLICY_VALUE:-false}|\" values.env
 ";
 
-const PATCHES: &str = "version: 1
+pub(crate) const PATCHES: &str = "version: 1
 patchUpdated:
   generators:
   - command: ./render.sh
   patchFile: flux-patch.yaml
 ";
 
-fn shop(files: &[(&str, &str)]) -> Shop {
+pub(crate) fn shop(files: &[(&str, &str)]) -> Shop {
     let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     let shop = Shop::with(files);
     shop.images(IMAGES);
@@ -58,7 +58,7 @@ fn shop(files: &[(&str, &str)]) -> Shop {
 }
 
 /// A shop whose path `prod` is made by these rules.
-fn generated(flux_yaml: &str) -> Shop {
+pub(crate) fn generated(flux_yaml: &str) -> Shop {
     shop(&[
         ("prod/.flux.yaml", flux_yaml),
         ("prod/render.sh", RENDER),
@@ -68,13 +68,13 @@ fn generated(flux_yaml: &str) -> Shop {
     ])
 }
 
-fn run(shop: &Shop, words: &[&str]) -> Ran {
+pub(crate) fn run(shop: &Shop, words: &[&str]) -> Ran {
     let flags = ["--manifest-generation", "--git-path", "prod", "--git-path", "raw"];
     shop.fluxctl(&[&flags[..], words].concat())
 }
 
 /// `code path:line:column` of each finding.
-fn told(findings: &Value) -> Vec<String> {
+pub(crate) fn told(findings: &Value) -> Vec<String> {
     let line = |f: &Value| {
         let place = &f["place"];
         let (code, path) = (f["code"].as_str().expect("a code"), place["path"].as_str().expect("a path"));
@@ -83,7 +83,7 @@ fn told(findings: &Value) -> Vec<String> {
     findings.as_array().expect("findings").iter().map(line).collect()
 }
 
-fn codes(findings: &Value) -> Vec<&str> {
+pub(crate) fn codes(findings: &Value) -> Vec<&str> {
     findings.as_array().expect("findings").iter().filter_map(|f| f["code"].as_str()).collect()
 }
 
@@ -474,27 +474,29 @@ fn what_can_be_run_is_what_git_says() {
 fn kustomize_builds_a_folder_that_has_its_file() {
     let shop =
         shop(&[("prod/kustomization.yaml", "resources: [web.yaml]\n"), ("prod/web.yaml", "kind: Fake\n")]);
-    // A stand-in: the real one is not on every machine.
-    let bin = shop.path("bin");
-    std::fs::create_dir(&bin).expect("a folder");
     let script = "#!/bin/sh\n[ \"$1 $2\" = 'build .' ] && [ -f kustomization.yaml ] && printf 'apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {name: web, namespace: shop}\\nspec: {template: {spec: {containers: [{name: web, image: example/web:1.0}]}}}\\n'\n";
-    std::fs::write(bin.join("kustomize"), script).expect("a script");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(bin.join("kustomize"), mode).expect("a mode");
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-    let run = |words: &[&str]| {
-        let mut command = shop.command("fluxctl");
-        command.env("PATH", &path).args([
-            "--manifest-generation",
-            "--git-path",
-            "prod",
-            "--cluster",
-            "memory",
-        ]);
-        Ran::from(command.args(words).output().expect("fluxctl runs"))
-    };
+    let path = with_kustomize(&shop, script);
+    let run = |words: &[&str]| run_built(&shop, &path, words);
     let listed = run(&["list-workloads", "-o", "json"]).exits(0).json();
     assert_eq!(listed[0]["containers"][0]["image"], "example/web:1.0");
     let said = run(&["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
     assert_eq!(said["workloads"][WEB]["reason"], "not-editable");
+}
+
+/// A `PATH` with a stand-in for kustomize: the real one is not on every machine.
+pub(crate) fn with_kustomize(shop: &Shop, script: &str) -> String {
+    let bin = shop.path("bin");
+    std::fs::create_dir(&bin).expect("a folder");
+    std::fs::write(bin.join("kustomize"), script).expect("a script");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(bin.join("kustomize"), mode).expect("a mode");
+    format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+/// Runs fluxctl on `prod` with this `PATH`.
+pub(crate) fn run_built(shop: &Shop, path: &str, words: &[&str]) -> Ran {
+    let mut command = shop.command("fluxctl");
+    let flags = ["--manifest-generation", "--git-path", "prod", "--cluster", "memory"];
+    command.env("PATH", path).args(flags).args(words);
+    Ran::from(command.output().expect("fluxctl runs"))
 }

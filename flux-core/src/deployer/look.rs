@@ -120,14 +120,12 @@ impl Looker {
     /// Reads what git describes at a revision, leaving the last look as it is.
     pub(super) async fn read(&self, repo: &dyn ConfigRepo, at: &Revision) -> Result<Look, DeployError> {
         let tree = repo.tree(at).await?;
-        let sources = Sources::read(&self.generation, repo, &tree).await?;
-        let is_raw = sources.are_raw();
-        let files: BTreeMap<String, ContentId> =
-            manifest::manifest_paths(tree.files.keys().map(String::as_str))
-                .into_iter()
-                .filter(|path| is_raw(path))
-                .filter_map(|path| Some((path.to_owned(), tree.files.get(path)?.clone())))
-                .collect();
+        let sources = Sources::read(&self.generation, repo, &tree, &BTreeMap::new()).await?;
+        let files: BTreeMap<String, ContentId> = sources
+            .raw_manifests(tree.files.keys().map(String::as_str))
+            .into_iter()
+            .filter_map(|path| Some((path.to_owned(), tree.files.get(path)?.clone())))
+            .collect();
         let (known, parsed) = self.parsed(repo, files.values()).await?;
         let reading = Reading { files: files.len(), parsed };
         let (made, failed) =

@@ -52,8 +52,10 @@
 //! # Changes
 //!
 //! A release cannot edit what no file holds. It runs the updaters, or rewrites the patch file, in a private copy; then generates everything from a fresh copy
-//! with the changed files, and lands them only if exactly the intended images, or policies, differ. Files that updaters make are added, unless the
-//! repository ignores them; none is taken away. What kustomize builds is changed in the files that
+//! with the changed files, and lands them only if exactly the intended images, or policies, differ; under `patchUpdated` and for kustomize, in every field
+//! of every object. Files that updaters make are added, unless the
+//! repository ignores them; none is taken away. Manifests that are read as they stand, and what says how a path is made, are not theirs to change. A
+//! patch file that has a patch which was not applied is not rewritten. What kustomize builds is changed in the files that
 //! it is built from, by edits in place, and proven the same way.
 //!
 //! Commands run only where an embedder gives a [`Generator`], as what is in the repository then runs on its machine.
