@@ -47,6 +47,8 @@
 //! | `FLUX_DIGEST` | the digest, where one is to be written |
 //! | `FLUX_POLICY`, `FLUX_POLICY_VALUE` | the policy's name without prefix, and its value; no value if it is to go |
 //!
+//! A generator may add a variable by which it finds what a command started (`FLUX_RUN` in the reference binaries, another value for each command).
+//!
 //! They must depend on nothing but the files: what they printed for a revision is taken to be what they would print again.
 //!
 //! # Changes
