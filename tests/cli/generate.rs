@@ -122,6 +122,27 @@ fn commands_are_not_run_unless_that_is_allowed() {
 }
 
 #[test]
+fn a_flux_yaml_above_the_path_counts_where_no_commands_are_run_too() {
+    let text = "version: 1\ncommandUpdated: {generators: [{command: cat gen}]}\n";
+    let raw = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: raw}\n";
+    let files = [("deploy/.flux.yaml", text), ("deploy/prod/raw.yaml", raw), ("deploy/prod/gen", raw)];
+    let shop = shop(&files);
+    let file = shop.path("cluster.yaml");
+    let cluster = ["--git-path", "deploy/prod", "--cluster", file.to_str().expect("text")];
+    let sync = ["sync", "--prune", "-o", "json"];
+    shop.fluxctl(&[&["--manifest-generation"], &cluster[..], &sync].concat()).exits(0);
+    let synced = shop.fluxctl(&[&cluster[..], &sync].concat()).exits(1).json();
+    assert_eq!(codes(&synced["findings"]), ["prune-held-back", "generation-off"]);
+    assert_eq!(synced["findings"][1]["place"]["path"], "deploy/.flux.yaml");
+    let outcomes: Vec<&Value> =
+        synced["resources"].as_array().expect("resources").iter().map(|r| &r["outcome"]).collect();
+    assert_eq!(outcomes, ["skipped"], "nothing is applied, and nothing pruned");
+    // That there is none in the root is no finding, and a path that is not there still is one.
+    let found = shop.fluxctl(&["--git-path", "nowhere/else", "sync", "-o", "json"]).exits(1).json();
+    assert_eq!(codes(&found["findings"]), ["path-not-found"], "{found}");
+}
+
+#[test]
 fn an_updater_changes_what_the_commands_read_and_the_change_is_the_commit() {
     let shop = generated(COMMANDS);
     let words = ["release", "-w", WEB, "--update-all-images", "-o", "json"];

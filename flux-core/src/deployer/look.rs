@@ -13,7 +13,7 @@ use super::{
 use crate::{
     backend::{ConfigRepo, ContentId, FileBody, Revision, Tree},
     finding::{Code, Finding, Place},
-    generate::{Generation, How},
+    generate::{self, Generation, How},
     manifest::{self, Build, Manifests, ParsedFile, Problem},
 };
 
@@ -139,7 +139,10 @@ impl Looker {
         let (builds, built_from) = self.builds(repo, &tree, &generated).await?;
         let manifests = Arc::new(Manifests::new(by_path).with_generated(marks).with_builds(builds));
         let mut findings = manifests.findings();
-        findings.extend(tree.missing.iter().map(|path| missing_path(path)));
+        // A `.flux.yaml` above the paths may be there, and need not.
+        let above = generate::configs_above(&self.generation.paths);
+        let missing = tree.missing.iter().filter(|path| !above.contains(path));
+        findings.extend(missing.map(|path| missing_path(path)));
         findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
         findings.extend(sources.findings.iter().cloned());
         findings.extend(failed);
