@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use async_trait::async_trait;
@@ -33,6 +34,13 @@ const STDERR_KEPT: usize = 2000;
 const MOST_NEW_FILES: usize = 1000;
 const MOST_NEW_BYTES: u64 = flux::manifest::MAX_FILE_BYTES;
 
+/// The variable by which all that a command started is found.
+const MARK: &str = "FLUX_RUN";
+
+/// How often it is looked for, while there is more of it each time.
+#[cfg(target_os = "linux")]
+const MOST_ROUNDS: usize = 20;
+
 /// The files that are read from the repository at a time.
 const PORTION: usize = 32;
 
@@ -48,6 +56,7 @@ impl Generator for ShellGenerator {
         tree: &Tree,
         over: &BTreeMap<String, Bytes>,
     ) -> Result<Box<dyn Checkout>, GenerateError> {
+        hide_this_process()?;
         let private = fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix("flux-generate-").permissions(private).tempdir();
         let folder = folder.map_err(|e| {
@@ -71,6 +80,20 @@ impl Generator for ShellGenerator {
         }
         Ok(Box::new(checkout))
     }
+}
+
+/// Keeps the environment and the memory of this process from what runs as the same user: commands would find both in `/proc`. Who may read the memory of every
+/// process (by `CAP_SYS_PTRACE`, `CAP_PERFMON` or `CAP_SYS_ADMIN`, as root outside of containers) is not kept away.
+fn hide_this_process() -> Result<(), GenerateError> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+        set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|e| {
+            GenerateError::Unavailable(format!("this process cannot be hidden from the commands: {e}"))
+        })?;
+    }
+    Ok(())
 }
 
 /// A temporary folder with the files of a tree; it is gone when this is dropped.
@@ -103,6 +126,13 @@ impl FolderCheckout {
         Ok(())
     }
 
+    /// What no other command has in its environment.
+    fn mark(&self) -> String {
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        let folder = self.folder.path().file_name().unwrap_or_default().to_string_lossy();
+        format!("{folder}-{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Where a path of the repository lies; none for one that leads out of it.
     fn place(&self, path: &str) -> Option<PathBuf> {
         let inside = !path.starts_with('/') && path.split('/').all(|part| !matches!(part, ".."));
@@ -119,6 +149,7 @@ impl Checkout for FolderCheckout {
             .place(&run.folder)
             .filter(|folder| folder.is_dir())
             .ok_or_else(|| unavailable(format!("there is no folder {} to run it in", run.folder)))?;
+        let mark = self.mark();
         let mut command = Command::new("/bin/sh");
         command
             .arg("-c")
@@ -127,12 +158,13 @@ impl Checkout for FolderCheckout {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
             .envs(&run.env)
+            .env(MARK, &mark)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
         let child = command.spawn().map_err(|e| unavailable(format!("it cannot be started: {e}")))?;
-        let mut group = Group::of(child);
+        let mut group = Group::of(child, mark);
         match tokio::time::timeout(run.timeout, group.output()).await {
             Err(_) => Err(GenerateError::TimedOut { command: run.command.clone(), after: run.timeout }),
             Ok(Err(Ended::Unreadable(error))) => Err(unavailable(error.to_string())),
@@ -248,6 +280,8 @@ fn changed(place: &Path, id: Oid) -> Result<Changed, Box<dyn std::error::Error>>
 struct Group {
     child: Child,
     id: Option<Pid>,
+    /// What it, and all that it started, has in its environment.
+    mark: String,
 }
 
 /// How the output of a process ended before its time.
@@ -263,9 +297,9 @@ impl From<std::io::Error> for Ended {
 }
 
 impl Group {
-    fn of(child: Child) -> Self {
+    fn of(child: Child, mark: String) -> Self {
         let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Self { child, id }
+        Self { child, id, mark }
     }
 
     /// Waits for the end, with all of standard output and the end of standard error.
@@ -282,7 +316,40 @@ impl Drop for Group {
         if let Some(id) = self.id {
             let _ = kill_process_group(id, Signal::KILL);
         }
+        kill_marked(&self.mark);
     }
+}
+
+/// Kills what left the process group, as `setsid` does: what still has the mark in its environment. What takes it off goes on; so it is with what
+/// starts others faster than they are found.
+#[cfg(target_os = "linux")]
+fn kill_marked(mark: &str) {
+    let mark = format!("{MARK}={mark}");
+    let mut killed = std::collections::BTreeSet::new();
+    for _ in 0..MOST_ROUNDS {
+        let before = killed.len();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = processes.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
+        killed.extend(pids.filter(|pid| kill_if_marked(*pid, mark.as_bytes())).map(Pid::as_raw_pid));
+        if killed.len() == before {
+            return;
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn kill_marked(_mark: &str) {}
+
+/// Whether a process had the mark and was killed.
+#[cfg(target_os = "linux")]
+fn kill_if_marked(pid: Pid, mark: &[u8]) -> bool {
+    use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+
+    // Taken first, so that the signal goes to the process whose environment is read, and to none that has its number afterwards.
+    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
+    let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_pid())).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|variable| variable == mark)
+        && pidfd_send_signal(&process, Signal::KILL).is_ok()
 }
 
 async fn whole(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Ended> {

@@ -15,7 +15,7 @@ use clap::Args;
 use flux::{
     backend::{Clock, Cluster, FixedClock, Registry, SystemClock},
     deployer::{Deployer, MemoryParseCache, ParseCache},
-    generate::Generation,
+    generate::{Generation, configs_above},
     git::{self, GitRepo},
     k8s::KubeCluster,
     memory::{ImagesFile, MemoryCluster, MemoryRegistry},
@@ -207,8 +207,12 @@ impl BackendArgs {
 
     /// The repository, and where what is parsed of it is kept.
     pub(crate) fn repo(&self) -> Result<(Arc<GitRepo>, Arc<dyn ParseCache>), Failure> {
-        // What commands read may stand outside of the paths.
-        self.repo_of(if self.manifest_generation { &[] } else { &self.git_path })
+        if self.manifest_generation || self.git_path.is_empty() {
+            // What commands read may stand outside of the paths.
+            return self.repo_of(&[]);
+        }
+        // Without commands it still counts that there should be some.
+        self.repo_of(&[self.git_path.clone(), configs_above(&self.git_path)].concat())
     }
 
     /// The same, seen under these paths; all of it for none.

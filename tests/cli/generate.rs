@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::{ran::Ran, shop::Shop};
 
-const WEB: &str = "shop:deployment/web";
+pub(crate) const WEB: &str = "shop:deployment/web";
 
 const IMAGES: &str = "example/web:\n- {tag: '1.0', created: '2020-01-01T00:00:00Z'}\n- {tag: '1.1', created: '2020-02-01T00:00:00Z'}\n";
 
 /// Prints a deployment with the tag that values.env has.
-const RENDER: &str = "#!/bin/sh
+pub(crate) const RENDER: &str = "#!/bin/sh
 set -e
 . ./values.env
 cat <<END
@@ -30,9 +30,9 @@ spec:
 END
 ";
 
-const VALUES: &str = "# what runs\nTAG=1.0 # the tag\nAUTOMATED=true\n";
+pub(crate) const VALUES: &str = "# what runs\nTAG=1.0 # the tag\nAUTOMATED=true\n";
 
-const COMMANDS: &str = "version: 1
+pub(crate) const COMMANDS: &str = "version: 1
 commandUpdated:
   generators:
   - command: ./render.sh
@@ -43,14 +43,14 @@ commandUpdated:
       command: sed -i \"s|^AUTOMATED=.*|AUTOMATED=${FLUX_POLICY_VALUE:-false}|\" values.env
 ";
 
-const PATCHES: &str = "version: 1
+pub(crate) const PATCHES: &str = "version: 1
 patchUpdated:
   generators:
   - command: ./render.sh
   patchFile: flux-patch.yaml
 ";
 
-fn shop(files: &[(&str, &str)]) -> Shop {
+pub(crate) fn shop(files: &[(&str, &str)]) -> Shop {
     let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     let shop = Shop::with(files);
     shop.images(IMAGES);
@@ -58,7 +58,7 @@ fn shop(files: &[(&str, &str)]) -> Shop {
 }
 
 /// A shop whose path `prod` is made by these rules.
-fn generated(flux_yaml: &str) -> Shop {
+pub(crate) fn generated(flux_yaml: &str) -> Shop {
     shop(&[
         ("prod/.flux.yaml", flux_yaml),
         ("prod/render.sh", RENDER),
@@ -68,13 +68,13 @@ fn generated(flux_yaml: &str) -> Shop {
     ])
 }
 
-fn run(shop: &Shop, words: &[&str]) -> Ran {
+pub(crate) fn run(shop: &Shop, words: &[&str]) -> Ran {
     let flags = ["--manifest-generation", "--git-path", "prod", "--git-path", "raw"];
     shop.fluxctl(&[&flags[..], words].concat())
 }
 
 /// `code path:line:column` of each finding.
-fn told(findings: &Value) -> Vec<String> {
+pub(crate) fn told(findings: &Value) -> Vec<String> {
     let line = |f: &Value| {
         let place = &f["place"];
         let (code, path) = (f["code"].as_str().expect("a code"), place["path"].as_str().expect("a path"));
@@ -83,7 +83,7 @@ fn told(findings: &Value) -> Vec<String> {
     findings.as_array().expect("findings").iter().map(line).collect()
 }
 
-fn codes(findings: &Value) -> Vec<&str> {
+pub(crate) fn codes(findings: &Value) -> Vec<&str> {
     findings.as_array().expect("findings").iter().filter_map(|f| f["code"].as_str()).collect()
 }
 
@@ -119,6 +119,27 @@ fn commands_are_not_run_unless_that_is_allowed() {
     let synced = shop.fluxctl(&words).exits(1).json();
     assert_eq!(codes(&synced["findings"]), ["generation-off"]);
     assert_eq!(synced["resources"].as_array().map(Vec::len), Some(1), "what stands in files is synced");
+}
+
+#[test]
+fn a_flux_yaml_above_the_path_counts_where_no_commands_are_run_too() {
+    let text = "version: 1\ncommandUpdated: {generators: [{command: cat gen}]}\n";
+    let raw = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: raw}\n";
+    let files = [("deploy/.flux.yaml", text), ("deploy/prod/raw.yaml", raw), ("deploy/prod/gen", raw)];
+    let shop = shop(&files);
+    let file = shop.path("cluster.yaml");
+    let cluster = ["--git-path", "deploy/prod", "--cluster", file.to_str().expect("text")];
+    let sync = ["sync", "--prune", "-o", "json"];
+    shop.fluxctl(&[&["--manifest-generation"], &cluster[..], &sync].concat()).exits(0);
+    let synced = shop.fluxctl(&[&cluster[..], &sync].concat()).exits(1).json();
+    assert_eq!(codes(&synced["findings"]), ["prune-held-back", "generation-off"]);
+    assert_eq!(synced["findings"][1]["place"]["path"], "deploy/.flux.yaml");
+    let outcomes: Vec<&Value> =
+        synced["resources"].as_array().expect("resources").iter().map(|r| &r["outcome"]).collect();
+    assert_eq!(outcomes, ["skipped"], "nothing is applied, and nothing pruned");
+    // That there is none in the root is no finding, and a path that is not there still is one.
+    let found = shop.fluxctl(&["--git-path", "nowhere/else", "sync", "-o", "json"]).exits(1).json();
+    assert_eq!(codes(&found["findings"]), ["path-not-found"], "{found}");
 }
 
 #[test]
@@ -315,7 +336,12 @@ fn a_command_that_takes_too_long_is_killed_with_all_that_it_started() {
     let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
     assert!(found.to_string().contains("took longer than 1s"), "{found}");
     assert!(start.elapsed() < Duration::from_secs(30));
-    let pid = std::fs::read_to_string(&started).expect("the command ran");
+    is_gone(&started, start);
+}
+
+/// Waits for the end of the process whose id a file holds.
+fn is_gone(pid: &std::path::Path, start: Instant) {
+    let pid = std::fs::read_to_string(pid).expect("the command ran");
     let stat = std::path::PathBuf::from(format!("/proc/{}/stat", pid.trim()));
     // Killed it is at once; gone, or a zombie that nobody waited for, when the kernel comes to it.
     let gone = || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
@@ -323,6 +349,58 @@ fn a_command_that_takes_too_long_is_killed_with_all_that_it_started() {
         assert!(start.elapsed() < Duration::from_secs(30), "what the command started is still there");
         std::thread::yield_now();
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_command_leaves_behind_in_a_session_of_its_own_is_killed_too() {
+    let printed = "printf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: x}\\n'";
+    for (end, code) in [("wait", 1), ("exit 3", 1), (printed, 0)] {
+        let flux_yaml = "version: 1\ncommandUpdated: {generators: [{command: './leave.sh', timeout: 2s}]}\n";
+        let shop = generated(flux_yaml);
+        let started = shop.path("started");
+        // It starts another of its own, and both are out of the group.
+        let script = format!(
+            "#!/bin/sh\nsetsid sh -c 'setsid sleep 300 & echo $! > {0}.new; mv {0}.new {0}; wait' >/dev/null 2>&1 &\nwhile ! [ -f {0} ]; do sleep 0.01; done\n{end}\n",
+            started.display()
+        );
+        shop.commit(&[("prod/leave.sh".to_owned(), script)], "Leave something behind");
+        let start = Instant::now();
+        run(&shop, &["check"]).exits(code);
+        is_gone(&started, start);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn commands_do_not_find_the_environment_of_what_runs_them() {
+    use std::process::Command;
+
+    let peek = "version: 1\ncommandUpdated: {generators: [{command: \"tr '\\\\0' '\\\\n' </proc/$PPID/environ | grep TOKEN >&2; exit 1\"}]}\n";
+    let shop = shop(&[("prod/.flux.yaml", peek)]);
+    let mut command = shop.command("fluxctl");
+    let able = std::fs::read_to_string("/proc/self/status").expect("the status of this process");
+    let able = able.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("what it may do");
+    // `CAP_SYS_PTRACE`, `CAP_SYS_ADMIN` and `CAP_PERFMON`: who has one of them reads the memory of every process.
+    const ALL_SEEING: u64 = 1 << 19 | 1 << 21 | 1 << 38;
+    if u64::from_str_radix(able.trim(), 16).expect("a mask") & ALL_SEEING != 0 {
+        let program = command.get_program().to_owned();
+        let envs: Vec<_> =
+            command.get_envs().map(|(k, v)| (k.to_owned(), v.map(ToOwned::to_owned))).collect();
+        let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        command = Command::new("setpriv");
+        command.args(["--bounding-set=-sys_ptrace,-sys_admin,-perfmon", "--"]).arg(program).args(args);
+        for (name, value) in envs {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+    }
+    command.env("MY_TOKEN", "sesame").args(["--manifest-generation", "--git-path", "prod", "check"]);
+    let ran = Ran::from(command.output().expect("fluxctl runs")).exits(1);
+    assert!(ran.stdout.contains("/environ: Permission denied"), "{}", ran.stdout);
+    assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("sesame"));
 }
 
 #[test]
@@ -349,7 +427,7 @@ fn commands_see_nothing_of_the_environment_and_nobody_else_sees_the_copy() {
         .collect();
     let seen = &objects[0]["data"];
     // PWD and the like are the shell's own.
-    let own = ["PATH", "PWD", "OLDPWD", "SHLVL", "_"];
+    let own = ["PATH", "FLUX_RUN", "PWD", "OLDPWD", "SHLVL", "_"];
     let names: Vec<&str> = seen["env"].as_str().expect("names").split_whitespace().collect();
     assert!(names.contains(&"PATH") && names.iter().all(|name| own.contains(name)), "{names:?}");
     assert_eq!(seen["mode"], "700700");
@@ -474,27 +552,29 @@ fn what_can_be_run_is_what_git_says() {
 fn kustomize_builds_a_folder_that_has_its_file() {
     let shop =
         shop(&[("prod/kustomization.yaml", "resources: [web.yaml]\n"), ("prod/web.yaml", "kind: Fake\n")]);
-    // A stand-in: the real one is not on every machine.
-    let bin = shop.path("bin");
-    std::fs::create_dir(&bin).expect("a folder");
     let script = "#!/bin/sh\n[ \"$1 $2\" = 'build .' ] && [ -f kustomization.yaml ] && printf 'apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {name: web, namespace: shop}\\nspec: {template: {spec: {containers: [{name: web, image: example/web:1.0}]}}}\\n'\n";
-    std::fs::write(bin.join("kustomize"), script).expect("a script");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(bin.join("kustomize"), mode).expect("a mode");
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-    let run = |words: &[&str]| {
-        let mut command = shop.command("fluxctl");
-        command.env("PATH", &path).args([
-            "--manifest-generation",
-            "--git-path",
-            "prod",
-            "--cluster",
-            "memory",
-        ]);
-        Ran::from(command.args(words).output().expect("fluxctl runs"))
-    };
+    let path = with_kustomize(&shop, script);
+    let run = |words: &[&str]| run_built(&shop, &path, words);
     let listed = run(&["list-workloads", "-o", "json"]).exits(0).json();
     assert_eq!(listed[0]["containers"][0]["image"], "example/web:1.0");
     let said = run(&["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
     assert_eq!(said["workloads"][WEB]["reason"], "not-editable");
+}
+
+/// A `PATH` with a stand-in for kustomize: the real one is not on every machine.
+pub(crate) fn with_kustomize(shop: &Shop, script: &str) -> String {
+    let bin = shop.path("bin");
+    std::fs::create_dir(&bin).expect("a folder");
+    std::fs::write(bin.join("kustomize"), script).expect("a script");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(bin.join("kustomize"), mode).expect("a mode");
+    format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+/// Runs fluxctl on `prod` with this `PATH`.
+pub(crate) fn run_built(shop: &Shop, path: &str, words: &[&str]) -> Ran {
+    let mut command = shop.command("fluxctl");
+    let flags = ["--manifest-generation", "--git-path", "prod", "--cluster", "memory"];
+    command.env("PATH", path).args(flags).args(words);
+    Ran::from(command.output().expect("fluxctl runs"))
 }

@@ -16,3 +16,4 @@ mod policies;
 mod ran;
 mod release;
 mod shop;
+mod updates;

@@ -16,7 +16,7 @@ use crate::{
         self, Checkout, Command, Config, Found, GenerateError, Generation, Generator, How, InvalidConfig,
         Run, Source,
     },
-    manifest::{self, Generated, ParsedFile},
+    manifest::{self, Generated, ParsedFile, Resource},
 };
 
 /// The manifests that the commands of a git path made.
@@ -30,14 +30,17 @@ pub struct Made {
     pub file: Arc<ParsedFile>,
     /// The commands, each with the line of the whole that its output starts at.
     pub starts: Vec<(u32, Command)>,
+    /// What of the patch file was not applied, if anything: rewriting the file would lose it.
+    pub unapplied: Option<String>,
 }
 
 impl Made {
     /// What the planners need to know of them.
     pub(super) fn marks(&self) -> Generated {
+        let unapplied = || self.unapplied.clone();
         Generated {
-            refuses_images: self.source.refuses_images(),
-            refuses_policies: self.source.refuses_policies(),
+            refuses_images: self.source.refuses_images().or_else(unapplied),
+            refuses_policies: self.source.refuses_policies().or_else(unapplied),
         }
     }
 
@@ -82,13 +85,14 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Reads every `.flux.yaml` that counts.
+    /// Reads every `.flux.yaml` that counts, of the files of a tree with those in `over` instead or beside them.
     pub(super) async fn read(
         generation: &Generation,
         repo: &dyn ConfigRepo,
         tree: &Tree,
+        over: &BTreeMap<String, Bytes>,
     ) -> Result<Self, DeployError> {
-        let files: BTreeSet<&str> = tree.files.keys().map(String::as_str).collect();
+        let files: BTreeSet<&str> = tree.files.keys().chain(over.keys()).map(String::as_str).collect();
         let (mut sources, mut used) = (Self::default(), BTreeSet::new());
         for (path, found) in generate::find(&generation.paths, &files) {
             if let Found::FluxYaml(by) = &found {
@@ -103,7 +107,7 @@ impl Sources {
                 // Without commands, its files are read as they stand.
                 Found::Kustomization(_) if generation.generator.is_none() => Ok(None),
                 Found::Kustomization(by) => Ok(Some(Source::of_kustomization(path, &by))),
-                Found::FluxYaml(by) => source_of(repo, tree, path, &by).await?,
+                Found::FluxYaml(by) => source_of(repo, tree, over, path, &by).await?,
                 Found::Nothing => Ok(None),
             };
             sources.paths.push(path.to_owned());
@@ -118,6 +122,22 @@ impl Sources {
         let unused = others.filter_map(|file| Some(unused(file, paths[generate::owner(file, &paths)?])));
         sources.findings.extend(unused);
         Ok(sources)
+    }
+
+    /// The manifests that are read as they stand, out of all files of a tree, sorted.
+    pub(super) fn raw_manifests<'a>(&self, files: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let is_raw = self.are_raw();
+        manifest::manifest_paths(files).into_iter().filter(|path| is_raw(path)).collect()
+    }
+
+    /// The first of the git paths that other sources generate in another way, or read otherwise.
+    pub(super) fn differs(&self, other: &Self) -> Option<&str> {
+        let of = |sources: &Self, path: &str| {
+            let at = sources.paths.iter().position(|p| p == path)?;
+            let source = sources.generated.iter().find(|source| source.path == path).cloned();
+            Some((sources.raw[at], source))
+        };
+        self.paths.iter().map(String::as_str).find(|path| of(self, path) != of(other, path))
     }
 
     /// Whether a file or folder under this path could hold manifests that are read as they stand.
@@ -137,10 +157,14 @@ impl Sources {
 async fn source_of(
     repo: &dyn ConfigRepo,
     tree: &Tree,
+    over: &BTreeMap<String, Bytes>,
     path: &str,
     by: &str,
 ) -> Result<Result<Option<Source>, InvalidConfig>, DeployError> {
-    let bytes = file(repo, &tree.files, by).await?.unwrap_or_default();
+    let bytes = match over.get(by) {
+        Some(bytes) => bytes.clone(),
+        None => file(repo, &tree.files, by).await?.unwrap_or_default(),
+    };
     Ok(Config::parse(by, &bytes).and_then(|config| Source::of_config(path, by, config)))
 }
 
@@ -194,17 +218,27 @@ pub(super) async fn make(
                 continue;
             }
         };
-        let patches = match &source.how {
-            How::Patches { file: path, .. } => match over.get(path) {
-                Some(bytes) => Some(bytes.clone()),
-                None => file(repo, &tree.files, path).await?,
-            },
-            How::Commands { .. } | How::Kustomize => None,
-        };
-        let file = patches.map(|patches| patched(source, &printed, &patches, &mut findings));
         let printed = Arc::new(printed);
-        let file = file.map_or_else(|| printed.clone(), Arc::new);
-        all.push(Made { source: source.clone(), printed, file, starts });
+        let (mut file, mut unapplied) = (printed.clone(), None);
+        if let How::Patches { file: path, .. } = &source.how {
+            let patched = match patch_file(repo, tree, over, path).await? {
+                Ok(None) => None,
+                Ok(Some(text)) => Some(Patched::of(source, path, &printed, &text)),
+                Err(why) => {
+                    let place = Place { path: path.clone(), line: 1, column: 1 };
+                    let remedy = "put a file there that can be read, or name another patch file";
+                    let finding = failed(source, place, why, remedy);
+                    let (file, unapplied) = (ParsedFile::clone(&printed), Some(not_rewritten(&finding)));
+                    Some(Patched { file, findings: vec![finding], unapplied })
+                }
+            };
+            if let Some(patched) = patched {
+                file = Arc::new(patched.file);
+                findings.extend(patched.findings);
+                unapplied = patched.unapplied;
+            }
+        }
+        all.push(Made { source: source.clone(), printed, file, starts, unapplied });
     }
     Ok((all, findings))
 }
@@ -257,49 +291,130 @@ async fn print(
     Ok((printed, starts))
 }
 
-/// What was printed, with patches applied. A patch that cannot be is a finding.
-fn patched(source: &Source, printed: &ParsedFile, patches: &[u8], findings: &mut Vec<Finding>) -> ParsedFile {
-    let How::Patches { file, .. } = &source.how else { return printed.clone() };
-    let patches = manifest::parse(patches);
-    // That a patch is no whole workload is no mistake.
-    findings.extend(patches.problems.iter().filter(|p| p.subject.is_none()).map(|p| p.at(file)));
-    let mut objects: Vec<Value> = values(printed);
-    for (at, error) in generate::apply_patches(&mut objects, &values(&patches)) {
-        let place = patches.resources.get(at).map_or_else(
-            || source.place(),
-            |patch| Place { path: file.clone(), line: patch.line, column: patch.column },
-        );
-        let remedy = "remove the patch, or correct its kind, namespace and name";
-        findings.push(failed(source, place, error.to_string(), remedy));
+/// The contents of a patch file; none if there is none yet, or why it cannot be read.
+async fn patch_file(
+    repo: &dyn ConfigRepo,
+    tree: &Tree,
+    over: &BTreeMap<String, Bytes>,
+    path: &str,
+) -> Result<Result<Option<Bytes>, String>, DeployError> {
+    if let Some(bytes) = over.get(path) {
+        return Ok(Ok(Some(bytes.clone())));
     }
-    let text: String = objects.iter().map(|object| format!("---\n{}", manifest::emit(object))).collect();
-    let mut file = manifest::parse(text.as_bytes());
-    stand_as_printed(&mut file, printed);
-    // What is wrong with documents was found when they were printed.
-    file.problems.extend(printed.problems.iter().filter(|problem| problem.subject.is_none()).cloned());
+    if tree.links.contains(path) {
+        return Ok(Err("the patch file is a link or a submodule, which is not followed".to_owned()));
+    }
+    Ok(match file(repo, &tree.files, path).await? {
+        None if tree.files.contains_key(path) => {
+            Err(format!("the patch file has more than {} bytes", manifest::MAX_FILE_BYTES))
+        }
+        bytes => Ok(bytes),
+    })
+}
+
+/// What keeps a document of a patch file from being read.
+const UNREAD: [Code; 7] = [
+    Code::InvalidYaml,
+    Code::TooLarge,
+    Code::Template,
+    Code::NotAnObject,
+    Code::NotForKubernetes,
+    Code::MissingName,
+    Code::Encrypted,
+];
+
+/// What was printed, with the patches of a file applied.
+struct Patched {
+    file: ParsedFile,
+    /// What is wrong with the patches.
+    findings: Vec<Finding>,
+    /// What was not applied, if anything.
+    unapplied: Option<String>,
+}
+
+impl Patched {
+    fn of(source: &Source, path: &str, printed: &ParsedFile, patches: &[u8]) -> Self {
+        let patches = manifest::parse(patches);
+        // That a patch is no whole workload is no mistake.
+        let wrong = patches.problems.iter().filter(|p| p.subject.is_none() || UNREAD.contains(&p.code));
+        let mut findings: Vec<Finding> = wrong.map(|problem| problem.at(path)).collect();
+        let generated = values(printed);
+        let mut objects = generated.clone();
+        for (at, error) in generate::apply_patches(&mut objects, &values(&patches)) {
+            let place = patches.resources.get(at).map_or_else(
+                || source.place(),
+                |patch| Place { path: path.to_owned(), line: patch.line, column: patch.column },
+            );
+            let remedy = "remove the patch, or correct its kind, namespace and name";
+            findings.push(failed(source, place, error.to_string(), remedy));
+        }
+        let lost =
+            |finding: &&Finding| UNREAD.contains(&finding.code) || finding.code == Code::GenerationFailed;
+        let unapplied = findings.iter().find(lost).map(not_rewritten);
+        Self { file: replaced(printed, &generated, &objects), findings, unapplied }
+    }
+}
+
+/// Why a patch file cannot be rewritten of which something was not applied.
+fn not_rewritten(wrong: &Finding) -> String {
+    let place = wrong.place.as_ref().map_or_else(|| wrong.subject.clone(), ToString::to_string);
+    format!(
+        "{place}: {}; rewriting the patch file would lose this patch, so correct it first",
+        wrong.evidence
+    )
+}
+
+/// What was printed, with other objects in the place of those that patches changed. The others stay as they were read: a tag that YAML takes for a
+/// number is known as it was written.
+fn replaced(printed: &ParsedFile, generated: &[Value], objects: &[Value]) -> ParsedFile {
+    let mut file = ParsedFile::default();
+    let starts: Vec<(u32, u32)> = printed.resources.iter().map(|r| (r.line, r.column)).collect();
+    let is_new: Vec<bool> = generated.iter().zip(objects).map(|(was, is)| was != is).collect();
+    for problem in &printed.problems {
+        let object = starts.partition_point(|start| *start <= (problem.line, problem.column)).checked_sub(1);
+        // What is wrong with the documents themselves is so whatever patches do; what is wrong with an object, patches may mend.
+        if problem.subject.is_none() || !object.is_some_and(|at| is_new[at]) {
+            file.problems.push(problem.clone());
+        }
+    }
+    for ((resource, object), is_new) in printed.resources.iter().zip(objects).zip(is_new) {
+        if !is_new {
+            file.resources.push(numbered(resource.clone(), file.resources.len()));
+            continue;
+        }
+        let mut patched = manifest::parse(manifest::emit(object).as_bytes());
+        stand_as_printed(&mut patched, resource);
+        file.problems.append(&mut patched.problems);
+        for resource in patched.resources {
+            file.resources.push(numbered(resource, file.resources.len()));
+        }
+    }
     file
 }
 
-/// Gives patched objects the lines of what was printed: nobody sees the text between.
-fn stand_as_printed(file: &mut ParsedFile, printed: &ParsedFile) {
-    let lines: Vec<u32> = file.resources.iter().map(|resource| resource.line).collect();
-    for problem in &mut file.problems {
-        // Objects are emitted in the order in which they were printed.
-        let object = lines.partition_point(|line| *line <= problem.line).checked_sub(1);
-        if let Some(object) = object.and_then(|at| printed.resources.get(at)) {
-            (problem.line, problem.column) = (object.line, object.column);
-        }
+/// An object that is the one of its file of this index.
+fn numbered(mut resource: Resource, index: usize) -> Resource {
+    for container in resource.workload.iter_mut().flatten() {
+        container.resource = index;
     }
-    for (resource, object) in file.resources.iter_mut().zip(&printed.resources) {
-        (resource.line, resource.column) = (object.line, object.column);
+    resource
+}
+
+/// Gives a patched object the lines of what was printed: nobody sees the text between.
+fn stand_as_printed(file: &mut ParsedFile, printed: &Resource) {
+    for problem in &mut file.problems {
+        (problem.line, problem.column) = (printed.line, printed.column);
+    }
+    for resource in &mut file.resources {
+        (resource.line, resource.column) = (printed.line, printed.column);
         for (key, annotation) in &mut resource.annotations {
-            let spot = object.annotations.get(key).map(|printed| (printed.line, printed.column));
-            (annotation.line, annotation.column) = spot.unwrap_or((object.line, object.column));
+            let spot = printed.annotations.get(key).map(|printed| (printed.line, printed.column));
+            (annotation.line, annotation.column) = spot.unwrap_or((printed.line, printed.column));
         }
         for container in resource.workload.iter_mut().flatten() {
-            let same = object.workload.iter().flatten().find(|printed| printed.name == container.name);
-            let spot = same.map(|printed| (printed.line, printed.column));
-            (container.line, container.column) = spot.unwrap_or((object.line, object.column));
+            let same = printed.workload.iter().flatten().find(|other| other.name == container.name);
+            let spot = same.map(|other| (other.line, other.column));
+            (container.line, container.column) = spot.unwrap_or((printed.line, printed.column));
         }
     }
 }

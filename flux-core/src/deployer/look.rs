@@ -13,7 +13,7 @@ use super::{
 use crate::{
     backend::{ConfigRepo, ContentId, FileBody, Revision, Tree},
     finding::{Code, Finding, Place},
-    generate::{Generation, How},
+    generate::{self, Generation, How},
     manifest::{self, Build, Manifests, ParsedFile, Problem},
 };
 
@@ -120,14 +120,12 @@ impl Looker {
     /// Reads what git describes at a revision, leaving the last look as it is.
     pub(super) async fn read(&self, repo: &dyn ConfigRepo, at: &Revision) -> Result<Look, DeployError> {
         let tree = repo.tree(at).await?;
-        let sources = Sources::read(&self.generation, repo, &tree).await?;
-        let is_raw = sources.are_raw();
-        let files: BTreeMap<String, ContentId> =
-            manifest::manifest_paths(tree.files.keys().map(String::as_str))
-                .into_iter()
-                .filter(|path| is_raw(path))
-                .filter_map(|path| Some((path.to_owned(), tree.files.get(path)?.clone())))
-                .collect();
+        let sources = Sources::read(&self.generation, repo, &tree, &BTreeMap::new()).await?;
+        let files: BTreeMap<String, ContentId> = sources
+            .raw_manifests(tree.files.keys().map(String::as_str))
+            .into_iter()
+            .filter_map(|path| Some((path.to_owned(), tree.files.get(path)?.clone())))
+            .collect();
         let (known, parsed) = self.parsed(repo, files.values()).await?;
         let reading = Reading { files: files.len(), parsed };
         let (made, failed) =
@@ -141,7 +139,10 @@ impl Looker {
         let (builds, built_from) = self.builds(repo, &tree, &generated).await?;
         let manifests = Arc::new(Manifests::new(by_path).with_generated(marks).with_builds(builds));
         let mut findings = manifests.findings();
-        findings.extend(tree.missing.iter().map(|path| missing_path(path)));
+        // A `.flux.yaml` above the paths may be there, and need not.
+        let above = generate::configs_above(&self.generation.paths);
+        let missing = tree.missing.iter().filter(|path| !above.contains(path));
+        findings.extend(missing.map(|path| missing_path(path)));
         findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
         findings.extend(sources.findings.iter().cloned());
         findings.extend(failed);

@@ -1,19 +1,18 @@
 //! Changing what commands make: updaters and patches in a private copy, and the proof that what is made then differs as intended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use serde_json::Value;
 
 use super::{
     DeployError, Deployer, Look, Made,
-    generate::{copy, make, values},
+    generate::{Sources, copy, make, values},
+    proof::{meant, proven},
 };
 use crate::{
     backend::Tree,
     generate::{self, Checkout, GenerateError, GeneratedChange, GeneratedEdit, How, Source},
-    manifest::{Manifests, ParsedFile, WorkloadId},
-    policy::Policies,
+    manifest::{Manifests, ParsedFile, is_kustomization_file},
     release::ReleasePlan,
 };
 
@@ -66,24 +65,36 @@ impl Deployer {
             Ok(checkout) => checkout,
             Err(error) => return Ok(Err(Refused::new(first, error.to_string()))),
         };
+        let before = plain(look, &look.generated);
+        let sources = Sources::read(generation, &*self.repo, &tree, edited).await?;
         let mut changed = Files::new();
         for (path, edits) in &by_path {
             let updated = match look.generated.get(*path) {
-                Some(made) => self.update(made, edits, &tree, &mut *checkout).await,
+                Some(made) => {
+                    let file = before.files().get(*path).unwrap_or(&made.file);
+                    self.update(made, file, edits, &tree, &mut *checkout).await
+                }
                 None => Err("nothing is generated under this path".to_owned()),
             };
-            match updated {
-                Ok(files) => changed.extend(files),
+            let updated = match updated {
+                Ok(files) => files,
                 Err(why) => return Ok(Err(Refused::new(path, why))),
+            };
+            // What an updater changed before is that one's, not this one's.
+            let fresh: Files =
+                updated.into_iter().filter(|(file, body)| changed.get(file) != Some(body)).collect();
+            let mut over = edited.clone();
+            over.extend(changed.clone());
+            over.extend(fresh.clone());
+            if let Some(why) = self.oversteps(&sources, &tree, &over, &fresh).await? {
+                return Ok(Err(Refused::new(path, why)));
             }
-        }
-        match changes(&mut *checkout, &tree).await {
-            Ok(files) => changed.extend(files),
-            Err(why) => return Ok(Err(Refused::new(first, why))),
+            changed.extend(fresh);
         }
         drop(checkout);
         if changed.is_empty() && edited.is_empty() {
-            return Ok(Err(Refused::new(first, "the updaters changed no file of the repository")));
+            let why = look.generated.get(first).map_or(NOTHING, |made| made.source.how.changed_nothing());
+            return Ok(Err(Refused::new(first, why)));
         }
         let mut over = edited.clone();
         over.extend(changed.clone());
@@ -96,10 +107,13 @@ impl Deployer {
         }
         let made: BTreeMap<String, Made> =
             made.into_iter().map(|made| (made.source.output_path(), made)).collect();
-        for (path, before) in &look.generated {
+        let after = plain(look, &made);
+        for (path, made) in &look.generated {
             let edits = by_path.get(path.as_str()).map(Vec::as_slice).unwrap_or_default();
-            let after = made.get(path).map(|made| &*made.file);
-            if let Err(why) = proven(&before.file, after.unwrap_or(&ParsedFile::default()), edits) {
+            let [before, after] = [&before, &after].map(|manifests| manifests.files().get(path));
+            let none = Arc::default();
+            let (before, after) = (before.unwrap_or(&none), after.unwrap_or(&none));
+            if let Err(why) = proven(&made.source.how, before, after, edits) {
                 return Ok(Err(Refused { path: blamed(path), why }));
             }
         }
@@ -110,6 +124,7 @@ impl Deployer {
     async fn update(
         &self,
         made: &Made,
+        file: &ParsedFile,
         edits: &[&GeneratedEdit],
         tree: &Tree,
         checkout: &mut dyn Checkout,
@@ -117,9 +132,9 @@ impl Deployer {
         match &made.source.how {
             // The plan has edited the files that it is built from.
             How::Kustomize => Ok(Files::new()),
-            How::Patches { file, .. } => {
-                may_be_written(tree, file)?;
-                Ok([(file.clone(), patches(made, edits)?.into())].into())
+            How::Patches { file: path, .. } => {
+                may_be_written(tree, path)?;
+                Ok([(path.clone(), patches(made, file, edits)?.into())].into())
             }
             How::Commands { .. } => {
                 let timeout = self.looker.generation.timeout;
@@ -137,8 +152,52 @@ impl Deployer {
                         checkout.run(&run).await.map_err(|e: GenerateError| format!("{}: {e}", run.place))?;
                     }
                 }
-                Ok(Files::new())
+                changes(checkout, tree).await
             }
+        }
+    }
+
+    /// Why files must not be changed or added for what is generated, if so: something else would be described by them, or in another way. `over`
+    /// are all files that differ from the tree, `fresh` those of a path.
+    async fn oversteps(
+        &self,
+        sources: &Sources,
+        tree: &Tree,
+        over: &Files,
+        fresh: &Files,
+    ) -> Result<Option<String>, DeployError> {
+        let files = || tree.files.keys().chain(over.keys()).map(String::as_str);
+        let raw = sources.raw_manifests(files());
+        if let Some(file) = fresh.keys().find(|file| raw.contains(file.as_str())) {
+            return Ok(Some(format!(
+                "{file} would be changed, which is read as it stands; only what manifests are generated from may be"
+            )));
+        }
+        let after = Sources::read(&self.looker.generation, &*self.repo, tree, over).await?;
+        if let Some(path) = sources.differs(&after) {
+            let decides = |file: &&String| generate::is_config(file) || is_kustomization_file(file);
+            let file = fresh.keys().find(decides).or(fresh.keys().next()).map_or("a file", String::as_str);
+            let path = if path.is_empty() { "the repository" } else { path };
+            return Ok(Some(format!(
+                "{file} would be changed, which says how the manifests of {path} are made"
+            )));
+        }
+        let before = sources.raw_manifests(tree.files.keys().map(String::as_str));
+        Ok(before.symmetric_difference(&raw).next().map(|file| {
+            format!("{file} would no longer be read as it stands, as the files beside it would make a chart")
+        }))
+    }
+}
+
+/// What is said of an update that changed nothing.
+const NOTHING: &str = "the updaters changed no file of the repository";
+
+impl How {
+    fn changed_nothing(&self) -> &'static str {
+        match self {
+            Self::Commands { .. } => NOTHING,
+            Self::Patches { .. } => "the patch file says so already, and something else is generated",
+            Self::Kustomize => "it is not known which of the files that kustomize builds from says it",
         }
     }
 }
@@ -164,107 +223,15 @@ async fn changes(checkout: &mut dyn Checkout, tree: &Tree) -> Result<Files, Stri
 }
 
 /// The patch file that makes of what was printed what is wanted.
-fn patches(made: &Made, edits: &[&GeneratedEdit]) -> Result<String, String> {
-    let mut wanted = values(&made.file);
-    for edit in edits {
-        let GeneratedEdit { workload, change, .. } = edit;
-        let at = made
-            .file
-            .resources
-            .iter()
-            .position(|resource| {
-                let namespace = resource.namespace.as_deref().unwrap_or("default");
-                WorkloadId::new(namespace, &resource.kind, &resource.name) == *workload
-            })
-            .ok_or_else(|| format!("{workload} is not generated"))?;
-        let (resource, object) = (&made.file.resources[at], &mut wanted[at]);
-        match change {
-            GeneratedChange::Image { container, after, .. } => {
-                let containers = resource.workload.iter().flatten().filter(|c| c.name == *container);
-                for (_, intent) in containers
-                    .map(|container| container.edits(after))
-                    .collect::<Result<Vec<_>, _>>()
-                    .map_err(|error| error.to_string())?
-                    .into_iter()
-                    .flatten()
-                {
-                    if let (Some(place), Some(value)) = (object.pointer_mut(&intent.pointer), intent.value) {
-                        *place = value;
-                    }
-                }
-            }
-            GeneratedChange::Policy { key, value, .. } => annotate(object, key, value.as_deref()),
-        }
-    }
+fn patches(made: &Made, file: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<String, String> {
+    let wanted = meant(file, edits)?;
     generate::patch_file(&values(&made.printed), &wanted).map_err(|error| error.to_string())
 }
 
-/// Sets or removes an annotation.
-fn annotate(object: &mut Value, key: &str, value: Option<&str>) {
-    let annotations = &mut object["metadata"]["annotations"];
-    match value {
-        Some(value) => annotations[key] = value.into(),
-        None => {
-            annotations.as_object_mut().and_then(|map| map.remove(key));
-        }
-    }
-}
-
-/// Proves that of two generations the images and policies differ as `edits` say, and nowhere else.
-fn proven(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
-    let mut wanted = facts(before);
-    for edit in edits {
-        let id = edit.workload.to_string();
-        match &edit.change {
-            GeneratedChange::Image { container, after, .. } => {
-                wanted.insert((id, format!("container {container}")), after.to_string());
-            }
-            GeneratedChange::Policy { policy, value, .. } => {
-                let key = (id, format!("policy {policy}"));
-                match value.as_ref().filter(|value| *value != UNSET) {
-                    Some(value) => drop(wanted.insert(key, value.clone())),
-                    None => drop(wanted.remove(&key)),
-                }
-            }
-        }
-    }
-    let made = facts(after);
-    let keys: BTreeSet<_> = wanted.keys().chain(made.keys()).collect();
-    for key in keys {
-        let (wanted, made) = (wanted.get(key), made.get(key));
-        if wanted != made {
-            let said = |text: Option<&String>| text.map_or("nothing".to_owned(), |text| format!("`{text}`"));
-            let ((id, what), wanted, made) = (key, said(wanted), said(made));
-            return Err(format!(
-                "after the update, {id} would have {made} for {what}, where {wanted} is meant"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// A policy of this value says what one that is not there says.
-const UNSET: &str = "false";
-
-/// The objects of a file, their images and their policies.
-fn facts(file: &ParsedFile) -> BTreeMap<(String, String), String> {
-    let mut facts = BTreeMap::new();
-    for resource in &file.resources {
-        let namespace = resource.namespace.as_deref().unwrap_or("default");
-        let id = WorkloadId::new(namespace, &resource.kind, &resource.name).to_string();
-        facts.insert((id.clone(), "its API group".to_owned()), resource.group().to_owned());
-        for container in resource.workload.iter().flatten() {
-            let image = match &container.image {
-                Ok(image) => image.to_string(),
-                Err(bad) => bad.text.clone(),
-            };
-            facts.insert((id.clone(), format!("container {}", container.name)), image);
-        }
-        if resource.workload.is_some() {
-            let policies = Policies::of(&resource.annotations).all.into_iter();
-            let set = policies.filter(|(_, text)| text.value != UNSET);
-            facts.extend(set.map(|(name, text)| ((id.clone(), format!("policy {name}")), text.value)));
-        }
-    }
-    facts
+/// What was made, by path, where the rules of the manifests say what is a workload.
+fn plain(look: &Look, made: &BTreeMap<String, Made>) -> Manifests {
+    let mut files = look.manifests.files().clone();
+    files.retain(|path, _| !look.generated.contains_key(path));
+    files.extend(made.iter().map(|(path, made)| (path.clone(), made.file.clone())));
+    Manifests::new(files)
 }

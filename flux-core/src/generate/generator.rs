@@ -18,8 +18,10 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// # Contract
 /// - A [`Checkout`] is private: nobody else can read or change it, and it is gone when it is dropped.
-/// - Commands see `PATH` and the variables of the [`Run`], and nothing else of the environment; they have no standard input.
-/// - A command that runs longer than its limit is killed, with all that it started, and so is one whose future is dropped.
+/// - Commands see `PATH` and the variables of the [`Run`], perhaps one by which they are found, and nothing else of the environment; they have no
+///   standard input.
+/// - A command that runs longer than its limit is killed, with all that it started, and so is one whose future is dropped. What a command left
+///   running when it ended is killed too.
 /// - What is printed is bounded.
 #[async_trait]
 pub trait Generator: fmt::Debug + Send + Sync {
@@ -140,7 +142,7 @@ fn said(stderr: &str) -> String {
 #[derive(Clone, Debug)]
 pub struct Generation {
     /// The configured paths; none for the whole repository. When there is a generator, the repository must not be narrowed to them, as what
-    /// generates them may stand elsewhere in it.
+    /// generates them may stand elsewhere in it; without one, at most to them and [`configs_above`](super::configs_above) them.
     pub paths: Vec<String>,
     /// What runs the commands; with none, paths that need some are findings.
     pub generator: Option<Arc<dyn Generator>>,

@@ -47,13 +47,17 @@
 //! | `FLUX_DIGEST` | the digest, where one is to be written |
 //! | `FLUX_POLICY`, `FLUX_POLICY_VALUE` | the policy's name without prefix, and its value; no value if it is to go |
 //!
+//! A generator may add a variable by which it finds what a command started (`FLUX_RUN` in the reference binaries, another value for each command).
+//!
 //! They must depend on nothing but the files: what they printed for a revision is taken to be what they would print again.
 //!
 //! # Changes
 //!
 //! A release cannot edit what no file holds. It runs the updaters, or rewrites the patch file, in a private copy; then generates everything from a fresh copy
-//! with the changed files, and lands them only if exactly the intended images, or policies, differ. Files that updaters make are added, unless the
-//! repository ignores them; none is taken away. What kustomize builds is changed in the files that
+//! with the changed files, and lands them only if exactly the intended images, or policies, differ; under `patchUpdated` and for kustomize, in every field
+//! of every object. Files that updaters make are added, unless the
+//! repository ignores them; none is taken away. Manifests that are read as they stand, and what says how a path is made, are not theirs to change. A
+//! patch file that has a patch which was not applied is not rewritten. What kustomize builds is changed in the files that
 //! it is built from, by edits in place, and proven the same way.
 //!
 //! Commands run only where an embedder gives a [`Generator`], as what is in the repository then runs on its machine.
@@ -67,5 +71,5 @@ mod update;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
 pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
 pub use patch::{PatchError, apply_patches, patch_file};
-pub use source::{Found, How, Source, find, is_config, is_under, owner};
+pub use source::{Found, How, Source, configs_above, find, is_config, is_under, owner};
 pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};

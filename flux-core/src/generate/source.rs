@@ -54,6 +54,22 @@ pub fn is_config(path: &str) -> bool {
     split(path).1 == FLUX_YAML
 }
 
+/// The `.flux.yaml` files above git paths, whether or not there are such: who narrows a repository to the paths has to leave these in view, as they may
+/// say that a path is generated.
+///
+/// ```
+/// let above = flux_core::generate::configs_above(&["deploy/prod".to_owned(), "deploy/dev".to_owned()]);
+/// assert_eq!(above, [".flux.yaml", "deploy/.flux.yaml"]);
+/// ```
+pub fn configs_above(paths: &[String]) -> Vec<String> {
+    let folders = |path| {
+        std::iter::successors(Some(path), |folder: &&str| (!folder.is_empty()).then(|| split(folder).0))
+            .skip(1)
+    };
+    let all: BTreeSet<&str> = paths.iter().flat_map(|path| folders(normal(path))).collect();
+    all.into_iter().map(|folder| join(folder, FLUX_YAML)).collect()
+}
+
 /// The deepest of the git paths that a file is under, by its index.
 pub fn owner(file: &str, paths: &[&str]) -> Option<usize> {
     paths

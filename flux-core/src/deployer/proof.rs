@@ -1,0 +1,243 @@
+//! The proof that what is generated after a change differs from what was generated before as is meant, and in nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    generate::{GeneratedChange, GeneratedEdit, How},
+    image::ImageRef,
+    manifest::{CLUSTER, Class, Container, ParsedFile, Resource, Scope, WorkloadId, scope_of},
+    policy::Policies,
+};
+
+/// Proves that of two generations of a path the images and policies differ as `edits` say, and nowhere else. Of what no command of the
+/// repository's own makes, nothing else differs either.
+pub(super) fn proven(
+    how: &How,
+    before: &ParsedFile,
+    after: &ParsedFile,
+    edits: &[&GeneratedEdit],
+) -> Result<(), String> {
+    said(before, after, edits)?;
+    match how {
+        // The labels and checksums of a chart may follow.
+        How::Commands { .. } => Ok(()),
+        How::Patches { .. } | How::Kustomize => exact(before, after, edits),
+    }
+}
+
+/// The objects of a file as they are to be after `edits`.
+pub(super) fn meant(file: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<Vec<Value>, String> {
+    let mut wanted: Vec<Value> =
+        file.resources.iter().map(|resource| Value::clone(&resource.object)).collect();
+    for GeneratedEdit { workload, change, .. } in edits.iter().copied() {
+        let at = file
+            .resources
+            .iter()
+            .position(|resource| id(resource) == *workload)
+            .ok_or_else(|| format!("{workload} is not generated"))?;
+        let (resource, object) = (&file.resources[at], &mut wanted[at]);
+        match change {
+            GeneratedChange::Image { container, after, .. } => {
+                for container in containers(resource).filter(|c| c.name == *container) {
+                    for (_, intent) in container.edits(after).map_err(|error| error.to_string())? {
+                        if let (Some(place), Some(value)) =
+                            (object.pointer_mut(&intent.pointer), intent.value)
+                        {
+                            *place = value;
+                        }
+                    }
+                }
+            }
+            GeneratedChange::Policy { key, value, .. } => annotate(object, key, value.as_deref()),
+        }
+    }
+    Ok(wanted)
+}
+
+/// Sets or removes an annotation.
+fn annotate(object: &mut Value, key: &str, value: Option<&str>) {
+    let annotations = &mut object["metadata"]["annotations"];
+    match value {
+        Some(value) => annotations[key] = value.into(),
+        None => {
+            annotations.as_object_mut().and_then(|map| map.remove(key));
+        }
+    }
+}
+
+fn id(resource: &Resource) -> WorkloadId {
+    let none = match scope_of(&resource.api_version, &resource.kind) {
+        Some(Scope::Cluster) => CLUSTER,
+        Some(Scope::Namespaced) | None => "default",
+    };
+    WorkloadId::new(resource.namespace.as_deref().unwrap_or(none), &resource.kind, &resource.name)
+}
+
+fn containers(resource: &Resource) -> impl Iterator<Item = &Container> {
+    resource.workload.iter().flatten()
+}
+
+/// Whether an image changes as one of the edits changes another: a Job is not released by itself, and follows what it takes its image from.
+fn follows(edits: &[&GeneratedEdit], was: &str, is: &str) -> bool {
+    edits.iter().any(|edit| {
+        matches!(&edit.change, GeneratedChange::Image { before, after, .. } if before == was && after.to_string() == is)
+    })
+}
+
+/// Proves it of images and policies.
+fn said(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
+    let mut wanted = facts(before);
+    for edit in edits {
+        let id = edit.workload.to_string();
+        match &edit.change {
+            GeneratedChange::Image { container, after, .. } => {
+                wanted.insert((id, container_fact(container)), after.to_string());
+            }
+            GeneratedChange::Policy { policy, value, .. } => {
+                let key = (id, format!("policy {policy}"));
+                match value.as_ref().filter(|value| *value != UNSET) {
+                    Some(value) => drop(wanted.insert(key, value.clone())),
+                    None => drop(wanted.remove(&key)),
+                }
+            }
+        }
+    }
+    let made = facts(after);
+    let read_only: BTreeSet<(String, String)> = before
+        .resources
+        .iter()
+        .filter(|resource| is_read_only(resource))
+        .flat_map(|resource| {
+            containers(resource).map(|c| (id(resource).to_string(), container_fact(&c.name)))
+        })
+        .collect();
+    let keys: BTreeSet<_> = wanted.keys().chain(made.keys()).collect();
+    for key in keys {
+        let (wanted, made) = (wanted.get(key), made.get(key));
+        let may_follow = || wanted.zip(made).is_some_and(|(was, is)| follows(edits, was, is));
+        if wanted != made && !(read_only.contains(key) && may_follow()) {
+            let said = |text: Option<&String>| text.map_or("nothing".to_owned(), |text| format!("`{text}`"));
+            let ((id, what), wanted, made) = (key, said(wanted), said(made));
+            return Err(format!(
+                "after the update, {id} would have {made} for {what}, where {wanted} is meant"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_read_only(resource: &Resource) -> bool {
+    matches!(resource.class(), Some(Class::ReadOnly(_)))
+}
+
+/// A policy of this value says what one that is not there says.
+const UNSET: &str = "false";
+
+/// The objects of a file, their images and their policies.
+fn facts(file: &ParsedFile) -> BTreeMap<(String, String), String> {
+    let mut facts = BTreeMap::new();
+    for resource in &file.resources {
+        let id = id(resource).to_string();
+        facts.insert((id.clone(), "its API group".to_owned()), resource.group().to_owned());
+        for container in containers(resource) {
+            facts.insert((id.clone(), container_fact(&container.name)), image(container));
+        }
+        if resource.workload.is_some() {
+            let policies = Policies::of(&resource.annotations).all.into_iter();
+            let set = policies.filter(|(_, text)| text.value != UNSET);
+            facts.extend(set.map(|(name, text)| ((id.clone(), format!("policy {name}")), text.value)));
+        }
+    }
+    facts
+}
+
+fn container_fact(name: &str) -> String {
+    format!("container {name}")
+}
+
+fn image(container: &Container) -> String {
+    container.image.as_ref().map_or_else(|bad| bad.text.clone(), ImageRef::to_string)
+}
+
+/// Proves it of every field of every object.
+fn exact(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
+    let mut wanted = meant(before, edits)?;
+    let mut objects: BTreeMap<(WorkloadId, &str), (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    for (at, resource) in before.resources.iter().enumerate() {
+        objects.entry((id(resource), resource.group())).or_default().0.push(at);
+    }
+    for (at, resource) in after.resources.iter().enumerate() {
+        objects.entry((id(resource), resource.group())).or_default().1.push(at);
+    }
+    for ((id, _), (was, is)) in objects {
+        if was.len() != is.len() {
+            let what = if is.len() < was.len() { "no longer be generated" } else { "be generated anew" };
+            return Err(format!("after the update, {id} would {what}"));
+        }
+        for (was, is) in was.into_iter().zip(is) {
+            let (was, is, wanted) = (&before.resources[was], &after.resources[is], &mut wanted[was]);
+            if is_read_only(was) {
+                follow(wanted, was, is, edits);
+            }
+            if let Some(field) = difference(wanted, &is.object) {
+                return Err(format!(
+                    "after the update, `{field}` of {id} would be another as well; nothing but the intended change may come of it"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lets the images of an object be those that follow.
+fn follow(wanted: &mut Value, was: &Resource, is: &Resource, edits: &[&GeneratedEdit]) {
+    for (was, is_now) in containers(was).zip(containers(is)) {
+        if was.name != is_now.name || !follows(edits, &image(was), &image(is_now)) {
+            continue;
+        }
+        for site in &was.sites {
+            let value = is.object.pointer(&site.pointer);
+            if let (Some(place), Some(value)) = (wanted.pointer_mut(&site.pointer), value) {
+                *place = value.clone();
+            }
+        }
+    }
+}
+
+/// The first field, as a JSON pointer, in which two objects differ. No annotations are as good as an empty mapping of them.
+fn difference(one: &Value, other: &Value) -> Option<String> {
+    field(&without_empty_annotations(one), &without_empty_annotations(other))
+}
+
+fn without_empty_annotations(object: &Value) -> Value {
+    let mut object = object.clone();
+    let is_empty =
+        |annotations: &Value| annotations.is_null() || annotations.as_object().is_some_and(Map::is_empty);
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
+        && metadata.get("annotations").is_some_and(is_empty)
+    {
+        metadata.remove("annotations");
+    }
+    object
+}
+
+fn field(one: &Value, other: &Value) -> Option<String> {
+    let within = |key: &str, one: Option<&Value>, other: Option<&Value>| match (one, other) {
+        (Some(one), Some(other)) => field(one, other).map(|rest| format!("/{key}{rest}")),
+        (None, None) => None,
+        _ => Some(format!("/{key}")),
+    };
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+            keys.into_iter()
+                .find_map(|key| within(&crate::policy::escaped(key), one.get(key), other.get(key)))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            (0..one.len().max(other.len())).find_map(|at| within(&at.to_string(), one.get(at), other.get(at)))
+        }
+        _ => (one != other).then(String::new),
+    }
+}
