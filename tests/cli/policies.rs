@@ -329,3 +329,14 @@ fn a_lock_that_is_no_text_is_told_and_holds() {
         );
     }
 }
+
+#[test]
+fn an_annotation_that_cannot_be_edited_stops_no_other_workload() {
+    let odd = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: odd\n  namespace: shop\n  annotations:\n    ? a\nspec: {template: {spec: {containers: [{name: web, image: 'team/web:1.0'}]}}}\n";
+    let shop = shop(vec![deployment("web", "team/web:1.0", &[]), ("odd.yaml".to_owned(), odd.to_owned())]);
+    let said = shop.fluxctl(&["lock", "-w", WEB, "-w", "shop:deployment/odd", "-o", "json"]).exits(1).json();
+    let reasons = [WEB, "shop:deployment/odd"].map(|id| said["workloads"][id]["reason"].clone());
+    assert_eq!(reasons, [json!("policy-changed"), json!("not-editable")], "{said:#}");
+    assert!(shop.file("web.yaml").contains("fluxcd.io/locked"));
+    assert_eq!(shop.file("odd.yaml"), odd);
+}

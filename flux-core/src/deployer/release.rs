@@ -8,8 +8,8 @@ use super::{DeployError, Deployer, Listing, Look, MAX_ATTEMPTS, generate::told};
 use crate::{
     backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
     finding::{Code, Finding},
-    manifest,
-    release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, ReleasePlan, Request, Snapshot, Spec},
+    manifest::{self, EditError},
+    release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, ReleasePlan, Request, Snapshot},
 };
 
 /// What a release did.
@@ -122,15 +122,15 @@ impl Deployer {
         self.learn(look, &mut snapshot, |snapshot| release::needs(snapshot, request, now)).await?;
         let (mut plan, files) = loop {
             let plan = release::plan(&snapshot, request, now);
-            let mut files = match self.prove(look, &plan).await {
-                // What cannot be done for one workload is left out.
-                Err(DeployError::Edit { path, .. })
-                    if matches!(request.spec, Spec::Policy(_)) && snapshot.unproven.insert(path.clone()) =>
-                {
-                    continue;
+            let (mut files, failed) = self.prove(look, &plan).await?;
+            // What cannot be done for one workload is left out; each time round there is one file less to fail.
+            if let Some((path, source)) = failed.first_key_value() {
+                if failed.keys().all(|path| snapshot.unproven.contains_key(path)) {
+                    return Err(DeployError::Edit { path: path.clone(), source: source.clone() });
                 }
-                proven => proven?,
-            };
+                snapshot.unproven.extend(failed.into_iter().map(|(path, why)| (path, why.to_string())));
+                continue;
+            }
             match self.update_generated(look, &plan, &files).await? {
                 Ok(updated) => {
                     files.extend(updated);
@@ -148,21 +148,26 @@ impl Deployer {
         Ok((Released { plan, files }, snapshot.images))
     }
 
-    /// Reads the files that a plan edits, and proves the edits.
-    async fn prove(&self, look: &Look, plan: &ReleasePlan) -> Result<BTreeMap<String, Bytes>, DeployError> {
+    /// Reads the files that a plan edits, and proves the edits: their new contents, and those that cannot be proven.
+    async fn prove(
+        &self,
+        look: &Look,
+        plan: &ReleasePlan,
+    ) -> Result<(BTreeMap<String, Bytes>, BTreeMap<String, EditError>), DeployError> {
         let edits = plan.edits_by_path();
         let (paths, ids): (Vec<&str>, Vec<_>) =
             edits.keys().filter_map(|path| Some((*path, look.address(path)?.clone()))).unzip();
         let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
-        let mut files = BTreeMap::new();
+        let (mut files, mut failed) = (BTreeMap::new(), BTreeMap::new());
         for (path, body) in paths.into_iter().zip(bodies) {
             let FileBody::Bytes(source) = body else { continue };
             let intents = plan.intents.get(path).map(Vec::as_slice).unwrap_or_default();
-            let after = manifest::prove(&source, &edits[path], intents)
-                .map_err(|source| DeployError::Edit { path: path.to_owned(), source })?;
-            files.insert(path.to_owned(), Bytes::from(after));
+            match manifest::prove(&source, &edits[path], intents) {
+                Ok(after) => drop(files.insert(path.to_owned(), Bytes::from(after))),
+                Err(why) => drop(failed.insert(path.to_owned(), why)),
+            }
         }
-        Ok(files)
+        Ok((files, failed))
     }
 
     pub(super) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {

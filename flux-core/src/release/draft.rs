@@ -31,9 +31,11 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Writes down what is decided.
-    pub(super) fn of(mut decided: Vec<Decided<'_>>) -> Self {
+    ///
+    /// Nothing is changed in the files that are `unproven`, for these reasons.
+    pub(super) fn of(mut decided: Vec<Decided<'_>>, unproven: &BTreeMap<String, String>) -> Self {
         let mut draft = Self::default();
-        for PlacedEdit { path, edit, intent } in edits_of(&mut decided) {
+        for PlacedEdit { path, edit, intent } in edits_of(&mut decided, unproven) {
             draft.intents.entry(path.clone()).or_default().push(intent);
             draft.edits.push(FileEdit { path, edit });
         }
@@ -115,7 +117,7 @@ impl Draft {
 
 /// The edits of all containers that are updated. A workload with a container that cannot be edited is left as it is, and so is what shares a
 /// scalar with it.
-fn edits_of(decided: &mut [Decided<'_>]) -> Vec<PlacedEdit> {
+fn edits_of(decided: &mut [Decided<'_>], unproven: &BTreeMap<String, String>) -> Vec<PlacedEdit> {
     let mut at = Vec::new();
     let mut changes = Vec::new();
     for (workload, Decided { located, what, .. }) in decided.iter().enumerate() {
@@ -131,7 +133,19 @@ fn edits_of(decided: &mut [Decided<'_>]) -> Vec<PlacedEdit> {
             }
         }
     }
-    let made = image_edits(&changes);
+    let mut made = image_edits(&changes);
+    let mut failed = BTreeMap::new();
+    for (&(workload, _), made) in at.iter().zip(&made) {
+        let why = made.iter().flatten().find_map(|placed| unproven.get(&placed.path));
+        if let Some(why) = why {
+            failed.insert(workload, EditError::NotProven(why.clone()));
+        }
+    }
+    for (&(workload, _), made) in at.iter().zip(&mut made) {
+        if let (Ok(_), Some(why)) = (&*made, failed.get(&workload)) {
+            *made = Err(why.clone());
+        }
+    }
     let mut edits = Vec::new();
     for ((workload, index), made) in at.into_iter().zip(made) {
         let Located { path, generated, .. } = decided[workload].located;

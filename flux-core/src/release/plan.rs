@@ -43,7 +43,8 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     let mut findings = walk.findings;
     findings.extend_from_slice(walk.book.document_findings());
     findings.extend(image_findings(&snapshot.images));
-    let Draft { mut workloads, mut edits, intents, mut generated, findings: of_labels } = Draft::of(decided);
+    let Draft { mut workloads, mut edits, intents, mut generated, findings: of_labels } =
+        Draft::of(decided, &snapshot.unproven);
     findings.extend(of_labels);
     findings.sort();
     findings.dedup();

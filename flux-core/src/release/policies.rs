@@ -80,7 +80,7 @@ fn proven(
     source: &[u8],
 ) -> Result<(Vec<Edit>, Vec<Intent>), EditError> {
     let (edits, intents) = edits?;
-    if walk.snapshot.unproven.contains(path) {
+    if walk.snapshot.unproven.contains_key(path) {
         manifest::prove(source, &edits, &intents)?;
     }
     Ok((edits, intents))

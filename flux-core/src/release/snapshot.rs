@@ -27,9 +27,9 @@ pub struct Snapshot {
     pub cluster: Option<ClusterFacts>,
     /// The texts of files, as far as they were asked for, by path.
     pub sources: BTreeMap<String, Bytes>,
-    /// The files whose edits were not proven when all were made: what changes policies in them is proven workload by workload, and left out
-    /// where it cannot be.
-    pub unproven: BTreeSet<String>,
+    /// The files whose edits could not be proven when a plan was carried out before, with the reason. Their images are left as they are; what
+    /// changes policies in them is proven workload by workload, and left out where it cannot be.
+    pub unproven: BTreeMap<String, String>,
     /// What the commits did to files, as far as it was asked for, by path: the newest commit first. None where a composition has no history to
     /// ask; then nothing is known to have been taken back.
     pub past: Option<BTreeMap<String, Vec<PastFile>>>,
@@ -46,7 +46,7 @@ impl Snapshot {
             images: ImageFacts::default(),
             cluster: None,
             sources: BTreeMap::new(),
-            unproven: BTreeSet::new(),
+            unproven: BTreeMap::new(),
             past: None,
             revisions: BTreeMap::new(),
         }

@@ -400,3 +400,18 @@ fn named_containers_get_named_images_all_of_them_or_none() {
     assert!(neither.is_empty(), "one that fails keeps the others back");
     assert_eq!(neither.workloads[&web()].containers[0].reason, Reason::NothingDone);
 }
+
+#[test]
+fn a_file_whose_edits_could_not_be_proven_is_left_and_the_others_are_released() {
+    let files = [("a.yaml", deployment("a", "x:1", &[])), ("b.yaml", deployment("b", "x:1", &[]))];
+    let mut snapshot = snapshot(&files, &[("x", &[("1", None), ("2", None)])]);
+    snapshot.unproven.insert("a.yaml".to_owned(), "it would say something else".to_owned());
+    let image = Wish::Image("x:2".parse().unwrap());
+    let workloads = Selection::All;
+    let spec = Spec::Image(ImageRelease { workloads, image, exclude: Default::default(), force: false });
+    let plan = plan(&snapshot, &Request { spec, cause: Cause::default() }, now());
+    assert_eq!(plan.edits.iter().map(|edit| edit.path.as_str()).collect::<Vec<_>>(), ["b.yaml"]);
+    let left = &plan.workloads[&"shop:deployment/a".parse().unwrap()];
+    assert_eq!(left.containers[0].reason, Reason::NotEditable);
+    assert!(left.containers[0].message.contains("it would say something else"), "{left:?}");
+}
