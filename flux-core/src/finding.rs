@@ -116,6 +116,8 @@ codes! {
     PathNotFound = "path-not-found", Error;
     /// The name of a file or folder is not UTF-8; it is not loaded.
     InvalidName = "invalid-name", Error;
+    /// A manifest is a symbolic link or a submodule; it is not followed.
+    LinkedManifest = "linked-manifest", Error;
     /// A kustomization is not what kustomize takes, or lists what is not there: it cannot be built.
     InvalidKustomization = "invalid-kustomization", Error;
     /// A kustomization has something that does nothing, that only some kustomizes take, or that kustomize warns of.
@@ -145,6 +147,7 @@ impl Code {
                 | Self::DuplicateId
                 | Self::PathNotFound
                 | Self::InvalidName
+                | Self::LinkedManifest
                 | Self::InvalidGeneration
                 | Self::GenerationOff
                 | Self::GenerationFailed

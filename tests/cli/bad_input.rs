@@ -157,3 +157,49 @@ fn bad_usage_exits_with_2() {
         std::process::Command::new(crate::ran::example("fluxctl")).env_clear().arg("list-workloads").output();
     assert_eq!(bare.expect("fluxctl runs").status.code(), Some(2));
 }
+
+#[test]
+fn a_manifest_that_is_a_link_is_told_and_nothing_is_pruned() {
+    let map = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
+    let files = [("g/one.yaml", map("one")), ("g/two.yaml", map("two")), ("other/two.yaml", map("two"))];
+    let shop = Shop::with(files.map(|(path, text)| (path.to_owned(), text)).into());
+    let file = shop.path("cluster.yaml");
+    let words =
+        ["--git-path", "g", "--cluster", file.to_str().expect("text"), "sync", "--prune", "-o", "json"];
+    shop.fluxctl(&words).exits(0);
+    shop.link("g/two.yaml", "../other/two.yaml");
+    // What has no manifest's name, or lies in a chart, is no matter.
+    shop.link("g/README", "../other/README");
+    shop.commit(
+        &[
+            ("g/chart/Chart.yaml".to_owned(), String::new()),
+            ("g/chart/values.yaml".to_owned(), String::new()),
+        ],
+        "Add a chart",
+    );
+    shop.link("g/chart/templates/x.yaml", "../../two.yaml");
+    let synced = shop.fluxctl(&words).exits(1).json();
+    assert!(!synced["resources"].to_string().contains("pruned"), "{synced}");
+    let found = shop.fluxctl(&["--git-path", "g", "check", "-o", "json"]).exits(1).json();
+    let told: Vec<_> =
+        found.as_array().expect("findings").iter().map(|f| (&f["code"], &f["place"]["path"])).collect();
+    assert_eq!(told, [(&"linked-manifest".into(), &"g/two.yaml".into())]);
+    // The same of a folder that nobody committed.
+    let folder = shop.path("folder");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join("one.yaml"), map("one")).expect("a file");
+    std::os::unix::fs::symlink("one.yaml", folder.join("two.yaml")).expect("a link");
+    let ran = shop.fluxctl(&["check", folder.to_str().expect("text")]).exits(1);
+    assert!(ran.stdout.contains("two.yaml:1:1: error[linked-manifest]"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_flux_yaml_that_is_a_link_does_not_make_its_path_one_without() {
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\n".to_owned();
+    let shop = Shop::with(vec![("g/one.yaml".to_owned(), map)]);
+    shop.link("g/.flux.yaml", "../.flux.yaml");
+    let found = shop.fluxctl(&["--git-path", "g", "check", "-o", "json"]).exits(1).json();
+    assert_eq!(found[0]["code"], "invalid-generation");
+    assert_eq!(found[0]["place"]["path"], "g/.flux.yaml");
+    assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
+}

@@ -50,28 +50,40 @@ impl Shop {
 
     /// Commits files on the branch, as another person would.
     pub(crate) fn commit(&self, files: &[(String, String)], message: &str) -> String {
+        // Scripts are committed as what can be run.
+        let mode = |text: &str| if text.starts_with("#!") { 0o100_755 } else { 0o100_644 };
+        let files: Vec<_> =
+            files.iter().map(|(path, text)| (path.as_str(), text.as_str(), mode(text))).collect();
+        self.commit_as(&files, message)
+    }
+
+    /// Commits a symbolic link.
+    pub(crate) fn link(&self, path: &str, to: &str) {
+        self.commit_as(&[(path, to, 0o120_000)], "Link it");
+    }
+
+    fn commit_as(&self, files: &[(&str, &str, u32)], message: &str) -> String {
         let repo = git2::Repository::open_bare(self.git()).expect("the repository opens");
         let parent = repo.head().ok().map(|head| head.peel_to_commit().expect("the head is a commit"));
         let mut index = git2::Index::new().expect("an index");
         if let Some(parent) = &parent {
             index.read_tree(&parent.tree().expect("a tree")).expect("the tree is read");
         }
-        for (path, text) in files {
+        for &(path, text, mode) in files {
             let zero = git2::IndexTime::new(0, 0);
             let entry = git2::IndexEntry {
                 ctime: zero,
                 mtime: zero,
                 dev: 0,
                 ino: 0,
-                // Scripts are committed as what can be run.
-                mode: if text.starts_with("#!") { 0o100_755 } else { 0o100_644 },
+                mode,
                 uid: 0,
                 gid: 0,
                 file_size: 0,
                 id: repo.blob(text.as_bytes()).expect("a blob"),
                 flags: 0,
                 flags_extended: 0,
-                path: path.clone().into_bytes(),
+                path: path.as_bytes().to_vec(),
             };
             index.add(&entry).expect("an entry");
         }

@@ -92,7 +92,10 @@ impl Sources {
         tree: &Tree,
         over: &BTreeMap<String, Bytes>,
     ) -> Result<Self, DeployError> {
-        let files: BTreeSet<&str> = tree.files.keys().chain(over.keys()).map(String::as_str).collect();
+        // That a `.flux.yaml` is a link makes it none that can be read, and no path without one.
+        let configs = tree.links.iter().filter(|path| generate::is_config(path));
+        let files = tree.files.keys().chain(over.keys()).chain(configs);
+        let files: BTreeSet<&str> = files.map(String::as_str).collect();
         let (mut sources, mut used) = (Self::default(), BTreeSet::new());
         for (path, found) in generate::find(&generation.paths, &files) {
             if let Found::FluxYaml(by) = &found {
@@ -163,6 +166,12 @@ async fn source_of(
 ) -> Result<Result<Option<Source>, InvalidConfig>, DeployError> {
     let bytes = match over.get(by) {
         Some(bytes) => bytes.clone(),
+        None if tree.links.contains(by) => {
+            let place = Place { path: by.to_owned(), line: 1, column: 1 };
+            let evidence = "it is a symbolic link or a submodule, which is not followed".to_owned();
+            let remedy = "put the file itself there";
+            return Ok(Err(InvalidConfig(vec![generate::invalid(place, evidence, remedy)])));
+        }
         None => file(repo, &tree.files, by).await?.unwrap_or_default(),
     };
     Ok(Config::parse(by, &bytes).and_then(|config| Source::of_config(path, by, config)))

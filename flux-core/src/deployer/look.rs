@@ -144,6 +144,9 @@ impl Looker {
         let missing = tree.missing.iter().filter(|path| !above.contains(path));
         findings.extend(missing.map(|path| missing_path(path)));
         findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
+        let named = sources.raw_manifests(tree.files.keys().chain(&tree.links).map(String::as_str));
+        findings
+            .extend(tree.links.iter().filter(|path| named.contains(path.as_str())).map(|path| linked(path)));
         findings.extend(sources.findings.iter().cloned());
         findings.extend(failed);
         findings.extend(self.kustomizations(repo, &tree, (&files, &known), &sources.generated).await?);
@@ -260,6 +263,18 @@ fn misnamed(path: &str) -> Finding {
         place: Some(Place { path: path.to_owned(), line: 1, column: 1 }),
         evidence: format!("its name is not UTF-8 (shown with `\u{fffd}`), so the {what} is not loaded"),
         remedy: "rename it".to_owned(),
+    }
+}
+
+fn linked(path: &str) -> Finding {
+    Finding {
+        code: Code::LinkedManifest,
+        subject: path.to_owned(),
+        place: Some(Place { path: path.to_owned(), line: 1, column: 1 }),
+        evidence:
+            "it is a symbolic link or a submodule, which is not followed, so what it leads to is not loaded"
+                .to_owned(),
+        remedy: "put the manifest itself there, or name the folder that it leads to as a path too".to_owned(),
     }
 }
 

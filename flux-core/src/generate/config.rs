@@ -241,7 +241,7 @@ impl Reader<'_> {
 }
 
 /// The finding about something in a `.flux.yaml`.
-pub(super) fn invalid(place: Place, evidence: String, remedy: &str) -> Finding {
+pub(crate) fn invalid(place: Place, evidence: String, remedy: &str) -> Finding {
     Finding {
         code: Code::InvalidGeneration,
         subject: place.path.clone(),

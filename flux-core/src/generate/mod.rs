@@ -68,6 +68,7 @@ mod patch;
 mod source;
 mod update;
 
+pub(crate) use config::invalid;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
 pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
 pub use patch::{PatchError, apply_patches, patch_file};
