@@ -90,7 +90,7 @@ impl Manifests {
     pub fn new(mut files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
         let kinds = defined_kinds(&files);
         let mut findings = custom::apply(&mut files);
-        kustomize::apply(&mut files);
+        findings.extend(kustomize::apply(&mut files));
         let parts = kustomize::parts(&files);
         let mut places: BTreeMap<ResourceId, Vec<(&str, usize)>> = BTreeMap::new();
         for (path, file) in files.iter().filter(|(path, _)| !parts.contains(*path)) {
