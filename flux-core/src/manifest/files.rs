@@ -168,6 +168,11 @@ impl Manifests {
         documents.filter_map(|document| Some((document, resource(document)?))).collect()
     }
 
+    /// What gives an annotation to an object that kustomize built, where none of the documents that describe it does; for people.
+    pub(crate) fn annotated_by(&self, at: &Located<'_>, key: &str) -> Option<String> {
+        kustomize::annotated_by(self.builds.get(at.path)?, key)
+    }
+
     /// Whether kustomize built what is known under a path.
     pub fn is_build(&self, path: &str) -> bool {
         self.builds.contains_key(path)

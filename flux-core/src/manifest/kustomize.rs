@@ -14,6 +14,7 @@
 //! have no say. A file that several kustomizations list on the same level has as many images as there are of these: where they differ from
 //! it, it is not edited.
 
+mod annotated;
 mod chain;
 mod entries;
 mod parts;
@@ -32,6 +33,7 @@ use super::{
 };
 use crate::{finding::Finding, image::ImageRef};
 
+pub(super) use annotated::annotated_by;
 use chain::{Chain, Chains};
 pub(crate) use chain::{folder, join};
 use entries::{Entries, Entry};
