@@ -277,7 +277,12 @@ fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Resu
     };
     let mut writes = Vec::new();
     for site in &container.sites {
-        let before = layout.value(site.part, &from)?;
+        // A tag may be put where there is none, and need not be.
+        let no_tag = site.part == Part::Tag && from.tag.is_none();
+        if no_tag && to.tag.is_none() {
+            continue;
+        }
+        let before = if no_tag { String::new() } else { layout.value(site.part, &from)? };
         let text = layout.value(site.part, &to)?;
         if before != text {
             let pointer = container.elsewhere.as_ref().map_or(&site.pointer, |elsewhere| &elsewhere.pointer);

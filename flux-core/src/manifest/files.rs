@@ -94,7 +94,7 @@ impl Manifests {
     pub fn new(mut files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
         let kinds = defined_kinds(&files);
         let mut findings = custom::apply(&mut files);
-        kustomize::apply(&mut files);
+        findings.extend(kustomize::apply(&mut files));
         let parts = kustomize::parts(&files);
         let mut places: BTreeMap<ResourceId, Vec<(&str, usize)>> = BTreeMap::new();
         for (path, file) in files.iter().filter(|(path, _)| !parts.contains(*path)) {
@@ -172,6 +172,11 @@ impl Manifests {
         let files = self.builds.get(at.path).map(|build| &build.files);
         let resource = |document: &Described| files?.get(&document.path)?.resources.get(document.resource);
         documents.filter_map(|document| Some((document, resource(document)?))).collect()
+    }
+
+    /// What gives an annotation to an object that kustomize built, where none of the documents that describe it does; for people.
+    pub(crate) fn annotated_by(&self, at: &Located<'_>, key: &str) -> Option<String> {
+        kustomize::annotated_by(self.builds.get(at.path)?, key)
     }
 
     /// Whether kustomize built what is known under a path.

@@ -194,7 +194,8 @@ fn behind_comments(gap: &str) -> &str {
     }
 }
 
-/// Where a key can be put into a mapping right behind an entry that merges others in, and what is written there before its value.
+/// Where a key can be put into a mapping right behind one of its entries (one that merges others in, or a neighbour), and what is written there before
+/// its value.
 ///
 /// # Errors
 /// Why it cannot be put there.
@@ -202,32 +203,32 @@ pub(super) fn new_key(
     tree: &Tree<'_>,
     lines: &Lines<'_>,
     map: NodeId,
-    (_, merged): (NodeId, NodeId),
+    (_, before): (NodeId, NodeId),
     key: &str,
 ) -> Result<(usize, NewKey), &'static str> {
     let node = &tree[map];
-    let end = tree[merged].end;
+    let end = tree[before].end;
     if matches!(node.kind, Kind::Map { flow: true, .. }) {
         if !lines.source[node.start..].starts_with('{') {
-            return Err("what merges it in has no braces around it");
+            return Err("the mapping has no braces around it");
         }
-        let layout = Layout::of(tree, lines, map).ok_or("what merges it in is no mapping")?;
+        let layout = Layout::of(tree, lines, map).ok_or("what it would stand in is no mapping")?;
         let lead = format!(",{}{}", layout.gap, layout.flow_entry(key, ""));
         return Ok((end, NewKey { lead, quoted: layout.context == Context::Json }));
     }
-    let last = match &tree[merged].kind {
-        Kind::Seq { items, flow: false } => items.last().map_or(merged, |&item| item),
-        _ => merged,
+    let last = match &tree[before].kind {
+        Kind::Seq { items, flow: false } => items.last().map_or(before, |&item| item),
+        _ => before,
     };
     if matches!(tree[last].kind, Kind::Map { flow: false, .. }) {
         return Err("the `<<` holds a mapping of its own");
     }
     if node.column as usize > NEAR {
-        return Err("what merges it in is indented too far");
+        return Err("the mapping is indented too far");
     }
     let line = &lines.source.as_bytes()[end..lines.source.len().min(end + NEAR)];
     if !line.contains(&b'\n') && line.len() == NEAR {
-        return Err("the line of the `<<` is too long");
+        return Err("the line before it is too long");
     }
     let indent = " ".repeat(node.column as usize - 1);
     let lead = format!("{}{indent}{}: ", lines.eol(end), write(key, Context::Block));

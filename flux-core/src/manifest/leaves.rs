@@ -4,10 +4,10 @@
 use serde_json::Value;
 
 use super::{
-    Leaf, Resource,
+    Leaf, Resource, kustomize,
     scalar::Scalar,
     scope_of,
-    site::leaf,
+    site::{beside, leaf},
     tree::Style,
     walk::{Cursor, escape},
     workload::is_known,
@@ -44,7 +44,25 @@ pub(super) fn leaves(at: &Cursor<'_, '_>, resource: &Resource, budget: &mut Leaf
             return Vec::new();
         }
     }
+    if kustomize::is_kind(&resource.api_version, kind) {
+        found.extend(tag_places(at, held));
+    }
     found
+}
+
+/// The places of tags that entries of a kustomization do not have yet, each behind a digest, as scalars without a text.
+fn tag_places(at: &Cursor<'_, '_>, held: Option<&str>) -> Vec<Leaf> {
+    let place = |item: &Cursor<'_, '_>| {
+        let digest =
+            item.get("digest").filter(|digest| digest.scalar().is_some_and(|(text, _)| !text.is_empty()))?;
+        if item.get("newTag").is_some() {
+            return None;
+        }
+        let (line, column) = digest.place();
+        let pointer = format!("{}/newTag", item.pointer);
+        Some(Leaf { text: String::new(), line, column, site: beside(&digest, item, pointer, held) })
+    };
+    at.get("images").and_then(|images| images.items()).iter().flatten().filter_map(place).collect()
 }
 
 /// None if the budget is spent.

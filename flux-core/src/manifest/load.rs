@@ -245,11 +245,9 @@ impl<'s> Loader<'s, '_> {
             object.entry("kind").or_insert_with(|| kind.into());
         }
         let text = |key: &str| object.get(key).and_then(Value::as_str).filter(|s| !s.is_empty());
-        let (api_version, kind) = match (text("apiVersion"), text("kind")) {
+        let said = kustomize::completed(text("apiVersion"), text("kind"), &object);
+        let (api_version, kind) = match said {
             (Some(api_version), Some(kind)) => (api_version.to_owned(), kind.to_owned()),
-            (None, None | Some(kustomize::KIND)) if kustomize::looks_like_one(&object) => {
-                (kustomize::VERSION.to_owned(), kustomize::KIND.to_owned())
-            }
             (None, None) if is_sealed(&object) => return self.problem(sealed_whole(at)),
             (None, None) => {
                 return self.not_for_kubernetes(at, "it has neither `apiVersion` nor `kind`");

@@ -161,7 +161,7 @@ pub use workload::Class;
 pub const MAX_FILE_BYTES: u64 = limits::Limit::BYTES as u64;
 
 /// The format of a [`ParsedFile`], for caches that outlive the process. It changes whenever the same bytes would be parsed into something else.
-pub const PARSE_FORMAT: u32 = 3;
+pub const PARSE_FORMAT: u32 = 4;
 
 /// Everything that was read of one file. Holds no path: equal bytes have equal parses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -307,6 +307,10 @@ pub struct Elsewhere {
     pub resource: usize,
     /// Where the image stands in the object itself, as a JSON pointer.
     pub pointer: String,
+    /// Line of what says the image there, counted from 1.
+    pub line: u32,
+    /// Its column in characters, counted from 1.
+    pub column: u32,
     /// The `name` of the entry of `images:`, if the document is a kustomization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,

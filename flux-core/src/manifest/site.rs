@@ -151,6 +151,35 @@ fn site(at: &Cursor<'_, '_>, part: Part, held: Option<&str>) -> Option<Site> {
     })
 }
 
+/// The place of a key that a mapping does not have yet, behind one that it has.
+pub(super) fn beside(
+    neighbour: &Cursor<'_, '_>,
+    map: &Cursor<'_, '_>,
+    pointer: String,
+    held: Option<&str>,
+) -> Site {
+    let (tree, map) = (neighbour.tree, map.tree.target(map.node));
+    let own = match &tree[map].kind {
+        Kind::Map { entries, .. } => entries.iter().find(|(_, value)| *value == neighbour.node),
+        _ => None,
+    };
+    let key = unescape(pointer.rsplit('/').next().unwrap_or_default());
+    let added = match (neighbour.sharing(), own) {
+        (Some(sharing), _) => Err(format!("{}: {}", sharing.why(tree), sharing.remedy(tree))),
+        (None, Some(_)) if matches!(tree.scalar(neighbour.node), Some((_, Style::Block))) => {
+            Err("what stands before it is a block scalar".to_owned())
+        }
+        (None, Some(&entry)) => {
+            new_key(tree, &Lines::of(neighbour.source), map, entry, &key).map_err(str::to_owned)
+        }
+        (None, None) => Err("there is no key to put it behind".to_owned()),
+    };
+    let refused = |why: &String| format!("there is no place for `{key}`: {why}");
+    let refused = held.map(str::to_owned).or(added.as_ref().err().map(refused));
+    let (start, adds) = added.map_or((tree[neighbour.node].end, None), |(at, key)| (at, Some(key)));
+    Site { part: Part::Image, pointer, start, end: start, source: String::new(), adds, refused, shared: None }
+}
+
 /// Where a value that other places have too gets a key of its own: in the mapping that inherits it, if that is of one place.
 ///
 /// # Errors

@@ -148,8 +148,7 @@ fn edits_of(decided: &mut [Decided<'_>], unproven: &BTreeMap<String, String>) ->
     }
     let mut edits = Vec::new();
     for ((workload, index), made) in at.into_iter().zip(made) {
-        let Located { path, generated, .. } = decided[workload].located;
-        let generated = generated.is_some();
+        let path = decided[workload].located.path;
         let What::Containers(chosen) = &mut decided[workload].what else { continue };
         let (container, chosen) = &mut chosen[index];
         match made {
@@ -159,8 +158,8 @@ fn edits_of(decided: &mut [Decided<'_>], unproven: &BTreeMap<String, String>) ->
             }
             Err(error) => {
                 let place = match &container.elsewhere {
-                    Some(elsewhere) if generated => elsewhere.path.clone(),
-                    _ => format!("{path}:{}:{}", container.line, container.column),
+                    Some(at) => format!("{}:{}:{}", at.path, at.line, at.column),
+                    None => format!("{path}:{}:{}", container.line, container.column),
                 };
                 *chosen = Chosen::left(Reason::NotEditable, format!("{place}: {error}"));
             }

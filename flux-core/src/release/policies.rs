@@ -101,6 +101,16 @@ fn in_its_files<'a>(walk: &mut Walk<'a>, located: &Located<'a>, changes: Vec<Gen
     for change in &changes {
         let GeneratedChange::Policy { key, value, .. } = change else { continue };
         let has_it = |(_, resource): &&(_, &Resource)| resource.annotations.contains_key(key);
+        let value_in = |resource: &Resource| resource.annotations.get(key).map(|a| a.value.clone());
+        let (now, said) = (
+            value_in(located.resource),
+            documents.iter().rfind(has_it).and_then(|(_, resource)| value_in(resource)),
+        );
+        if now.is_some() && now != said {
+            let by = walk.snapshot.manifests.annotated_by(located, key);
+            let by = by.unwrap_or_else(|| "something that is not followed, as a JSON patch".to_owned());
+            return not_editable(format!("`{key}` comes from {by}: change it there"));
+        }
         let chosen: Vec<_> = match value {
             Some(_) => documents
                 .iter()

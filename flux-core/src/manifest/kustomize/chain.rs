@@ -16,8 +16,13 @@ const LISTS: [&str; 3] = ["resources", "bases", COMPONENTS];
 /// The list of what changes all that the kustomization has by then.
 const COMPONENTS: &str = "components";
 
-/// How deep components are followed into components.
+/// How deep components are followed into components, and how many kustomizations and components a way out has. kustomize applies a component as often as
+/// it is reached, which few lines can make more than any machine can do.
 const DEPTH: usize = 64;
+const LONGEST: usize = 1_000;
+
+/// How many ways out of a file are followed.
+const MOST_WAYS: usize = 100;
 
 /// The kustomizations of a repository and what they list.
 #[derive(Debug, Default)]
@@ -32,6 +37,19 @@ pub(super) struct Chains {
     components: Vec<Vec<String>>,
     /// The files that each names as patches.
     patches: Vec<Vec<String>>,
+    /// Which kustomizations name a file as a patch.
+    patched: HashMap<String, Vec<usize>>,
+}
+
+/// The kustomizations that govern a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chain {
+    /// In the order in which they apply: the innermost first, and each after the components that it lists, as often as these are reached.
+    pub(super) through: Vec<usize>,
+    /// Those that list the outermost of these, where there are several.
+    pub(super) fork: Vec<usize>,
+    /// Whether there are more than are followed.
+    pub(super) cut: bool,
 }
 
 /// That a kustomization lists something.
@@ -40,6 +58,16 @@ struct Listing {
     by: usize,
     /// The number of the component that it is, if it is listed as one.
     component: Option<usize>,
+}
+
+impl Chain {
+    fn add(&mut self, at: usize) {
+        if self.through.len() < LONGEST {
+            self.through.push(at);
+        } else {
+            self.cut = true;
+        }
+    }
 }
 
 impl Chains {
@@ -62,12 +90,17 @@ impl Chains {
                     components.push(listed.clone());
                 }
                 let listings = chains.listed.entry(listed).or_default();
-                if listings.iter().all(|listing| listing.by != by) {
+                // Those of one kustomization stand together.
+                if listings.last().is_none_or(|listing| listing.by != by) {
                     listings.push(Listing { by, component });
                 }
             }
             chains.components.push(components);
-            chains.patches.push(patches(path, &file.resources[index]).collect());
+            let patches: Vec<String> = patches(path, &file.resources[index]).collect();
+            for patch in &patches {
+                chains.patched.entry(patch.clone()).or_default().push(by);
+            }
+            chains.patches.push(patches);
         }
         chains
     }
@@ -97,45 +130,76 @@ impl Chains {
     /// A kustomization as the place where an image is set.
     pub(super) fn elsewhere(&self, at: usize) -> Elsewhere {
         let (path, resource) = self.all[at].clone();
-        Elsewhere { path, resource, pointer: String::new(), entry: None }
+        Elsewhere { path, resource, pointer: String::new(), line: 1, column: 1, entry: None }
     }
 
-    /// The kustomizations that govern a file, in the order in which they apply: the innermost first, and each after the components that it
-    /// lists. Up to where several list the same; and these. None if there are none.
-    pub(super) fn chain(&self, file: &str) -> Option<(Vec<usize>, Vec<usize>)> {
+    /// The kustomizations that govern a file, up to where several list the same. None if there are none.
+    pub(super) fn chain(&self, file: &str) -> Option<Chain> {
         let mut outer = self.listed.get(file)?;
-        let mut chain = Vec::new();
+        let (mut chain, mut seen) = (Chain::default(), BTreeSet::new());
         loop {
-            let listing = match outer.as_slice() {
-                [one] if chain.contains(&one.by) => return Some((chain, Vec::new())),
-                [one] => *one,
-                several => return Some((chain, several.iter().map(|listing| listing.by).collect())),
-            };
-            // What a component adds is changed by itself and by the components behind it.
-            let first = listing.component.map_or(0, |at| at + 1);
-            self.push_components(listing.by, first, &mut chain);
-            chain.push(listing.by);
-            match self.listed.get(folder(self.path(listing.by))) {
-                Some(next) => outer = next,
-                None => return Some((chain, Vec::new())),
+            match outer.as_slice() {
+                [one] if !seen.insert(one.by) => return Some(chain),
+                [one] => {
+                    self.pass(*one, &mut chain);
+                    match self.listed.get(folder(self.path(one.by))) {
+                        Some(next) => outer = next,
+                        None => return Some(chain),
+                    }
+                }
+                several => {
+                    chain.fork = several.iter().map(|listing| listing.by).collect();
+                    return Some(chain);
+                }
             }
         }
     }
 
-    /// The components of a kustomization from one on, each after its own.
-    fn push_components(&self, of: usize, first: usize, chain: &mut Vec<usize>) {
-        self.push_within(&mut vec![of], first, chain);
+    /// All ways out from a file, for a file that is built several times. None if there are none, or more than are followed.
+    pub(super) fn ways(&self, file: &str) -> Option<Vec<Chain>> {
+        let start = self.listed.get(file)?;
+        let mut next: Vec<(Listing, Chain, Vec<usize>)> =
+            start.iter().map(|one| (*one, Chain::default(), Vec::new())).collect();
+        let mut ways = Vec::new();
+        while let Some((listing, mut chain, mut seen)) = next.pop() {
+            if seen.contains(&listing.by) {
+                continue;
+            }
+            seen.push(listing.by);
+            self.pass(listing, &mut chain);
+            if ways.len() + next.len() >= MOST_WAYS || seen.len() >= LONGEST {
+                return None;
+            }
+            match self.listed.get(folder(self.path(listing.by))) {
+                Some(outer) => next.extend(outer.iter().map(|one| (*one, chain.clone(), seen.clone()))),
+                None => ways.push(chain),
+            }
+        }
+        Some(ways)
     }
 
-    fn push_within(&self, way: &mut Vec<usize>, first: usize, chain: &mut Vec<usize>) {
+    /// Goes out through a kustomization. What a component adds is changed by itself and by the components behind it.
+    fn pass(&self, Listing { by, component }: Listing, chain: &mut Chain) {
+        self.components_of(&mut vec![by], component.map_or(0, |at| at + 1), chain);
+        chain.add(by);
+    }
+
+    /// The components of the last on a way, from one on, each after its own.
+    fn components_of(&self, way: &mut Vec<usize>, first: usize, chain: &mut Chain) {
         let Some(components) = way.last().map(|&of| &self.components[of]) else { return };
         for component in components.iter().skip(first).filter_map(|folder| self.by_folder.get(folder)) {
-            if !chain.contains(component) && !way.contains(component) && way.len() < DEPTH {
-                way.push(*component);
-                self.push_within(way, 0, chain);
-                way.pop();
-                chain.push(*component);
+            // A circle is nothing that kustomize builds.
+            if chain.cut || way.contains(component) {
+                continue;
             }
+            if way.len() >= DEPTH {
+                chain.cut = true;
+                return;
+            }
+            way.push(*component);
+            self.components_of(way, 0, chain);
+            way.pop();
+            chain.add(*component);
         }
     }
 
@@ -143,8 +207,8 @@ impl Chains {
     /// do not count.
     pub(super) fn outermost(&self, path: &str, stops: &BTreeSet<&str>) -> BTreeSet<&str> {
         let by = |path: &str| self.listed.get(path).into_iter().flatten().map(|listing| listing.by);
-        let as_patch = |at: &usize| self.patches[*at].iter().any(|patch| patch == path);
-        let mut next: Vec<usize> = by(path).chain((0..self.all.len()).filter(as_patch)).collect();
+        let as_patch = self.patched.get(path).into_iter().flatten().copied();
+        let mut next: Vec<usize> = by(path).chain(as_patch).collect();
         let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
         while let Some(at) = next.pop() {
             let path = self.path(at);

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{GROUP, KIND, VERSION};
+use super::{COMPONENT, COMPONENT_VERSION, GROUP, KIND, VERSION, entries::is_no_expression};
 use crate::{finding::Code, policy::escaped};
 
 /// Something wrong with a kustomization, by the JSON pointer of where.
@@ -29,9 +29,6 @@ impl Mistake {
         Self { code: Code::DoubtfulKustomization, ..Self::error(pointer, evidence, remedy) }
     }
 }
-
-/// The version of components.
-const COMPONENT: (&str, &str) = ("kustomize.config.k8s.io/v1alpha1", "Component");
 
 /// The shape of a value.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +145,7 @@ pub(crate) fn mistakes(kustomization: &Value) -> Vec<Mistake> {
     let (version, kind) = (text("apiVersion"), text("kind"));
     let expected = match kind {
         "" | KIND => VERSION,
-        kind if kind == COMPONENT.1 => COMPONENT.0,
+        COMPONENT => COMPONENT_VERSION,
         kind => {
             let said = format!("`kind` is {kind}, in a file that kustomize reads for itself");
             found.push(Mistake::error(
@@ -182,13 +179,13 @@ pub(crate) fn mistakes(kustomization: &Value) -> Vec<Mistake> {
         }
     }
     for list in ["images", "imageTags"] {
-        nameless(list, map.get(list), &mut found);
+        names(list, map.get(list), &mut found);
     }
     found
 }
 
-/// Entries for images without the name of one: they are for nothing.
-fn nameless(list: &str, entries: Option<&Value>, found: &mut Vec<Mistake>) {
+/// Entries for images without the name of one, which are for nothing, and those whose name is no regular expression, which kustomize takes it for.
+fn names(list: &str, entries: Option<&Value>, found: &mut Vec<Mistake>) {
     let entries = entries.and_then(Value::as_array).into_iter().flatten().enumerate();
     for (at, entry) in entries.filter(|(_, entry)| entry.is_null() || entry.is_object()) {
         let mut named =
@@ -199,6 +196,13 @@ fn nameless(list: &str, entries: Option<&Value>, found: &mut Vec<Mistake>) {
                 format!("/{list}/{at}"),
                 "the entry has no `name`, and is for no image",
                 remedy,
+            ));
+        }
+        if let Some(why) = entry.get("name").and_then(Value::as_str).and_then(is_no_expression) {
+            found.push(Mistake::error(
+                format!("/{list}/{at}/name"),
+                format!("kustomize takes the name for a regular expression, and it is none: {why}"),
+                "write the image's name as the manifests have it, without its tag",
             ));
         }
     }

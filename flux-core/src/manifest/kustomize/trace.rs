@@ -15,7 +15,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Chains, Entry, Outcome, chain::folder, is_file, put};
+use super::{Chain, Chains, Entries, Outcome, TOO_MANY, chain::folder, is_file, put};
 use crate::manifest::{Container, Elsewhere, ParsedFile, Resource, SharedScalar, Site};
 
 /// What kustomize builds from a kustomization, and the files that have to do with it.
@@ -61,9 +61,10 @@ pub(in crate::manifest) fn trace(
         .flat_map(|build| &build.files)
         .map(|(path, file)| (path.clone(), file.clone()))
         .collect();
-    let others = Others {
+    let mut others = Others {
         chains: Chains::of(&all),
         roots: builds.values().map(|build| build.root.as_str()).collect(),
+        known: HashMap::new(),
     };
     let mut origins = Origins::new();
     let mut places = Vec::new();
@@ -80,7 +81,8 @@ pub(in crate::manifest) fn trace(
                         *users.entry(user_of(&elsewhere.path, site)).or_default() += 1;
                     }
                 }
-                places.push((path.clone(), index, at, container));
+                let alone = raw.and_then(|raw| tracer.alone(raw, &container));
+                places.push((path.clone(), index, at, container, alone));
             }
             if let Some(raw) = raw {
                 let mut documents = vec![raw.described()];
@@ -89,10 +91,10 @@ pub(in crate::manifest) fn trace(
             }
         }
     }
-    share(&mut origins, &others);
-    for (path, index, at, mut container) in places {
+    share(&mut origins, &mut others);
+    for (path, index, at, mut container, alone) in places {
         let Some(file) = built.get_mut(&path) else { continue };
-        others.guard(&mut container, &builds[&path].root, &users);
+        others.guard(&mut container, (&builds[&path].root, alone.as_deref()), &users);
         if let Some(place) =
             Arc::make_mut(file).resources[index].workload.as_mut().and_then(|all| all.get_mut(at))
         {
@@ -103,7 +105,7 @@ pub(in crate::manifest) fn trace(
 }
 
 /// Says which documents describe several objects.
-fn share(origins: &mut Origins, others: &Others<'_>) {
+fn share(origins: &mut Origins, others: &mut Others<'_>) {
     let mut users: BTreeMap<(String, usize), u32> = BTreeMap::new();
     for document in origins.values().flatten() {
         *users.entry((document.path.clone(), document.resource)).or_default() += 1;
@@ -135,20 +137,27 @@ fn can_be_written(site: &Site) -> bool {
 struct Others<'a> {
     chains: Chains,
     roots: BTreeSet<&'a str>,
+    /// What was asked for before.
+    known: HashMap<String, Option<String>>,
 }
 
 impl Others<'_> {
     /// One of them that a file is built into.
-    fn building(&self, path: &str) -> Option<String> {
+    fn building(&mut self, path: &str) -> Option<String> {
         if self.roots.contains(path) {
             return None;
         }
+        if let Some(known) = self.known.get(path) {
+            return known.clone();
+        }
         let listed = if is_file(path) { folder(path) } else { path };
-        self.chains.outermost(listed, &self.roots).into_iter().next().map(str::to_owned)
+        let found = self.chains.outermost(listed, &self.roots).into_iter().next().map(str::to_owned);
+        self.known.insert(path.to_owned(), found.clone());
+        found
     }
 
     /// Lets what others have a share in be written with them, or not at all.
-    fn guard(&self, container: &mut Container, root: &str, users: &Users) {
+    fn guard(&mut self, container: &mut Container, (root, alone): (&str, Option<&str>), users: &Users) {
         let Some(path) = container.elsewhere.as_ref().map(|elsewhere| elsewhere.path.clone()) else { return };
         let other = self.building(&path);
         for site in container.sites.iter_mut().filter(|site| can_be_written(site)) {
@@ -163,9 +172,11 @@ impl Others<'_> {
                     SharedScalar { start: site.start, end: site.end, source: site.source.clone(), uses };
                 // What an anchor shares as well is more than is known here.
                 site.shared = site.refused.is_none().then_some(written);
+                let or = alone.map(|alone| format!(", or set it for this one in the `images` of {alone}"));
+                let or = or.unwrap_or_default();
                 site.refused.get_or_insert_with(|| {
                     format!(
-                        "it stands in {path}, which several workloads are built from: release them together"
+                        "it stands in {path}, which several workloads are built from: release them together{or}"
                     )
                 });
             }
@@ -177,12 +188,19 @@ impl Others<'_> {
 struct Tracer<'a> {
     build: &'a Build,
     chains: Chains,
-    entries: Vec<Vec<Entry>>,
+    entries: Vec<Entries>,
     /// The objects by group, kind and the name under which they are built.
-    objects: HashMap<(String, String, String), Vec<Raw<'a>>>,
+    objects: HashMap<Key, Vec<Raw<'a>>>,
+    /// The documents that a kustomization names as patches, by their group, kind and name.
+    patches: HashMap<(usize, Key), Vec<(&'a str, usize, &'a Resource)>>,
+    /// How many ways of documents lead through a kustomization.
+    through: HashMap<(&'a str, usize, usize), u32>,
 }
 
-fn key(resource: &Resource, name: String) -> (String, String, String) {
+/// A group, a kind and a name.
+type Key = (String, String, String);
+
+fn key(resource: &Resource, name: String) -> Key {
     (resource.group().to_owned(), resource.kind.clone(), name)
 }
 
@@ -192,7 +210,7 @@ struct Raw<'a> {
     path: &'a str,
     index: usize,
     resource: &'a Resource,
-    chain: Vec<usize>,
+    chain: Chain,
     /// The namespace that it is built with.
     namespace: Option<String>,
 }
@@ -212,6 +230,8 @@ impl Raw<'_> {
             path: self.path.to_owned(),
             resource: self.index,
             pointer: String::new(),
+            line: container.line,
+            column: container.column,
             entry: None,
         };
         Container { elsewhere: Some(elsewhere), sites: container.sites.clone(), ..built.clone() }
@@ -223,31 +243,48 @@ impl<'a> Tracer<'a> {
         let through = Chains::of(&build.files).reach(&build.root).0;
         let chains = Chains::among(&build.files, |path| through.contains(path));
         let documents: Vec<&Resource> = chains.documents(&build.files).collect();
-        let entries = documents.iter().map(|document| Entry::all(document)).collect();
+        let entries = documents.iter().map(|document| Entries::of(document)).collect();
         let text = |k: usize, key: &str| {
             documents[k].object.get(key).and_then(Value::as_str).filter(|t| !t.is_empty())
         };
-        let mut objects: HashMap<_, Vec<Raw<'a>>> = HashMap::new();
+        let (mut objects, mut through) = (HashMap::<_, Vec<Raw<'a>>>::new(), HashMap::new());
         for (path, file) in build.files.iter().filter(|(path, _)| !is_file(path)) {
-            // What is built twice has no name that is known here.
-            let Some((chain, _)) = chains.chain(path).filter(|(_, fork)| fork.is_empty()) else { continue };
-            for (index, resource) in file.resources.iter().enumerate() {
-                let name = chain.iter().fold(resource.name.clone(), |name, &k| {
-                    let (prefix, suffix) = (text(k, "namePrefix"), text(k, "nameSuffix"));
-                    format!("{}{name}{}", prefix.unwrap_or_default(), suffix.unwrap_or_default())
-                });
-                let set = chain.iter().rev().find_map(|&k| text(k, "namespace"));
-                let namespace = set.or(resource.namespace.as_deref()).map(str::to_owned);
-                objects.entry(key(resource, name)).or_default().push(Raw {
-                    path,
-                    index,
-                    resource,
-                    chain: chain.clone(),
-                    namespace,
-                });
+            for chain in chains.ways(path).unwrap_or_default() {
+                for (index, resource) in file.resources.iter().enumerate() {
+                    let name = chain.through.iter().fold(resource.name.clone(), |name, &k| {
+                        let (prefix, suffix) = (text(k, "namePrefix"), text(k, "nameSuffix"));
+                        format!("{}{name}{}", prefix.unwrap_or_default(), suffix.unwrap_or_default())
+                    });
+                    let set = chain.through.iter().rev().find_map(|&k| text(k, "namespace"));
+                    let namespace = set.or(resource.namespace.as_deref()).map(str::to_owned);
+                    for &k in &chain.through.iter().collect::<BTreeSet<_>>() {
+                        *through.entry((path.as_str(), index, *k)).or_default() += 1;
+                    }
+                    let chain = chain.clone();
+                    let raw = Raw { path, index, resource, chain, namespace };
+                    objects.entry(key(resource, name)).or_default().push(raw);
+                }
             }
         }
-        Self { build, chains, entries, objects }
+        let mut patches: HashMap<_, Vec<_>> = HashMap::new();
+        for k in 0..documents.len() {
+            let files = chains.patches(k).iter().filter_map(|path| build.files.get_key_value(path));
+            for (path, file) in files {
+                for (index, patch) in file.resources.iter().enumerate() {
+                    let place = (path.as_str(), index, patch);
+                    patches.entry((k, key(patch, patch.name.clone()))).or_default().push(place);
+                }
+            }
+        }
+        Self { build, chains, entries, objects, patches, through }
+    }
+
+    /// A kustomization that is for this object and no other that the same document describes, if the image stands where others have it from.
+    fn alone(&self, raw: &Raw<'a>, container: &Container) -> Option<String> {
+        let path = &container.elsewhere.as_ref()?.path;
+        let once = |k: &&usize| self.through.get(&(raw.path, raw.index, **k)) == Some(&1);
+        let found = raw.chain.through.iter().find(once).map(|&k| self.chains.path(k))?;
+        (found != path).then(|| found.to_owned())
     }
 
     /// The object that one of those that were built comes from; none if there is none or several are like it.
@@ -261,22 +298,15 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// The files of patches that describe an object, in the order in which they apply.
+    /// The patches that describe an object, in the order in which they apply.
     fn patches_of<'t>(&'t self, raw: &'t Raw<'a>) -> impl Iterator<Item = Raw<'a>> + 't {
-        raw.chain.iter().flat_map(move |&k| self.patches_in(k, raw))
+        raw.chain.through.iter().flat_map(move |&k| self.patches_in(k, raw))
     }
 
     fn patches_in<'t>(&'t self, k: usize, raw: &'t Raw<'a>) -> impl Iterator<Item = Raw<'a>> + 't {
-        let files = self.chains.patches(k).iter().filter_map(|path| self.build.files.get_key_value(path));
-        files.flat_map(move |(path, file)| {
-            let documents = file.resources.iter().enumerate();
-            let is_it = |(_, patch): &(usize, &Resource)| {
-                patch.kind == raw.resource.kind
-                    && patch.group() == raw.resource.group()
-                    && patch.name == raw.resource.name
-            };
-            documents.filter(is_it).map(move |(index, resource)| Raw { path, index, resource, ..raw.clone() })
-        })
+        let found = self.patches.get(&(k, key(raw.resource, raw.resource.name.clone())));
+        let patch = |&(path, index, resource)| Raw { path, index, resource, ..raw.clone() };
+        found.into_iter().flatten().map(patch)
     }
 
     /// A container that was built, with the place where its image is written, or why there is none.
@@ -284,14 +314,23 @@ impl<'a> Tracer<'a> {
         let held = built.sites.first().and_then(|site| site.refused.clone());
         let traced = match raw {
             Some(raw) => self.follow(raw, built),
-            None => Err("no file describes the object that it is built from alone".to_owned()),
+            None => Err(format!(
+                "no file is known to describe the object, or several do: change it by hand in what {} lists, or give the object a file and a name of its own",
+                self.build.root
+            )),
         };
         let why = match traced {
             Ok(container) => return container,
             Err(why) => held.unwrap_or(why),
         };
-        let elsewhere =
-            Elsewhere { path: self.build.root.clone(), resource: 0, pointer: String::new(), entry: None };
+        let elsewhere = Elsewhere {
+            path: self.build.root.clone(),
+            resource: 0,
+            pointer: String::new(),
+            line: 1,
+            column: 1,
+            entry: None,
+        };
         let sites =
             built.sites.iter().map(|site| Site { refused: Some(why.clone()), shared: None, ..site.clone() });
         Container { sites: sites.collect(), elsewhere: Some(elsewhere), ..built.clone() }
@@ -301,7 +340,7 @@ impl<'a> Tracer<'a> {
     fn follow(&self, raw: &Raw<'a>, built: &Container) -> Result<Container, String> {
         let mut now = raw.container(built).map(|container| (raw.clone(), container.clone()));
         let mut outcome = now.as_ref().and_then(|(_, container)| Outcome::of(container));
-        for &k in &raw.chain {
+        for &k in &raw.chain.through {
             for patch in self.patches_in(k, raw) {
                 if let Some(container) =
                     patch.container(built).filter(|container| container.image.is_ok()).cloned()
@@ -315,9 +354,12 @@ impl<'a> Tracer<'a> {
             }
         }
         let (from, container) = now.ok_or("none of the files that it is built from has this container")?;
+        if raw.chain.cut {
+            return Err(TOO_MANY.to_owned());
+        }
         // Images in several parts are left alone by kustomize.
-        let image = outcome.as_ref().map_or(&container.image, |outcome| &outcome.image);
-        if *image != built.image {
+        let image = outcome.as_ref().map_or_else(|| container.image.clone(), Outcome::image);
+        if image != built.image {
             return Err(match image {
                 Ok(image) => format!(
                     "{} has {image} for it, and something that is not followed makes another of it",
@@ -328,9 +370,10 @@ impl<'a> Tracer<'a> {
         }
         let mut traced = from.place(&container, built);
         if let Some(outcome) = outcome {
-            let place = outcome.set_by.map(|(k, e)| (self.chains.elsewhere(k), &self.entries[k][e], 1));
+            let place =
+                outcome.set_by.and_then(|(k, e)| Some((self.chains.elsewhere(k), self.entries[k].get(e)?)));
             traced.image = container.image;
-            put(&mut traced, outcome, place, None);
+            put(&mut traced, outcome, place, 1, None);
         }
         if let (Some(elsewhere), Some(site)) = (&mut traced.elsewhere, built.sites.first()) {
             elsewhere.pointer.clone_from(&site.pointer);

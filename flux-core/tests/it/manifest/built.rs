@@ -144,3 +144,45 @@ fn the_documents_of_an_object_are_known_with_who_else_is_built_from_them() {
         [base("several workloads are built from base/web.yaml"), patch]
     );
 }
+
+/// A base that one root builds twice, with names of its own.
+fn twice(base: &str, x: &str) -> Files {
+    let image = |image: &str| {
+        format!("spec: {{template: {{spec: {{containers: [{{name: c, image: '{image}'}}]}}}}}}\n")
+    };
+    let web = |name: &str, said: &str| {
+        format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\n{}", image(said))
+    };
+    let x_image = if x.is_empty() { "app:1" } else { "app:2" };
+    [
+        ("all/kustomization.yaml", "resources: [../x, ../y]\n".to_owned()),
+        ("x/kustomization.yaml", format!("namePrefix: x-\nresources: [../base]\n{x}")),
+        ("y/kustomization.yaml", "namePrefix: y-\nresources: [../base]\n".to_owned()),
+        ("base/kustomization.yaml", format!("resources: [web.yaml]\n{base}")),
+        ("base/web.yaml", web("web", "app:1")),
+        ("all.built.yaml", format!("{}---\n{}", web("x-web", x_image), web("y-web", "app:1"))),
+    ]
+    .map(|(path, text)| (path.to_owned(), text))
+    .into()
+}
+
+#[test]
+fn a_base_that_is_built_twice_is_told_apart_by_what_is_said_for_each() {
+    let (x, y) = ("default:deployment/x-web c", "default:deployment/y-web c");
+    let files = twice("", "images: [{name: app, newTag: '2'}]\n");
+    let edited = set(&files, &["all"], &[(x, "app:3")]).unwrap();
+    let path = "x/kustomization.yaml".to_owned();
+    assert_eq!(edited, [(path.clone(), files[&path].replace('2', "3"))].into());
+    for base in ["", "images: [{name: app, newTag: '1'}]\n"] {
+        let files = twice(base, "");
+        let error = set(&files, &["all"], &[(y, "app:3")]).unwrap_err().to_string();
+        assert!(
+            error.contains(
+                "release them together, or set it for this one in the `images` of y/kustomization.yaml"
+            ),
+            "{error}"
+        );
+        let edited = set(&files, &["all"], &[(x, "app:3"), (y, "app:3")]).unwrap();
+        assert_eq!(edited.len(), 1);
+    }
+}

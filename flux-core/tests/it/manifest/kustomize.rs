@@ -230,3 +230,170 @@ fn what_a_kustomization_names_as_a_patch_is_no_object() {
     assert_eq!(image(&all, "web"), "example/web:1");
     assert_eq!(all.findings().iter().map(|f| f.code).collect::<Vec<_>>(), [Code::InvalidYaml]);
 }
+
+/// The finding of a code, with its place.
+fn told(all: &Manifests, code: Code) -> Vec<String> {
+    let of_code = all.findings().into_iter().filter(|finding| finding.code == code);
+    of_code.map(|finding| format!("{} {}", finding.place.unwrap(), finding.evidence)).collect()
+}
+
+#[test]
+fn only_images_of_lists_of_containers_are_changed() {
+    let release = "apiVersion: helm.fluxcd.io/v1\nkind: HelmRelease\nmetadata: {name: h}\nspec: {values: {image: 'x:v1'}}\n";
+    let marked = "apiVersion: example.com/v1\nkind: Foo\nmetadata: {name: f}\nspec:\n  image: x:v1 # {\"$imagepolicy\": \"ns:web\"}\n";
+    let rule = "apiVersion: fluxcd.io/v1alpha1\nkind: FluxPolicy\nmetadata: {name: p}\nspec:\n  workloads:\n  - {group: example.com, kind: Pipeline, pods: [spec.deep.pod], containers: [spec.steps]}\n";
+    let pipeline = "apiVersion: example.com/v1\nkind: Pipeline\nmetadata: {name: p}\nspec:\n  deep: {pod: {initContainers: [{name: c, image: 'x:v1'}], containers: [{name: d, image: 'x:v1'}], ephemeralContainers: [{name: e, image: 'x:v1'}]}}\n  steps: [{name: s, image: 'x:v1'}]\n";
+    let all = manifests(&[
+        ("kustomization.yaml", "resources: [h.yaml, f.yaml, p.yaml]\nimages: [{name: x, newTag: v2}]\n"),
+        ("h.yaml", release),
+        ("f.yaml", marked),
+        ("p.yaml", pipeline),
+        ("rule.yaml", rule),
+    ]);
+    let images = |id: &str| -> Vec<(String, String)> {
+        let located = all.workload(&id.parse().unwrap()).unwrap();
+        let containers = located.resource.workload.iter().flatten();
+        containers.map(|c| (c.name.clone(), c.image.as_ref().unwrap().to_string())).collect()
+    };
+    let pair = |name: &str, image: &str| (name.to_owned(), image.to_owned());
+    assert_eq!(images("default:helmrelease/h"), [pair("chart-image", "x:v1")]);
+    assert_eq!(images("default:foo/f"), [pair("web", "x:v1")]);
+    let of_pipeline = [pair("d", "x:v2"), pair("c", "x:v2"), pair("e", "x:v1"), pair("s", "x:v1")];
+    assert_eq!(images("default:pipeline/p"), of_pipeline);
+}
+
+#[test]
+fn a_kustomization_may_leave_out_its_version_or_its_kind() {
+    let web = deployment("web", "x:v1");
+    let version = "apiVersion: kustomize.config.k8s.io/v1beta1\n";
+    for head in ["", version, "kind: Kustomization\n", "kind: Component\n"] {
+        let text = format!("{head}resources: [web.yaml]\nimages: [{{name: x, newTag: v2}}]\n");
+        let all = manifests(&[("kustomization.yaml", &*text), ("web.yaml", &web)]);
+        assert_eq!((image(&all, "web"), all.findings()), ("x:v2".to_owned(), Vec::new()), "{head}");
+    }
+    let bare = format!("{version}namePrefix: a-\n");
+    assert_eq!(problems(&parse(bare.as_bytes())), []);
+}
+
+#[test]
+fn a_component_applies_as_often_as_it_is_reached() {
+    let web = deployment("web", "x:v1");
+    let component = |rest: &str| format!("kind: Component\n{rest}");
+    let shared = component("images: [{name: x, newName: w}, {name: z, newTag: v3}]\n");
+    let one = component("components: [../shared]\nimages: [{name: w, newName: z}]\n");
+    let two = component("components: [../shared]\nimages: []\n");
+    let all = manifests(&[
+        ("kustomization.yaml", "resources: [web.yaml]\ncomponents: [one, two]\n"),
+        ("web.yaml", &web),
+        ("one/kustomization.yaml", &one),
+        ("two/kustomization.yaml", &two),
+        ("shared/kustomization.yaml", &shared),
+    ]);
+    assert_eq!(image(&all, "web"), "z:v3");
+    // Each of these lists the next one twice: more than anybody can build.
+    let mut files = vec![
+        (
+            "kustomization.yaml".to_owned(),
+            "resources: [web.yaml]\ncomponents: [c0]\nimages: [{name: x, newTag: v2}]\n".to_owned(),
+        ),
+        ("web.yaml".to_owned(), web.clone()),
+    ];
+    for at in 0..60 {
+        let next = at + 1;
+        files.push((
+            format!("c{at}/kustomization.yaml"),
+            component(&format!("components: [../c{next}, ../c{next}]\n")),
+        ));
+    }
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (&**path, &**text)).collect();
+    let error = set(&files, "web", "x:v3").unwrap_err().to_string();
+    assert!(error.contains("than are followed"), "{error}");
+}
+
+#[test]
+fn what_an_entry_makes_of_an_image_is_told_at_the_entry() {
+    let web = deployment("web", "x:v1");
+    for (rest, makes) in [
+        ("digest: abc", "x@abc"),
+        ("newName: r.io/x:9", "r.io/x:9:v1"),
+        ("newName: r.io/x:9\n  newTag: v2", "r.io/x:9:v2"),
+    ] {
+        let text = format!("resources: [web.yaml]\nimages:\n- name: x\n  {rest}\n");
+        let line = if rest.contains('\n') { 5 } else { 4 };
+        let all = manifests(&[("a/kustomization.yaml", &*text), ("a/web.yaml", &web)]);
+        let [told] = &*told(&all, Code::InvalidImage) else { panic!("{rest}") };
+        assert!(told.starts_with(&format!("a/kustomization.yaml:{line}:")), "{told}");
+        assert!(told.contains(&format!("`{makes}`, which is no image")), "{told}");
+        let located = all.workload(&"default:deployment/web".parse().unwrap()).unwrap();
+        let bad = located.resource.workload.as_ref().unwrap()[0].image.clone().unwrap_err();
+        assert_eq!(bad.text, makes);
+        assert!(bad.problem.contains("a/kustomization.yaml:"), "{}", bad.problem);
+    }
+}
+
+#[test]
+fn the_name_of_an_entry_is_a_regular_expression() {
+    let web = deployment("web", "r.io/my-app:v1");
+    let k = "resources: [web.yaml]\nimages:\n- {name: my(app, newTag: v9}\n- {name: r.io/my.app, newTag: v2}\n- {name: '.*/my-[a-z]+', newName: z}\n";
+    let files = [("kustomization.yaml", k), ("web.yaml", &*web)];
+    assert_eq!(image(&manifests(&files), "web"), "z:v2");
+    let edited = set(&files, "web", "z:v3").unwrap();
+    assert_eq!(edited, [("kustomization.yaml".to_owned(), k.replace("v2", "v3"))]);
+}
+
+#[test]
+fn a_tag_is_put_behind_a_digest_that_stands_alone() {
+    let (old, new) = (format!("sha256:{}", "a".repeat(64)), format!("sha256:{}", "b".repeat(64)));
+    let web = deployment("web", "x:v1");
+    let table = [
+        (
+            "- name: x\n  digest: OLD # why\n  newName: w\n",
+            "- name: x\n  digest: NEW # why\n  newTag: v3\n  newName: w\n",
+        ),
+        ("- digest: OLD\n  name: x", "- digest: NEW\n  newTag: v3\n  name: x"),
+        ("- name: x\r\n  digest: 'OLD'\r\n", "- name: x\r\n  digest: 'NEW'\r\n  newTag: v3\r\n"),
+        ("- {name: x, digest: 'OLD'}\n", "- {name: x, digest: 'NEW', newTag: v3}\n"),
+        (
+            "- {\"name\": \"x\", \"digest\": \"OLD\"}\n",
+            "- {\"name\": \"x\", \"digest\": \"NEW\", \"newTag\": \"v3\"}\n",
+        ),
+        ("- {name: x, newTag: '', digest: 'OLD'}\n", "- {name: x, newTag: 'v3', digest: 'NEW'}\n"),
+    ];
+    for (before, after) in table {
+        let text = |entry: &str| {
+            format!("resources: [web.yaml]\nimages:\n{}", entry.replace("OLD", &old).replace("NEW", &new))
+        };
+        let name = if before.contains("newName") { "w" } else { "x" };
+        let before = text(before);
+        let files = [("kustomization.yaml", &*before), ("web.yaml", &*web)];
+        assert_eq!(image(&manifests(&files), "web"), format!("{name}@{old}"));
+        let edited = set(&files, "web", &format!("{name}:v3@{new}")).unwrap();
+        assert_eq!(edited, [("kustomization.yaml".to_owned(), text(after))]);
+        let pinned = set(&files, "web", &format!("{name}@{new}")).unwrap();
+        assert_eq!(pinned, [("kustomization.yaml".to_owned(), before.replace(&old, &new))]);
+    }
+    let shared = format!(
+        "resources: [web.yaml]\nimages:\n- name: x\n  <<: &d {{digest: '{old}'}}\n- {{name: y, <<: *d}}\n"
+    );
+    let files = [("kustomization.yaml", &*shared), ("web.yaml", &*web)];
+    let error = set(&files, "web", &format!("x:v3@{new}")).unwrap_err().to_string();
+    assert!(error.contains("no place for `newTag`"), "{error}");
+}
+
+#[test]
+fn many_entries_and_many_workloads_take_no_longer_than_reading_them() {
+    let entries: String = (0..20_000).map(|at| format!("- {{name: r.io/n{at}, newTag: a}}\n")).collect();
+    let resources: String = (0..300).map(|at| format!("- w{at}.yaml\n")).collect();
+    let k = format!("resources:\n{resources}images:\n{entries}- {{name: r.io/x, newTag: v2}}\n");
+    let workloads: Vec<(String, String)> =
+        (0..300).map(|at| (format!("w{at}.yaml"), deployment(&format!("w{at}"), "r.io/x:v1"))).collect();
+    let mut files: Vec<(&str, &str)> = workloads.iter().map(|(path, text)| (&**path, &**text)).collect();
+    files.push(("kustomization.yaml", &k));
+    let parsed = std::time::Instant::now();
+    parse(k.as_bytes());
+    let parsed = parsed.elapsed();
+    let started = std::time::Instant::now();
+    let all = manifests(&files);
+    assert_eq!(image(&all, "w299"), "r.io/x:v2");
+    assert!(started.elapsed() < 10 * parsed, "{:?}, and {parsed:?} to parse", started.elapsed());
+}
