@@ -122,6 +122,8 @@ codes! {
     InvalidKustomization = "invalid-kustomization", Error;
     /// A kustomization has something that does nothing, that only some kustomizes take, or that kustomize warns of.
     DoubtfulKustomization = "doubtful-kustomization", Warning;
+    /// A file is named as a patch, and nothing that is loaded describes its object.
+    PatchAlone = "patch-alone", Warning;
     /// A `.flux.yaml` cannot be read; what it describes is not loaded.
     InvalidGeneration = "invalid-generation", Error;
     /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run; the path is not loaded.
@@ -144,6 +146,7 @@ impl Code {
                 | Self::NotAnObject
                 | Self::MissingName
                 | Self::Sealed
+                | Self::PatchAlone
                 | Self::DuplicateId
                 | Self::PathNotFound
                 | Self::InvalidName

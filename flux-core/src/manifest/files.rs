@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     ParsedFile, Resource, ResourceId, Scope, WorkloadId, custom,
-    kustomize::{self, Build, Described, Origins},
+    kustomize::{self, Build, Described, Origins, PartFiles},
     scope_of,
 };
 use crate::finding::{Code, Finding, Place};
@@ -33,7 +33,7 @@ pub struct Manifests {
     builds: BTreeMap<String, Build>,
     origins: Origins,
     /// The files that kustomizations name as patches and the like. They describe no objects.
-    parts: BTreeSet<String>,
+    parts: PartFiles,
 }
 
 /// What is known of objects that no file holds: commands made them.
@@ -97,7 +97,7 @@ impl Manifests {
         findings.extend(kustomize::apply(&mut files));
         let parts = kustomize::parts(&files);
         let mut places: BTreeMap<ResourceId, Vec<(&str, usize)>> = BTreeMap::new();
-        for (path, file) in files.iter().filter(|(path, _)| !parts.contains(*path)) {
+        for (path, file) in files.iter().filter(|(path, _)| !parts.contains(path)) {
             for (index, resource) in file.resources.iter().enumerate() {
                 match (kustomize::is_file(path), kustomize::is_kustomization(resource)) {
                     (false, false) => {
@@ -108,6 +108,9 @@ impl Manifests {
                 }
             }
         }
+        let described =
+            places.keys().map(|id| (id.group.as_str(), id.kind.as_str(), id.name.as_str())).collect();
+        findings.extend(parts.alone(&files, &described));
         let mut objects = Vec::new();
         for (id, places) in places {
             match *places.as_slice() {

@@ -37,7 +37,7 @@ pub(super) use annotated::annotated_by;
 use chain::{Chain, Chains};
 pub(crate) use chain::{folder, join};
 use entries::{Entries, Entry};
-pub(super) use parts::parts;
+pub(super) use parts::{PartFiles, parts};
 pub(crate) use shape::{Mistake, is_of_another_group, mistakes};
 
 pub use trace::{Build, Described};

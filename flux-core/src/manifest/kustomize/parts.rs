@@ -12,7 +12,10 @@ use super::{
     chain::{folder, join},
     is_file, is_kustomization,
 };
-use crate::manifest::ParsedFile;
+use crate::{
+    finding::{Code, Finding, Place},
+    manifest::{ParsedFile, Resource},
+};
 
 /// Lists of files, or of texts that stand for one.
 const FILES: [&str; 5] =
@@ -25,8 +28,56 @@ const WITH_PATH: [&str; 3] = ["patches", "patchesJson6902", "replacements"];
 const OBJECTS: [&str; 2] = ["resources", "bases"];
 
 /// The files that are parts of kustomizations and nothing else.
-pub(in crate::manifest) fn parts(files: &BTreeMap<String, Arc<ParsedFile>>) -> BTreeSet<String> {
-    let (mut parts, mut objects) = (BTreeSet::new(), BTreeSet::new());
+#[derive(Clone, Debug, Default)]
+pub(in crate::manifest) struct PartFiles {
+    all: BTreeSet<String>,
+    /// Those of them that say by themselves which object they are patches of.
+    patches: BTreeSet<String>,
+}
+
+impl PartFiles {
+    pub(in crate::manifest) fn contains(&self, path: &str) -> bool {
+        self.all.contains(path)
+    }
+
+    /// The patches whose objects none of these describe: objects by group, kind and name.
+    pub(in crate::manifest) fn alone(
+        &self,
+        files: &BTreeMap<String, Arc<ParsedFile>>,
+        described: &BTreeSet<(&str, &str, &str)>,
+    ) -> Vec<Finding> {
+        let of_file = |path: &String| {
+            let alone = |patch: &&Resource| {
+                !described.contains(&(patch.group(), patch.kind.as_str(), patch.name.as_str()))
+            };
+            let finding = |patch: &Resource| {
+                Finding {
+                code: Code::PatchAlone,
+                subject: patch.name.clone(),
+                place: Some(Place { path: path.clone(), line: patch.line, column: patch.column }),
+                evidence: format!(
+                    "a kustomization names it as a patch, and no file that is loaded describes the {} itself",
+                    patch.kind
+                ),
+                remedy: "list the file of the object in `resources`; if this is the object, list it there and not as a patch"
+                    .to_owned(),
+            }
+            };
+            files
+                .get(path)
+                .into_iter()
+                .flat_map(|file| &file.resources)
+                .filter(alone)
+                .map(finding)
+                .collect::<Vec<_>>()
+        };
+        self.patches.iter().flat_map(of_file).collect()
+    }
+}
+
+/// The files that are parts of kustomizations and nothing else.
+pub(in crate::manifest) fn parts(files: &BTreeMap<String, Arc<ParsedFile>>) -> PartFiles {
+    let (mut parts, mut patches, mut objects) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (path, file) in files.iter().filter(|(path, _)| is_file(path)) {
         let Some(kustomization) = file.resources.iter().find(|resource| is_kustomization(resource)) else {
             continue;
@@ -36,8 +87,12 @@ pub(in crate::manifest) fn parts(files: &BTreeMap<String, Arc<ParsedFile>>) -> B
         let named = |text: &Value| join(folder(path), text.as_str()?);
         parts.extend(FILES.iter().flat_map(items).filter_map(named));
         parts.extend(WITH_PATH.iter().flat_map(items).filter_map(|item| named(item.get("path")?)));
+        patches.extend(items(&"patchesStrategicMerge").filter_map(named));
+        let untargeted = items(&"patches").filter(|item| item.get("target").is_none());
+        patches.extend(untargeted.filter_map(|item| named(item.get("path")?)));
         objects.extend(OBJECTS.iter().flat_map(items).filter_map(named));
     }
     parts.retain(|path| files.contains_key(path) && !is_file(path) && !objects.contains(path));
-    parts
+    patches.retain(|path| parts.contains(path));
+    PartFiles { all: parts, patches }
 }

@@ -231,6 +231,22 @@ fn what_a_kustomization_names_as_a_patch_is_no_object() {
     assert_eq!(all.findings().iter().map(|f| f.code).collect::<Vec<_>>(), [Code::InvalidYaml]);
 }
 
+#[test]
+fn a_patch_whose_object_nobody_describes_is_told_and_holds_pruning() {
+    let web = deployment("web", "example/web:1");
+    for (over, alone) in [
+        ("resources: []\npatches: [{path: web.yaml}]\n", 1),
+        ("resources: [web.yaml]\npatches: [{path: web.yaml}]\n", 0),
+        ("patches: [{path: web.yaml, target: {kind: Deployment}}]\n", 0),
+        ("configurations: [web.yaml]\n", 0),
+    ] {
+        let all = manifests(&[("kustomization.yaml", over), ("web.yaml", &web)]);
+        let codes: Vec<Code> = all.findings().iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, vec![Code::PatchAlone; alone], "{over}");
+        assert!(codes.iter().all(|code| code.hides_objects()));
+    }
+}
+
 /// The finding of a code, with its place.
 fn told(all: &Manifests, code: Code) -> Vec<String> {
     let of_code = all.findings().into_iter().filter(|finding| finding.code == code);
