@@ -325,6 +325,15 @@ pub struct BadImage {
     pub problem: String,
 }
 
+impl BadImage {
+    /// The name that the text gives, where what is wrong stands behind it.
+    pub(crate) fn name(&self) -> Option<ImageName> {
+        let start = self.text.rfind('/').unwrap_or(0);
+        let end = self.text[start..].find([':', '@']).map_or(self.text.len(), |at| start + at);
+        self.text[..end].parse().ok()
+    }
+}
+
 impl From<InvalidImage> for BadImage {
     fn from(e: InvalidImage) -> Self {
         Self { problem: e.problem.to_owned(), text: e.text }

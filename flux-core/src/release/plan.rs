@@ -214,7 +214,11 @@ impl<'a> Walk<'a> {
         }
         if let Spec::Image(super::ImageRelease { image: Wish::Image(image), .. }) = &self.request.spec {
             let canonical = image.name.canonical();
-            let uses = |c: &Container| c.image.as_ref().is_ok_and(|i| i.name.canonical() == canonical);
+            // An image of this name that cannot be read is told, not passed over.
+            let uses = |c: &Container| match &c.image {
+                Ok(of) => of.name.canonical() == canonical,
+                Err(bad) => bad.name().is_some_and(|name| name.canonical() == canonical),
+            };
             if !list.iter().any(uses) {
                 return Some(What::Whole(WorkloadVerdict::whole(Reason::DifferentImage)));
             }

@@ -138,6 +138,23 @@ fn filters_decide_in_v1s_order() {
 }
 
 #[test]
+fn an_image_that_cannot_be_read_is_no_other_image() {
+    let kustomization = "resources: [web.yaml]\nimages:\n- name: team/web\n  digest: abc\n".to_owned();
+    let files = [("kustomization.yaml", kustomization), ("web.yaml", deployment("web", "team/web:1.0", &[]))];
+    let seen = snapshot(&files, &[("team/web", WEB)]);
+    let ask = |image: &str| {
+        let (workloads, image) = (Selection::All, Wish::Image(image.parse().unwrap()));
+        let spec = Spec::Image(ImageRelease { workloads, image, exclude: Default::default(), force: false });
+        plan(&seen, &Request { spec, cause: Cause::default() }, now())
+    };
+    verdict(&ask("team/other:1"), Status::Ignored, Reason::DifferentImage, "a different image");
+    let plan = ask("team/web:1.1");
+    verdict(&plan, Status::Skipped, Reason::InvalidImage, "cannot find one or more images");
+    let said = &plan.workloads[&web()].containers[0].message;
+    assert!(said.contains("`team/web@abc`") && said.contains("kustomization.yaml:4:11 makes it"), "{said}");
+}
+
+#[test]
 fn force_has_no_effect_without_a_named_workload_and_a_named_image() {
     let locked = [("fluxcd.io/locked", "true")];
     let seen = snapshot(&[("web.yaml", deployment("web", "team/web:1.0", &locked))], &[("team/web", WEB)]);

@@ -12,11 +12,10 @@ pub(in crate::manifest) fn annotated_by(build: &Build, key: &str) -> Option<Stri
     let through: BTreeSet<String> = Chains::of(&build.files).reach(&build.root).0;
     // The root has the last word.
     let inner = through.iter().filter(|path| **path != build.root);
-    let found = std::iter::once(&build.root).chain(inner).find_map(|path| {
+    std::iter::once(&build.root).chain(inner).find_map(|path| {
         let kustomization = build.files.get(path)?.resources.iter().find(|one| is_kustomization(one))?;
         Some(format!("{} of {path}", said_in(kustomization, key)?))
-    });
-    found
+    })
 }
 
 fn said_in(kustomization: &Resource, key: &str) -> Option<String> {
@@ -31,7 +30,7 @@ fn said_in(kustomization: &Resource, key: &str) -> Option<String> {
     let mut within = patches.chain(list("patchesStrategicMerge")).filter_map(Value::as_str);
     // A JSON patch has the key as a step of a pointer.
     let names = |text: &str| text.contains(key) || text.contains(&escape(key));
-    within.any(|text| text.contains('\n') && names(text)).then(|| "a patch within the text".to_owned())
+    within.any(names).then(|| "a patch within the text".to_owned())
 }
 
 #[cfg(test)]
