@@ -311,6 +311,18 @@ fn one_path_that_fails_stops_no_other() {
 }
 
 #[test]
+fn a_command_that_fails_is_run_once_in_an_operation() {
+    for words in [&["list-workloads"][..], &["release", "-w", WEB, "--update-all-images"], &["check"]] {
+        let shop = generated("version: 1\ncommandUpdated: {generators: [{command: './fail.sh'}]}\n");
+        let runs = shop.path("runs");
+        let script = format!("#!/bin/sh\necho once >> {}\nexit 1\n", runs.display());
+        shop.commit(&[("prod/fail.sh".to_owned(), script)], "Fail");
+        run(&shop, words);
+        assert_eq!(std::fs::read_to_string(&runs).expect("it ran"), "once\n", "{words:?}");
+    }
+}
+
+#[test]
 fn printing_nothing_can_be_allowed_and_a_command_that_starts_failing_prunes_nothing() {
     let text =
         |more: &str| format!("version: 1\ncommandUpdated: {{generators: [{{command: 'true'}}]{more}}}\n");
