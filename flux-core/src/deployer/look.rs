@@ -165,9 +165,9 @@ impl Looker {
         let (builds, built_from) = self.builds(repo, &tree, &generated).await?;
         let manifests = Arc::new(Manifests::new(by_path).with_generated(marks).with_builds(builds));
         let mut findings = manifests.findings();
-        // A `.flux.yaml` above the paths may be there, and need not.
-        let above = generate::configs_above(&self.generation.paths);
-        let missing = tree.missing.iter().filter(|path| !above.contains(path));
+        // Of the configured paths it is told already; a `.flux.yaml` above them may be there, and need not.
+        let seen = generate::in_view(&self.generation.paths);
+        let missing = tree.missing.iter().filter(|path| !seen.contains(path));
         findings.extend(missing.map(|path| missing_path(path)));
         findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
         let named = sources.raw_manifests(tree.files.keys().chain(&tree.links).map(String::as_str));
