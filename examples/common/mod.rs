@@ -15,7 +15,7 @@ use clap::Args;
 use flux::{
     backend::{Clock, Cluster, FixedClock, Registry, SystemClock},
     deployer::{Deployer, MemoryParseCache, ParseCache},
-    generate::{Generation, configs_above},
+    generate::{Generation, in_view},
     git::{self, GitRepo},
     k8s::KubeCluster,
     memory::{ImagesFile, MemoryCluster, MemoryRegistry},
@@ -212,7 +212,7 @@ impl BackendArgs {
             return self.repo_of(&[]);
         }
         // Without commands it still counts that there should be some.
-        self.repo_of(&[self.git_path.clone(), configs_above(&self.git_path)].concat())
+        self.repo_of(&in_view(&self.git_path))
     }
 
     /// The same, seen under these paths; all of it for none.

@@ -311,6 +311,21 @@ fn one_path_that_fails_stops_no_other() {
 }
 
 #[test]
+fn a_command_that_fails_is_run_once_in_an_operation() {
+    for words in [&["list-workloads"][..], &["release", "-w", WEB, "--update-all-images"], &["check"]] {
+        let shop = generated("version: 1\ncommandUpdated: {generators: [{command: './fail.sh'}]}\n");
+        let runs = shop.path("runs");
+        let script = format!("#!/bin/sh\necho once >> {}\nexit 1\n", runs.display());
+        shop.commit(&[("prod/fail.sh".to_owned(), script)], "Fail");
+        let ran = run(&shop, words);
+        let why =
+            "cluster; what is generated is not known in full (generation-failed at prod/.flux.yaml:2:32)";
+        assert_eq!(ran.stdout.contains(why), words[0] == "release", "{}", ran.stdout);
+        assert_eq!(std::fs::read_to_string(&runs).expect("it ran"), "once\n", "{words:?}");
+    }
+}
+
+#[test]
 fn printing_nothing_can_be_allowed_and_a_command_that_starts_failing_prunes_nothing() {
     let text =
         |more: &str| format!("version: 1\ncommandUpdated: {{generators: [{{command: 'true'}}]{more}}}\n");
@@ -559,6 +574,33 @@ fn kustomize_builds_a_folder_that_has_its_file() {
     assert_eq!(listed[0]["containers"][0]["image"], "example/web:1.0");
     let said = run(&["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
     assert_eq!(said["workloads"][WEB]["reason"], "not-editable");
+}
+
+#[test]
+fn a_path_that_is_the_file_itself_stands_for_its_folder() {
+    let map = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
+    let shop = shop(&[
+        (".flux.yaml", "version: 1\ncommandUpdated: {generators: [{command: 'false'}]}\n"),
+        ("plain/.flux.yaml", "version: 1\nscanForFiles: {}\n"),
+        ("plain/one.yaml", &map("one")),
+        ("built/kustomization.yaml", "resources: [two.yaml]\n"),
+        ("built/two.yaml", &map("two")),
+    ]);
+    let path = with_kustomize(&shop, "#!/bin/sh\n[ -f kustomization.yaml ] && sed s/two/three/ two.yaml\n");
+    let synced = |flags: &[&str]| {
+        let file = shop.path("cluster.yaml");
+        let _ = std::fs::remove_file(&file);
+        let mut command = shop.command("fluxctl");
+        command.env("PATH", &path).args(flags).arg("--cluster").arg(&file).args(["sync", "-o", "json"]);
+        let said = Ran::from(command.output().expect("fluxctl runs")).exits(0).json();
+        let ids = said["resources"].as_array().expect("resources").iter().map(|r| r["id"].to_string());
+        ids.collect::<String>()
+    };
+    let (plain, built) = (["--git-path", "plain/.flux.yaml"], ["--git-path", "built/kustomization.yaml"]);
+    let generate = "--manifest-generation";
+    assert_eq!(synced(&plain), "\"default:configmap/one\"");
+    assert_eq!(synced(&[&[generate], &plain[..]].concat()), "\"default:configmap/one\"");
+    assert_eq!(synced(&[&[generate], &built[..]].concat()), "\"default:configmap/three\"");
 }
 
 /// A `PATH` with a stand-in for kustomize: the real one is not on every machine.

@@ -113,7 +113,7 @@ impl Sources {
                 Found::FluxYaml(by) => source_of(repo, tree, over, path, &by).await?,
                 Found::Nothing => Ok(None),
             };
-            sources.paths.push(path.to_owned());
+            sources.paths.push(generate::folder(path).to_owned());
             sources.raw.push(matches!(source, Ok(None)));
             match source {
                 Ok(source) => sources.generated.extend(source),
@@ -137,8 +137,8 @@ impl Sources {
     pub(super) fn differs(&self, other: &Self) -> Option<&str> {
         let of = |sources: &Self, path: &str| {
             let at = sources.paths.iter().position(|p| p == path)?;
-            let source = sources.generated.iter().find(|source| source.path == path).cloned();
-            Some((sources.raw[at], source))
+            let made = sources.generated.iter().filter(|source| source.folder() == path).cloned();
+            Some((sources.raw[at], made.collect::<Vec<_>>()))
         };
         self.paths.iter().map(String::as_str).find(|path| of(self, path) != of(other, path))
     }

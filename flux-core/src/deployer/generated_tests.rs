@@ -4,17 +4,18 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::executor::block_on;
+use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    backend::{FileBody, Tree},
+    backend::{Clock, FileBody, Tree},
     finding::Code,
     generate::{Checkout, GenerateError, Generation, Generator, Output, Run},
     memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
@@ -106,17 +107,36 @@ fn what_was_generated_for_a_revision_is_not_generated_again() {
     assert_eq!(look.manifests.resources().next().unwrap().resource.name, "shop");
 }
 
+/// A clock that is set by hand.
+#[derive(Clone, Debug, Default)]
+struct Hands(Arc<AtomicI64>);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
 #[test]
-fn what_failed_is_tried_again_and_told_until_then() {
-    let words = Words::default();
-    words.failures.store(1, Ordering::SeqCst);
+fn what_failed_is_told_for_a_while_and_then_tried_again() {
+    let (words, clock) = (Words::default(), Hands::default());
+    words.failures.store(2, Ordering::SeqCst);
     let (_, deployer) = deployer(&words);
-    let look = block_on(deployer.look()).unwrap();
-    assert_eq!(look.findings.iter().map(|f| f.code).collect::<Vec<_>>(), [Code::GenerationFailed]);
-    assert!(look.findings[0].evidence.contains("the wind was against it"));
-    assert!(look.findings[0].code.hides_objects());
+    let deployer = deployer.with_clock(Arc::new(clock.clone()));
+    // One operation looks several times.
+    for (second, runs) in [(0, 1), (0, 1), (29, 1), (30, 2), (31, 2)] {
+        clock.0.store(second, Ordering::SeqCst);
+        let look = block_on(deployer.look()).unwrap();
+        assert_eq!(look.findings.iter().map(|f| f.code).collect::<Vec<_>>(), [Code::GenerationFailed]);
+        assert!(look.findings[0].evidence.contains("the wind was against it"));
+        assert!(look.findings[0].code.hides_objects());
+        assert_eq!(words.runs.load(Ordering::SeqCst), runs, "at {second}s");
+    }
+    // Also when the clock was set back.
+    clock.0.store(29, Ordering::SeqCst);
     let look = block_on(deployer.look()).unwrap();
     assert_eq!((look.findings.len(), look.manifests.resources().count()), (0, 1));
+    assert_eq!(words.runs.load(Ordering::SeqCst), 3);
 }
 
 #[test]

@@ -6,12 +6,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{
     DeployError,
     generate::{Made, Sources, make, told},
 };
 use crate::{
-    backend::{ConfigRepo, ContentId, FileBody, Revision, Tree},
+    backend::{Clock, ConfigRepo, ContentId, FileBody, Revision, Tree},
     finding::{Code, Finding, Place},
     generate::{self, Generation, How},
     manifest::{self, Build, Manifests, ParsedFile, Problem},
@@ -83,7 +85,27 @@ impl ParseCache for MemoryParseCache {
 pub(super) struct Looker {
     cache: Arc<dyn ParseCache>,
     pub(super) generation: Generation,
-    last: Mutex<Option<Arc<Look>>>,
+    last: Mutex<Option<Last>>,
+}
+
+/// How long it is remembered that commands failed. Long enough for one operation, which looks several times; what failed is then tried again.
+const FAILURE_KEPT: SignedDuration = SignedDuration::from_secs(30);
+
+/// The last look.
+#[derive(Clone, Debug)]
+struct Last {
+    look: Arc<Look>,
+    /// When it was made, if commands failed.
+    failed: Option<Timestamp>,
+}
+
+impl Last {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.failed.is_none_or(|failed| {
+            let age = now.duration_since(failed);
+            !age.is_negative() && age < FAILURE_KEPT
+        })
+    }
 }
 
 impl Looker {
@@ -101,19 +123,23 @@ impl Looker {
         Self::new(self.cache.clone(), generation)
     }
 
-    pub(super) async fn look(&self, repo: &dyn ConfigRepo, at: &Revision) -> Result<Arc<Look>, DeployError> {
+    pub(super) async fn look(
+        &self,
+        repo: &dyn ConfigRepo,
+        at: &Revision,
+        clock: &dyn Clock,
+    ) -> Result<Arc<Look>, DeployError> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(last) = last.filter(|last| last.revision == *at) {
-            return Ok(last);
+        if let Some(last) = last.filter(|last| last.look.revision == *at && last.is_fresh(clock.now())) {
+            return Ok(last.look);
         }
         let look = Arc::new(self.read(repo, at).await?);
         let Reading { files, parsed } = look.reading;
         tracing::debug!(revision = %at, files, parsed, "read the config repository");
         // What failed may succeed next time.
-        if look.findings.iter().any(|finding| finding.code == Code::GenerationFailed) {
-            return Ok(look);
-        }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(look.clone());
+        let failed = look.findings.iter().any(|finding| finding.code == Code::GenerationFailed);
+        let last = Last { look: look.clone(), failed: failed.then(|| clock.now()) };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
         Ok(look)
     }
 
@@ -139,9 +165,9 @@ impl Looker {
         let (builds, built_from) = self.builds(repo, &tree, &generated).await?;
         let manifests = Arc::new(Manifests::new(by_path).with_generated(marks).with_builds(builds));
         let mut findings = manifests.findings();
-        // A `.flux.yaml` above the paths may be there, and need not.
-        let above = generate::configs_above(&self.generation.paths);
-        let missing = tree.missing.iter().filter(|path| !above.contains(path));
+        // Of the configured paths it is told already; a `.flux.yaml` above them may be there, and need not.
+        let seen = generate::in_view(&self.generation.paths);
+        let missing = tree.missing.iter().filter(|path| !seen.contains(path));
         findings.extend(missing.map(|path| missing_path(path)));
         findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
         let named = sources.raw_manifests(tree.files.keys().chain(&tree.links).map(String::as_str));

@@ -98,7 +98,7 @@ impl Deployer {
     /// Those of [`ConfigRepo`]; what is wrong with single files is told in the findings.
     pub async fn look(&self) -> Result<Arc<Look>, DeployError> {
         let head = self.repo.head().await?;
-        self.looker.look(&*self.repo, &head).await
+        self.looker.look(&*self.repo, &head, &*self.clock).await
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
     finding::{Code, Finding},
     manifest::{self, EditError},
-    release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, ReleasePlan, Request, Snapshot},
+    release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, Reason, ReleasePlan, Request, Snapshot},
 };
 
 /// What a release did.
@@ -140,6 +140,7 @@ impl Deployer {
                 Err(refused) => snapshot.manifests = Arc::new(refused.mark(&snapshot.manifests)),
             }
         };
+        say_what_is_hidden(&mut plan, look);
         plan.findings.extend(look.findings.iter().cloned());
         plan.findings.extend(cluster_findings);
         told(&look.generated, &mut plan.findings);
@@ -175,6 +176,21 @@ impl Deployer {
         let findings = partial_cluster(&seen.completeness);
         let workloads = seen.value.into_iter().map(|w| w.id).collect();
         Ok((ClusterFacts { workloads, complete: findings.is_empty() }, findings))
+    }
+}
+
+/// Says of workloads that were not found that they may be where nothing could be generated.
+fn say_what_is_hidden(plan: &mut ReleasePlan, look: &Look) {
+    let codes = [Code::GenerationFailed, Code::GenerationOff, Code::InvalidGeneration];
+    let Some(finding) = look.findings.iter().find(|finding| codes.contains(&finding.code)) else { return };
+    let place = finding.place.as_ref().map_or_else(|| finding.subject.clone(), ToString::to_string);
+    for verdict in plan.workloads.values_mut() {
+        if matches!(verdict.reason, Reason::NotFound | Reason::NotInRepository) {
+            verdict.message = format!(
+                "{}; what is generated is not known in full ({} at {place})",
+                verdict.message, finding.code
+            );
+        }
     }
 }
 

@@ -142,7 +142,7 @@ fn said(stderr: &str) -> String {
 #[derive(Clone, Debug)]
 pub struct Generation {
     /// The configured paths; none for the whole repository. When there is a generator, the repository must not be narrowed to them, as what
-    /// generates them may stand elsewhere in it; without one, at most to them and [`configs_above`](super::configs_above) them.
+    /// generates them may stand elsewhere in it; without one, at most to what is to be [`in_view`](super::in_view).
     pub paths: Vec<String>,
     /// What runs the commands; with none, paths that need some are findings.
     pub generator: Option<Arc<dyn Generator>>,

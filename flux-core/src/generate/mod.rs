@@ -3,7 +3,7 @@
 //! # Which paths are generated
 //!
 //! For each configured path of the repository (a *git path*; the root, if none is configured) the nearest `.flux.yaml` counts: in that folder, else in the one
-//! above, up to the root. A git path may also be such a file itself. Where there is none and the folder has a `kustomization.yaml`, kustomize
+//! above, up to the root. A git path may also be such a file itself, or a `kustomization.yaml`: it stands for its folder then. Where there is none and the folder has a `kustomization.yaml`, kustomize
 //! builds it; otherwise its files are read as they stand. A file under several git paths belongs to the deepest of them.
 //!
 //! # `.flux.yaml`
@@ -72,5 +72,6 @@ pub(crate) use config::invalid;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
 pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
 pub use patch::{PatchError, apply_patches, patch_file};
-pub use source::{Found, How, Source, configs_above, find, is_config, is_under, owner};
+pub(crate) use source::folder;
+pub use source::{Found, How, Source, find, in_view, is_config, is_under, owner};
 pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};

@@ -35,8 +35,11 @@ pub fn find<'p>(paths: &'p [String], files: &BTreeSet<&str>) -> Vec<(&'p str, Fo
 
 fn found(path: &str, files: &BTreeSet<&str>) -> Found {
     if files.contains(path) {
-        let (_, name) = split(path);
-        return if name == FLUX_YAML { Found::FluxYaml(path.to_owned()) } else { Found::Nothing };
+        return match says_how(path) {
+            true if is_config(path) => Found::FluxYaml(path.to_owned()),
+            true => Found::Kustomization(path.to_owned()),
+            false => Found::Nothing,
+        };
     }
     let there = |folder: &str, name: &str| Some(join(folder, name)).filter(|p| files.contains(p.as_str()));
     let folders = std::iter::successors(Some(path), |folder| (!folder.is_empty()).then(|| split(folder).0));
@@ -54,20 +57,33 @@ pub fn is_config(path: &str) -> bool {
     split(path).1 == FLUX_YAML
 }
 
-/// The `.flux.yaml` files above git paths, whether or not there are such: who narrows a repository to the paths has to leave these in view, as they may
-/// say that a path is generated.
+/// What has to be in view of a repository that is narrowed to git paths: these, the folder of one that is a `.flux.yaml` or a kustomization itself, and
+/// the `.flux.yaml` files above, whether or not there are such, as they may say that a path is generated.
 ///
 /// ```
-/// let above = flux_core::generate::configs_above(&["deploy/prod".to_owned(), "deploy/dev".to_owned()]);
-/// assert_eq!(above, [".flux.yaml", "deploy/.flux.yaml"]);
+/// let paths = ["deploy/prod", "deploy/dev/kustomization.yaml"].map(str::to_owned);
+/// let seen = flux_core::generate::in_view(&paths);
+/// assert_eq!(seen, ["deploy/prod", "deploy/dev", ".flux.yaml", "deploy/.flux.yaml"]);
 /// ```
-pub fn configs_above(paths: &[String]) -> Vec<String> {
-    let folders = |path| {
+pub fn in_view(paths: &[String]) -> Vec<String> {
+    let above = |path| {
         std::iter::successors(Some(path), |folder: &&str| (!folder.is_empty()).then(|| split(folder).0))
             .skip(1)
     };
-    let all: BTreeSet<&str> = paths.iter().flat_map(|path| folders(normal(path))).collect();
-    all.into_iter().map(|folder| join(folder, FLUX_YAML)).collect()
+    let folders: Vec<&str> = paths.iter().map(|path| folder(normal(path))).collect();
+    let configs: BTreeSet<&str> = folders.iter().copied().flat_map(above).collect();
+    let configs = configs.into_iter().map(|folder| join(folder, FLUX_YAML));
+    folders.iter().map(|path| (*path).to_owned()).chain(configs).collect()
+}
+
+/// The folder that a git path is for: that of a file which says how it is generated.
+pub(crate) fn folder(path: &str) -> &str {
+    if says_how(path) { split(path).0 } else { path }
+}
+
+fn says_how(path: &str) -> bool {
+    let (_, name) = split(path);
+    name == FLUX_YAML || KUSTOMIZATION_FILES.contains(&name)
 }
 
 /// The deepest of the git paths that a file is under, by its index.
@@ -233,6 +249,7 @@ mod tests {
             ("prod", flux("prod/.flux.yaml")),
             ("prod/eu", flux("prod/.flux.yaml")),
             ("prod/.flux.yaml", flux("prod/.flux.yaml")),
+            ("prod/eu/kustomization.yaml", Found::Kustomization("prod/eu/kustomization.yaml".to_owned())),
             ("dev/web.yaml", Found::Nothing),
         ];
         for (path, expected) in table {

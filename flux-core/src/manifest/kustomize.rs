@@ -331,7 +331,7 @@ fn put(
             container.sites = leaves.into_iter().filter_map(site).collect();
             let (line, column) = entry.place();
             container.elsewhere =
-                Some(Elsewhere { pointer, entry: Some(entry.name.clone()), line, column, ..elsewhere });
+                Some(Elsewhere { pointer, name: entry.name.clone(), line, column, ..elsewhere });
         }
     }
     container.image = outcome.image();

@@ -311,9 +311,8 @@ pub struct Elsewhere {
     pub line: u32,
     /// Its column in characters, counted from 1.
     pub column: u32,
-    /// The `name` of the entry of `images:`, if the document is a kustomization.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entry: Option<String>,
+    /// The `name` of the entry of `images:`, if the document is a kustomization; else that of the object which it describes.
+    pub name: String,
 }
 
 /// The text of an image that cannot be parsed.

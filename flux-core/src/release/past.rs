@@ -83,14 +83,10 @@ fn image_in(
     };
     match &container.elsewhere {
         None => named(file.resources.iter().find(|resource| resource.is(workload))?),
-        Some(Elsewhere { resource, entry: Some(entry), .. }) => {
-            manifest::image_by_entry(file.resources.get(*resource)?, entry, after)
-        }
-        Some(Elsewhere { resource, entry: None, .. }) => {
-            let like = |resource: &&Resource| resource.kind.eq_ignore_ascii_case(workload.kind());
-            let (there, all) = (file.resources.get(*resource), file.resources.iter());
-            there.into_iter().chain(all).filter(like).find_map(named)
-        }
+        Some(Elsewhere { name, .. }) => file.resources.iter().find_map(|resource| {
+            let is_it = resource.name == *name && resource.kind.eq_ignore_ascii_case(workload.kind());
+            if is_it { named(resource) } else { manifest::image_by_entry(resource, name, after) }
+        }),
     }
 }
 

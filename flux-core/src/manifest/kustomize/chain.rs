@@ -130,7 +130,7 @@ impl Chains {
     /// A kustomization as the place where an image is set.
     pub(super) fn elsewhere(&self, at: usize) -> Elsewhere {
         let (path, resource) = self.all[at].clone();
-        Elsewhere { path, resource, pointer: String::new(), line: 1, column: 1, entry: None }
+        Elsewhere { path, resource, pointer: String::new(), line: 1, column: 1, name: String::new() }
     }
 
     /// The kustomizations that govern a file, up to where several list the same. None if there are none.

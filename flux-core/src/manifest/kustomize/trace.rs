@@ -232,7 +232,7 @@ impl Raw<'_> {
             pointer: String::new(),
             line: container.line,
             column: container.column,
-            entry: None,
+            name: self.resource.name.clone(),
         };
         Container { elsewhere: Some(elsewhere), sites: container.sites.clone(), ..built.clone() }
     }
@@ -329,7 +329,7 @@ impl<'a> Tracer<'a> {
             pointer: String::new(),
             line: 1,
             column: 1,
-            entry: None,
+            name: String::new(),
         };
         let sites =
             built.sites.iter().map(|site| Site { refused: Some(why.clone()), shared: None, ..site.clone() });
