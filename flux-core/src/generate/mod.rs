@@ -71,5 +71,6 @@ mod update;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
 pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
 pub use patch::{PatchError, apply_patches, patch_file};
+pub(crate) use source::GENERATED;
 pub use source::{Found, How, Source, configs_above, find, is_config, is_under, owner};
 pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};
