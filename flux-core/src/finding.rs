@@ -198,7 +198,7 @@ pub fn printable(text: &str) -> String {
             '\t' => shown.push(c),
             // Also what makes text run the other way.
             c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+                || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
             {
                 shown.extend(c.escape_unicode());
             }
@@ -233,6 +233,7 @@ mod tests {
             ("\u{1b}[2Jgone\r\u{7}", "\\u{1b}[2Jgone\\u{d}\\u{7}"),
             ("first\nsecond\n", "first\n    second"),
             ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
+            ("\u{61c}1.2", "\\u{61c}1.2"),
             ("\u{9b}31m", "\\u{9b}31m"),
         ] {
             assert_eq!(printable(text), shown);

@@ -59,17 +59,6 @@ impl Made {
         let (line, name) = (line - start + 1, generate::brief(&command.text));
         Some((command.place.clone(), format!("line {line}, column {column} of what `{name}` prints")))
     }
-
-    /// A text that speaks of lines of what was printed, with the places of the commands in their stead.
-    fn retold(&self, text: &str) -> Option<String> {
-        let mark = format!("{}:", self.source.output_path());
-        let (before, rest) = text.split_once(&mark)?;
-        let (line, after) = number(rest)?;
-        let (column, after) = number(after.strip_prefix(':')?)?;
-        let (place, which) = self.printer(line, column)?;
-        let after = self.retold(after).unwrap_or_else(|| after.to_owned());
-        Some(format!("{before}{place} ({which}){after}"))
-    }
 }
 
 /// The git paths of a tree, told apart by where their manifests come from.
@@ -435,12 +424,50 @@ pub(super) fn told(generated: &BTreeMap<String, Made>, findings: &mut [Finding])
         if let Some(made) = made {
             *finding = made.told(finding.clone());
         }
-        for made in generated.values() {
-            if let Some(evidence) = made.retold(&finding.evidence) {
-                finding.evidence = evidence;
-            }
+        if let Some(evidence) = retold(generated, &finding.evidence) {
+            finding.evidence = evidence;
         }
     }
+}
+
+/// A text that speaks of lines of what was printed, with the places of the commands in their stead; none if it speaks of none.
+fn retold(generated: &BTreeMap<String, Made>, text: &str) -> Option<String> {
+    let longest = generated.keys().map(String::len).max()?;
+    let (mut told, mut done) = (String::new(), 0);
+    for (mark, _) in text.match_indices(generate::GENERATED) {
+        let end = mark + generate::GENERATED.len();
+        let place = text[end..].strip_prefix(':').and_then(|rest| {
+            let (line, rest) = number(rest)?;
+            let (column, rest) = number(rest.strip_prefix(':')?)?;
+            let (start, made) = path_before(generated, longest, text, done, end)?;
+            let (place, which) = made.printer(line, column)?;
+            Some((start, format!("{place} ({which})"), text.len() - rest.len()))
+        });
+        if let Some((start, place, after)) = place {
+            told.push_str(&text[done..start]);
+            told.push_str(&place);
+            done = after;
+        }
+    }
+    (done > 0).then(|| told + &text[done..])
+}
+
+/// The longest known path that ends at a byte of a text, and where it starts. Paths may have blanks in them.
+fn path_before<'m>(
+    generated: &'m BTreeMap<String, Made>,
+    longest: usize,
+    text: &str,
+    from: usize,
+    end: usize,
+) -> Option<(usize, &'m Made)> {
+    let before = text.get(from..end)?;
+    let opens = |c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'' | '(' | '[');
+    let starts = before.char_indices().rev().take_while(|(at, _)| before.len() - at <= longest);
+    let found = starts.filter_map(|(at, _)| {
+        let is_start = before[..at].chars().next_back().is_none_or(opens);
+        is_start.then(|| Some((from + at, generated.get(&before[at..])?))).flatten()
+    });
+    found.last()
 }
 
 /// The number that a text begins with, and what follows.

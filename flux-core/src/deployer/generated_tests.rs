@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     backend::{Clock, FileBody, Tree},
-    finding::Code,
+    finding::{Code, Finding},
     generate::{Checkout, GenerateError, Generation, Generator, Output, Run},
     memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
 };
@@ -148,4 +148,35 @@ fn without_a_generator_nothing_is_run_and_the_path_is_not_loaded() {
     let look = block_on(deployer.look()).unwrap();
     assert_eq!(look.findings.iter().map(|f| f.code).collect::<Vec<_>>(), [Code::GenerationOff]);
     assert_eq!(look.manifests.resources().count(), 0);
+}
+
+#[test]
+fn places_in_what_was_printed_are_told_as_those_of_the_command() {
+    let (_, deployer) = deployer(&Words::default());
+    let look = block_on(deployer.look()).unwrap();
+    let told = |evidence: &str| {
+        let mut findings = [Finding {
+            code: Code::DuplicateId,
+            subject: "x".to_owned(),
+            place: None,
+            evidence: evidence.to_owned(),
+            remedy: String::new(),
+        }];
+        generate::told(&look.generated, &mut findings);
+        findings[0].evidence.clone()
+    };
+    let by =
+        |line: u32| format!("prod/.flux.yaml:2:32 (line {line}, column 1 of what `print web.txt` prints)");
+    let at = |line: u32| format!("prod/.flux.yaml#generated:{line}:1");
+    for (text, wanted) in [
+        (at(3), by(3)),
+        (format!("at {}, {} as well", at(1), at(2)), format!("at {}, {} as well", by(1), by(2))),
+        (format!("at other/{}", at(1)), format!("at other/{}", at(1))),
+        ("prod/.flux.yaml#generated:x".to_owned(), "prod/.flux.yaml#generated:x".to_owned()),
+        ("#generated:1:1".to_owned(), "#generated:1:1".to_owned()),
+        // However many they are.
+        (format!("{}, ", at(7)).repeat(100_000), format!("{}, ", by(7)).repeat(100_000)),
+    ] {
+        assert!(told(&text) == wanted, "{:.200}\n{:.200}", told(&text), wanted);
+    }
 }

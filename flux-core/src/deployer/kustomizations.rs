@@ -21,7 +21,7 @@ use crate::{
         self, ParsedFile,
         kustomize::{FILES, Mistake, folder, is_file, is_kustomization, is_of_another_group, mistakes},
     },
-    policy::{nearest, places},
+    policy::Places,
 };
 
 /// The mistakes that are told of one kustomization.
@@ -117,11 +117,10 @@ impl Looker {
         let texts = texts(repo, tree, &paths).await?;
         for (path, told) in wrong {
             let line = all.get(path).map_or(1, |kustomization| kustomization.line);
-            let places = places(texts.get(path).map_or("", String::as_str), line);
+            let places = Places::of(texts.get(path).map_or("", String::as_str), line);
             let more = told.len().saturating_sub(MOST);
             for mistake in told.into_iter().take(MOST) {
-                let (line, column) =
-                    if mistake.pointer.is_empty() { (line, 1) } else { nearest(&places, &mistake.pointer) };
+                let (line, column) = places.nearest(&mistake.pointer).unwrap_or((line, 1));
                 findings.push(finding(mistake, Place { path: path.to_owned(), line, column }));
             }
             if more > 0 {
@@ -170,7 +169,7 @@ impl Looker {
                     continue;
                 }
             };
-            let line = document.places.values().map(|(line, _)| *line).min().unwrap_or(1);
+            let line = document.places.first_line().unwrap_or(1);
             found.push(Kustomization { path, object: Arc::new(document.value), line });
         }
         Ok((found, broken))

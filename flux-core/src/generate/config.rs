@@ -1,13 +1,13 @@
 //! Reading `.flux.yaml`, strictly.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::{
     finding::{Code, Finding, Place},
     manifest,
-    policy::{Spot, escaped, nearest, parse_duration},
+    policy::{Places, escaped, parse_duration},
 };
 
 /// The shortest time limit that a command can have; less is taken for none.
@@ -90,7 +90,7 @@ impl Config {
 
 struct Reader<'a> {
     path: &'a str,
-    places: BTreeMap<String, Spot>,
+    places: Places,
     findings: Vec<Finding>,
 }
 
@@ -235,7 +235,7 @@ impl Reader<'_> {
 
     /// The place of a pointer, or of the nearest thing around it that has one.
     fn place(&self, at: &str) -> Place {
-        let (line, column) = nearest(&self.places, at);
+        let (line, column) = self.places.nearest(at).unwrap_or((1, 1));
         Place { path: self.path.to_owned(), line, column }
     }
 }

@@ -72,6 +72,6 @@ pub(crate) use config::invalid;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
 pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
 pub use patch::{PatchError, apply_patches, patch_file};
-pub(crate) use source::folder;
 pub use source::{Found, How, Source, find, in_view, is_config, is_under, owner};
+pub(crate) use source::{GENERATED, folder};
 pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};

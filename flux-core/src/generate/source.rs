@@ -8,6 +8,9 @@ use crate::{finding::Place, manifest::KUSTOMIZATION_FILES};
 /// The name of the file that says how a path is generated.
 const FLUX_YAML: &str = ".flux.yaml";
 
+/// How the paths end under which generated objects are known.
+pub(crate) const GENERATED: &str = "#generated";
+
 /// What kustomize is run by.
 pub(super) const KUSTOMIZE: &str = "if command -v kustomize >/dev/null 2>&1; then exec kustomize build .; \
 elif command -v kubectl >/dev/null 2>&1; then exec kubectl kustomize .; \
@@ -167,7 +170,7 @@ impl Source {
     /// The path under which the generated objects are known. No file has it.
     pub fn output_path(&self) -> String {
         let (_, name) = split(&self.by);
-        format!("{}#generated", join(self.folder(), name))
+        format!("{}{GENERATED}", join(self.folder(), name))
     }
 
     /// The commands that print the manifests.

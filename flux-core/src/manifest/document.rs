@@ -1,7 +1,5 @@
 //! YAML that describes no object: configuration of tools.
 
-use std::collections::BTreeMap;
-
 use granit_parser::Event;
 use serde_json::Value;
 
@@ -12,18 +10,15 @@ use super::{
     tree::{Builder, Tree},
     value::{Reader, Unreadable},
 };
-use crate::{
-    finding::Code,
-    policy::{Spot, places},
-};
+use crate::{finding::Code, policy::Places};
 
 /// The only document of a file.
 #[derive(Debug)]
 pub(crate) struct Document {
     /// What it says; null for an empty file.
     pub(crate) value: Value,
-    /// Where keys and items stand, by JSON pointer.
-    pub(crate) places: BTreeMap<String, Spot>,
+    /// Where keys and items stand.
+    pub(crate) places: Places,
 }
 
 /// Reads a file of one document, under the limits that hold for manifests.
@@ -78,7 +73,7 @@ fn read(source: &[u8], others: Others) -> Result<Document, Problem> {
             return Err(large(Limit::Nodes));
         }
     }
-    Ok(Document { value: read.unwrap_or_default(), places: places(text, 1) })
+    Ok(Document { value: read.unwrap_or_default(), places: Places::of(text, 1) })
 }
 
 fn value(tree: &Tree<'_>) -> Result<Value, Problem> {

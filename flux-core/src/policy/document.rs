@@ -33,7 +33,7 @@ use crate::{
     manifest::{Problem, Resource},
 };
 
-pub(crate) use places::{Spot, escaped, nearest, places};
+pub(crate) use places::{Places, escaped};
 use rule::Reader;
 
 /// The API group of policy documents.
@@ -121,7 +121,7 @@ impl PolicyRules {
     ///
     /// `source` is the text of the file, for the places of problems; without it they are told at the document's start.
     pub fn add(&mut self, path: &str, document: &Resource, source: Option<&str>) -> Vec<Problem> {
-        let places = source.map(|source| places(source, document.line)).unwrap_or_default();
+        let places = source.map(|source| Places::of(source, document.line)).unwrap_or_default();
         let mut reader = Reader::new(path, document, places);
         if document.api_version == VERSION {
             reader.document(&document.object);

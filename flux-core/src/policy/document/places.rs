@@ -7,90 +7,156 @@ use granit_parser::{Event, Marker, Parser};
 /// A line and a column, both counted from 1.
 pub(crate) type Spot = (u32, u32);
 
-/// Where the keys of mappings and the items of sequences stand, by JSON pointer, for the object that starts at `line` of a file,
-/// or as soon after it as one does. What cannot be read has no place.
-pub(crate) fn places(source: &str, line: u32) -> BTreeMap<String, Spot> {
-    let mut walk = Walk { found: BTreeMap::new(), open: Vec::new() };
-    for (event, span) in Parser::new_from_str(source).map_while(Result::ok) {
-        let starts = spot(&span.start).0 >= line;
-        match event {
-            Event::MappingStart(..) if starts && walk.open.is_empty() => walk.open.push(Open::root()),
-            _ if walk.open.is_empty() => {}
-            Event::MappingStart(..) => {
-                let at = walk.node(None, &span.start);
-                walk.open.push(Open { at, kind: Kind::Map(None) });
-            }
-            Event::SequenceStart(..) => {
-                let at = walk.node(None, &span.start);
-                walk.open.push(Open { at, kind: Kind::Seq(0) });
-            }
-            Event::Scalar(text, ..) => drop(walk.node(Some(&text), &span.start)),
-            Event::Alias(..) | Event::UnresolvedAlias(..) => drop(walk.node(None, &span.start)),
-            Event::MappingEnd | Event::SequenceEnd => {
-                walk.open.pop();
-                if walk.open.is_empty() {
-                    break;
-                }
-            }
-            _ => {}
-        }
+/// Where the keys of mappings and the items of sequences stand, by JSON pointer.
+///
+/// They are kept as the tree that they are: a key is kept once, however much stands below it.
+#[derive(Debug)]
+pub(crate) struct Places(Vec<Node>);
+
+/// A key or an item, and what is in its value.
+#[derive(Debug, Default)]
+struct Node {
+    /// None for the object itself.
+    spot: Option<Spot>,
+    /// By the key as it stands in a pointer.
+    keys: BTreeMap<Box<str>, NodeId>,
+    items: Vec<NodeId>,
+}
+
+/// The index of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct NodeId(usize);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(vec![Node::default()])
     }
-    walk.found
+}
+
+impl Places {
+    /// The places in the object that starts at `line` of a file, or as soon after it as one does. What cannot be read has no place.
+    pub(crate) fn of(source: &str, line: u32) -> Self {
+        let mut walk = Walk { places: Self::default(), open: Vec::new() };
+        for (event, span) in Parser::new_from_str(source).map_while(Result::ok) {
+            let starts = spot(&span.start).0 >= line;
+            match event {
+                Event::MappingStart(..) if starts && walk.open.is_empty() => {
+                    walk.open.push(Open { at: Some(Self::ROOT), kind: Kind::Map(None) });
+                }
+                _ if walk.open.is_empty() => {}
+                Event::MappingStart(..) => {
+                    let at = walk.node(None, &span.start);
+                    walk.open.push(Open { at, kind: Kind::Map(None) });
+                }
+                Event::SequenceStart(..) => {
+                    let at = walk.node(None, &span.start);
+                    walk.open.push(Open { at, kind: Kind::Seq(0) });
+                }
+                Event::Scalar(text, ..) => drop(walk.node(Some(&text), &span.start)),
+                Event::Alias(..) | Event::UnresolvedAlias(..) => drop(walk.node(None, &span.start)),
+                Event::MappingEnd | Event::SequenceEnd => {
+                    walk.open.pop();
+                    if walk.open.is_empty() {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+        walk.places
+    }
+
+    const ROOT: NodeId = NodeId(0);
+
+    /// The place of a pointer, or of the nearest thing around it that has one; none if nothing has.
+    pub(crate) fn nearest(&self, pointer: &str) -> Option<Spot> {
+        let (mut at, mut spot) = (self.node(Self::ROOT)?, None);
+        for part in pointer.split('/').skip(1) {
+            let item = || at.items.get(part.parse::<usize>().ok()?).copied();
+            let Some(next) = at.keys.get(part).copied().or_else(item).and_then(|id| self.node(id)) else {
+                break;
+            };
+            (at, spot) = (next, next.spot.or(spot));
+        }
+        spot
+    }
+
+    /// The first line that something stands on.
+    pub(crate) fn first_line(&self) -> Option<u32> {
+        self.0.iter().filter_map(|node| node.spot).map(|(line, _)| line).min()
+    }
+
+    fn node(&self, id: NodeId) -> Option<&Node> {
+        self.0.get(id.0)
+    }
+
+    /// The node of a key or an item, which is a new one if there is none yet.
+    fn put(&mut self, parent: NodeId, step: Step<'_>, spot: Spot) -> Option<NodeId> {
+        let new = NodeId(self.0.len());
+        let node = self.0.get_mut(parent.0)?;
+        let id = match step {
+            Step::Key(key) => *node.keys.entry(key.into()).or_insert(new),
+            Step::Item(index) => node.items.get(index).copied().unwrap_or_else(|| {
+                node.items.push(new);
+                new
+            }),
+        };
+        if id == new {
+            self.0.push(Node::default());
+        }
+        self.0.get_mut(id.0)?.spot = Some(spot);
+        Some(id)
+    }
+}
+
+enum Step<'a> {
+    Key(&'a str),
+    Item(usize),
 }
 
 struct Walk {
-    found: BTreeMap<String, Spot>,
+    places: Places,
     open: Vec<Open>,
 }
 
 /// A mapping or sequence that is being read.
 struct Open {
-    at: String,
+    /// None within a key that is a mapping or a list itself: what is in it has no place of interest.
+    at: Option<NodeId>,
     kind: Kind,
 }
 
 enum Kind {
     /// With the key whose value comes next.
-    Map(Option<String>),
+    Map(Option<Key>),
     /// With the index of the item that comes next.
     Seq(usize),
 }
 
-impl Open {
-    fn root() -> Self {
-        Self { at: String::new(), kind: Kind::Map(None) }
-    }
-}
+/// A key that was read; none where nothing has a place.
+struct Key(Option<NodeId>);
 
 impl Walk {
-    /// Takes note of a node, and returns its pointer.
-    fn node(&mut self, text: Option<&str>, start: &Marker) -> String {
-        let Some(open) = self.open.last_mut() else { return String::new() };
+    /// Takes note of a node, and returns what is in its value belongs to.
+    fn node(&mut self, text: Option<&str>, start: &Marker) -> Option<NodeId> {
+        let open = self.open.last_mut()?;
         match &mut open.kind {
             Kind::Seq(index) => {
-                let at = format!("{}/{index}", open.at);
+                let step = Step::Item(*index);
                 *index += 1;
-                self.found.insert(at.clone(), spot(start));
-                at
+                self.places.put(open.at?, step, spot(start))
             }
-            Kind::Map(key) => match key.take() {
-                Some(key) => format!("{}/{key}", open.at),
-                None => {
-                    let name = escaped(text.unwrap_or_default());
-                    self.found.insert(format!("{}/{name}", open.at), spot(start));
-                    *key = Some(name.clone());
-                    // A key that is a mapping or a list itself: what is in it has no place of interest.
-                    format!("{}/{name}?", open.at)
+            Kind::Map(key) => {
+                if let Some(Key(at)) = key.take() {
+                    return at;
                 }
-            },
+                let name = escaped(text.unwrap_or_default());
+                let at = open.at.and_then(|at| self.places.put(at, Step::Key(&name), spot(start)));
+                *key = Some(Key(at));
+                None
+            }
         }
     }
-}
-
-/// The place of a pointer, or of the nearest thing around it that has one.
-pub(crate) fn nearest(places: &BTreeMap<String, Spot>, at: &str) -> Spot {
-    let around = std::iter::successors(Some(at), |at| at.rsplit_once('/').map(|(outer, _)| outer));
-    around.into_iter().find_map(|at| places.get(at)).copied().unwrap_or((1, 1))
 }
 
 /// A key as a part of a JSON pointer.
@@ -113,7 +179,7 @@ mod tests {
 
     #[test]
     fn keys_and_items_have_their_places() {
-        let found = places(SOURCE, 4);
+        let found = Places::of(SOURCE, 4);
         let table = [
             ("/kind", (4, 1)),
             ("/spec/rules", (6, 3)),
@@ -121,18 +187,35 @@ mod tests {
             ("/spec/rules/0/select/a~1b", (7, 14)),
             ("/spec/rules/0/policy/tag", (9, 7)),
             ("/spec/rules/1/last", (13, 5)),
+            // The nearest thing around.
+            ("/spec/rules/1/tag", (11, 5)),
+            ("/spec/rules/2", (6, 3)),
+            ("/spec/rules/1//0", (11, 7)),
         ];
         for (pointer, spot) in table {
-            assert_eq!(found.get(pointer), Some(&spot), "{pointer}");
+            assert_eq!(found.nearest(pointer), Some(spot), "{pointer}");
         }
-        assert_eq!(places(SOURCE, 14)["/kind"], (15, 1));
-        assert_eq!(places(SOURCE, 99), BTreeMap::new());
+        assert_eq!(found.nearest("/data"), None);
+        assert_eq!(found.first_line(), Some(4));
+        assert_eq!(Places::of(SOURCE, 14).nearest("/kind"), Some((15, 1)));
+        assert_eq!(Places::of(SOURCE, 99).first_line(), None);
+        // The last of two counts, as it does for values.
+        assert_eq!(Places::of("a: [1, 2]\na: [3]\n", 1).nearest("/a/0"), Some((2, 5)));
+    }
+
+    #[test]
+    fn a_long_key_is_kept_once() {
+        let source = format!("? {}\n:\n{}", "k".repeat(1 << 20), "- a\n".repeat(20_000));
+        let found = Places::of(&source, 1);
+        assert_eq!(found.0.len(), 20_002);
+        let kept: usize = found.0.iter().flat_map(|node| node.keys.keys()).map(|key| key.len()).sum();
+        assert_eq!(kept, 1 << 20);
     }
 
     proptest! {
         #[test]
         fn any_text_is_walked(text in "\\PC{0,30}|[-a:?&*\\[\\]{}, \n]{0,30}", line in 0..4_u32) {
-            places(&text, line);
+            Places::of(&text, line);
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Rule, Select,
-    places::{Spot, escaped},
+    places::{Places, Spot, escaped},
     scalar,
 };
 use crate::{
@@ -38,13 +38,13 @@ const SELECT_KEYS: &str = "namespaces, kinds, names, images and labels";
 pub(super) struct Reader<'a> {
     path: &'a str,
     document: &'a Resource,
-    places: BTreeMap<String, Spot>,
+    places: Places,
     rules: Vec<Rule>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(path: &'a str, document: &'a Resource, places: BTreeMap<String, Spot>) -> Self {
+    pub(super) fn new(path: &'a str, document: &'a Resource, places: Places) -> Self {
         Self { path, document, places, rules: Vec::new(), problems: Vec::new() }
     }
 
@@ -224,11 +224,7 @@ impl<'a> Reader<'a> {
 
     /// Where a key stands, or the nearest one around it whose place is known.
     fn spot(&self, at: &str) -> Spot {
-        let around = std::iter::successors(Some(at), |at| at.rsplit_once('/').map(|(around, _)| around));
-        around
-            .into_iter()
-            .find_map(|at| self.places.get(at).copied())
-            .unwrap_or((self.document.line, self.document.column))
+        self.places.nearest(at).unwrap_or((self.document.line, self.document.column))
     }
 }
 

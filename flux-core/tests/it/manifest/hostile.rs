@@ -10,8 +10,12 @@ use std::{
 
 use flux_core::{
     Code,
+    deployer::Deployer,
+    generate::Generation,
     manifest::{Manifests, ParsedFile, parse},
+    memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
 };
+use futures::executor::block_on;
 
 const A: &str = "apiVersion: v1\nkind: A\nmetadata: {name: a}\n";
 
@@ -211,6 +215,16 @@ fn the_hostile_repository_in_a_process_of_its_own() {
     let told: BTreeMap<&str, Code> =
         findings.iter().map(|f| (f.place.as_ref().unwrap().path.as_str(), f.code)).collect();
     assert_eq!(told, wanted);
+    // Items below a long key, in files whose mistakes are told at their lines.
+    let below = format!("? {}\n:\n{}", "k".repeat(1 << 20), "- a\n".repeat(20_000));
+    let repo = MemoryRepo::new([("kustomization.yaml", below.clone()), ("sub/.flux.yaml", below)]);
+    let generation = Generation::off(vec!["sub".to_owned(), String::new()]);
+    let (registry, cluster) = (Arc::new(MemoryRegistry::new()), Arc::new(MemoryCluster::new()));
+    let deployer = Deployer::new(Arc::new(repo), registry, cluster).with_generation(generation);
+    let findings = block_on(deployer.check()).unwrap().findings;
+    let told: Vec<String> =
+        findings.iter().map(|f| format!("{} {}", f.code, f.place.as_ref().unwrap())).collect();
+    assert_eq!(told, ["invalid-kustomization kustomization.yaml:1:3"; 1]);
 }
 
 #[cfg(unix)]
