@@ -43,6 +43,11 @@ fn a_patch_file_is_not_rewritten_unless_all_of_it_was_applied() {
         assert!(told(&said["findings"]).iter().any(|line| line.ends_with(place)), "{rest}: {said}");
     }
     let shop = generated(PATCHES);
+    shop.link("prod/flux-patch.yaml", "../patch.yaml");
+    let said = run(&shop, &RELEASE).exits(1).json();
+    assert_eq!(told(&said["findings"]), ["generation-failed prod/flux-patch.yaml:1:1"]);
+    assert_eq!(said["workloads"][WEB]["reason"], "not-editable", "{said}");
+    let shop = generated(PATCHES);
     let text = format!("{good}---\n# only a word\n---\n{}", good.replace("replicas: 7", "paused: true"));
     shop.commit(&[("prod/flux-patch.yaml".to_owned(), text)], "Patch twice");
     run(&shop, &RELEASE).exits(0);

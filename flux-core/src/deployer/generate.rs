@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{DeployError, look::missing_path};
+use super::{DeployError, look::missing_path, patched::Patched};
 use crate::{
     backend::{ConfigRepo, FileBody, Tree},
     finding::{Code, Finding, Place},
@@ -16,7 +16,7 @@ use crate::{
         self, Checkout, Command, Config, Found, GenerateError, Generation, Generator, How, InvalidConfig,
         Run, Source,
     },
-    manifest::{self, Generated, ParsedFile, Resource},
+    manifest::{self, Generated, ParsedFile},
 };
 
 /// The manifests that the commands of a git path made.
@@ -167,7 +167,7 @@ async fn source_of(
 }
 
 /// The contents of a file of a tree; none if it is not there, or too large.
-async fn file(
+pub(super) async fn file(
     repo: &dyn ConfigRepo,
     files: &BTreeMap<String, crate::backend::ContentId>,
     path: &str,
@@ -217,25 +217,17 @@ pub(super) async fn make(
             }
         };
         let printed = Arc::new(printed);
-        let (mut file, mut unapplied) = (printed.clone(), None);
-        if let How::Patches { file: path, .. } = &source.how {
-            let patched = match patch_file(repo, tree, over, path).await? {
-                Ok(None) => None,
-                Ok(Some(text)) => Some(Patched::of(source, path, &printed, &text)),
-                Err(why) => {
-                    let place = Place { path: path.clone(), line: 1, column: 1 };
-                    let remedy = "put a file there that can be read, or name another patch file";
-                    let finding = failed(source, place, why, remedy);
-                    let (file, unapplied) = (ParsedFile::clone(&printed), Some(not_rewritten(&finding)));
-                    Some(Patched { file, findings: vec![finding], unapplied })
-                }
-            };
-            if let Some(patched) = patched {
-                file = Arc::new(patched.file);
+        let patched = match &source.how {
+            How::Patches { file, .. } => Patched::read(repo, tree, over, source, file, &printed).await?,
+            How::Commands { .. } | How::Kustomize => None,
+        };
+        let (file, unapplied) = match patched {
+            Some(patched) => {
                 findings.extend(patched.findings);
-                unapplied = patched.unapplied;
+                (Arc::new(patched.file), patched.unapplied)
             }
-        }
+            None => (printed.clone(), None),
+        };
         all.push(Made { source: source.clone(), printed, file, starts, unapplied });
     }
     Ok((all, findings))
@@ -287,134 +279,6 @@ async fn print(
         return Err(Box::new(failed(source, generators.place, evidence, remedy)));
     }
     Ok((printed, starts))
-}
-
-/// The contents of a patch file; none if there is none yet, or why it cannot be read.
-async fn patch_file(
-    repo: &dyn ConfigRepo,
-    tree: &Tree,
-    over: &BTreeMap<String, Bytes>,
-    path: &str,
-) -> Result<Result<Option<Bytes>, String>, DeployError> {
-    if let Some(bytes) = over.get(path) {
-        return Ok(Ok(Some(bytes.clone())));
-    }
-    if tree.links.contains(path) {
-        return Ok(Err("the patch file is a link or a submodule, which is not followed".to_owned()));
-    }
-    Ok(match file(repo, &tree.files, path).await? {
-        None if tree.files.contains_key(path) => {
-            Err(format!("the patch file has more than {} bytes", manifest::MAX_FILE_BYTES))
-        }
-        bytes => Ok(bytes),
-    })
-}
-
-/// What keeps a document of a patch file from being read.
-const UNREAD: [Code; 7] = [
-    Code::InvalidYaml,
-    Code::TooLarge,
-    Code::Template,
-    Code::NotAnObject,
-    Code::NotForKubernetes,
-    Code::MissingName,
-    Code::Encrypted,
-];
-
-/// What was printed, with the patches of a file applied.
-struct Patched {
-    file: ParsedFile,
-    /// What is wrong with the patches.
-    findings: Vec<Finding>,
-    /// What was not applied, if anything.
-    unapplied: Option<String>,
-}
-
-impl Patched {
-    fn of(source: &Source, path: &str, printed: &ParsedFile, patches: &[u8]) -> Self {
-        let patches = manifest::parse(patches);
-        // That a patch is no whole workload is no mistake.
-        let wrong = patches.problems.iter().filter(|p| p.subject.is_none() || UNREAD.contains(&p.code));
-        let mut findings: Vec<Finding> = wrong.map(|problem| problem.at(path)).collect();
-        let generated = values(printed);
-        let mut objects = generated.clone();
-        for (at, error) in generate::apply_patches(&mut objects, &values(&patches)) {
-            let place = patches.resources.get(at).map_or_else(
-                || source.place(),
-                |patch| Place { path: path.to_owned(), line: patch.line, column: patch.column },
-            );
-            let remedy = "remove the patch, or correct its kind, namespace and name";
-            findings.push(failed(source, place, error.to_string(), remedy));
-        }
-        let lost =
-            |finding: &&Finding| UNREAD.contains(&finding.code) || finding.code == Code::GenerationFailed;
-        let unapplied = findings.iter().find(lost).map(not_rewritten);
-        Self { file: replaced(printed, &generated, &objects), findings, unapplied }
-    }
-}
-
-/// Why a patch file cannot be rewritten of which something was not applied.
-fn not_rewritten(wrong: &Finding) -> String {
-    let place = wrong.place.as_ref().map_or_else(|| wrong.subject.clone(), ToString::to_string);
-    format!(
-        "{place}: {}; rewriting the patch file would lose this patch, so correct it first",
-        wrong.evidence
-    )
-}
-
-/// What was printed, with other objects in the place of those that patches changed. The others stay as they were read: a tag that YAML takes for a
-/// number is known as it was written.
-fn replaced(printed: &ParsedFile, generated: &[Value], objects: &[Value]) -> ParsedFile {
-    let mut file = ParsedFile::default();
-    let starts: Vec<(u32, u32)> = printed.resources.iter().map(|r| (r.line, r.column)).collect();
-    let is_new: Vec<bool> = generated.iter().zip(objects).map(|(was, is)| was != is).collect();
-    for problem in &printed.problems {
-        let object = starts.partition_point(|start| *start <= (problem.line, problem.column)).checked_sub(1);
-        // What is wrong with the documents themselves is so whatever patches do; what is wrong with an object, patches may mend.
-        if problem.subject.is_none() || !object.is_some_and(|at| is_new[at]) {
-            file.problems.push(problem.clone());
-        }
-    }
-    for ((resource, object), is_new) in printed.resources.iter().zip(objects).zip(is_new) {
-        if !is_new {
-            file.resources.push(numbered(resource.clone(), file.resources.len()));
-            continue;
-        }
-        let mut patched = manifest::parse(manifest::emit(object).as_bytes());
-        stand_as_printed(&mut patched, resource);
-        file.problems.append(&mut patched.problems);
-        for resource in patched.resources {
-            file.resources.push(numbered(resource, file.resources.len()));
-        }
-    }
-    file
-}
-
-/// An object that is the one of its file of this index.
-fn numbered(mut resource: Resource, index: usize) -> Resource {
-    for container in resource.workload.iter_mut().flatten() {
-        container.resource = index;
-    }
-    resource
-}
-
-/// Gives a patched object the lines of what was printed: nobody sees the text between.
-fn stand_as_printed(file: &mut ParsedFile, printed: &Resource) {
-    for problem in &mut file.problems {
-        (problem.line, problem.column) = (printed.line, printed.column);
-    }
-    for resource in &mut file.resources {
-        (resource.line, resource.column) = (printed.line, printed.column);
-        for (key, annotation) in &mut resource.annotations {
-            let spot = printed.annotations.get(key).map(|printed| (printed.line, printed.column));
-            (annotation.line, annotation.column) = spot.unwrap_or((printed.line, printed.column));
-        }
-        for container in resource.workload.iter_mut().flatten() {
-            let same = printed.workload.iter().flatten().find(|other| other.name == container.name);
-            let spot = same.map(|other| (other.line, other.column));
-            (container.line, container.column) = spot.unwrap_or((printed.line, printed.column));
-        }
-    }
 }
 
 /// Findings, those about what commands printed at the places of the commands.
@@ -495,7 +359,7 @@ impl How {
     }
 }
 
-fn failed(source: &Source, place: Place, evidence: String, remedy: &str) -> Finding {
+pub(super) fn failed(source: &Source, place: Place, evidence: String, remedy: &str) -> Finding {
     Finding {
         code: Code::GenerationFailed,
         subject: source.output_path(),

@@ -10,6 +10,7 @@ mod generated_tests;
 mod kustomizations;
 mod learn;
 mod look;
+mod patched;
 mod proof;
 mod release;
 mod sync;

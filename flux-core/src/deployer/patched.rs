@@ -1,0 +1,166 @@
+//! What commands printed, with the patches of a file applied: what they change, and what of the file could not be applied.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::{
+    DeployError,
+    generate::{failed, file, values},
+};
+use crate::{
+    backend::{ConfigRepo, Tree},
+    finding::{Code, Finding, Place},
+    generate::{self, Source},
+    manifest::{self, ParsedFile, Resource},
+};
+
+/// What was printed, with the patches of a file applied.
+pub(super) struct Patched {
+    pub(super) file: ParsedFile,
+    /// What is wrong with the patches.
+    pub(super) findings: Vec<Finding>,
+    /// What was not applied, if anything.
+    pub(super) unapplied: Option<String>,
+}
+
+impl Patched {
+    /// Reads the patch file; none if there is none yet.
+    pub(super) async fn read(
+        repo: &dyn ConfigRepo,
+        tree: &Tree,
+        over: &BTreeMap<String, Bytes>,
+        source: &Source,
+        path: &str,
+        printed: &ParsedFile,
+    ) -> Result<Option<Self>, DeployError> {
+        Ok(match patch_file(repo, tree, over, path).await? {
+            Ok(text) => text.map(|text| Self::of(source, path, printed, &text)),
+            Err(why) => {
+                let place = Place { path: path.to_owned(), line: 1, column: 1 };
+                let remedy = "put a file there that can be read, or name another patch file";
+                let finding = failed(source, place, why, remedy);
+                let unapplied = Some(not_rewritten(&finding));
+                Some(Self { file: printed.clone(), findings: vec![finding], unapplied })
+            }
+        })
+    }
+
+    fn of(source: &Source, path: &str, printed: &ParsedFile, patches: &[u8]) -> Self {
+        let patches = manifest::parse(patches);
+        // That a patch is no whole workload is no mistake.
+        let wrong = patches.problems.iter().filter(|p| p.subject.is_none() || UNREAD.contains(&p.code));
+        let mut findings: Vec<Finding> = wrong.map(|problem| problem.at(path)).collect();
+        let generated = values(printed);
+        let mut objects = generated.clone();
+        for (at, error) in generate::apply_patches(&mut objects, &values(&patches)) {
+            let place = patches.resources.get(at).map_or_else(
+                || source.place(),
+                |patch| Place { path: path.to_owned(), line: patch.line, column: patch.column },
+            );
+            let remedy = "remove the patch, or correct its kind, namespace and name";
+            findings.push(failed(source, place, error.to_string(), remedy));
+        }
+        let lost =
+            |finding: &&Finding| UNREAD.contains(&finding.code) || finding.code == Code::GenerationFailed;
+        let unapplied = findings.iter().find(lost).map(not_rewritten);
+        Self { file: replaced(printed, &generated, &objects), findings, unapplied }
+    }
+}
+
+/// The contents of a patch file; none if there is none yet, or why it cannot be read.
+async fn patch_file(
+    repo: &dyn ConfigRepo,
+    tree: &Tree,
+    over: &BTreeMap<String, Bytes>,
+    path: &str,
+) -> Result<Result<Option<Bytes>, String>, DeployError> {
+    if let Some(bytes) = over.get(path) {
+        return Ok(Ok(Some(bytes.clone())));
+    }
+    if tree.links.contains(path) {
+        return Ok(Err("the patch file is a link or a submodule, which is not followed".to_owned()));
+    }
+    Ok(match file(repo, &tree.files, path).await? {
+        None if tree.files.contains_key(path) => {
+            Err(format!("the patch file has more than {} bytes", manifest::MAX_FILE_BYTES))
+        }
+        bytes => Ok(bytes),
+    })
+}
+
+/// What keeps a document of a patch file from being read.
+const UNREAD: [Code; 7] = [
+    Code::InvalidYaml,
+    Code::TooLarge,
+    Code::Template,
+    Code::NotAnObject,
+    Code::NotForKubernetes,
+    Code::MissingName,
+    Code::Encrypted,
+];
+
+/// Why a patch file cannot be rewritten of which something was not applied.
+fn not_rewritten(wrong: &Finding) -> String {
+    let place = wrong.place.as_ref().map_or_else(|| wrong.subject.clone(), ToString::to_string);
+    format!(
+        "{place}: {}; rewriting the patch file would lose this patch, so correct it first",
+        wrong.evidence
+    )
+}
+
+/// What was printed, with other objects in the place of those that patches changed. The others stay as they were read: a tag that YAML takes for a
+/// number is known as it was written.
+fn replaced(printed: &ParsedFile, generated: &[Value], objects: &[Value]) -> ParsedFile {
+    let mut file = ParsedFile::default();
+    let starts: Vec<(u32, u32)> = printed.resources.iter().map(|r| (r.line, r.column)).collect();
+    let is_new: Vec<bool> = generated.iter().zip(objects).map(|(was, is)| was != is).collect();
+    for problem in &printed.problems {
+        let object = starts.partition_point(|start| *start <= (problem.line, problem.column)).checked_sub(1);
+        // What is wrong with the documents themselves is so whatever patches do; what is wrong with an object, patches may mend.
+        if problem.subject.is_none() || !object.is_some_and(|at| is_new[at]) {
+            file.problems.push(problem.clone());
+        }
+    }
+    for ((resource, object), is_new) in printed.resources.iter().zip(objects).zip(is_new) {
+        if !is_new {
+            file.resources.push(numbered(resource.clone(), file.resources.len()));
+            continue;
+        }
+        let mut patched = manifest::parse(manifest::emit(object).as_bytes());
+        stand_as_printed(&mut patched, resource);
+        file.problems.append(&mut patched.problems);
+        for resource in patched.resources {
+            file.resources.push(numbered(resource, file.resources.len()));
+        }
+    }
+    file
+}
+
+/// An object that is the one of its file of this index.
+fn numbered(mut resource: Resource, index: usize) -> Resource {
+    for container in resource.workload.iter_mut().flatten() {
+        container.resource = index;
+    }
+    resource
+}
+
+/// Gives a patched object the lines of what was printed: nobody sees the text between.
+fn stand_as_printed(file: &mut ParsedFile, printed: &Resource) {
+    for problem in &mut file.problems {
+        (problem.line, problem.column) = (printed.line, printed.column);
+    }
+    for resource in &mut file.resources {
+        (resource.line, resource.column) = (printed.line, printed.column);
+        for (key, annotation) in &mut resource.annotations {
+            let spot = printed.annotations.get(key).map(|printed| (printed.line, printed.column));
+            (annotation.line, annotation.column) = spot.unwrap_or((printed.line, printed.column));
+        }
+        for container in resource.workload.iter_mut().flatten() {
+            let same = printed.workload.iter().flatten().find(|other| other.name == container.name);
+            let spot = same.map(|other| (other.line, other.column));
+            (container.line, container.column) = spot.unwrap_or((printed.line, printed.column));
+        }
+    }
+}
