@@ -68,7 +68,8 @@ pub(in crate::manifest) fn trace(
     };
     let mut origins = Origins::new();
     let mut places = Vec::new();
-    let mut users = Users::new();
+    let (mut users, mut passing) = (Users::new(), Passing::new());
+    let mut chains: BTreeMap<&str, Chains> = BTreeMap::new();
     for (path, build) in builds {
         let Some(file) = built.get(path) else { continue };
         let tracer = Tracer::new(build);
@@ -76,25 +77,39 @@ pub(in crate::manifest) fn trace(
             let raw = tracer.find(resource);
             for (at, container) in resource.workload.iter().flatten().enumerate() {
                 let container = tracer.container(raw, container);
+                let mut behind = BTreeSet::new();
                 if let (Some(elsewhere), None) = (&container.elsewhere, resource.held()) {
+                    behind = raw.map(|raw| tracer.behind(raw, &elsewhere.path)).unwrap_or_default();
                     for site in container.sites.iter().filter(|site| can_be_written(site)) {
-                        *users.entry(user_of(&elsewhere.path, site)).or_default() += 1;
+                        let user = user_of(&elsewhere.path, site);
+                        for &k in &behind {
+                            *passing.entry((user.clone(), path.clone(), k)).or_default() += 1;
+                        }
+                        *users.entry(user).or_default() += 1;
                     }
                 }
-                let alone = raw.and_then(|raw| tracer.alone(raw, &container));
-                places.push((path.clone(), index, at, container, alone));
+                places.push((path.clone(), index, at, container, behind));
             }
             if let Some(raw) = raw {
                 let mut documents = vec![raw.described()];
-                documents.extend(tracer.patches_of(raw).map(|patch| patch.described()));
+                for patch in tracer.patches_of(raw).map(|patch| patch.described()) {
+                    // A component may be reached several times.
+                    documents.retain(|document| *document != patch);
+                    documents.push(patch);
+                }
                 origins.insert((path.clone(), index), documents);
             }
         }
+        chains.insert(path, tracer.chains);
     }
     share(&mut origins, &mut others);
-    for (path, index, at, mut container, alone) in places {
+    for (path, index, at, mut container, behind) in places {
         let Some(file) = built.get_mut(&path) else { continue };
-        others.guard(&mut container, (&builds[&path].root, alone.as_deref()), &users);
+        let alone = |user: &User| {
+            let once = |k: &&usize| passing.get(&(user.clone(), path.clone(), **k)) == Some(&1);
+            behind.iter().find(once).and_then(|&k| Some(chains.get(&*path)?.path(k).to_owned()))
+        };
+        others.guard(&mut container, &builds[&path].root, &users, &alone);
         if let Some(place) =
             Arc::make_mut(file).resources[index].workload.as_mut().and_then(|all| all.get_mut(at))
         {
@@ -120,11 +135,17 @@ fn share(origins: &mut Origins, others: &mut Others<'_>) {
     }
 }
 
+/// A place that containers take their image from.
+type User = (String, usize, Option<String>);
+
 /// How many containers take their image from a place.
-type Users = BTreeMap<(String, usize, Option<String>), u32>;
+type Users = BTreeMap<User, u32>;
+
+/// How many of these pass a kustomization of a build behind the place.
+type Passing = HashMap<(User, String, usize), u32>;
 
 /// A place by its file and first byte. Keys put in at the same byte are told apart by where they come to stand.
-fn user_of(path: &str, site: &Site) -> (String, usize, Option<String>) {
+fn user_of(path: &str, site: &Site) -> User {
     (path.to_owned(), site.start, site.adds.as_ref().map(|_| site.pointer.clone()))
 }
 
@@ -157,11 +178,20 @@ impl Others<'_> {
     }
 
     /// Lets what others have a share in be written with them, or not at all.
-    fn guard(&mut self, container: &mut Container, (root, alone): (&str, Option<&str>), users: &Users) {
+    ///
+    /// `alone` is a kustomization that one of the users of a place has for itself.
+    fn guard(
+        &mut self,
+        container: &mut Container,
+        root: &str,
+        users: &Users,
+        alone: &dyn Fn(&User) -> Option<String>,
+    ) {
         let Some(path) = container.elsewhere.as_ref().map(|elsewhere| elsewhere.path.clone()) else { return };
         let other = self.building(&path);
         for site in container.sites.iter_mut().filter(|site| can_be_written(site)) {
-            let uses = users.get(&user_of(&path, site)).copied().unwrap_or(1);
+            let user = user_of(&path, site);
+            let uses = users.get(&user).copied().unwrap_or(1);
             if let Some(other) = &other {
                 site.shared = None;
                 site.refused = Some(format!(
@@ -172,7 +202,8 @@ impl Others<'_> {
                     SharedScalar { start: site.start, end: site.end, source: site.source.clone(), uses };
                 // What an anchor shares as well is more than is known here.
                 site.shared = site.refused.is_none().then_some(written);
-                let or = alone.map(|alone| format!(", or set it for this one in the `images` of {alone}"));
+                let or =
+                    alone(&user).map(|alone| format!(", or set it for this one in the `images` of {alone}"));
                 let or = or.unwrap_or_default();
                 site.refused.get_or_insert_with(|| {
                     format!(
@@ -184,6 +215,9 @@ impl Others<'_> {
     }
 }
 
+/// How long a way may be for one of its kustomizations to be proposed.
+const MOST_PROPOSED: usize = 64;
+
 /// One build, read for tracing.
 struct Tracer<'a> {
     build: &'a Build,
@@ -193,8 +227,6 @@ struct Tracer<'a> {
     objects: HashMap<Key, Vec<Raw<'a>>>,
     /// The documents that a kustomization names as patches, by their group, kind and name.
     patches: HashMap<(usize, Key), Vec<(&'a str, usize, &'a Resource)>>,
-    /// How many ways of documents lead through a kustomization.
-    through: HashMap<(&'a str, usize, usize), u32>,
 }
 
 /// A group, a kind and a name.
@@ -247,7 +279,7 @@ impl<'a> Tracer<'a> {
         let text = |k: usize, key: &str| {
             documents[k].object.get(key).and_then(Value::as_str).filter(|t| !t.is_empty())
         };
-        let (mut objects, mut through) = (HashMap::<_, Vec<Raw<'a>>>::new(), HashMap::new());
+        let mut objects: HashMap<_, Vec<Raw<'a>>> = HashMap::new();
         for (path, file) in build.files.iter().filter(|(path, _)| !is_file(path)) {
             for chain in chains.ways(path).unwrap_or_default() {
                 for (index, resource) in file.resources.iter().enumerate() {
@@ -257,9 +289,6 @@ impl<'a> Tracer<'a> {
                     });
                     let set = chain.through.iter().rev().find_map(|&k| text(k, "namespace"));
                     let namespace = set.or(resource.namespace.as_deref()).map(str::to_owned);
-                    for &k in &chain.through.iter().collect::<BTreeSet<_>>() {
-                        *through.entry((path.as_str(), index, *k)).or_default() += 1;
-                    }
                     let chain = chain.clone();
                     let raw = Raw { path, index, resource, chain, namespace };
                     objects.entry(key(resource, name)).or_default().push(raw);
@@ -276,15 +305,18 @@ impl<'a> Tracer<'a> {
                 }
             }
         }
-        Self { build, chains, entries, objects, patches, through }
+        Self { build, chains, entries, objects, patches }
     }
 
-    /// A kustomization that is for this object and no other that the same document describes, if the image stands where others have it from.
-    fn alone(&self, raw: &Raw<'a>, container: &Container) -> Option<String> {
-        let path = &container.elsewhere.as_ref()?.path;
-        let once = |k: &&usize| self.through.get(&(raw.path, raw.index, **k)) == Some(&1);
-        let found = raw.chain.through.iter().find(once).map(|&k| self.chains.path(k))?;
-        (found != path).then(|| found.to_owned())
+    /// The kustomizations that an object passes behind the place of an image: what their `images` say of it counts.
+    fn behind(&self, raw: &Raw<'a>, place: &str) -> BTreeSet<usize> {
+        let through = &raw.chain.through;
+        let after_itself = through.iter().rposition(|&k| self.chains.path(k) == place).map(|at| at + 1);
+        let names_it = |&k: &usize| self.chains.patches(k).iter().any(|patch| patch == place);
+        let from = after_itself.or_else(|| through.iter().rposition(names_it)).unwrap_or_default();
+        // No way that people make is longer; of others none is proposed.
+        let all = if through.len() > MOST_PROPOSED { through.len() } else { from };
+        through.iter().copied().skip(all).collect()
     }
 
     /// The object that one of those that were built comes from; none if there is none or several are like it.

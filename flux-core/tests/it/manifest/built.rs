@@ -185,4 +185,10 @@ fn a_base_that_is_built_twice_is_told_apart_by_what_is_said_for_each() {
         let edited = set(&files, &["all"], &[(x, "app:3"), (y, "app:3")]).unwrap();
         assert_eq!(edited.len(), 1);
     }
+    // What the root says has the last word: nothing within is proposed.
+    let mut files = twice("", "");
+    let root = files.get_mut("all/kustomization.yaml").unwrap();
+    root.push_str("images: [{name: app, newTag: '1'}]\n");
+    let error = set(&files, &["all"], &[(y, "app:3")]).unwrap_err().to_string();
+    assert!(error.ends_with("release them together"), "{error}");
 }
