@@ -65,6 +65,26 @@ impl Kustomization {
     }
 }
 
+/// What is wrong with a kustomization.
+#[derive(Debug, Default)]
+struct Wrong {
+    /// What is told of it.
+    told: Vec<Mistake>,
+    /// How many mistakes there are besides.
+    more: usize,
+}
+
+impl Wrong {
+    /// Adds a mistake, which is not made if enough are told.
+    fn add(&mut self, mistake: impl FnOnce() -> Mistake) {
+        if self.told.len() < MOST {
+            self.told.push(mistake());
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
 impl Looker {
     /// What is wrong with the kustomizations of a tree, of which these files are loaded and parsed.
     pub(super) async fn kustomizations(
@@ -97,29 +117,31 @@ impl Looker {
                 all.insert(kustomization.path.clone(), kustomization);
             }
         }
-        let mut wrong: BTreeMap<&str, Vec<Mistake>> = listed::cycles(&all);
+        let mut wrong = listed::cycles(&all);
         for (path, kustomization) in &all {
             let told = wrong.entry(path).or_default();
             let is_listed = folders_listed.contains(folder(path));
             if is_of_another_group(&kustomization.object) && !is_listed {
-                told.push(unread(&kustomization.object));
+                told.add(|| unread(&kustomization.object));
                 continue;
             }
-            told.extend(mistakes(&kustomization.object));
-            told.extend(listed::mistakes(kustomization, tree, &all));
+            let mistakes = mistakes(&kustomization.object).into_iter();
+            mistakes
+                .chain(listed::mistakes(kustomization, tree, &all))
+                .for_each(|mistake| told.add(|| mistake));
             if let Some(first) = in_folder(tree, folder(path)).next().filter(|first| first != path) {
                 let said = format!("{first} stands beside it, and kustomize refuses a folder with two");
-                told.push(Mistake::error("", said, "keep one of them"));
+                told.add(|| Mistake::error("", said, "keep one of them"));
             }
         }
-        wrong.retain(|_, told| !told.is_empty());
+        wrong.retain(|_, wrong| !wrong.told.is_empty());
         let paths: Vec<&str> = wrong.keys().copied().collect();
         let texts = texts(repo, tree, &paths).await?;
         for (path, told) in wrong {
             let line = all.get(path).map_or(1, |kustomization| kustomization.line);
             let places = Places::of(texts.get(path).map_or("", String::as_str), line);
-            let more = told.len().saturating_sub(MOST);
-            for mistake in told.into_iter().take(MOST) {
+            let Wrong { told, more } = told;
+            for mistake in told {
                 let (line, column) = places.nearest(&mistake.pointer).unwrap_or((line, 1));
                 findings.push(finding(mistake, Place { path: path.to_owned(), line, column }));
             }

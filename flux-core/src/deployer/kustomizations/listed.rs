@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Kustomization, in_folder};
+use super::{Kustomization, Wrong, in_folder};
 use crate::{
     backend::Tree,
     generate::is_under,
@@ -253,7 +253,7 @@ fn is_remote(text: &str) -> bool {
 }
 
 /// The entries that close a circle of several kustomizations, by the paths of these.
-pub(super) fn cycles(all: &BTreeMap<String, Kustomization>) -> BTreeMap<&str, Vec<Mistake>> {
+pub(super) fn cycles(all: &BTreeMap<String, Kustomization>) -> BTreeMap<&str, Wrong> {
     let by_folder: BTreeMap<&str, &str> =
         all.keys().rev().map(|path| (folder(path), path.as_str())).collect();
     let mut circles = Walk { state: BTreeMap::new(), found: BTreeMap::new() };
@@ -265,9 +265,16 @@ pub(super) fn cycles(all: &BTreeMap<String, Kustomization>) -> BTreeMap<&str, Ve
 
 /// A walk along what kustomizations list.
 struct Walk<'a> {
-    /// Whether the walk is done with a kustomization, or still below it.
-    state: BTreeMap<&'a str, bool>,
-    found: BTreeMap<&'a str, Vec<Mistake>>,
+    state: BTreeMap<&'a str, State>,
+    found: BTreeMap<&'a str, Wrong>,
+}
+
+/// How far the walk is with a kustomization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Still below it: where it stands on the way.
+    On(usize),
+    Done,
 }
 
 /// A kustomization on the way, with what it lists and is not walked yet.
@@ -297,30 +304,46 @@ impl<'a> Walk<'a> {
         }
         // A stack of its own: chains may be long.
         let mut way: Vec<Step<'a>> = vec![(start, lists(start).into_iter())];
-        self.state.insert(start, false);
+        self.state.insert(start, State::On(0));
         while let Some((path, rest)) = way.last_mut() {
             let path = *path;
             let Some((pointer, to)) = rest.next() else {
-                self.state.insert(path, true);
+                self.state.insert(path, State::Done);
                 way.pop();
                 continue;
             };
             match self.state.get(to) {
-                Some(true) => {}
+                Some(State::Done) => {}
                 None => {
-                    self.state.insert(to, false);
+                    self.state.insert(to, State::On(way.len()));
                     way.push((to, lists(to).into_iter()));
                 }
-                Some(false) => {
-                    let round = way.iter().map(|(path, _)| *path).skip_while(|path| *path != to);
-                    let round: Vec<&str> = round.chain([to]).collect();
-                    let said = format!("it leads round in a circle: {}", round.join(" → "));
-                    let mistake = Mistake::error(pointer, said, "take one of these out of the other's lists");
-                    self.found.entry(path).or_default().push(mistake);
+                Some(&State::On(at)) => {
+                    let round = way.get(at..).unwrap_or_default();
+                    self.found.entry(path).or_default().add(|| circle(pointer, round));
                 }
             }
         }
     }
+}
+
+/// The paths that are told of a circle.
+const ROUND: usize = 10;
+
+/// The mistake of the entry that leads from the last of these back to the first.
+fn circle(pointer: String, round: &[Step<'_>]) -> Mistake {
+    let path = |step: &Step<'_>| step.0.to_owned();
+    let mut told: Vec<String> = match round.len().checked_sub(ROUND) {
+        None | Some(0) => round.iter().map(path).collect(),
+        Some(more) => {
+            // The first ones, and the one that leads back.
+            let (first, last) = (round.iter().take(ROUND - 1), round.last());
+            first.map(path).chain([format!("{more} more")]).chain(last.map(path)).collect()
+        }
+    };
+    told.extend(round.first().map(path));
+    let said = format!("it leads round in a circle: {}", told.join(" → "));
+    Mistake::error(pointer, said, "take one of these out of the other's lists")
 }
 
 #[cfg(test)]

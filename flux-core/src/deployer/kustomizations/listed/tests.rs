@@ -96,6 +96,27 @@ fn a_circle_is_told_once_however_it_is_walked() {
 }
 
 #[test]
+fn circles_of_many_are_told_in_few_words() {
+    const COUNT: usize = 150;
+    let list: String = (0..COUNT).map(|n| format!("- ../{n:03}\n")).collect();
+    let files: Vec<(String, String)> = (0..COUNT)
+        .map(|n| {
+            let others = list.replace(&format!("- ../{n:03}\n"), "");
+            (format!("{n:03}/kustomization.yaml"), format!("resources:\n{others}"))
+        })
+        .collect();
+    let found = findings(files.iter().map(|(path, text)| (path.as_str(), text.as_str())), &[]);
+    let of_last: Vec<&Finding> = found.iter().filter(|f| f.subject == "149/kustomization.yaml").collect();
+    assert_eq!(of_last.len(), 101);
+    assert!(of_last.iter().any(|finding| finding.evidence == "there are 49 mistakes more"));
+    let first: String = (0..9).map(|n| format!("{n:03}/kustomization.yaml → ")).collect();
+    let rest = "140 more → 149/kustomization.yaml → 000/kustomization.yaml";
+    let whole = format!("it leads round in a circle: {first}{rest}");
+    assert!(found.iter().any(|finding| finding.evidence == whole));
+    assert!(found.iter().all(|finding| finding.evidence.len() <= whole.len()));
+}
+
+#[test]
 fn a_long_chain_and_a_long_list_are_walked() {
     let chain: Vec<(String, String)> = (0..3000)
         .map(|n| (format!("{n}/kustomization.yaml"), format!("resources: [../{}]\n", (n + 1) % 3000)))
