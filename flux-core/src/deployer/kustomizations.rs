@@ -103,7 +103,10 @@ impl Looker {
         let mut folders_listed: BTreeSet<String> = BTreeSet::new();
         while !next.is_empty() {
             let (found, broken) = self.read_kustomizations(repo, tree, &next, known).await?;
-            findings.extend(broken.into_iter().filter(|finding| !loaded.contains_key(&finding.subject)));
+            // What is wrong with loaded files is told of them already.
+            let is_loaded = |place: &Place| loaded.contains_key(&place.path);
+            findings
+                .extend(broken.into_iter().filter(|finding| !finding.place.as_ref().is_some_and(is_loaded)));
             seen.append(&mut next);
             for kustomization in found {
                 if kustomization.is_huge() {

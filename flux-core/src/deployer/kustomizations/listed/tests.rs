@@ -117,6 +117,16 @@ fn circles_of_many_are_told_in_few_words() {
 }
 
 #[test]
+fn what_cannot_be_read_is_told_once() {
+    let sealed = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nsops: {mac: x}\n";
+    let codes = |files: &[(&str, &str)], paths: &[&str]| -> Vec<Code> {
+        findings(files.iter().copied(), paths).into_iter().map(|finding| finding.code).collect()
+    };
+    assert_eq!(codes(&[("kustomization.yaml", sealed)], &[]), [Code::Encrypted]);
+    assert_eq!(codes(&[("kustomization.yaml", "a: [\n")], &[]), [Code::InvalidYaml]);
+}
+
+#[test]
 fn a_long_chain_and_a_long_list_are_walked() {
     let chain: Vec<(String, String)> = (0..3000)
         .map(|n| (format!("{n}/kustomization.yaml"), format!("resources: [../{}]\n", (n + 1) % 3000)))
