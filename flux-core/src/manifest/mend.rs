@@ -139,32 +139,45 @@ pub(super) fn is_mendable(error: &ErrorKind, file: &str) -> bool {
         )
 }
 
-/// The bytes that may be parsed to find what is to be mended: as many as a file may have, so that mending takes no longer than reading. What is
-/// not found then is told as the parser sees it.
+/// The bytes that may be parsed to find what is to be mended, over all passes: as many as a file may have, so that finding it takes no longer than
+/// reading such a file. What is not found then is told as the parser sees it.
 const EFFORT: usize = Limit::BYTES;
-/// The bytes by which a text may grow.
+/// The bytes by which the text that is parsed may be longer than the file.
 const GROWTH: usize = Limit::BYTES;
+/// What a pass over a text takes at least, in bytes.
+const PASS: usize = 1 << 10;
 /// How much may be mended.
 const PATCHES: usize = 100_000;
 
 /// The file as the parser can read it; none if there is nothing to mend.
 pub(super) fn mended(file: &str) -> Option<Mended> {
+    let (mended, _) = search(file);
+    (!mended.marks.is_empty()).then_some(mended)
+}
+
+/// The file as the parser can read it, and the bytes that were parsed to find that out. One pass is made over any file.
+fn search(file: &str) -> (Mended, usize) {
     let mut patches = Patches::new();
     let odd = file.match_indices("---#").filter(|&(at, _)| at == 0 || file[..at].ends_with('\n'));
     for (at, _) in odd.take(PATCHES) {
         patches.insert((at + SEPARATOR.len(), false), Patch { gone: 0, new: " ".to_owned() });
     }
     let mut mended = Mended::new(file, &patches);
-    for _ in 0..(EFFORT / file.len().max(1 << 10)).max(1) {
+    let mut parsed = 0;
+    loop {
         let known = patches.len();
+        parsed += mended.text.len().max(PASS);
         Search { file, mended: &mended, patches: &mut patches, seen: 0, flow: Vec::new() }.run();
         let grown: usize = patches.values().map(|patch| patch.new.len()).sum();
         if patches.len() == known || grown > GROWTH {
             break;
         }
         mended = Mended::new(file, &patches);
+        if parsed + mended.text.len().max(PASS) > EFFORT {
+            break;
+        }
     }
-    (!mended.marks.is_empty()).then_some(mended)
+    (mended, parsed)
 }
 
 /// A search for what the parser cannot read.
@@ -371,4 +384,22 @@ fn flow(file: &str, start: usize) -> (Vec<usize>, usize) {
 /// Whether a quote behind this byte is a part of a text without quotes around it.
 fn is_text(byte: u8) -> bool {
     !byte.is_ascii_whitespace() && !matches!(byte, b'[' | b'{' | b',' | b':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_parsed_than_a_file_may_have() {
+        // Each pass finds one of them, and makes the text longer by as many blanks as they stand to the right.
+        let text = format!("- {}\"{}\"\n", "- ".repeat(100), "a\n".repeat(120));
+        for (count, most) in [(1, 1 << 20), (128, EFFORT)] {
+            let file =
+                format!("apiVersion: v1\nkind: A\nmetadata: {{name: a}}\nspec:\n{}", text.repeat(count));
+            let (mended, parsed) = search(&file);
+            assert!(parsed <= most, "{parsed} bytes for {} of {count} texts", mended.marks.len() / 120);
+            assert!(mended.marks.len() >= 120);
+        }
+    }
 }
