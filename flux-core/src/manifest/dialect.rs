@@ -3,11 +3,17 @@
 
 use super::tree::{Kind, NodeId, Style, Tree};
 
-/// The first place of a document that kubectl reads as something else, and how. `source` is the text of the file, `document` that of the document.
-pub(super) fn differs(tree: &Tree<'_>, source: &str, document: &str) -> Option<(NodeId, String)> {
-    // What looks like JSON is read as JSON by kubectl, and JSON knows no line breaks of Unicode's.
-    let is_json = tree.root().is_some_and(|root| matches!(tree[root].kind, Kind::Map { flow: true, .. }));
-    let breaks = !is_json && document.contains(UNICODE_BREAKS);
+/// The first place of a document that kubectl reads as something else, and how. `source` is the text of the file, `document` that of the document;
+/// `is_json` is whether kubectl takes the file for JSON.
+pub(super) fn differs(
+    tree: &Tree<'_>,
+    source: &str,
+    document: &str,
+    is_json: bool,
+) -> Option<(NodeId, String)> {
+    // JSON knows no line breaks of Unicode's.
+    let is_object = |root: NodeId| matches!(tree[root].kind, Kind::Map { flow: true, .. });
+    let breaks = !(is_json && tree.root().is_some_and(is_object)) && document.contains(UNICODE_BREAKS);
     tree.nodes().find_map(|(id, node)| {
         if let Some(anchor) = &node.anchor
             && !anchor.name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))

@@ -67,6 +67,7 @@ fn load(
         mended: mended.flatten(),
         final_try: mended.is_some(),
         mendable: false,
+        is_json: mend::is_json(text),
         file: ParsedFile::default(),
         budget: Budget::default(),
         leaves: LeafBudget::default(),
@@ -98,6 +99,8 @@ struct Loader<'s, 'v> {
     final_try: bool,
     /// Whether reading ended at something that may be mended.
     mendable: bool,
+    /// Whether kubectl takes the file for JSON.
+    is_json: bool,
     file: ParsedFile,
     budget: Budget,
     leaves: LeafBudget,
@@ -133,7 +136,7 @@ impl<'s> Loader<'s, '_> {
                     }
                 }
                 Some(Err(error)) => {
-                    if !self.final_try && mend::is_mendable(error.kind(), self.text) {
+                    if !self.final_try && mend::is_mendable(error.kind(), self.is_json) {
                         self.mendable = true;
                         return Err(Stop);
                     }
@@ -191,7 +194,7 @@ impl<'s> Loader<'s, '_> {
         duplicates.sort_unstable_by_key(|&(_, second)| second);
         match read {
             Ok(value) => {
-                if let Some((node, evidence)) = dialect::differs(&tree, self.text, text) {
+                if let Some((node, evidence)) = dialect::differs(&tree, self.text, text, self.is_json) {
                     return self.unreadable((tree[node].line, tree[node].column), evidence);
                 }
                 self.duplicates(&tree, &duplicates)?;

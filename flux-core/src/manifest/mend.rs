@@ -125,9 +125,9 @@ pub(super) fn has_odd_separators(file: &str) -> bool {
     file.starts_with("---#") || file.contains("\n---#")
 }
 
-/// Whether a file with such an error may be one to mend.
-pub(super) fn is_mendable(error: &ErrorKind, file: &str) -> bool {
-    (*error == ErrorKind::ExpectedDocumentStart && is_json(file))
+/// Whether a file with such an error may be one to mend. `is_json` is whether kubectl [takes the file for JSON](is_json).
+pub(super) fn is_mendable(error: &ErrorKind, is_json: bool) -> bool {
+    (*error == ErrorKind::ExpectedDocumentStart && is_json)
         || matches!(
             error,
             ErrorKind::UnknownQuotedScalarEscape
@@ -163,11 +163,11 @@ fn search(file: &str) -> (Mended, usize) {
         patches.insert((at + SEPARATOR.len(), false), Patch { gone: 0, new: " ".to_owned() });
     }
     let mut mended = Mended::new(file, &patches);
-    let mut parsed = 0;
+    let (mut parsed, is_json) = (0, is_json(file));
     loop {
         let known = patches.len();
         parsed += mended.text.len().max(PASS);
-        Search { file, mended: &mended, patches: &mut patches, seen: 0, flow: Vec::new() }.run();
+        Search { file, is_json, mended: &mended, patches: &mut patches, seen: 0, flow: Vec::new() }.run();
         let grown: usize = patches.values().map(|patch| patch.new.len()).sum();
         if patches.len() == known || grown > GROWTH {
             break;
@@ -183,6 +183,7 @@ fn search(file: &str) -> (Mended, usize) {
 /// A search for what the parser cannot read.
 struct Search<'a> {
     file: &'a str,
+    is_json: bool,
     mended: &'a Mended,
     patches: &'a mut Patches,
     /// Where the last event ended, in the file.
@@ -229,7 +230,7 @@ impl Search<'_> {
             ErrorKind::UnknownQuotedScalarEscape => self.escapes(at),
             ErrorKind::InvalidQuotedScalarIndent | ErrorKind::TabInIndentation => self.continuation(),
             ErrorKind::TabInBlockIndentation => self.tabs(),
-            ErrorKind::ExpectedDocumentStart if is_json(self.file) => self.objects(at),
+            ErrorKind::ExpectedDocumentStart if self.is_json => self.objects(at),
             ErrorKind::CommentNotSeparated if self.file[..at].ends_with(AFTER_WHICH_A_COMMENT_STARTS) => {
                 self.patch(at, 0, " ".to_owned());
             }
@@ -346,7 +347,7 @@ fn next_token(file: &str, from: usize) -> Option<usize> {
 }
 
 /// Whether kubectl takes a file for JSON.
-fn is_json(file: &str) -> bool {
+pub(super) fn is_json(file: &str) -> bool {
     file.trim_start_matches(|c: char| c.is_whitespace() || c == BOM).starts_with('{')
 }
 

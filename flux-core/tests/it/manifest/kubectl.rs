@@ -3,7 +3,7 @@
 
 use flux_core::{
     Code,
-    manifest::{ImageChange, annotation_edits, image_edits, parse, prove},
+    manifest::{ImageChange, Problem, annotation_edits, image_edits, parse, prove},
 };
 use serde_json::{Value, json};
 
@@ -107,6 +107,23 @@ fn what_kubectl_reads_as_something_else_is_refused() {
     assert_eq!(spec("\"a\u{2028}b\""), Ok(json!("a\u{2028}b")));
     let json = parse("{\"apiVersion\": \"v1\", \"kind\": \"A\", \"metadata\": {\"name\": \"a\"}, \"t\": \"\u{85} \u{2028}\"}".as_bytes());
     assert_eq!(json.resources[0].object["t"], "\u{85} \u{2028}");
+    // The file's first character says whether it is JSON, not the document's.
+    let object = "{\"apiVersion\": \"v1\", \"kind\": \"A\", \"metadata\": {\"name\": \"b\"}, \"t\": \"a \u{2028} b\"}\n";
+    let table = [
+        (object.to_owned(), 1, 0),
+        (format!(" \n\t{object}{object}"), 2, 0),
+        (format!("{object}---\n{object}"), 2, 0),
+        (format!("---\n{object}"), 0, 1),
+        (format!("# a comment\n{object}"), 0, 1),
+        (format!("{A}---\n{object}"), 1, 1),
+        (format!("{object}---\n{A}t: \"a \u{2028} b\"\n"), 1, 1),
+    ];
+    for (text, read, refused) in table {
+        let file = parse(text.as_bytes());
+        assert_eq!(file.resources.len(), read, "{text}");
+        let is_told = |p: &Problem| p.code == Code::InvalidYaml && p.evidence.contains("U+2028");
+        assert_eq!(file.problems.iter().filter(|p| is_told(p)).count(), refused, "{text}");
+    }
 }
 
 #[test]
