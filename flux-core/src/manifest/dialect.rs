@@ -1,7 +1,10 @@
 //! Where the YAML of Go's reader, which is kubectl's, silently says something else than the YAML of the specification: such a document is
 //! refused, so that nobody applies what nobody meant.
 
-use super::tree::{Kind, NodeId, Style, Tree};
+use super::{
+    text::{before, between, from},
+    tree::{Kind, NodeId, Style, Tree},
+};
 
 /// The first place of a document that kubectl reads as something else, and how. `source` is the text of the file, `document` that of the document;
 /// `is_json` is whether kubectl takes the file for JSON.
@@ -27,7 +30,7 @@ pub(super) fn differs(
             }),
             Kind::Seq { items, flow: true } => items.iter().find_map(|&item| in_flow(tree, source, item)),
             Kind::Scalar { style, .. } if breaks => {
-                let written = source.get(node.start..node.end).unwrap_or_default();
+                let written = between(source, node.start, node.end);
                 let why = "kubectl ends a line at U+0085, U+2028 and U+2029: write them as escapes between double quotes";
                 is_broken(written, *style).then(|| (id, why.to_owned()))
             }
@@ -45,16 +48,16 @@ fn is_broken(written: &str, style: Style) -> bool {
     let blank =
         |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || UNICODE_BREAKS.contains(&c) || c == '\\');
     written.char_indices().filter(|(_, c)| UNICODE_BREAKS.contains(c)).any(|(at, c)| {
-        let (before, behind) =
-            (written[..at].chars().next_back(), written[at + c.len_utf8()..].chars().next());
-        !quoted || c == '\u{85}' || blank(before) || blank(behind)
+        let last = before(written, at).chars().next_back();
+        let next = from(written, at + c.len_utf8()).chars().next();
+        !quoted || c == '\u{85}' || blank(last) || blank(next)
     })
 }
 
 /// `{a:}`, `[a:, b]` and `[a :]`: the colon belongs to the text.
 fn glued_colon(tree: &Tree<'_>, source: &str, key: NodeId) -> Option<(NodeId, String)> {
     let Kind::Scalar { style: Style::Plain, text } = &tree[key].kind else { return None };
-    match source.get(tree[key].end..)?.trim_start_matches([' ', '\t']).as_bytes() {
+    match from(source, tree[key].end).trim_start_matches([' ', '\t']).as_bytes() {
         [b':', b',' | b'}' | b']', ..] => {
             Some((key, format!("kubectl takes the colon for a part of `{text}:`: put a blank behind it")))
         }
@@ -70,7 +73,7 @@ fn in_flow(tree: &Tree<'_>, source: &str, id: NodeId) -> Option<(NodeId, String)
             Some((id, "kubectl takes the `?` for the mark of a key: put the text between quotes".to_owned()))
         }
         Kind::Scalar { style: Style::Absent, .. }
-            if node.tag.is_some() && source[node.start..].starts_with([',', '}', ']']) =>
+            if node.tag.is_some() && from(source, node.start).starts_with([',', '}', ']']) =>
         {
             Some((
                 id,

@@ -12,7 +12,7 @@ use super::{
     mend::{self, Mended, place},
     scalar::other_than_text,
     setter, template,
-    text::{TOO_LARGE, checked, parser},
+    text::{TOO_LARGE, before, between, checked, from, parser},
     tree::{Builder, NodeId, Tree},
     value::{Reader, Unreadable},
     walk::Cursor,
@@ -127,7 +127,7 @@ impl<'s> Loader<'s, '_> {
                     let end = self.at(&span.start).byte;
                     let next = Builder::new(self.text, self.mended);
                     let tree = std::mem::replace(&mut builder, next).finish();
-                    self.document(tree, self.text.get(start..end).unwrap_or_default())?;
+                    self.document(tree, between(self.text, start, end))?;
                 }
                 Some(Ok((event, span))) => {
                     builder.take(event, &span).or_else(|limit| self.too_large(limit, &span.start))?;
@@ -145,7 +145,7 @@ impl<'s> Loader<'s, '_> {
                         Some(Ok((_, span))) if more => self.at(&span.start).byte,
                         _ => self.text.len(),
                     };
-                    let document = self.text.get(start..end).unwrap_or_default();
+                    let document = between(self.text, start, end);
                     self.broken(error.kind(), error.marker(), document)?;
                     if !more {
                         return Ok(());
@@ -174,8 +174,8 @@ impl<'s> Loader<'s, '_> {
 
     /// The line in which a byte stands.
     fn line(&self, byte: usize) -> &'s str {
-        let start = self.text[..byte].rfind('\n').map_or(0, |nl| nl + 1);
-        self.text[start..].lines().next().unwrap_or_default()
+        let start = before(self.text, byte).rfind('\n').map_or(0, |nl| nl + 1);
+        from(self.text, start).lines().next().unwrap_or_default()
     }
 
     fn unreadable(&mut self, place: (u32, u32), evidence: String) -> Result<(), Stop> {

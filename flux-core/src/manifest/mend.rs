@@ -15,7 +15,10 @@ use std::collections::BTreeMap;
 
 use granit_parser::{ErrorKind, Event, Marker, Span, StructureStyle};
 
-use super::{limits::Limit, text::parser};
+use super::{
+    limits::Limit,
+    text::{before, between, from, parser},
+};
 
 /// A text that says what a file says to kubectl.
 #[derive(Debug)]
@@ -64,20 +67,20 @@ impl Mended {
         let mut marks: Vec<Mark> = Vec::with_capacity(patches.len());
         let (mut done, mut lines) = (0, 0);
         for (&(at, _), patch) in patches {
-            text.push_str(&file[done..at]);
+            text.push_str(between(file, done, at));
             let start = text.len();
             text.push_str(&patch.new);
-            done = at + patch.gone;
+            done = done.max(at + patch.gone);
             let same_line = marks.last().filter(|last| at <= last.line_end);
             let line_end = match same_line {
                 Some(last) => last.line_end,
-                None => file[at..].find('\n').map_or(file.len(), |nl| at + nl),
+                None => from(file, at).find('\n').map_or(file.len(), |nl| at + nl),
             };
             let shift = match patch.new.rsplit_once('\n') {
                 // What stood in the line before stands in another now.
                 Some((_, new)) => new.len().cast_signed() - column_of(file, done).cast_signed(),
                 None => {
-                    let gone = file[at..done].chars().filter(|&c| c != BOM).count();
+                    let gone = between(file, at, done).chars().filter(|&c| c != BOM).count();
                     same_line.map_or(0, |last| last.shift) + patch.new.len().cast_signed()
                         - gone.cast_signed()
                 }
@@ -85,7 +88,7 @@ impl Mended {
             lines += patch.new.matches('\n').count();
             marks.push(Mark { from: (at, done), to: (start, text.len()), lines, shift, line_end });
         }
-        text.push_str(&file[done..]);
+        text.push_str(from(file, done));
         Self { text, marks }
     }
 
@@ -103,8 +106,8 @@ impl Mended {
 
 /// The characters before a byte in its line.
 fn column_of(file: &str, at: usize) -> usize {
-    let line = file[..at].rfind('\n').map_or(0, |nl| nl + 1);
-    file[line..at].chars().filter(|&c| c != BOM).count()
+    let line = before(file, at).rfind('\n').map_or(0, |nl| nl + 1);
+    between(file, line, at).chars().filter(|&c| c != BOM).count()
 }
 
 /// What is replaced, by the byte and by whether any byte goes: what is put in stands before what is put in the place of something.
@@ -158,7 +161,7 @@ pub(super) fn mended(file: &str) -> Option<Mended> {
 /// The file as the parser can read it, and the bytes that were parsed to find that out. One pass is made over any file.
 fn search(file: &str) -> (Mended, usize) {
     let mut patches = Patches::new();
-    let odd = file.match_indices("---#").filter(|&(at, _)| at == 0 || file[..at].ends_with('\n'));
+    let odd = file.match_indices("---#").filter(|&(at, _)| at == 0 || before(file, at).ends_with('\n'));
     for (at, _) in odd.take(PATCHES) {
         patches.insert((at + SEPARATOR.len(), false), Patch { gone: 0, new: " ".to_owned() });
     }
@@ -231,11 +234,13 @@ impl Search<'_> {
             ErrorKind::InvalidQuotedScalarIndent | ErrorKind::TabInIndentation => self.continuation(),
             ErrorKind::TabInBlockIndentation => self.tabs(),
             ErrorKind::ExpectedDocumentStart if self.is_json => self.objects(at),
-            ErrorKind::CommentNotSeparated if self.file[..at].ends_with(AFTER_WHICH_A_COMMENT_STARTS) => {
+            ErrorKind::CommentNotSeparated
+                if before(self.file, at).ends_with(AFTER_WHICH_A_COMMENT_STARTS) =>
+            {
                 self.patch(at, 0, " ".to_owned());
             }
-            ErrorKind::BomInsideDocument if self.file[at..].starts_with(BOM) => {
-                let line = self.file[..at].strip_suffix('\n').map(|before| before.rsplit('\n').next());
+            ErrorKind::BomInsideDocument if from(self.file, at).starts_with(BOM) => {
+                let line = before(self.file, at).strip_suffix('\n').map(|lines| lines.rsplit('\n').next());
                 if line.flatten().is_some_and(|line| line.starts_with(SEPARATOR)) {
                     self.patch(at, BOM.len_utf8(), String::new());
                 }
@@ -252,14 +257,14 @@ impl Search<'_> {
 
     /// `\'` in the text between double quotes that starts at `at`.
     fn escapes(&mut self, at: usize) {
-        if !self.file[at..].starts_with('"') {
+        if !from(self.file, at).starts_with('"') {
             return;
         }
         let Some(end) = quoted_end(self.file, at) else { return };
         let mut rest = at + 1;
-        while let Some(found) = self.file[rest..end].find('\\') {
+        while let Some(found) = between(self.file, rest, end).find('\\') {
             let escape = rest + found;
-            if self.file[escape..].starts_with("\\'") {
+            if from(self.file, escape).starts_with("\\'") {
                 self.patch(escape, 2, "\\x27".to_owned());
             }
             rest = (escape + 2).min(end);
@@ -272,14 +277,14 @@ impl Search<'_> {
     /// The lines of the text between quotes that follows what was seen.
     fn continuation(&mut self) {
         let Some(at) = next_token(self.file, self.seen) else { return };
-        if !self.file[at..].starts_with(['"', '\'']) {
+        if !from(self.file, at).starts_with(['"', '\'']) {
             return;
         }
         // Deeper than where it starts is deep enough.
         let Some(end) = quoted_end(self.file, at) else { return };
-        let line_start = self.file[..at].rfind('\n').map_or(0, |nl| nl + 1);
+        let line_start = before(self.file, at).rfind('\n').map_or(0, |nl| nl + 1);
         let pad = " ".repeat((at - line_start + 1).min(WIDEST));
-        let breaks = self.file[at..end].match_indices('\n');
+        let breaks = between(self.file, at, end).match_indices('\n');
         let lines: Vec<usize> = breaks.map(|(nl, _)| at + nl + 1).collect();
         if lines.len().saturating_mul(pad.len()) <= GROWTH {
             lines.into_iter().for_each(|line| self.patch(line, 0, pad.clone()));
@@ -288,10 +293,11 @@ impl Search<'_> {
 
     /// Objects of JSON that stand behind one another from `at` on.
     fn objects(&mut self, mut at: usize) {
-        while self.file[at..].starts_with('{') {
+        while from(self.file, at).starts_with('{') {
             self.patch(at, 0, format!("\n{SEPARATOR}\n"));
             at = flow(self.file, at).1;
-            at += self.file[at..].len() - self.file[at..].trim_start().len();
+            let rest = from(self.file, at);
+            at += rest.len() - rest.trim_start().len();
         }
     }
 
@@ -300,9 +306,9 @@ impl Search<'_> {
         let next = || next_token(self.file, self.seen);
         let Some(start) = self.flow.iter().copied().find_map(|start| start).or_else(next) else { return };
         for line in flow(self.file, start).0 {
-            let rest = &self.file[line..];
+            let rest = from(self.file, line);
             let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-            if rest[..blank].contains('\t') {
+            if before(rest, blank).contains('\t') {
                 self.patch(line, blank, " ".repeat(blank));
             }
         }
@@ -325,17 +331,17 @@ fn quoted_end(file: &str, at: usize) -> Option<usize> {
             b'\\' if quote == b'"' => 2,
             b if b == quote && quote == b'\'' && bytes.get(i + 1) == Some(&quote) => 2,
             b if b == quote => return Some(i + 1),
-            b'\n' if bytes[i + 1..].starts_with(SEPARATOR.as_bytes()) => return None,
+            b'\n' if from(file, i + 1).starts_with(SEPARATOR) => return None,
             _ => 1,
         }
     }
 }
 
 /// The first byte of the next scalar or collection: what stands before it may be indicators, comments, an anchor and a tag.
-fn next_token(file: &str, from: usize) -> Option<usize> {
-    let mut at = from;
+fn next_token(file: &str, start: usize) -> Option<usize> {
+    let mut at = start;
     loop {
-        let rest = &file[at..];
+        let rest = from(file, at);
         let len = match rest.chars().next()? {
             '#' => rest.find('\n').unwrap_or(rest.len()),
             '&' | '!' => rest.find(char::is_whitespace).unwrap_or(rest.len()),
@@ -356,21 +362,26 @@ fn flow(file: &str, start: usize) -> (Vec<usize>, usize) {
     let bytes = file.as_bytes();
     let (mut at, mut depth, mut lines) = (start, 0_usize, Vec::new());
     while let Some(&b) = bytes.get(at) {
-        let blank_before = at.checked_sub(1).is_none_or(|before| bytes[before].is_ascii_whitespace());
+        let blank_before =
+            at.checked_sub(1).is_none_or(|last| bytes.get(last).is_some_and(u8::is_ascii_whitespace));
         match b {
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
-            b'"' | b'\'' if !at.checked_sub(1).is_some_and(|before| is_text(bytes[before])) => {
+            b'"' | b'\''
+                if !at
+                    .checked_sub(1)
+                    .is_some_and(|last| bytes.get(last).is_some_and(|&byte| is_text(byte))) =>
+            {
                 let Some(end) = quoted_end(file, at) else { break };
                 // The lines within quotes are looked after where they are refused.
                 at = end;
                 continue;
             }
             b'#' if blank_before => {
-                at += file[at..].find('\n').unwrap_or(file.len() - at);
+                at += from(file, at).find('\n').unwrap_or(file.len() - at);
                 continue;
             }
-            b'\n' if bytes[at + 1..].starts_with(SEPARATOR.as_bytes()) => break,
+            b'\n' if from(file, at + 1).starts_with(SEPARATOR) => break,
             b'\n' => lines.push(at + 1),
             _ => {}
         }

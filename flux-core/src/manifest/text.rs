@@ -51,7 +51,38 @@ fn place_of(source: &[u8], offset: usize) -> (u32, u32) {
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
+/// What stands before a byte; nothing where no character starts there. The parser says where, so that none of these is to panic.
+pub(super) fn before(text: &str, at: usize) -> &str {
+    text.get(..at).unwrap_or_default()
+}
+
+/// What stands from a byte on; nothing where no character starts there.
+pub(super) fn from(text: &str, at: usize) -> &str {
+    text.get(at..).unwrap_or_default()
+}
+
+/// What stands between two bytes; nothing where no characters start there, or they are in the wrong order.
+pub(super) fn between(text: &str, start: usize, end: usize) -> &str {
+    text.get(start..end).unwrap_or_default()
+}
+
 /// Line and column of where the parser stands, counted from 1.
 pub(super) fn marker_place(at: &Marker) -> (u32, u32) {
     (u32::try_from(at.line()).unwrap_or(u32::MAX), u32::try_from(at.col() + 1).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_place_is_one_to_panic_at() {
+        for (at, parts) in [(0, ("", "éa")), (1, ("", "")), (2, ("é", "a")), (3, ("éa", "")), (4, ("", ""))]
+        {
+            assert_eq!((before("éa", at), from("éa", at)), parts, "{at}");
+        }
+        for (start, end, part) in [(0, 2, "é"), (2, 3, "a"), (1, 3, ""), (3, 2, ""), (2, 9, "")] {
+            assert_eq!(between("éa", start, end), part, "{start}..{end}");
+        }
+    }
 }
