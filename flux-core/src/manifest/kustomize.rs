@@ -19,6 +19,7 @@ mod chain;
 mod entries;
 mod parts;
 mod shape;
+mod shared;
 mod trace;
 
 use std::{
