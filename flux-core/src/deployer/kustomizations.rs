@@ -21,7 +21,7 @@ use crate::{
         self, ParsedFile,
         kustomize::{FILES, Mistake, folder, is_file, is_kustomization, is_of_another_group, mistakes},
     },
-    policy::Places,
+    policy::{Places, Spot},
 };
 
 /// The mistakes that are told of one kustomization.
@@ -65,6 +65,42 @@ impl Kustomization {
     }
 }
 
+/// The kustomizations that count.
+#[derive(Debug, Default)]
+struct Gathered {
+    /// By their paths.
+    all: BTreeMap<String, Kustomization>,
+    /// The folders that they list.
+    listed: BTreeSet<String>,
+    /// What is wrong with files that hold none.
+    broken: Vec<Finding>,
+    /// That some are too large to be judged.
+    huge: Vec<Finding>,
+}
+
+impl Gathered {
+    /// What is wrong with them, by their paths: in themselves, and held against the tree.
+    fn judged(&self, tree: &Tree) -> BTreeMap<&str, Wrong> {
+        let mut wrong = listed::cycles(&self.all);
+        for (path, kustomization) in &self.all {
+            let of_it = wrong.entry(path).or_default();
+            if is_of_another_group(&kustomization.object) && !self.listed.contains(folder(path)) {
+                of_it.add(|| unread(&kustomization.object));
+                continue;
+            }
+            let own = mistakes(&kustomization.object).into_iter();
+            let of_lists = listed::mistakes(kustomization, tree, &self.all);
+            own.chain(of_lists).for_each(|mistake| of_it.add(|| mistake));
+            if let Some(first) = in_folder(tree, folder(path)).next().filter(|first| first != path) {
+                let said = format!("{first} stands beside it, and kustomize refuses a folder with two");
+                of_it.add(|| Mistake::error("", said, "keep one of them"));
+            }
+        }
+        wrong.retain(|_, wrong| !wrong.told.is_empty());
+        wrong
+    }
+}
+
 /// What is wrong with a kustomization.
 #[derive(Debug, Default)]
 struct Wrong {
@@ -83,6 +119,23 @@ impl Wrong {
             self.more += 1;
         }
     }
+
+    /// The findings, each at its place in the text of the file, where the kustomization starts at a line.
+    fn told(self, path: &str, text: &str, line: u32) -> Vec<Finding> {
+        let (places, start) = (Places::of(text, line), (line, 1));
+        let place = |(line, column): Spot| Place { path: path.to_owned(), line, column };
+        let at_its_place = |mistake: Mistake| {
+            let spot = places.nearest(&mistake.pointer).unwrap_or(start);
+            finding(mistake, place(spot))
+        };
+        let mut findings: Vec<Finding> = self.told.into_iter().map(at_its_place).collect();
+        if self.more > 0 {
+            let said = format!("there are {} mistakes more", self.more);
+            let mistake = Mistake::error("", said, "correct those that are told first");
+            findings.push(finding(mistake, place(start)));
+        }
+        findings
+    }
 }
 
 impl Looker {
@@ -97,64 +150,50 @@ impl Looker {
         let (loaded, known) = loaded;
         let built = sources.iter().filter(|source| source.how == How::Kustomize).map(|source| &source.by);
         let files = loaded.keys().filter(|path| is_file(path));
-        let mut next: BTreeSet<String> = files.chain(built).cloned().collect();
-        let (mut all, mut findings) = (BTreeMap::new(), Vec::new());
-        let mut seen = BTreeSet::new();
-        let mut folders_listed: BTreeSet<String> = BTreeSet::new();
+        let first = files.chain(built).cloned().collect();
+        let mut gathered = self.gather(repo, tree, first, known).await?;
+        // What is wrong with loaded files is told of them already.
+        let is_loaded = |place: &Place| loaded.contains_key(&place.path);
+        gathered.broken.retain(|finding| !finding.place.as_ref().is_some_and(is_loaded));
+        let mut findings = std::mem::take(&mut gathered.broken);
+        findings.append(&mut gathered.huge);
+        let wrong = gathered.judged(tree);
+        let paths: Vec<&str> = wrong.keys().copied().collect();
+        let texts = texts(repo, tree, &paths).await?;
+        for (path, wrong) in wrong {
+            let line = gathered.all.get(path).map_or(1, |kustomization| kustomization.line);
+            let text = texts.get(path).map_or("", String::as_str);
+            findings.extend(wrong.told(path, text, line));
+        }
+        Ok(findings)
+    }
+
+    /// These kustomizations and all that they list.
+    async fn gather(
+        &self,
+        repo: &dyn ConfigRepo,
+        tree: &Tree,
+        mut next: BTreeSet<String>,
+        known: &HashMap<ContentId, Arc<ParsedFile>>,
+    ) -> Result<Gathered, DeployError> {
+        let (mut gathered, mut seen) = (Gathered::default(), BTreeSet::new());
         while !next.is_empty() {
             let (found, broken) = self.read_kustomizations(repo, tree, &next, known).await?;
-            // What is wrong with loaded files is told of them already.
-            let is_loaded = |place: &Place| loaded.contains_key(&place.path);
-            findings
-                .extend(broken.into_iter().filter(|finding| !finding.place.as_ref().is_some_and(is_loaded)));
+            gathered.broken.extend(broken);
             seen.append(&mut next);
             for kustomization in found {
                 if kustomization.is_huge() {
-                    findings.push(huge(kustomization));
+                    gathered.huge.push(huge(kustomization));
                     continue;
                 }
                 for folder in listed::folders(&kustomization) {
                     next.extend(in_folder(tree, &folder).filter(|path| !seen.contains(path)));
-                    folders_listed.insert(folder);
+                    gathered.listed.insert(folder);
                 }
-                all.insert(kustomization.path.clone(), kustomization);
+                gathered.all.insert(kustomization.path.clone(), kustomization);
             }
         }
-        let mut wrong = listed::cycles(&all);
-        for (path, kustomization) in &all {
-            let told = wrong.entry(path).or_default();
-            let is_listed = folders_listed.contains(folder(path));
-            if is_of_another_group(&kustomization.object) && !is_listed {
-                told.add(|| unread(&kustomization.object));
-                continue;
-            }
-            let mistakes = mistakes(&kustomization.object).into_iter();
-            mistakes
-                .chain(listed::mistakes(kustomization, tree, &all))
-                .for_each(|mistake| told.add(|| mistake));
-            if let Some(first) = in_folder(tree, folder(path)).next().filter(|first| first != path) {
-                let said = format!("{first} stands beside it, and kustomize refuses a folder with two");
-                told.add(|| Mistake::error("", said, "keep one of them"));
-            }
-        }
-        wrong.retain(|_, wrong| !wrong.told.is_empty());
-        let paths: Vec<&str> = wrong.keys().copied().collect();
-        let texts = texts(repo, tree, &paths).await?;
-        for (path, told) in wrong {
-            let line = all.get(path).map_or(1, |kustomization| kustomization.line);
-            let places = Places::of(texts.get(path).map_or("", String::as_str), line);
-            let Wrong { told, more } = told;
-            for mistake in told {
-                let (line, column) = places.nearest(&mistake.pointer).unwrap_or((line, 1));
-                findings.push(finding(mistake, Place { path: path.to_owned(), line, column }));
-            }
-            if more > 0 {
-                let said = format!("there are {more} mistakes more");
-                let mistake = Mistake::error("", said, "correct those that are told first");
-                findings.push(finding(mistake, Place { path: path.to_owned(), line, column: 1 }));
-            }
-        }
-        Ok(findings)
+        Ok(gathered)
     }
 
     /// The kustomizations of these files, and what is wrong with files that hold none.

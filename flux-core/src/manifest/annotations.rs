@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{
-    Edit, EditError, Intent,
+    Annotation, Edit, EditError, Intent,
     layout::{Layout, Lines},
     load::{Met, read},
     merge::{self, key_text},
@@ -33,6 +35,24 @@ pub fn annotation_edits(
     });
     let none = || EditError::Unsupported(format!("the file has no object number {resource}"));
     found.ok_or_else(none)?
+}
+
+/// The annotations of an object. One that is no text to YAML (`fluxcd.io/automated: true`) is taken as it is written.
+pub(super) fn annotations(at: &Cursor<'_, '_>, metadata: Option<&Value>) -> BTreeMap<String, Annotation> {
+    let values = metadata.and_then(|m| m.get("annotations"));
+    let entries = at.path(&["metadata", "annotations"]).and_then(|a| a.entries()).unwrap_or_default();
+    let annotation = |(key, at): (String, Cursor<'_, '_>)| {
+        let value = match values.and_then(|v| v.get(&key))? {
+            Value::String(text) => text.clone(),
+            Value::Bool(_) | Value::Number(_) => at.scalar()?.0.to_owned(),
+            Value::Null => return None,
+            // Not what Kubernetes takes, and not what any policy takes either: that it is there must not be lost.
+            other => other.to_string(),
+        };
+        let (line, column) = at.place();
+        Some((key, Annotation { value, line, column }))
+    };
+    entries.into_iter().filter_map(annotation).collect()
 }
 
 fn edits_of(
@@ -72,7 +92,7 @@ fn edits_of(
 fn is_change(met: &Met<'_, '_>, key: &str, value: Option<&str>) -> bool {
     let now = met.resource.object.pointer("/metadata/annotations").and_then(|a| a.get(key));
     match value {
-        Some(value) => now.and_then(serde_json::Value::as_str) != Some(value),
+        Some(value) => now.and_then(Value::as_str) != Some(value),
         None => now.is_some(),
     }
 }

@@ -1,16 +1,19 @@
 //! From the bytes of a file to its objects, document by document: what one document has wrong does not touch the others.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use granit_parser::{ErrorKind, Event, Marker};
 use serde_json::{Map, Value};
 
 use super::{
-    Annotation, ParsedFile, Problem, Resource, WorkloadId, dialect, kustomize, labels,
+    ParsedFile, Problem, Resource, WorkloadId,
+    annotations::annotations,
+    dialect, kustomize, labels,
     leaves::{LeafBudget, leaves},
     limits::{Budget, Limit},
     mend::{self, Mended, place},
     scalar::other_than_text,
+    seal::{encrypted, is_sealed, sealed_whole},
     setter, template,
     text::{TOO_LARGE, before, between, checked, from, parser},
     tree::{Builder, NodeId, Tree},
@@ -47,25 +50,35 @@ pub(super) fn read(source: &[u8], visit: &mut dyn FnMut(Met<'_, '_>)) -> ParsedF
         Err(problem) => return ParsedFile { resources: Vec::new(), problems: vec![*problem] },
     };
     if !mend::has_odd_separators(text) {
-        let (file, mendable) = load(text, None, visit);
+        let (file, mendable) = load(text, Pass::First, visit);
         if !mendable {
             return file;
         }
     }
     let mended = mend::mended(text);
-    load(text, Some(mended.as_ref()), visit).0
+    load(text, mended.as_ref().map_or(Pass::Last, Pass::Mended), visit).0
 }
 
-/// Reads a file. Unless `mended` says what there was to mend, reading ends where something might be, which is told.
-fn load(
-    text: &str,
-    mended: Option<Option<&Mended>>,
-    visit: &mut dyn FnMut(Met<'_, '_>),
-) -> (ParsedFile, bool) {
+/// A reading of a file.
+#[derive(Clone, Copy, Debug)]
+enum Pass<'m> {
+    /// Of its own text, as far as nothing might be mended.
+    First,
+    /// Of its own text, as there is nothing to mend.
+    Last,
+    /// Of the mended text.
+    Mended(&'m Mended),
+}
+
+/// Reads a file, and tells whether reading ended at something that might be mended.
+fn load(text: &str, pass: Pass<'_>, visit: &mut dyn FnMut(Met<'_, '_>)) -> (ParsedFile, bool) {
     let mut loader = Loader {
         text,
-        mended: mended.flatten(),
-        final_try: mended.is_some(),
+        mended: match pass {
+            Pass::First | Pass::Last => None,
+            Pass::Mended(mended) => Some(mended),
+        },
+        is_first: matches!(pass, Pass::First),
         mendable: false,
         is_json: mend::is_json(text),
         file: ParsedFile::default(),
@@ -95,8 +108,8 @@ struct Loader<'s, 'v> {
     text: &'s str,
     /// The text that is parsed, if it is not the file's own.
     mended: Option<&'s Mended>,
-    /// Whether what can be mended is mended.
-    final_try: bool,
+    /// Whether reading ends where something might be mended.
+    is_first: bool,
     /// Whether reading ended at something that may be mended.
     mendable: bool,
     /// Whether kubectl takes the file for JSON.
@@ -136,7 +149,7 @@ impl<'s> Loader<'s, '_> {
                     }
                 }
                 Some(Err(error)) => {
-                    if !self.final_try && mend::is_mendable(error.kind(), self.is_json) {
+                    if self.is_first && mend::is_mendable(error.kind(), self.is_json) {
                         self.mendable = true;
                         return Err(Stop);
                     }
@@ -324,7 +337,7 @@ impl<'s> Loader<'s, '_> {
             version_labels: Vec::new(),
         };
         if resource.is_encrypted() {
-            problems.push(encrypted(at, Some(&subject)));
+            problems.push(encrypted(at, &subject));
         }
         let index = self.file.resources.len();
         resource.workload = workload::containers(at, &resource, (index, &subject), &mut problems);
@@ -363,25 +376,6 @@ impl<'s> Loader<'s, '_> {
     }
 }
 
-/// The problem of a document that SOPS has encrypted.
-/// Something that holds objects, or did before SOPS went over it.
-fn sealed_whole(at: &Cursor<'_, '_>) -> Problem {
-    let evidence = "it is encrypted with SOPS as a whole: which objects it holds is not known";
-    let remedy = "encrypt each object by itself, or keep it outside of the synced paths";
-    Problem::new(Code::Sealed, at.place(), evidence, remedy)
-}
-
-fn encrypted(at: &Cursor<'_, '_>, subject: Option<&str>) -> Problem {
-    let evidence = "the document is encrypted with SOPS: it is left alone";
-    let problem = Problem::new(Code::Encrypted, at.place(), evidence, "edit it with sops");
-    Problem { subject: subject.map(str::to_owned), ..problem }
-}
-
-/// Whether SOPS has put its seal on an object.
-pub(super) fn is_sealed(object: &Map<String, Value>) -> bool {
-    object.get("sops").and_then(|sops| sops.get("mac")).is_some_and(Value::is_string)
-}
-
 /// The items of an object that is a list by its shape: a kind that ends in `List`, `items` at the top and no name of its own.
 fn list_items(kind: &str, object: &mut Map<String, Value>) -> Option<Vec<Value>> {
     let name = object.get("metadata").and_then(|m| m.get("name"));
@@ -394,22 +388,4 @@ fn list_items(kind: &str, object: &mut Map<String, Value>) -> Option<Vec<Value>>
         Value::Null => Some(Vec::new()),
         _ => None,
     }
-}
-
-/// The annotations. One that is no text to YAML (`fluxcd.io/automated: true`) is taken as it is written.
-fn annotations(at: &Cursor<'_, '_>, metadata: Option<&Value>) -> BTreeMap<String, Annotation> {
-    let values = metadata.and_then(|m| m.get("annotations"));
-    let entries = at.path(&["metadata", "annotations"]).and_then(|a| a.entries()).unwrap_or_default();
-    let annotation = |(key, at): (String, Cursor<'_, '_>)| {
-        let value = match values.and_then(|v| v.get(&key))? {
-            Value::String(text) => text.clone(),
-            Value::Bool(_) | Value::Number(_) => at.scalar()?.0.to_owned(),
-            Value::Null => return None,
-            // Not what Kubernetes takes, and not what any policy takes either: that it is there must not be lost.
-            other => other.to_string(),
-        };
-        let (line, column) = at.place();
-        Some((key, Annotation { value, line, column }))
-    };
-    entries.into_iter().filter_map(annotation).collect()
 }

@@ -121,6 +121,7 @@ mod parts;
 mod prove;
 mod quote;
 mod scalar;
+mod seal;
 mod setter;
 mod site;
 mod template;
@@ -258,7 +259,7 @@ impl Resource {
 
     /// Whether SOPS has encrypted the document: it is not what the cluster should get, and an edit would break its seal.
     pub fn is_encrypted(&self) -> bool {
-        self.object.as_object().is_some_and(load::is_sealed)
+        self.object.as_object().is_some_and(seal::is_sealed)
     }
 }
 
