@@ -45,7 +45,7 @@ impl Look {
     }
 }
 
-/// What a look cost.
+/// What a look cost. Files that kustomize builds from and kustomizations outside of the configured paths are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Manifest files at the revision.

@@ -7,19 +7,22 @@
 //! the last (that there are such is told), aliases and merge keys resolved, lists taken apart into their items. What cannot be read is a [`Problem`] with its place, and never
 //! stops the rest. [Where kubectl reads otherwise](#where-kubectl-reads-otherwise) says what is refused and what is read beyond it.
 //!
-//! An edit replaces the scalar that holds the value and no other byte:
+//! An edit of an image replaces the scalar that holds it and no other byte:
 //!
 //! - quotes stay; a new value without quotes gets them where YAML would read it as something else; a block scalar becomes a plain one;
 //! - a value that several places have (by an anchor and its aliases, or by merge keys) is written once, where it stands, when all of them change to
 //!   the same in one set ([`image_edits`]);
 //! - otherwise an alias of the value is replaced by it, and a mapping that merges it in gets a key of its own right behind the `<<`, in the style of its
-//!   neighbours: this is the one edit that adds a key. The anchor and its other users keep theirs;
+//!   neighbours. The anchor and its other users keep theirs;
 //! - the anchored value itself is written when all others that have it are written elsewhere in the same set, and refused while one of them stays;
 //! - what stands in a mapping or list that other places have by an alias is refused while one of these stays. The reason names the anchor, its line and what
 //!   helps;
 //! - an image in several keys (`registry`, `repository`, `tag`, `digest`) is changed in all that differ, or not at all;
 //! - a value whose tag says that it is no text (`!!binary`, `!!float`) is refused;
 //! - a document encrypted with SOPS is refused: its seal would break.
+//!
+//! A key is added in two places only: where an image comes by a merge key, and as the `newTag` beside a lone `digest` in a kustomization. [Edits of annotations](annotation_edits)
+//! add and remove entries, and the `annotations` key with them, in the style of their neighbours.
 //!
 //! [`prove`] applies edits only if the result, read again, differs in the intended values and nothing else.
 //!
