@@ -37,7 +37,7 @@ impl FolderRepo {
             return Err(cannot(root, &"it is no folder; name one, with --git-path for a single file of it"));
         }
         let mut walk = Walk { root, ignore: Ignore::of(root), tree: Tree::default() };
-        walk.folder(root)?;
+        walk.folder(root).map_err(|e| cannot(root, &e))?;
         let listing: String = walk.tree.files.iter().map(|(path, id)| format!("{id} {path}\n")).collect();
         let revision = Oid::hash_object(ObjectType::Blob, listing.as_bytes())?;
         let paths = walk.tree.files.iter().map(|(path, id)| (id.clone(), path.clone())).collect();
@@ -91,33 +91,43 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, folder: &Path) -> Result<(), Failure> {
-        for entry in fs::read_dir(folder).map_err(|e| cannot(folder, &e))? {
-            let entry = entry.map_err(|e| cannot(folder, &e))?;
-            let path = entry.path();
-            let kind = entry.file_type().map_err(|e| cannot(&path, &e))?;
+    /// The files of a folder. One that cannot be read is told of, and left out.
+    fn folder(&mut self, folder: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let (path, kind) = (entry.path(), entry.file_type()?);
             if entry.file_name() == ".git" || self.ignore.covers(&path) {
                 continue;
             }
             let Ok(name) = path.strip_prefix(self.root) else { continue };
+            let end = if kind.is_dir() { "/" } else { "" };
             let Some(name) = name.to_str().map(str::to_owned) else {
-                let end = if kind.is_dir() { "/" } else { "" };
                 self.tree.misnamed.insert(format!("{}{end}", name.to_string_lossy()));
                 continue;
             };
-            if kind.is_dir() {
-                self.folder(&path)?;
+            let read = if kind.is_dir() {
+                self.folder(&path).map_err(Into::into)
             } else if kind.is_file() {
-                let id = id_of(&path, &name).map_err(|e| cannot(&path, &e))?;
-                let data = entry.metadata().map_err(|e| cannot(&path, &e))?;
-                if data.permissions().mode() & 0o100 != 0 {
-                    self.tree.executable.insert(name.clone());
+                self.file(&path, &name)
+            } else {
+                if kind.is_symlink() {
+                    self.tree.links.insert(name.clone());
                 }
-                self.tree.files.insert(name, id.to_string().as_str().into());
-            } else if kind.is_symlink() {
-                self.tree.links.insert(name);
+                Ok(())
+            };
+            if let Err(error) = read {
+                self.tree.unreadable.insert(format!("{name}{end}"), error.to_string());
             }
         }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, name: &str) -> Result<(), Box<dyn Error>> {
+        let id = id_of(path, name)?;
+        if fs::metadata(path)?.permissions().mode() & 0o100 != 0 {
+            self.tree.executable.insert(name.to_owned());
+        }
+        self.tree.files.insert(name.to_owned(), id.to_string().as_str().into());
         Ok(())
     }
 }
@@ -128,6 +138,8 @@ fn id_of(path: &Path, name: &str) -> Result<Oid, Box<dyn Error>> {
     if size > MAX_FILE_BYTES {
         return Ok(Oid::hash_object(ObjectType::Blob, format!("{size} bytes in {name}").as_bytes())?);
     }
+    // Told in the system's words, not in git's.
+    fs::File::open(path)?;
     Ok(Oid::hash_file(ObjectType::Blob, path)?)
 }
 

@@ -118,6 +118,8 @@ codes! {
     InvalidName = "invalid-name", Error;
     /// A manifest is a symbolic link or a submodule; it is not followed.
     LinkedManifest = "linked-manifest", Error;
+    /// A file or folder is there and cannot be read; it is not loaded.
+    UnreadableFile = "unreadable-file", Error;
     /// A kustomization is not what kustomize takes, or lists what is not there: it cannot be built.
     InvalidKustomization = "invalid-kustomization", Error;
     /// A kustomization has something that does nothing, that only some kustomizes take, or that kustomize warns of.
@@ -151,6 +153,7 @@ impl Code {
                 | Self::PathNotFound
                 | Self::InvalidName
                 | Self::LinkedManifest
+                | Self::UnreadableFile
                 | Self::InvalidGeneration
                 | Self::GenerationOff
                 | Self::GenerationFailed

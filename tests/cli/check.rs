@@ -1,6 +1,6 @@
 //! `fluxctl check`: a linter for config repositories.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -86,6 +86,27 @@ fn every_mistake_is_told_at_its_line_with_its_remedy() {
     assert!(ran.stdout.contains("bad/policy.yaml:7:7: error[invalid-policy]: "), "{}", ran.stdout);
     assert!(ran.stdout.contains("\n  remedy: name one of: web\n"), "{}", ran.stdout);
     assert!(ran.stdout.ends_with(" 4 errors, 1 warning\n"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_keeps_no_other_from_being_checked() {
+    let folder = folder(&[("bad/sealed.yaml", "a: ["), ("closed/a.yaml", "a: ["), ("z.yaml", "a: [")]);
+    let (file, closed) = (folder.path().join("bad/sealed.yaml"), folder.path().join("closed"));
+    let close = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
+    };
+    close(&file, 0o000);
+    close(&closed, 0o000);
+    // Root may read everything.
+    let is_root = fs::File::open(&file).is_ok();
+    let found = check(folder.path(), &["-o", "json"]).exits(1).json();
+    close(&closed, 0o755);
+    let wanted = if is_root {
+        ["invalid-yaml bad/sealed.yaml:1:5", "invalid-yaml closed/a.yaml:1:5", "invalid-yaml z.yaml:1:5"]
+    } else {
+        ["unreadable-file bad/sealed.yaml:1:1", "unreadable-file closed/:1:1", "invalid-yaml z.yaml:1:5"]
+    };
+    assert_eq!(told(&found), wanted, "{found}");
 }
 
 #[test]

@@ -77,6 +77,10 @@ pub struct Tree {
     /// that is in them.
     #[serde(default)]
     pub misnamed: BTreeSet<String>,
+    /// Files and folders that are there and cannot be read, with the reason, folders with a slash at the end. They are left out, and all that is
+    /// in them. A repository whose contents stand in a database of its own has none.
+    #[serde(default)]
+    pub unreadable: BTreeMap<String, String>,
 }
 
 impl Tree {
@@ -86,6 +90,13 @@ impl Tree {
             path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         self.paths.is_empty() || self.paths.iter().any(is_under)
+    }
+
+    /// Whether something is at a path whose contents the tree does not tell of: a link, a submodule, or what cannot be read.
+    pub fn hides(&self, path: &str) -> bool {
+        self.links.contains(path)
+            || self.unreadable.contains_key(path)
+            || self.unreadable.contains_key(&format!("{path}/"))
     }
 }
 

@@ -138,6 +138,13 @@ impl Sources {
         manifest && self.are_raw()(path)
     }
 
+    /// Whether a file or folder counts, as one that could hold manifests or as one that commands may read.
+    pub(super) fn want(&self, path: &str) -> bool {
+        let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
+        let is_generated = generate::owner(path, &paths).is_some_and(|at| !self.raw[at]);
+        is_generated || self.hold(path) || manifest::is_kustomization_file(path) && self.are_raw()(path)
+    }
+
     /// Whether a file is read as it stands.
     pub(super) fn are_raw(&self) -> impl Fn(&str) -> bool {
         let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();

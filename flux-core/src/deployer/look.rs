@@ -171,8 +171,13 @@ impl Looker {
         findings.extend(missing.map(|path| missing_path(path)));
         findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
         let named = sources.raw_manifests(tree.files.keys().chain(&tree.links).map(String::as_str));
-        findings
-            .extend(tree.links.iter().filter(|path| named.contains(path.as_str())).map(|path| linked(path)));
+        // What has no ending may be a folder, with manifests in it.
+        let is_bare =
+            |path: &str| !path.rsplit('/').next().unwrap_or(path).contains('.') && sources.hold(path);
+        let leads_on = |path: &&String| named.contains(path.as_str()) || is_bare(path);
+        findings.extend(tree.links.iter().filter(leads_on).map(|path| linked(path)));
+        let hidden = tree.unreadable.iter().filter(|(path, _)| sources.want(path));
+        findings.extend(hidden.map(|(path, why)| unreadable(path, why)));
         findings.extend(sources.findings.iter().cloned());
         findings.extend(failed);
         findings.extend(self.kustomizations(repo, &tree, (&files, &known), &sources.generated).await?);
@@ -298,9 +303,20 @@ fn linked(path: &str) -> Finding {
         subject: path.to_owned(),
         place: Some(Place { path: path.to_owned(), line: 1, column: 1 }),
         evidence:
-            "it is a symbolic link or a submodule, which is not followed, so what it leads to is not loaded"
+            "it is a symbolic link or a submodule, which is not followed: manifests that it leads to are not loaded"
                 .to_owned(),
-        remedy: "put the manifest itself there, or name the folder that it leads to as a path too".to_owned(),
+        remedy: "put the manifests themselves there, or name the folder that it leads to as a path too".to_owned(),
+    }
+}
+
+fn unreadable(path: &str, why: &str) -> Finding {
+    let what = if path.ends_with('/') { "the folder, and all that is in it, is" } else { "the file is" };
+    Finding {
+        code: Code::UnreadableFile,
+        subject: path.to_owned(),
+        place: Some(Place { path: path.to_owned(), line: 1, column: 1 }),
+        evidence: format!("{what} not loaded: {why}"),
+        remedy: "let the user that runs this read it, or keep it elsewhere".to_owned(),
     }
 }
 

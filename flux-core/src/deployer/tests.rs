@@ -231,6 +231,8 @@ fn lists_join_git_the_cluster_and_the_registry() {
 mod failing {
     //! Errors that the in-memory backends do not produce.
 
+    use futures::FutureExt as _;
+
     use super::*;
     use crate::{
         backend::{ClusterError, InspectError, Observation},
@@ -277,5 +279,42 @@ mod failing {
         let plan = block_on(deployer.plan_release(&Request::latest(web()))).unwrap().plan;
         assert_eq!(plan.workloads[&web()].reason, Reason::Incomplete);
         assert!(plan.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_and_keeps_nothing_else_from_being_looked_at() {
+        let lists = "resources: [../closed, ../shop, b.yaml, c.yaml]\n";
+        let inner = repo();
+        inner.push_file("all/kustomization.yaml", lists, "List them");
+        let mut hidden = MockConfigRepo::new();
+        let (upstream, head) = (inner.clone(), block_on(inner.head()).unwrap());
+        hidden.expect_head().returning(move || Ok(head.clone()));
+        hidden.expect_tree().returning(move |at| {
+            let mut tree = upstream.tree(at).now_or_never().unwrap()?;
+            for path in ["all/b.yaml", "closed/", "shop/kustomization.yaml", "README.md"] {
+                tree.unreadable.insert(path.to_owned(), "Permission denied".to_owned());
+            }
+            Ok(tree)
+        });
+        hidden.expect_read().returning(move |ids, limit| inner.read(ids, limit).now_or_never().unwrap());
+        let deployer = Deployer::new(Arc::new(hidden), Arc::new(registry()), Arc::new(MemoryCluster::new()));
+        let look = block_on(deployer.look()).unwrap();
+        assert_eq!(look.manifests.workloads().count(), 2);
+        let told: Vec<String> = look
+            .findings
+            .iter()
+            .map(|f| format!("{} {}: {}", f.code, f.place.as_ref().unwrap(), f.evidence))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "unreadable-file all/b.yaml:1:1: the file is not loaded: Permission denied",
+                "unreadable-file closed/:1:1: the folder, and all that is in it, is not loaded: Permission denied",
+                "unreadable-file shop/kustomization.yaml:1:1: the file is not loaded: Permission denied",
+                // What is listed and only cannot be read is no mistake of the kustomization.
+                "invalid-kustomization all/kustomization.yaml:1:41: all/c.yaml is not in the repository",
+            ]
+        );
+        assert!(look.findings[0].code.hides_objects());
     }
 }

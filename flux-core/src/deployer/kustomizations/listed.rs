@@ -191,10 +191,10 @@ fn in_that(
     all: &BTreeMap<String, Kustomization>,
 ) -> Option<Mistake> {
     let Some(file) = in_folder(tree, path).next() else {
-        let linked = FILES.iter().any(|name| tree.links.contains(&format!("{path}/{name}")));
+        let is_hidden = FILES.iter().any(|name| tree.hides(&format!("{path}/{name}")));
         let said = format!("the folder {path} has no kustomization.yaml");
         let remedy = "add one, or list the folder's files one by one";
-        return (tree.covers(path) && !linked).then(|| Mistake::error(&*entry.pointer, said, remedy));
+        return (tree.covers(path) && !is_hidden).then(|| Mistake::error(&*entry.pointer, said, remedy));
     };
     let (is_component, wants_one) = (all.get(&file)?.is_component(), entry.wants == Wants::Component);
     if is_component == wants_one || !BUILT.contains(&entry.list) {
@@ -225,13 +225,16 @@ fn at(tree: &Tree, path: &str) -> At {
     }
     let below = format!("{path}/");
     let mut after = tree.files.range(below.clone()..);
-    if path.is_empty() || after.next().is_some_and(|(file, _)| file.starts_with(&below)) {
+    let mut hidden = tree.unreadable.range(below.clone()..);
+    let has_some = after.next().is_some_and(|(file, _)| file.starts_with(&below))
+        || hidden.next().is_some_and(|(file, _)| *file != below && file.starts_with(&below));
+    if path.is_empty() || has_some {
         return At::Folder;
     }
     let mut up = std::iter::successors(Some(path), |path| Some(folder(path)).filter(|path| !path.is_empty()));
-    let is_linked = up.any(|path| tree.links.contains(path));
+    let is_hidden = up.any(|path| tree.hides(path));
     let holds_some = tree.paths.iter().any(|root| is_under(root, path));
-    if is_linked || holds_some || !tree.covers(path) { At::Unseen } else { At::Nothing }
+    if is_hidden || holds_some || !tree.covers(path) { At::Unseen } else { At::Nothing }
 }
 
 /// The same name as people confuse it.
