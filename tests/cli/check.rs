@@ -102,9 +102,9 @@ fn a_file_that_cannot_be_read_keeps_no_other_from_being_checked() {
     let found = check(folder.path(), &["-o", "json"]).exits(1).json();
     close(&closed, 0o755);
     let wanted = if is_root {
-        ["invalid-yaml bad/sealed.yaml:1:5", "invalid-yaml closed/a.yaml:1:5", "invalid-yaml z.yaml:1:5"]
+        ["invalid-yaml bad/sealed.yaml:1:4", "invalid-yaml closed/a.yaml:1:4", "invalid-yaml z.yaml:1:4"]
     } else {
-        ["unreadable-file bad/sealed.yaml:1:1", "unreadable-file closed/:1:1", "invalid-yaml z.yaml:1:5"]
+        ["unreadable-file bad/sealed.yaml:1:1", "unreadable-file closed/:1:1", "invalid-yaml z.yaml:1:4"]
     };
     assert_eq!(told(&found), wanted, "{found}");
 }
