@@ -11,6 +11,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::path::is_under;
+
 /// A revision of the repository: for git, the full hex id of a commit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Revision(pub Arc<str>);
@@ -82,14 +84,9 @@ pub struct Tree {
 impl Tree {
     /// Whether the tree would tell of a path, if it were there.
     pub fn covers(&self, path: &str) -> bool {
-        let is_under = |root: &String| {
-            path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.paths.is_empty() || self.paths.iter().any(is_under)
+        self.paths.is_empty() || self.paths.iter().any(|root| is_under(path, root))
     }
-}
 
-impl Tree {
     /// Why a commit cannot add a file here, if it cannot: see [`ConfigRepo::commit`].
     pub fn refuses(&self, path: &str) -> Option<String> {
         if let Some(why) = invalid_path(path) {

@@ -19,8 +19,9 @@ use crate::{
     generate::{How, Source},
     manifest::{
         self, ParsedFile,
-        kustomize::{FILES, Mistake, folder, is_file, is_kustomization, is_of_another_group, mistakes},
+        kustomize::{FILES, Mistake, is_file, is_kustomization, is_of_another_group, mistakes},
     },
+    path::folder,
     policy::{Places, Spot},
 };
 

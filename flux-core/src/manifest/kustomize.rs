@@ -32,11 +32,11 @@ use serde_json::{Map, Value};
 use super::{
     BadImage, Code, Container, Elsewhere, Leaf, ParsedFile, Part, Problem, Resource, SharedScalar, Site,
 };
-use crate::{finding::Finding, image::ImageRef};
+use crate::{finding::Finding, image::ImageRef, path::name};
 
 pub(super) use annotated::annotated_by;
+pub(crate) use chain::join;
 use chain::{Chain, Chains};
-pub(crate) use chain::{folder, join};
 use entries::{Entries, Entry};
 pub(super) use parts::{PartFiles, parts};
 pub(crate) use shape::{Mistake, is_of_another_group, mistakes};
@@ -61,7 +61,7 @@ pub(crate) const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", 
 
 /// Whether a path is that of a kustomization.
 pub(crate) fn is_file(path: &str) -> bool {
-    FILES.contains(&path.rsplit('/').next().unwrap_or(path))
+    FILES.contains(&name(path))
 }
 
 /// Whether an object is a kustomization.

@@ -33,7 +33,7 @@ use crate::{
     manifest::{Problem, Resource},
 };
 
-pub(crate) use places::{Places, Spot, escaped};
+pub(crate) use places::{Places, Spot};
 use rule::Reader;
 
 /// The API group of policy documents.

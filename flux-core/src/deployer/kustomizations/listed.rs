@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::{Kustomization, Wrong, in_folder};
 use crate::{
     backend::Tree,
-    generate::is_under,
-    manifest::kustomize::{FILES, Mistake, folder, is_file, join},
+    manifest::kustomize::{FILES, Mistake, is_file, join},
+    path::{ancestors, folder, is_under},
 };
 
 /// What an entry may name.
@@ -228,8 +228,7 @@ fn at(tree: &Tree, path: &str) -> At {
     if path.is_empty() || after.next().is_some_and(|(file, _)| file.starts_with(&below)) {
         return At::Folder;
     }
-    let mut up = std::iter::successors(Some(path), |path| Some(folder(path)).filter(|path| !path.is_empty()));
-    let is_linked = up.any(|path| tree.links.contains(path));
+    let is_linked = ancestors(path).any(|path| tree.links.contains(path));
     let holds_some = tree.paths.iter().any(|root| is_under(root, path));
     if is_linked || holds_some || !tree.covers(path) { At::Unseen } else { At::Nothing }
 }

@@ -8,7 +8,10 @@ use std::{
 use serde_json::Value;
 
 use super::{is_file, is_kustomization};
-use crate::manifest::{Elsewhere, ParsedFile, Resource};
+use crate::{
+    manifest::{Elsewhere, ParsedFile, Resource},
+    path::{folder, resolve},
+};
 
 /// The lists of a kustomization that name files and folders, in the order in which they are taken in.
 const LISTS: [&str; 3] = ["resources", "bases", COMPONENTS];
@@ -261,25 +264,9 @@ fn patches<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item
     named.filter_map(Value::as_str).filter_map(move |patch| join(folder(path), patch))
 }
 
-/// The folder of a path.
-pub(crate) fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
 /// A path that a kustomization in `folder` lists, from the root of the repository; none if it leads out of it.
 pub(crate) fn join(folder: &str, listed: &str) -> Option<String> {
-    if listed.contains("://") || listed.starts_with('/') {
-        return None;
-    }
-    let mut steps: Vec<&str> = folder.split('/').filter(|step| !step.is_empty()).collect();
-    for step in listed.split('/') {
-        match step {
-            "" | "." => {}
-            ".." => drop(steps.pop()?),
-            step => steps.push(step),
-        }
-    }
-    Some(steps.join("/"))
+    if listed.contains("://") { None } else { resolve(folder, listed) }
 }
 
 #[cfg(test)]
@@ -287,18 +274,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_listed_is_found_from_the_root() {
-        let table = [
-            ("", "web.yaml", Some("web.yaml")),
-            ("a/b", "./web.yaml", Some("a/b/web.yaml")),
-            ("a/b", "../base/", Some("a/base")),
-            ("a", "..", Some("")),
-            ("a", "../..", None),
-            ("a", "https://example.com/x", None),
-            ("a", "/etc", None),
-        ];
-        for (folder, listed, path) in table {
-            assert_eq!(join(folder, listed).as_deref(), path, "{folder} {listed}");
+    fn an_address_elsewhere_is_no_path() {
+        for (listed, path) in
+            [("../base", Some("base")), ("https://example.com/x", None), ("ssh://x/y", None)]
+        {
+            assert_eq!(join("a", listed).as_deref(), path, "{listed}");
         }
     }
 }

@@ -8,13 +8,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{
-    chain::{folder, join},
-    is_file, is_kustomization,
-};
+use super::{chain::join, is_file, is_kustomization};
 use crate::{
     finding::{Code, Finding, Place},
     manifest::{ParsedFile, Resource},
+    path::folder,
 };
 
 /// Lists of files, or of texts that stand for one.

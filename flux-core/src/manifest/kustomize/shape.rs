@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::{COMPONENT, COMPONENT_VERSION, GROUP, KIND, VERSION, entries::is_no_expression};
-use crate::{finding::Code, policy::escaped};
+use crate::{finding::Code, pointer::escape};
 
 /// Something wrong with a kustomization, by the JSON pointer of where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,7 +210,7 @@ fn names(list: &str, entries: Option<&Value>, found: &mut Vec<Mistake>) {
 
 fn keys(at: &str, map: &Map<String, Value>, known: &[(&str, Shape)], of: &str, found: &mut Vec<Mistake>) {
     for (key, value) in map {
-        let pointer = format!("{at}/{}", escaped(key));
+        let pointer = format!("{at}/{}", escape(key));
         let Some((name, expected)) = known.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) else {
             let remedy = match alike(key, known) {
                 Some(name) => format!("did you mean `{name}`?"),
@@ -244,7 +244,7 @@ fn shape(at: &str, key: &str, value: &Value, expected: Shape, found: &mut Vec<Mi
         (Number, Value::Number(n)) if n.is_i64() => {}
         (TextMap, Value::Object(map)) => {
             for (name, value) in map {
-                shape(&format!("{at}/{}", escaped(name)), name, value, Text, found);
+                shape(&format!("{at}/{}", escape(name)), name, value, Text, found);
             }
         }
         (Keys(known), Value::Object(map)) => keys(at, map, known, &format!("`{key}`"), found),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use granit_parser::{Event, Marker, Parser};
 
+use crate::pointer::escape;
+
 /// A line and a column, both counted from 1.
 pub(crate) type Spot = (u32, u32);
 
@@ -150,18 +152,13 @@ impl Walk {
                 if let Some(Key(at)) = key.take() {
                     return at;
                 }
-                let name = escaped(text.unwrap_or_default());
+                let name = escape(text.unwrap_or_default());
                 let at = open.at.and_then(|at| self.places.put(at, Step::Key(&name), spot(start)));
                 *key = Some(Key(at));
                 None
             }
         }
     }
-}
-
-/// A key as a part of a JSON pointer.
-pub(crate) fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 fn spot(at: &Marker) -> Spot {
