@@ -18,11 +18,10 @@ use crate::{
     finding::{Code, Finding, Place},
     generate::{How, Source},
     manifest::{
-        self, ParsedFile,
+        self, ParsedFile, Places, Spot,
         kustomize::{FILES, Mistake, is_file, is_kustomization, is_of_another_group, mistakes},
     },
     path::folder,
-    policy::{Places, Spot},
 };
 
 /// The mistakes that are told of one kustomization.

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     finding::{Code, Finding, Place},
-    manifest,
+    manifest::{self, Places},
     pointer::escape,
-    policy::{Places, parse_duration},
+    policy::parse_duration,
 };
 
 /// The shortest time limit that a command can have; less is taken for none.

@@ -4,14 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{
-    Rule, Select,
-    places::{Places, Spot},
-    scalar,
-};
+use super::{Rule, Select, scalar};
 use crate::{
     finding::Code,
-    manifest::{Problem, Resource},
+    manifest::{Places, Problem, Resource, Spot},
     pointer::{escape, unescape},
     policy::{Patterns, Policies, PolicyText, annotations::EVERY_CONTAINER, glob::Glob},
 };
