@@ -186,7 +186,7 @@ impl Manifests {
     }
 
     /// Whether kustomize built what is known under a path.
-    pub fn is_build(&self, path: &str) -> bool {
+    pub(crate) fn is_build(&self, path: &str) -> bool {
         self.builds.contains_key(path)
     }
 
