@@ -7,17 +7,14 @@ use std::{
 
 use serde_json::Value;
 
-use super::{is_file, is_kustomization};
+use super::{Names, is_file, is_kustomization, lists};
 use crate::{
     manifest::{Elsewhere, ParsedFile, Resource},
     path::{folder, resolve},
 };
 
-/// The lists of a kustomization that name files and folders, in the order in which they are taken in.
-const LISTS: [&str; 3] = ["resources", "bases", COMPONENTS];
-
-/// The list of what changes all that the kustomization has by then.
-const COMPONENTS: &str = "components";
+/// What a kustomization is built from, in the order in which it is taken in: components change all that the kustomization has by then.
+const BUILT: [Names; 2] = [Names::Objects, Names::Components];
 
 /// How deep components are followed into components, and how many kustomizations and components a way out has. kustomize applies a component as often as
 /// it is reached, which few lines can make more than any machine can do.
@@ -87,8 +84,8 @@ impl Chains {
             chains.all.push((path.clone(), index));
             chains.by_folder.entry(folder(path).to_owned()).or_insert(by);
             let mut components = Vec::new();
-            for (list, listed) in listed(path, &file.resources[index]) {
-                let component = (list == COMPONENTS).then_some(components.len());
+            for (names, listed) in listed(path, &file.resources[index]) {
+                let component = (names == Names::Components).then_some(components.len());
                 if component.is_some() {
                     components.push(listed.clone());
                 }
@@ -245,15 +242,13 @@ impl Chains {
     }
 }
 
-/// The files and folders of the repository that a kustomization lists, in their order, with the lists.
-fn listed<'a>(
-    path: &'a str,
-    kustomization: &'a Resource,
-) -> impl Iterator<Item = (&'static str, String)> + 'a {
+/// The files and folders of the repository that a kustomization lists, in their order, with what the lists name.
+fn listed<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item = (Names, String)> + 'a {
     let folder = folder(path);
-    LISTS.into_iter().flat_map(move |list| {
+    let built = BUILT.into_iter().flat_map(|names| lists(names).map(move |list| (names, list)));
+    built.flat_map(move |(names, list)| {
         let entries = kustomization.object.get(list).and_then(Value::as_array).into_iter().flatten();
-        entries.filter_map(Value::as_str).filter_map(move |listed| Some((list, join(folder, listed)?)))
+        entries.filter_map(Value::as_str).filter_map(move |listed| Some((names, join(folder, listed)?)))
     })
 }
 
