@@ -20,6 +20,8 @@ pub mod generate;
 pub mod image;
 pub mod manifest;
 pub mod memory;
+mod path;
+mod pointer;
 pub mod policy;
 pub mod release;
 pub mod sync;

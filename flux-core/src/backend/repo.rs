@@ -11,6 +11,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::path::is_under;
+
 /// A revision of the repository: for git, the full hex id of a commit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Revision(pub Arc<str>);
@@ -86,10 +88,7 @@ pub struct Tree {
 impl Tree {
     /// Whether the tree would tell of a path, if it were there.
     pub fn covers(&self, path: &str) -> bool {
-        let is_under = |root: &String| {
-            path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.paths.is_empty() || self.paths.iter().any(is_under)
+        self.paths.is_empty() || self.paths.iter().any(|root| is_under(path, root))
     }
 
     /// Whether something is at a path whose contents the tree does not tell of: a link, a submodule, or what cannot be read.
@@ -98,9 +97,7 @@ impl Tree {
             || self.unreadable.contains_key(path)
             || self.unreadable.contains_key(&format!("{path}/"))
     }
-}
 
-impl Tree {
     /// Why a commit cannot add a file here, if it cannot: see [`ConfigRepo::commit`].
     pub fn refuses(&self, path: &str) -> Option<String> {
         if let Some(why) = invalid_path(path) {

@@ -29,7 +29,7 @@ pub struct Made {
     /// What they are, after patches.
     pub file: Arc<ParsedFile>,
     /// The commands, each with the line of the whole that its output starts at.
-    pub starts: Vec<(u32, Command)>,
+    pub(crate) starts: Vec<(u32, Command)>,
     /// What of the patch file was not applied, if anything: rewriting the file would lose it.
     pub unapplied: Option<String>,
 }

@@ -18,10 +18,10 @@ use crate::{
     finding::{Code, Finding, Place},
     generate::{How, Source},
     manifest::{
-        self, ParsedFile,
-        kustomize::{FILES, Mistake, folder, is_file, is_kustomization, is_of_another_group, mistakes},
+        self, ParsedFile, Places, Spot,
+        kustomize::{FILES, Mistake, is_file, is_kustomization, is_of_another_group, mistakes},
     },
-    policy::{Places, Spot},
+    path::folder,
 };
 
 /// The mistakes that are told of one kustomization.

@@ -8,6 +8,7 @@ use crate::{
     generate::{GeneratedChange, GeneratedEdit, How},
     image::ImageRef,
     manifest::{CLUSTER, Class, Container, ParsedFile, Resource, Scope, WorkloadId, scope_of},
+    pointer::escape,
     policy::Policies,
 };
 
@@ -232,8 +233,7 @@ fn field(one: &Value, other: &Value) -> Option<String> {
     match (one, other) {
         (Value::Object(one), Value::Object(other)) => {
             let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-            keys.into_iter()
-                .find_map(|key| within(&crate::policy::escaped(key), one.get(key), other.get(key)))
+            keys.into_iter().find_map(|key| within(&escape(key), one.get(key), other.get(key)))
         }
         (Value::Array(one), Value::Array(other)) => {
             (0..one.len().max(other.len())).find_map(|at| within(&at.to_string(), one.get(at), other.get(at)))

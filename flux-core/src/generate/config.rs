@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     finding::{Code, Finding, Place},
-    manifest,
-    policy::{Places, escaped, parse_duration},
+    manifest::{self, Places},
+    pointer::escape,
+    policy::parse_duration,
 };
 
 /// The shortest time limit that a command can have; less is taken for none.
@@ -201,7 +202,7 @@ impl Reader<'_> {
         };
         for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
             let said = format!("there is no key `{key}` here");
-            self.tell(&format!("{at}/{}", escaped(key)), said, &one_of(known));
+            self.tell(&format!("{at}/{}", escape(key)), said, &one_of(known));
         }
         Some(map)
     }

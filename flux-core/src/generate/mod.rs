@@ -68,10 +68,11 @@ mod patch;
 mod source;
 mod update;
 
+pub use crate::path::is_under;
 pub(crate) use config::invalid;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
 pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
 pub use patch::{PatchError, apply_patches, patch_file};
-pub use source::{Found, How, Source, find, in_view, is_config, is_under, owner};
+pub use source::{Found, How, Source, find, in_view, is_config, owner};
 pub(crate) use source::{GENERATED, folder};
 pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};

@@ -3,7 +3,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{Command, Config, Generators, InvalidConfig, Updater, config::invalid};
-use crate::{finding::Place, manifest::KUSTOMIZATION_FILES};
+use crate::{
+    finding::Place,
+    manifest::KUSTOMIZATION_FILES,
+    path::{self, ancestors, is_under, join, resolve},
+};
 
 /// The name of the file that says how a path is generated.
 const FLUX_YAML: &str = ".flux.yaml";
@@ -45,8 +49,7 @@ fn found(path: &str, files: &BTreeSet<&str>) -> Found {
         };
     }
     let there = |folder: &str, name: &str| Some(join(folder, name)).filter(|p| files.contains(p.as_str()));
-    let folders = std::iter::successors(Some(path), |folder| (!folder.is_empty()).then(|| split(folder).0));
-    if let Some(file) = folders.into_iter().find_map(|folder| there(folder, FLUX_YAML)) {
+    if let Some(file) = ancestors(path).find_map(|folder| there(folder, FLUX_YAML)) {
         return Found::FluxYaml(file);
     }
     KUSTOMIZATION_FILES
@@ -57,7 +60,7 @@ fn found(path: &str, files: &BTreeSet<&str>) -> Found {
 
 /// Whether a path is that of a `.flux.yaml`.
 pub fn is_config(path: &str) -> bool {
-    split(path).1 == FLUX_YAML
+    path::name(path) == FLUX_YAML
 }
 
 /// What has to be in view of a repository that is narrowed to git paths: these, the folder of one that is a `.flux.yaml` or a kustomization itself, and
@@ -69,23 +72,19 @@ pub fn is_config(path: &str) -> bool {
 /// assert_eq!(seen, ["deploy/prod", "deploy/dev", ".flux.yaml", "deploy/.flux.yaml"]);
 /// ```
 pub fn in_view(paths: &[String]) -> Vec<String> {
-    let above = |path| {
-        std::iter::successors(Some(path), |folder: &&str| (!folder.is_empty()).then(|| split(folder).0))
-            .skip(1)
-    };
     let folders: Vec<&str> = paths.iter().map(|path| folder(normal(path))).collect();
-    let configs: BTreeSet<&str> = folders.iter().copied().flat_map(above).collect();
+    let configs: BTreeSet<&str> = folders.iter().copied().flat_map(|path| ancestors(path).skip(1)).collect();
     let configs = configs.into_iter().map(|folder| join(folder, FLUX_YAML));
     folders.iter().map(|path| (*path).to_owned()).chain(configs).collect()
 }
 
 /// The folder that a git path is for: that of a file which says how it is generated.
 pub(crate) fn folder(path: &str) -> &str {
-    if says_how(path) { split(path).0 } else { path }
+    if says_how(path) { path::folder(path) } else { path }
 }
 
 fn says_how(path: &str) -> bool {
-    let (_, name) = split(path);
+    let name = path::name(path);
     name == FLUX_YAML || KUSTOMIZATION_FILES.contains(&name)
 }
 
@@ -97,11 +96,6 @@ pub fn owner(file: &str, paths: &[&str]) -> Option<usize> {
         .filter(|(_, path)| is_under(file, path))
         .max_by_key(|(at, path)| (path.len(), std::cmp::Reverse(*at)))
         .map(|(at, _)| at)
-}
-
-/// Whether a file is a path, or in it.
-pub fn is_under(file: &str, path: &str) -> bool {
-    path.is_empty() || file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A git path whose manifests are generated.
@@ -146,7 +140,7 @@ impl Source {
             Config::ScanForFiles => return Ok(None),
             Config::CommandUpdated { generators, updaters } => How::Commands { generators, updaters },
             Config::PatchUpdated { generators, patch_file, patch_place } => {
-                let file = resolve(folder_of(path, by), &patch_file).ok_or_else(|| {
+                let file = patch_file_at(folder_of(path, by), &patch_file).ok_or_else(|| {
                     let evidence = format!("the patch file `{patch_file}` is outside of the repository");
                     let remedy = "name a file within the repository, relative to the git path";
                     InvalidConfig(vec![invalid(patch_place, evidence, remedy)])
@@ -169,8 +163,7 @@ impl Source {
 
     /// The path under which the generated objects are known. No file has it.
     pub fn output_path(&self) -> String {
-        let (_, name) = split(&self.by);
-        format!("{}{GENERATED}", join(self.folder(), name))
+        format!("{}{GENERATED}", join(self.folder(), path::name(&self.by)))
     }
 
     /// The commands that print the manifests.
@@ -198,37 +191,21 @@ impl Source {
 
 /// The folder of a git path that may be the file itself.
 fn folder_of<'p>(path: &'p str, by: &str) -> &'p str {
-    if path == by { split(path).0 } else { path }
+    if path == by { path::folder(path) } else { path }
 }
 
-/// A path relative to a folder, from the root; none if it leads out.
-fn resolve(folder: &str, path: &str) -> Option<String> {
-    if path.starts_with('/') || path.contains('\0') {
+/// The path of a patch file that is named from a folder; none if none can be there.
+fn patch_file_at(folder: &str, named: &str) -> Option<String> {
+    if named.contains('\0') {
         return None;
     }
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    (!parts.is_empty()).then(|| parts.join("/"))
+    resolve(folder, named).filter(|path| !path.is_empty())
 }
 
 /// A configured path without what does not count.
 pub(crate) fn normal(path: &str) -> &str {
     let path = path.trim_start_matches("./").trim_matches('/');
     if path == "." { "" } else { path }
-}
-
-fn split(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or(("", path))
-}
-
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 #[cfg(test)]
@@ -293,8 +270,9 @@ mod tests {
             ("prod", "../../p.yaml", None),
             ("prod", "/etc/passwd", None),
             ("prod", "..", None),
+            ("prod", "p\0.yaml", None),
         ] {
-            assert_eq!(resolve(folder, path).as_deref(), expected, "{folder} {path}");
+            assert_eq!(patch_file_at(folder, path).as_deref(), expected, "{folder} {path}");
         }
     }
 }

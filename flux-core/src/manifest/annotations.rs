@@ -11,8 +11,9 @@ use super::{
     merge::{self, key_text},
     quote::{rewrite, write},
     tree::{Anchor, Kind, NodeId, Style, Tree},
-    walk::{Cursor, escape},
+    walk::Cursor,
 };
+use crate::pointer::escape;
 
 /// The edits that set, change or remove annotations of the `resource`-th object of a file (none as value removes).
 ///

@@ -4,13 +4,13 @@ use granit_parser::Event;
 use serde_json::Value;
 
 use super::{
-    Problem,
+    Places, Problem,
     limits::{Budget, Limit},
     text::{checked, marker_place, parser},
     tree::{Builder, Tree},
     value::{Reader, Unreadable},
 };
-use crate::{finding::Code, policy::Places};
+use crate::finding::Code;
 
 /// The only document of a file.
 #[derive(Debug)]

@@ -12,7 +12,10 @@ use super::{
     kustomize::{self, Build, Described, Origins, PartFiles},
     scope_of,
 };
-use crate::finding::{Code, Finding, Place};
+use crate::{
+    finding::{Code, Finding, Place},
+    path::{ancestors, split},
+};
 
 /// The namespace of namespaced objects that name none.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -183,7 +186,7 @@ impl Manifests {
     }
 
     /// Whether kustomize built what is known under a path.
-    pub fn is_build(&self, path: &str) -> bool {
+    pub(crate) fn is_build(&self, path: &str) -> bool {
         self.builds.contains_key(path)
     }
 
@@ -346,14 +349,4 @@ fn is_manifest(path: &str, charts: &BTreeSet<&str>) -> bool {
         && !NEVER_FILES.contains(&name)
         && !folder.split('/').any(|part| NEVER_FOLDERS.contains(&part))
         && !ancestors(folder).any(|folder| charts.contains(folder))
-}
-
-/// The folder and the name of a path.
-fn split(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or(("", path))
-}
-
-/// A folder and those it stands in, the root last.
-fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(folder), |folder| (!folder.is_empty()).then(|| split(folder).0))
 }

@@ -17,6 +17,7 @@
 mod annotated;
 mod chain;
 mod entries;
+mod keys;
 mod parts;
 mod shape;
 mod shared;
@@ -32,12 +33,14 @@ use serde_json::{Map, Value};
 use super::{
     BadImage, Code, Container, Elsewhere, Leaf, ParsedFile, Part, Problem, Resource, SharedScalar, Site,
 };
-use crate::{finding::Finding, image::ImageRef};
+use crate::{finding::Finding, image::ImageRef, path::name};
 
 pub(super) use annotated::annotated_by;
+pub(crate) use chain::join;
 use chain::{Chain, Chains};
-pub(crate) use chain::{folder, join};
 use entries::{Entries, Entry};
+use keys::{FORMER, KEYS};
+pub(crate) use keys::{Names, lists};
 pub(super) use parts::{PartFiles, parts};
 pub(crate) use shape::{Mistake, is_of_another_group, mistakes};
 
@@ -61,7 +64,7 @@ pub(crate) const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", 
 
 /// Whether a path is that of a kustomization.
 pub(crate) fn is_file(path: &str) -> bool {
-    FILES.contains(&path.rsplit('/').next().unwrap_or(path))
+    FILES.contains(&name(path))
 }
 
 /// Whether an object is a kustomization.
@@ -91,42 +94,9 @@ pub(super) fn completed<'a>(
 
 /// Whether a mapping without version or kind looks like a kustomization.
 fn looks_like_one(object: &Map<String, Value>) -> bool {
-    const TELLING: [&str; 4] = ["resources", "bases", "components", "images"];
-    const OTHERS: [&str; 31] = [
-        "apiVersion",
-        "buildMetadata",
-        "commonAnnotations",
-        "commonLabels",
-        "configMapGenerator",
-        "configurations",
-        "crds",
-        "generatorOptions",
-        "generators",
-        "helmChartInflationGenerator",
-        "helmCharts",
-        "helmGlobals",
-        "inventory",
-        "kind",
-        "labels",
-        "metadata",
-        "namePrefix",
-        "nameSuffix",
-        "namespace",
-        "openapi",
-        "patches",
-        "patchesJson6902",
-        "patchesStrategicMerge",
-        "replacements",
-        "replicas",
-        "secretGenerator",
-        "sortOptions",
-        "transformers",
-        "validators",
-        "vars",
-        "imageTags",
-    ];
-    object.keys().any(|key| TELLING.contains(&key.as_str()))
-        && object.keys().all(|key| TELLING.contains(&key.as_str()) || OTHERS.contains(&key.as_str()))
+    let known = |name: &String| KEYS.iter().find(|key| key.name == name);
+    object.keys().any(|name| known(name).is_some_and(|key| key.telling))
+        && object.keys().all(|name| known(name).is_some() || FORMER.contains(&name.as_str()))
 }
 
 /// The finding about a kustomization in a file of another name.

@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Container, Edit, Intent, Leaf, Resource,
-    edit::rewrite_sites,
-    site::leaf,
-    walk::{Cursor, unescape},
+    Container, Edit, Intent, Leaf, Resource, edit::rewrite_sites, site::leaf, walk::Cursor,
     workload::pod_path,
 };
-use crate::image::ImageRef;
+use crate::{image::ImageRef, pointer::last_key};
 
 /// The labels that say which version of something an object is.
 const VERSION_LABELS: [&str; 2] = ["version", "app.kubernetes.io/version"];
@@ -84,7 +81,7 @@ pub fn version_label_edits(
         if new == leaf.text {
             continue;
         }
-        let key = unescape(leaf.site.pointer.rsplit('/').next().unwrap_or_default());
+        let key = last_key(&leaf.site.pointer);
         let of_pods = leaf.site.pointer.starts_with("/spec/");
         if of_pods && selector.is_some_and(|labels| labels.get(&key).is_some()) {
             left(leaf, "the selector names it".to_owned());

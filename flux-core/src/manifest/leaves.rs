@@ -9,9 +9,10 @@ use super::{
     scope_of,
     site::{beside, leaf},
     tree::Style,
-    walk::{Cursor, escape},
+    walk::Cursor,
     workload::is_known,
 };
+use crate::pointer::escape;
 
 /// The longest text that is kept, in bytes. References to images are shorter.
 const LONGEST: usize = 512;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Edit, EditError, Intent, ParsedFile, Problem, Resource, apply, parse, walk::unescape};
-use crate::finding::Code;
+use super::{Edit, EditError, Intent, ParsedFile, Problem, Resource, apply, parse};
+use crate::{finding::Code, pointer::unescape};
 
 /// Applies edits and proves, by parsing the result again, that exactly the intended values differ.
 ///

@@ -6,8 +6,9 @@ use super::{
     Problem,
     layout::{Lines, new_key},
     tree::{Anchor, Kind, Style, Tag},
-    walk::{Cursor, Inherited, unescape},
+    walk::{Cursor, Inherited},
 };
+use crate::pointer::last_key;
 
 /// A scalar that holds an image or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,7 +164,7 @@ pub(super) fn beside(
         Kind::Map { entries, .. } => entries.iter().find(|(_, value)| *value == neighbour.node),
         _ => None,
     };
-    let key = unescape(pointer.rsplit('/').next().unwrap_or_default());
+    let key = last_key(&pointer);
     let added = match (neighbour.sharing(), own) {
         (Some(sharing), _) => Err(format!("{}: {}", sharing.why(tree), sharing.remedy(tree))),
         (None, Some(_)) if matches!(tree.scalar(neighbour.node), Some((_, Style::Block))) => {
@@ -202,7 +203,7 @@ fn own_key(at: &Cursor<'_, '_>) -> Result<(usize, NewKey), String> {
     if by.hides {
         return Err(format!("{why}, which stands behind a key of the same name: move that behind the `<<`"));
     }
-    let key = unescape(at.pointer.rsplit('/').next().unwrap_or_default());
+    let key = last_key(&at.pointer);
     new_key(at.tree, &Lines::of(at.source), map, by.entry, &key).map_err(|no| format!("{refused}; {no}"))
 }
 

@@ -7,6 +7,7 @@ use super::{
     scalar::{Scalar, other_than_text, to_json},
     tree::{Anchor, Kind, NodeId, Style, Tree},
 };
+use crate::pointer::escape;
 
 /// A value in a tree, with its path from the object and what it is shared through.
 #[derive(Clone, Debug)]
@@ -202,14 +203,4 @@ impl<'t, 's> Cursor<'t, 's> {
 fn is_header_rest(rest: &str) -> bool {
     let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
     rest.trim().is_empty() || (rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#'))
-}
-
-/// A key as a token of a JSON pointer.
-pub(super) fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
-/// The key that a token of a JSON pointer stands for.
-pub(super) fn unescape(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
 }

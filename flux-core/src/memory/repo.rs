@@ -11,8 +11,12 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::backend::{
-    Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree, invalid_path,
+use crate::{
+    backend::{
+        Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree,
+        invalid_path,
+    },
+    path::is_under,
 };
 
 /// A [`ConfigRepo`] in memory.
@@ -285,11 +289,6 @@ impl ConfigRepo for MemoryRepo {
             .map(|at| upstream.commits[at].commit.clone())
             .collect())
     }
-}
-
-/// Whether a path is a root itself or something below it.
-fn is_under(path: &str, root: &str) -> bool {
-    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The hex SHA-256 of one part, or of several with their lengths.

@@ -16,7 +16,6 @@
 //!     enforce: true
 //! ```
 
-mod places;
 mod rule;
 
 #[cfg(test)]
@@ -30,10 +29,9 @@ use super::{Patterns, Policies, PolicyText, annotations::EVERY_CONTAINER, glob::
 use crate::{
     finding::Code,
     image::ImageName,
-    manifest::{Problem, Resource},
+    manifest::{Places, Problem, Resource},
 };
 
-pub(crate) use places::{Places, Spot, escaped};
 use rule::Reader;
 
 /// The API group of policy documents.

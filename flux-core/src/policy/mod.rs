@@ -106,7 +106,6 @@ mod version;
 
 pub use annotations::{Ignore, Lock, PREFIX, Policies, PolicyText};
 pub use document::{POLICY_GROUP, POLICY_KIND, PolicyRules, PolicySubject, is_policy_document};
-pub(crate) use document::{Places, Spot, escaped};
 pub use group::{Apart, Member, apart};
 pub use guard::{Freeze, Frozen, Guards, Hold, parse_duration, parse_platforms};
 pub use pattern::{Candidate, InvalidPattern, Order, Rank, TagPattern};

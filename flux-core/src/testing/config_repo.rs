@@ -22,7 +22,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use crate::{
-    backend::{Author, Change, ConfigRepo, FileBody, Range, RepoError, Revision},
+    backend::{Author, Change, ConfigRepo, FileBody, Range, RepoError, Revision, Tree},
     memory::MemoryRepo,
 };
 
@@ -312,46 +312,61 @@ pub async fn commit_lands_with_all_it_says(fixture: &dyn Fixture) {
     }
 }
 
+/// An upstream with the repository under one of its folders, at the same tip as the whole of it.
+struct NarrowShop {
+    upstream: Box<dyn Upstream>,
+    repo: Arc<dyn ConfigRepo>,
+    everything: Arc<dyn ConfigRepo>,
+    base: Revision,
+    before: Tree,
+}
+
+impl NarrowShop {
+    async fn of(fixture: &dyn Fixture) -> Self {
+        let upstream = shop(fixture).await;
+        let repo = upstream.repo(&["deploy"]).await;
+        let everything = upstream.repo(&[]).await;
+        let base = good("head", everything.head().await);
+        let before = good("tree", everything.tree(&base).await);
+        good("head", repo.head().await);
+        Self { upstream, repo, everything, base, before }
+    }
+
+    /// Commits under the folder; gives the new tip and all that is there then.
+    async fn land(&self, files: &[(&str, &str)]) -> (Revision, Tree) {
+        let landed = good("commit", self.repo.commit(&self.base, &change(files)).await);
+        good("head", self.everything.head().await);
+        let after = good("tree", self.everything.tree(&landed).await);
+        (landed, after)
+    }
+}
+
 /// What a commit doesn't name keeps content and mode, inside and outside of the configured paths; what it names keeps its mode.
 pub async fn commit_keeps_everything_else(fixture: &dyn Fixture) {
-    let upstream = shop(fixture).await;
-    let repo = upstream.repo(&["deploy"]).await;
-    let everything = upstream.repo(&[]).await;
-    let base = good("head", everything.head().await);
-    let before = good("tree", everything.tree(&base).await);
-    good("head", repo.head().await);
-    let landed = good("commit", repo.commit(&base, &change(&[("deploy/render.sh", "#!/bin/bash\n")])).await);
-    good("head", everything.head().await);
-    let after = good("tree", everything.tree(&landed).await);
-    let unchanged = |tree: &crate::backend::Tree| {
+    let shop = NarrowShop::of(fixture).await;
+    let (landed, after) = shop.land(&[("deploy/render.sh", "#!/bin/bash\n")]).await;
+    let unchanged = |tree: &Tree| {
         tree.files
             .clone()
             .into_iter()
             .filter(|(path, _)| path != "deploy/render.sh")
             .collect::<BTreeMap<_, _>>()
     };
-    assert_eq!(unchanged(&after), unchanged(&before));
-    assert_eq!(upstream.modes(&landed).await, upstream.modes(&base).await, "modes changed");
+    assert_eq!(unchanged(&after), unchanged(&shop.before));
+    assert_eq!(shop.upstream.modes(&landed).await, shop.upstream.modes(&shop.base).await, "modes changed");
 }
 
 /// A file that is not there is added as a plain one, with its folders.
 pub async fn commit_adds_files_that_are_not_there(fixture: &dyn Fixture) {
-    let upstream = shop(fixture).await;
-    let repo = upstream.repo(&["deploy"]).await;
-    let everything = upstream.repo(&[]).await;
-    let base = good("head", everything.head().await);
-    let before = good("tree", everything.tree(&base).await);
-    good("head", repo.head().await);
+    let shop = NarrowShop::of(fixture).await;
     let added = [("deploy/db/claims/more/logs.yaml", "size: 3Gi\n"), ("deploy/new.yaml", "")];
     for (path, _) in added {
-        assert_eq!(before.refuses(path), None, "the tree would have refused {path}");
+        assert_eq!(shop.before.refuses(path), None, "the tree would have refused {path}");
     }
     let changed = [&added[..], &[("deploy/web.yaml", "image: web:2\n")]].concat();
-    let landed = good("commit", repo.commit(&base, &change(&changed)).await);
-    good("head", everything.head().await);
-    let mut after = good("tree", everything.tree(&landed).await);
+    let (landed, mut after) = shop.land(&changed).await;
     for (path, text) in changed {
-        assert_eq!(body(&*everything, &landed, path).await, text, "{path}");
+        assert_eq!(body(&*shop.everything, &landed, path).await, text, "{path}");
     }
     for (path, _) in added {
         after.files.remove(path);
@@ -359,10 +374,10 @@ pub async fn commit_adds_files_that_are_not_there(fixture: &dyn Fixture) {
     }
     assert_eq!(
         after.files.keys().collect::<Vec<_>>(),
-        before.files.keys().collect::<Vec<_>>(),
+        shop.before.files.keys().collect::<Vec<_>>(),
         "nothing else comes or goes"
     );
-    let (old, new) = (upstream.modes(&base).await, upstream.modes(&landed).await);
+    let (old, new) = (shop.upstream.modes(&shop.base).await, shop.upstream.modes(&landed).await);
     if let (Some(old), Some(mut new)) = (old, new) {
         let modes = added.map(|(path, _)| new.remove(path));
         assert_eq!(modes, [Some(0o100_644); 2], "the modes of what was added");

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::{Kustomization, Wrong, in_folder};
 use crate::{
     backend::Tree,
-    generate::is_under,
-    manifest::kustomize::{FILES, Mistake, folder, is_file, join},
+    manifest::kustomize::{FILES, Mistake, Names, is_file, join, lists},
+    path::{ancestors, folder, is_under},
 };
 
 /// What an entry may name.
@@ -28,27 +28,22 @@ enum Wants {
     FileOrText,
 }
 
-/// The lists of paths.
-const LISTS: [(&str, Wants); 9] = [
-    ("resources", Wants::Either),
-    ("bases", Wants::Either),
-    ("components", Wants::Component),
-    ("crds", Wants::File),
-    ("configurations", Wants::File),
-    ("generators", Wants::EitherOrText),
-    ("transformers", Wants::EitherOrText),
-    ("validators", Wants::EitherOrText),
-    ("patchesStrategicMerge", Wants::FileOrText),
+impl Wants {
+    /// Whether the folders that are named become part of what is built.
+    fn is_built(self) -> bool {
+        matches!(self, Self::Either | Self::Component)
+    }
+}
+
+/// The lists of paths, by what they name and in the order in which they are looked through.
+const LISTS: [(Names, Wants); 6] = [
+    (Names::Objects, Wants::Either),
+    (Names::Components, Wants::Component),
+    (Names::Kinds, Wants::File),
+    (Names::Configuration, Wants::File),
+    (Names::Plugins, Wants::EitherOrText),
+    (Names::Patches, Wants::FileOrText),
 ];
-
-/// The lists whose folders become part of what is built.
-const BUILT: [&str; 3] = ["resources", "bases", "components"];
-
-/// Lists of mappings with the path of a file.
-const WITH_PATH: [&str; 3] = ["patches", "patchesJson6902", "replacements"];
-
-/// Lists of mappings that make objects of files.
-const OF_FILES: [&str; 2] = ["configMapGenerator", "secretGenerator"];
 
 /// An entry that names a path.
 #[derive(Debug)]
@@ -72,13 +67,15 @@ fn entries(object: &Value) -> Vec<Entry<'_>> {
         };
         found.push(Entry { list, pointer, text, wants });
     };
-    for (list, wants) in LISTS {
-        (0..items(object, list)).for_each(|at| take(list, format!("/{list}/{at}"), wants));
+    for (names, wants) in LISTS {
+        for list in lists(names) {
+            (0..items(object, list)).for_each(|at| take(list, format!("/{list}/{at}"), wants));
+        }
     }
-    for list in WITH_PATH {
+    for list in lists(Names::AtPath) {
         (0..items(object, list)).for_each(|at| take(list, format!("/{list}/{at}/path"), Wants::File));
     }
-    for list in OF_FILES {
+    for list in lists(Names::Sources) {
         for at in 0..items(object, list) {
             take(list, format!("/{list}/{at}/env"), Wants::File);
             for key in ["files", "envs"] {
@@ -109,7 +106,7 @@ pub(super) fn mistakes(
     let mut before: BTreeMap<String, String> = BTreeMap::new();
     for entry in entries(&kustomization.object) {
         found.extend(mistake(&entry, own, tree, all));
-        let path = join(own, entry.text).filter(|_| matches!(entry.list, "resources" | "bases"));
+        let path = join(own, entry.text).filter(|_| entry.wants == Wants::Either);
         let Some(path) = path.filter(|_| !entry.text.is_empty()) else { continue };
         if let Some(first) = before.insert(path, entry.pointer.clone()) {
             let said = format!("{} is listed twice: it is at {first} as well", entry.text);
@@ -197,7 +194,7 @@ fn in_that(
         return (tree.covers(path) && !is_hidden).then(|| Mistake::error(&*entry.pointer, said, remedy));
     };
     let (is_component, wants_one) = (all.get(&file)?.is_component(), entry.wants == Wants::Component);
-    if is_component == wants_one || !BUILT.contains(&entry.list) {
+    if is_component == wants_one || !entry.wants.is_built() {
         return None;
     }
     let (said, remedy) = match wants_one {
@@ -231,8 +228,7 @@ fn at(tree: &Tree, path: &str) -> At {
     if path.is_empty() || has_some {
         return At::Folder;
     }
-    let mut up = std::iter::successors(Some(path), |path| Some(folder(path)).filter(|path| !path.is_empty()));
-    let is_hidden = up.any(|path| tree.hides(path));
+    let is_hidden = ancestors(path).any(|path| tree.hides(path));
     let holds_some = tree.paths.iter().any(|root| is_under(root, path));
     if is_hidden || holds_some || !tree.covers(path) { At::Unseen } else { At::Nothing }
 }
@@ -294,7 +290,7 @@ impl<'a> Walk<'a> {
             let Some(kustomization) = all.get(path) else { return Vec::new() };
             let entries = entries(&kustomization.object).into_iter();
             entries
-                .filter(|entry| BUILT.contains(&entry.list))
+                .filter(|entry| entry.wants.is_built())
                 .filter_map(|entry| {
                     let to = by_folder.get(join(folder(path), entry.text)?.as_str())?;
                     // A folder around its own is told of by itself.

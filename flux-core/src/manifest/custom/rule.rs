@@ -4,11 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     finding::Code,
-    manifest::{
-        Problem, Resource, scope_of,
-        walk::{escape, unescape},
-        workload::is_known,
-    },
+    manifest::{Problem, Resource, scope_of, workload::is_known},
+    pointer::{escape, unescape},
 };
 
 /// Where the images of a kind stand.

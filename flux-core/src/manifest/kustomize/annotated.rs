@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Build, Chains, is_kustomization};
-use crate::manifest::{Resource, walk::escape};
+use crate::{manifest::Resource, pointer::escape};
 
 /// What gives an annotation to objects of a build, for people; none if nothing is known that does.
 pub(in crate::manifest) fn annotated_by(build: &Build, key: &str) -> Option<String> {

@@ -7,14 +7,14 @@ use std::{
 
 use serde_json::Value;
 
-use super::{is_file, is_kustomization};
-use crate::manifest::{Elsewhere, ParsedFile, Resource};
+use super::{Names, is_file, is_kustomization, lists};
+use crate::{
+    manifest::{Elsewhere, ParsedFile, Resource},
+    path::{folder, resolve},
+};
 
-/// The lists of a kustomization that name files and folders, in the order in which they are taken in.
-const LISTS: [&str; 3] = ["resources", "bases", COMPONENTS];
-
-/// The list of what changes all that the kustomization has by then.
-const COMPONENTS: &str = "components";
+/// What a kustomization is built from, in the order in which it is taken in: components change all that the kustomization has by then.
+const BUILT: [Names; 2] = [Names::Objects, Names::Components];
 
 /// How deep components are followed into components, and how many kustomizations and components a way out has. kustomize applies a component as often as
 /// it is reached, which few lines can make more than any machine can do.
@@ -84,8 +84,8 @@ impl Chains {
             chains.all.push((path.clone(), index));
             chains.by_folder.entry(folder(path).to_owned()).or_insert(by);
             let mut components = Vec::new();
-            for (list, listed) in listed(path, &file.resources[index]) {
-                let component = (list == COMPONENTS).then_some(components.len());
+            for (names, listed) in listed(path, &file.resources[index]) {
+                let component = (names == Names::Components).then_some(components.len());
                 if component.is_some() {
                     components.push(listed.clone());
                 }
@@ -242,15 +242,13 @@ impl Chains {
     }
 }
 
-/// The files and folders of the repository that a kustomization lists, in their order, with the lists.
-fn listed<'a>(
-    path: &'a str,
-    kustomization: &'a Resource,
-) -> impl Iterator<Item = (&'static str, String)> + 'a {
+/// The files and folders of the repository that a kustomization lists, in their order, with what the lists name.
+fn listed<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item = (Names, String)> + 'a {
     let folder = folder(path);
-    LISTS.into_iter().flat_map(move |list| {
+    let built = BUILT.into_iter().flat_map(|names| lists(names).map(move |list| (names, list)));
+    built.flat_map(move |(names, list)| {
         let entries = kustomization.object.get(list).and_then(Value::as_array).into_iter().flatten();
-        entries.filter_map(Value::as_str).filter_map(move |listed| Some((list, join(folder, listed)?)))
+        entries.filter_map(Value::as_str).filter_map(move |listed| Some((names, join(folder, listed)?)))
     })
 }
 
@@ -261,25 +259,9 @@ fn patches<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item
     named.filter_map(Value::as_str).filter_map(move |patch| join(folder(path), patch))
 }
 
-/// The folder of a path.
-pub(crate) fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
 /// A path that a kustomization in `folder` lists, from the root of the repository; none if it leads out of it.
 pub(crate) fn join(folder: &str, listed: &str) -> Option<String> {
-    if listed.contains("://") || listed.starts_with('/') {
-        return None;
-    }
-    let mut steps: Vec<&str> = folder.split('/').filter(|step| !step.is_empty()).collect();
-    for step in listed.split('/') {
-        match step {
-            "" | "." => {}
-            ".." => drop(steps.pop()?),
-            step => steps.push(step),
-        }
-    }
-    Some(steps.join("/"))
+    if listed.contains("://") { None } else { resolve(folder, listed) }
 }
 
 #[cfg(test)]
@@ -287,18 +269,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_listed_is_found_from_the_root() {
-        let table = [
-            ("", "web.yaml", Some("web.yaml")),
-            ("a/b", "./web.yaml", Some("a/b/web.yaml")),
-            ("a/b", "../base/", Some("a/base")),
-            ("a", "..", Some("")),
-            ("a", "../..", None),
-            ("a", "https://example.com/x", None),
-            ("a", "/etc", None),
-        ];
-        for (folder, listed, path) in table {
-            assert_eq!(join(folder, listed).as_deref(), path, "{folder} {listed}");
+    fn an_address_elsewhere_is_no_path() {
+        for (listed, path) in
+            [("../base", Some("base")), ("https://example.com/x", None), ("ssh://x/y", None)]
+        {
+            assert_eq!(join("a", listed).as_deref(), path, "{listed}");
         }
     }
 }

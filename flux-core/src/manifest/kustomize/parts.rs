@@ -8,24 +8,15 @@ use std::{
 
 use serde_json::Value;
 
-use super::{
-    chain::{folder, join},
-    is_file, is_kustomization,
-};
+use super::{Names, chain::join, is_file, is_kustomization, lists};
 use crate::{
     finding::{Code, Finding, Place},
     manifest::{ParsedFile, Resource},
+    path::folder,
 };
 
-/// Lists of files, or of texts that stand for one.
-const FILES: [&str; 5] =
-    ["patchesStrategicMerge", "configurations", "generators", "transformers", "validators"];
-
-/// Lists of mappings with the path of a file.
-const WITH_PATH: [&str; 3] = ["patches", "patchesJson6902", "replacements"];
-
-/// Lists of what is built: a file that is in one of these, too, describes objects.
-const OBJECTS: [&str; 2] = ["resources", "bases"];
+/// Lists of parts. What `crds` names may be objects as well.
+const PARTS: [Names; 3] = [Names::Configuration, Names::Plugins, Names::Patches];
 
 /// The files that are parts of kustomizations and nothing else.
 #[derive(Clone, Debug, Default)]
@@ -82,15 +73,15 @@ pub(in crate::manifest) fn parts(files: &BTreeMap<String, Arc<ParsedFile>>) -> P
         let Some(kustomization) = file.resources.iter().find(|resource| is_kustomization(resource)) else {
             continue;
         };
-        let items =
-            |list: &&str| kustomization.object.get(*list).and_then(Value::as_array).into_iter().flatten();
+        let items = |list| kustomization.object.get(list).and_then(Value::as_array).into_iter().flatten();
         let named = |text: &Value| join(folder(path), text.as_str()?);
-        parts.extend(FILES.iter().flat_map(items).filter_map(named));
-        parts.extend(WITH_PATH.iter().flat_map(items).filter_map(|item| named(item.get("path")?)));
-        patches.extend(items(&"patchesStrategicMerge").filter_map(named));
-        let untargeted = items(&"patches").filter(|item| item.get("target").is_none());
+        parts.extend(PARTS.into_iter().flat_map(lists).flat_map(items).filter_map(named));
+        parts.extend(lists(Names::AtPath).flat_map(items).filter_map(|item| named(item.get("path")?)));
+        patches.extend(lists(Names::Patches).flat_map(items).filter_map(named));
+        let untargeted = items("patches").filter(|item| item.get("target").is_none());
         patches.extend(untargeted.filter_map(|item| named(item.get("path")?)));
-        objects.extend(OBJECTS.iter().flat_map(items).filter_map(named));
+        // A file that is in a list of what is built, too, describes objects.
+        objects.extend(lists(Names::Objects).flat_map(items).filter_map(named));
     }
     parts.retain(|path| files.contains_key(path) && !is_file(path) && !objects.contains(path));
     patches.retain(|path| parts.contains(path));

@@ -1,12 +1,19 @@
-//! What a kustomization may say: the keys that kustomize knows and the shapes of their values, held against it (kustomize 5.5) by the table below.
+//! What is wrong with a kustomization in itself: with its keys and the shapes of their values, as kustomize would say it.
 //!
 //! kustomize takes keys in any case, and null wherever a value may be left out. Keys deeper down are checked where the kustomizations of all days have them:
 //! images, patches, replicas, labels, and the generators of config maps and secrets.
 
 use serde_json::{Map, Value};
 
-use super::{COMPONENT, COMPONENT_VERSION, GROUP, KIND, VERSION, entries::is_no_expression};
-use crate::{finding::Code, policy::escaped};
+use super::{
+    COMPONENT, COMPONENT_VERSION, GROUP, KIND, VERSION,
+    entries::is_no_expression,
+    keys::{
+        KEYS, SHAPES,
+        Shape::{self, Items, Keys, Map as AnyMap, Maps, Number, Text, TextMap, Texts, Truth},
+    },
+};
+use crate::{finding::Code, pointer::escape};
 
 /// Something wrong with a kustomization, by the JSON pointer of where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,102 +37,6 @@ impl Mistake {
     }
 }
 
-/// The shape of a value.
-#[derive(Clone, Copy, Debug)]
-enum Shape {
-    Text,
-    Number,
-    Truth,
-    /// A mapping, of whatever.
-    Map,
-    /// A mapping of texts.
-    TextMap,
-    /// A list of texts.
-    Texts,
-    /// A mapping of these keys.
-    Keys(&'static [(&'static str, Shape)]),
-    /// A list of mappings of these keys.
-    Items(&'static [(&'static str, Shape)]),
-    /// A list of mappings, of whatever.
-    Maps,
-}
-
-use Shape::{Items, Keys, Map as AnyMap, Maps, Number, Text, TextMap, Texts, Truth};
-
-const METADATA: &[(&str, Shape)] =
-    &[("name", Text), ("namespace", Text), ("labels", TextMap), ("annotations", TextMap)];
-
-const IMAGE: &[(&str, Shape)] =
-    &[("name", Text), ("newName", Text), ("newTag", Text), ("digest", Text), ("tagSuffix", Text)];
-
-const PATCH: &[(&str, Shape)] = &[("path", Text), ("patch", Text), ("target", AnyMap), ("options", AnyMap)];
-
-const REPLICA: &[(&str, Shape)] = &[("name", Text), ("count", Number)];
-
-const LABEL: &[(&str, Shape)] =
-    &[("pairs", TextMap), ("includeSelectors", Truth), ("includeTemplates", Truth), ("fields", Maps)];
-
-const SOURCES: &[(&str, Shape)] = &[
-    ("name", Text),
-    ("namespace", Text),
-    ("behavior", Text),
-    ("literals", Texts),
-    ("files", Texts),
-    ("envs", Texts),
-    ("env", Text),
-    ("options", AnyMap),
-    // Of secrets.
-    ("type", Text),
-];
-
-const KUSTOMIZATION: &[(&str, Shape)] = &[
-    ("apiVersion", Text),
-    ("kind", Text),
-    ("metadata", Keys(METADATA)),
-    ("resources", Texts),
-    ("components", Texts),
-    ("images", Items(IMAGE)),
-    ("namePrefix", Text),
-    ("nameSuffix", Text),
-    ("namespace", Text),
-    ("commonLabels", TextMap),
-    ("commonAnnotations", TextMap),
-    ("labels", Items(LABEL)),
-    ("patches", Items(PATCH)),
-    ("replicas", Items(REPLICA)),
-    ("replacements", Maps),
-    ("configMapGenerator", Items(SOURCES)),
-    ("secretGenerator", Items(SOURCES)),
-    ("generatorOptions", AnyMap),
-    ("configurations", Texts),
-    ("crds", Texts),
-    ("generators", Texts),
-    ("transformers", Texts),
-    ("validators", Texts),
-    ("openapi", TextMap),
-    ("buildMetadata", Texts),
-    ("sortOptions", AnyMap),
-    ("helmCharts", Maps),
-    ("helmGlobals", AnyMap),
-    ("helmChartInflationGenerator", Maps),
-    // Of earlier days.
-    ("bases", Texts),
-    ("imageTags", Items(IMAGE)),
-    ("patchesJson6902", Items(PATCH)),
-    ("patchesStrategicMerge", Texts),
-    ("vars", Maps),
-];
-
-/// The keys that kustomize warns of, and what to write in their place.
-const DEPRECATED: [(&str, &str); 6] = [
-    ("bases", "resources"),
-    ("commonLabels", "labels"),
-    ("imageTags", "images"),
-    ("patchesJson6902", "patches"),
-    ("patchesStrategicMerge", "patches"),
-    ("vars", "replacements"),
-];
-
 /// Whether an object is of a kind of its own, that merely stands in a file of kustomize's name: a `Kustomization` of `kustomize.toolkit.fluxcd.io` is one.
 pub(crate) fn is_of_another_group(object: &Value) -> bool {
     let text = |key| object.get(key).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
@@ -140,7 +51,7 @@ pub(crate) fn mistakes(kustomization: &Value) -> Vec<Mistake> {
         let what = if kustomization.is_null() { "the kustomization is empty" } else { "it is no mapping" };
         return vec![Mistake::error("", what, "write what it is to build, as `resources: [web.yaml]`")];
     };
-    keys("", map, KUSTOMIZATION, "a kustomization", &mut found);
+    keys("", map, &SHAPES, "a kustomization", &mut found);
     let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));
     let expected = match kind {
@@ -168,8 +79,8 @@ pub(crate) fn mistakes(kustomization: &Value) -> Vec<Mistake> {
         let remedy = "say what it is to build, as `resources: [web.yaml]`, or take the file away";
         found.push(Mistake::error("", "the kustomization is empty", remedy));
     }
-    for (old, new) in DEPRECATED {
-        if map.get(old).is_some_and(|value| !value.is_null()) {
+    for (old, _) in map.iter().filter(|(_, value)| !value.is_null()) {
+        if let Some(new) = KEYS.iter().find(|key| key.name == old).and_then(|key| key.instead) {
             let said = format!("`{old}` is deprecated");
             found.push(Mistake::warning(
                 format!("/{old}"),
@@ -210,7 +121,7 @@ fn names(list: &str, entries: Option<&Value>, found: &mut Vec<Mistake>) {
 
 fn keys(at: &str, map: &Map<String, Value>, known: &[(&str, Shape)], of: &str, found: &mut Vec<Mistake>) {
     for (key, value) in map {
-        let pointer = format!("{at}/{}", escaped(key));
+        let pointer = format!("{at}/{}", escape(key));
         let Some((name, expected)) = known.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) else {
             let remedy = match alike(key, known) {
                 Some(name) => format!("did you mean `{name}`?"),
@@ -244,7 +155,7 @@ fn shape(at: &str, key: &str, value: &Value, expected: Shape, found: &mut Vec<Mi
         (Number, Value::Number(n)) if n.is_i64() => {}
         (TextMap, Value::Object(map)) => {
             for (name, value) in map {
-                shape(&format!("{at}/{}", escaped(name)), name, value, Text, found);
+                shape(&format!("{at}/{}", escape(name)), name, value, Text, found);
             }
         }
         (Keys(known), Value::Object(map)) => keys(at, map, known, &format!("`{key}`"), found),

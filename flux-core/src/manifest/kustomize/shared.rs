@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Chains, chain::folder, is_file, trace::Origins};
-use crate::manifest::{Container, SharedScalar, Site};
+use super::{Chains, is_file, trace::Origins};
+use crate::{
+    manifest::{Container, SharedScalar, Site},
+    path::folder,
+};
 
 /// Says which documents describe several objects.
 pub(super) fn share(origins: &mut Origins, others: &mut Others<'_>) {

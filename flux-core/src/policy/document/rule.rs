@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{
-    Rule, Select,
-    places::{Places, Spot, escaped},
-    scalar,
-};
+use super::{Rule, Select, scalar};
 use crate::{
     finding::Code,
-    manifest::{Problem, Resource},
+    manifest::{Places, Problem, Resource, Spot},
+    pointer::{escape, unescape},
     policy::{Patterns, Policies, PolicyText, annotations::EVERY_CONTAINER, glob::Glob},
 };
 
@@ -58,7 +55,7 @@ impl<'a> Reader<'a> {
         };
         // What `workloads` says is read where the manifests are.
         for key in spec.keys().filter(|key| !["rules", "workloads"].contains(&key.as_str())) {
-            self.unknown(&format!("/spec/{}", escaped(key)), "rules and workloads");
+            self.unknown(&format!("/spec/{}", escape(key)), "rules and workloads");
         }
         match spec.get("rules") {
             None | Some(Value::Null) => {}
@@ -88,7 +85,7 @@ impl<'a> Reader<'a> {
             Rule { select: Select::default(), policy: BTreeMap::new(), enforce: false, broken: None };
         if let Some(map) = self.map(&at, Some(value)) {
             for (key, value) in map {
-                let at = format!("{at}/{}", escaped(key));
+                let at = format!("{at}/{}", escape(key));
                 match key.as_str() {
                     "select" => rule.select = self.select(&at, value),
                     "policy" => rule.policy = self.policy(&at, value),
@@ -117,7 +114,7 @@ impl<'a> Reader<'a> {
     fn select(&mut self, at: &str, value: &Value) -> Select {
         let mut select = Select::default();
         for (key, value) in self.map(at, Some(value)).into_iter().flatten() {
-            let at = format!("{at}/{}", escaped(key));
+            let at = format!("{at}/{}", escape(key));
             match key.as_str() {
                 "namespaces" => select.namespaces = self.globs(&at, value, str::to_owned),
                 "kinds" => select.kinds = self.globs(&at, value, str::to_lowercase),
@@ -128,7 +125,7 @@ impl<'a> Reader<'a> {
                         match value {
                             Value::String(value) => drop(select.labels.insert(label.clone(), value.clone())),
                             _ => self.wrong(
-                                &format!("{at}/{}", escaped(label)),
+                                &format!("{at}/{}", escape(label)),
                                 "the value of a label is text; quote it",
                             ),
                         }
@@ -153,13 +150,13 @@ impl<'a> Reader<'a> {
     fn policy(&mut self, at: &str, value: &Value) -> BTreeMap<String, PolicyText> {
         let mut found = BTreeMap::new();
         for (key, value) in self.map(at, Some(value)).into_iter().flatten() {
-            let at = format!("{at}/{}", escaped(key));
+            let at = format!("{at}/{}", escape(key));
             let known = POLICIES.iter().find(|(name, ..)| name == key);
             match (key.as_str(), known) {
                 ("tag", _) => self.set(&mut found, EVERY_CONTAINER, &at, value, None),
                 ("tags", _) => {
                     for (container, value) in self.map(&at, Some(value)).into_iter().flatten() {
-                        let at = format!("{at}/{}", escaped(container));
+                        let at = format!("{at}/{}", escape(container));
                         self.set(&mut found, &format!("tag.{container}"), &at, value, None);
                     }
                 }
@@ -236,7 +233,7 @@ fn dotted(pointer: &str) -> String {
             text += &format!("[{part}]");
         } else {
             let dot = if text.is_empty() { "" } else { "." };
-            text += &format!("{dot}{}", part.replace("~1", "/").replace("~0", "~"));
+            text += &format!("{dot}{}", unescape(part));
         }
     }
     text

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use granit_parser::{Event, Marker, Parser};
 
+use super::text::marker_place;
+use crate::pointer::escape;
+
 /// A line and a column, both counted from 1.
 pub(crate) type Spot = (u32, u32);
 
@@ -38,7 +41,7 @@ impl Places {
     pub(crate) fn of(source: &str, line: u32) -> Self {
         let mut walk = Walk { places: Self::default(), open: Vec::new() };
         for (event, span) in Parser::new_from_str(source).map_while(Result::ok) {
-            let starts = spot(&span.start).0 >= line;
+            let starts = marker_place(&span.start).0 >= line;
             match event {
                 Event::MappingStart(..) if starts && walk.open.is_empty() => {
                     walk.open.push(Open { at: Some(Self::ROOT), kind: Kind::Map(None) });
@@ -144,29 +147,19 @@ impl Walk {
             Kind::Seq(index) => {
                 let step = Step::Item(*index);
                 *index += 1;
-                self.places.put(open.at?, step, spot(start))
+                self.places.put(open.at?, step, marker_place(start))
             }
             Kind::Map(key) => {
                 if let Some(Key(at)) = key.take() {
                     return at;
                 }
-                let name = escaped(text.unwrap_or_default());
-                let at = open.at.and_then(|at| self.places.put(at, Step::Key(&name), spot(start)));
+                let name = escape(text.unwrap_or_default());
+                let at = open.at.and_then(|at| self.places.put(at, Step::Key(&name), marker_place(start)));
                 *key = Some(Key(at));
                 None
             }
         }
     }
-}
-
-/// A key as a part of a JSON pointer.
-pub(crate) fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
-fn spot(at: &Marker) -> Spot {
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    (count(at.line()), count(at.col()).saturating_add(1))
 }
 
 #[cfg(test)]
