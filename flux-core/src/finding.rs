@@ -124,6 +124,8 @@ codes! {
     InvalidKustomization = "invalid-kustomization", Error;
     /// A kustomization has something that does nothing, that only some kustomizes take, or that kustomize warns of.
     DoubtfulKustomization = "doubtful-kustomization", Warning;
+    /// A kustomization would change what it lists, and no kustomize is run for it.
+    NotBuilt = "not-built", Warning;
     /// A file is named as a patch, and nothing that is loaded describes its object.
     PatchAlone = "patch-alone", Warning;
     /// A `.flux.yaml` cannot be read; what it describes is not loaded.

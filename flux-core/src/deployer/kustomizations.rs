@@ -80,7 +80,7 @@ struct Gathered {
 
 impl Gathered {
     /// What is wrong with them, by their paths: in themselves, and held against the tree.
-    fn judged(&self, tree: &Tree) -> BTreeMap<&str, Wrong> {
+    fn judged(&self, tree: &Tree, loaded: &BTreeMap<String, ContentId>) -> BTreeMap<&str, Wrong> {
         let mut wrong = listed::cycles(&self.all);
         for (path, kustomization) in &self.all {
             let of_it = wrong.entry(path).or_default();
@@ -91,6 +91,11 @@ impl Gathered {
             let own = mistakes(&kustomization.object).into_iter();
             let of_lists = listed::mistakes(kustomization, tree, &self.all);
             own.chain(of_lists).for_each(|mistake| of_it.add(|| mistake));
+            if let Some(mistake) =
+                loaded.contains_key(path).then(|| not_built(&kustomization.object)).flatten()
+            {
+                of_it.add(|| mistake);
+            }
             if let Some(first) = in_folder(tree, folder(path)).next().filter(|first| first != path) {
                 let said = format!("{first} stands beside it, and kustomize refuses a folder with two");
                 of_it.add(|| Mistake::error("", said, "keep one of them"));
@@ -138,6 +143,39 @@ impl Wrong {
     }
 }
 
+/// What a kustomization does to objects beside their images: only a kustomize run does it.
+const NEEDS_A_BUILD: [&str; 16] = [
+    "commonAnnotations",
+    "commonLabels",
+    "configMapGenerator",
+    "generators",
+    "helmCharts",
+    "labels",
+    "namePrefix",
+    "nameSuffix",
+    "namespace",
+    "patches",
+    "patchesJson6902",
+    "patchesStrategicMerge",
+    "replacements",
+    "replicas",
+    "secretGenerator",
+    "transformers",
+];
+
+/// That files which a kustomization lists are read as they stand, where it would make something else of them.
+fn not_built(object: &Value) -> Option<Mistake> {
+    let keys: Vec<&str> = NEEDS_A_BUILD.into_iter().filter(|key| object.get(key).is_some()).collect();
+    let first = keys.first()?;
+    let said = format!(
+        "no kustomize is run for it, so what it lists is taken as it stands, without its `{}`",
+        keys.join("`, `")
+    );
+    let remedy =
+        "name its folder as a path (--git-path) and allow kustomize to be run (--manifest-generation)";
+    Some(Mistake { code: Code::NotBuilt, ..Mistake::warning(format!("/{first}"), said, remedy) })
+}
+
 impl Looker {
     /// What is wrong with the kustomizations of a tree, of which these files are loaded and parsed.
     pub(super) async fn kustomizations(
@@ -157,7 +195,7 @@ impl Looker {
         gathered.broken.retain(|finding| !finding.place.as_ref().is_some_and(is_loaded));
         let mut findings = std::mem::take(&mut gathered.broken);
         findings.append(&mut gathered.huge);
-        let wrong = gathered.judged(tree);
+        let wrong = gathered.judged(tree, loaded);
         let paths: Vec<&str> = wrong.keys().copied().collect();
         let texts = texts(repo, tree, &paths).await?;
         for (path, wrong) in wrong {

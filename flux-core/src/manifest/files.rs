@@ -206,9 +206,21 @@ impl Manifests {
             .filter(|at| at.resource.workload.is_some() && self.workloads.contains_key(&at.workload))
     }
 
-    /// The workload with an id.
+    /// The workload with an id, or the only one that it [may mean](Self::meant).
     pub fn workload(&self, id: &WorkloadId) -> Option<Located<'_>> {
-        self.workloads.get(id).map(|&at| self.located(&self.objects[at]))
+        let at = self.workloads.get(id).or_else(|| match self.meant(id).as_slice() {
+            [one] => self.workloads.get(one),
+            _ => None,
+        });
+        at.map(|&at| self.located(&self.objects[at]))
+    }
+
+    /// The ids of the workloads that an id may mean: the one that has it, else all that it fits, with the API group or without.
+    pub fn meant(&self, id: &WorkloadId) -> Vec<WorkloadId> {
+        if self.workloads.contains_key(id) {
+            return vec![id.clone()];
+        }
+        self.workloads().filter(|at| at.resource.is(id)).map(|at| at.workload_id()).collect()
     }
 
     /// The files by their paths.

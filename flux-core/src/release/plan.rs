@@ -31,14 +31,15 @@ use crate::{
 /// until nothing is missing; [`plan`] can be called at any time, and decides on what there is. Pure.
 pub fn needs(snapshot: &Snapshot, request: &Request, now: Timestamp) -> Needs {
     let mut needs = Needs::default();
-    Walk::new(snapshot, request, now, &mut needs).decide();
+    Walk::new(snapshot, &request.settled(&snapshot.manifests), now, &mut needs).decide();
     needs
 }
 
 /// Decides what becomes of every workload in scope. Pure: equal inputs give equal plans, with equal ids.
 pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePlan {
     let mut missing = Needs::default();
-    let mut walk = Walk::new(snapshot, request, now, &mut missing);
+    let settled = request.settled(&snapshot.manifests);
+    let mut walk = Walk::new(snapshot, &settled, now, &mut missing);
     let decided = walk.decide();
     let mut findings = walk.findings;
     findings.extend_from_slice(walk.book.document_findings());
@@ -48,7 +49,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePl
     findings.extend(of_labels);
     findings.sort();
     findings.dedup();
-    named_but_unknown(snapshot, request, &mut workloads);
+    named_but_unknown(snapshot, &settled, &mut workloads);
     edits.sort();
     // What several containers share is written once.
     edits.dedup();
@@ -312,6 +313,14 @@ fn named_but_unknown(
     for id in request.spec.named().into_iter().flatten() {
         let runs = snapshot.cluster.as_ref().is_some_and(|facts| facts.workloads.contains(id));
         let reason = if runs { Reason::NotInRepository } else { Reason::NotFound };
-        workloads.entry(id.clone()).or_insert_with(|| WorkloadVerdict::whole(reason));
+        let verdict = WorkloadVerdict::whole(reason);
+        let verdict = match snapshot.manifests.meant(id).as_slice() {
+            [] | [_] => verdict,
+            several => {
+                let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+                verdict.saying(format!("it may be {}: name one", ids.join(" or ")))
+            }
+        };
+        workloads.entry(id.clone()).or_insert(verdict);
     }
 }

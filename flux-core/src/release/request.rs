@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::Revision, image::ImageRef, manifest::WorkloadId};
+use crate::{
+    backend::Revision,
+    image::ImageRef,
+    manifest::{Manifests, WorkloadId},
+};
 
 /// A request: what is to be released, and on whose behalf.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +166,40 @@ pub struct Cause {
 }
 
 impl Request {
+    /// The same with the ids that workloads have: an id with an API group that nothing needs, or without one that is needed, is that of the one
+    /// that it can mean. Left out is all that an id may mean; what is asked for by an id that may mean several is not found.
+    pub(super) fn settled(&self, manifests: &Manifests) -> Self {
+        let one = |id: &WorkloadId| match manifests.meant(id).as_slice() {
+            [one] => one.clone(),
+            _ => id.clone(),
+        };
+        let selection = |selection: &mut Selection| {
+            if let Selection::Named(ids) = selection {
+                *ids = ids.iter().map(one).collect();
+            }
+        };
+        let mut settled = self.clone();
+        match &mut settled.spec {
+            Spec::Image(release) => {
+                selection(&mut release.workloads);
+                release.exclude = release.exclude.iter().flat_map(|id| manifests.meant(id)).collect();
+            }
+            Spec::Rollback(rollback) => selection(&mut rollback.workloads),
+            Spec::Containers(release) => {
+                release.containers = std::mem::take(&mut release.containers)
+                    .into_iter()
+                    .map(|(id, to)| (one(&id), to))
+                    .collect();
+            }
+            Spec::Policy(change) => {
+                change.updates =
+                    std::mem::take(&mut change.updates).into_iter().map(|(id, to)| (one(&id), to)).collect();
+            }
+            Spec::Auto => {}
+        }
+        settled
+    }
+
     /// The release of the newest images to one workload.
     pub fn latest(workload: WorkloadId) -> Self {
         Self::image(Selection::Named([workload].into()), Wish::Latest)

@@ -432,3 +432,34 @@ fn a_file_whose_edits_could_not_be_proven_is_left_and_the_others_are_released() 
     assert_eq!(left.containers[0].reason, Reason::NotEditable);
     assert!(left.containers[0].message.contains("it would say something else"), "{left:?}");
 }
+
+#[test]
+fn an_id_means_a_workload_with_its_group_and_without_unless_it_could_be_two() {
+    let release = |group: &str| {
+        format!(
+            "apiVersion: {group}/v1\nkind: HelmRelease\nmetadata: {{name: web, namespace: shop}}\nspec: {{values: {{image: 'x:1'}}}}\n"
+        )
+    };
+    let (old, new) = (("a.yaml", release("helm.fluxcd.io")), ("b.yaml", release("helm.toolkit.fluxcd.io")));
+    let images: &[(&str, &[(&str, Option<&str>)])] = &[("x", &[("1", None), ("2", None)])];
+    let edited = |files: &[(&str, String)], named: &[&str], exclude: &[&str]| {
+        let ids = |ids: &[&str]| ids.iter().map(|id| id.parse().unwrap()).collect();
+        let workloads = if named.is_empty() { Selection::All } else { Selection::Named(ids(named)) };
+        let image = Wish::Image("x:2".parse().unwrap());
+        let spec = Spec::Image(ImageRelease { workloads, image, exclude: ids(exclude), force: false });
+        let plan = plan(&snapshot(files, images), &Request { spec, cause: Cause::default() }, now());
+        let paths: Vec<String> = plan.edits.iter().map(|edit| edit.path.clone()).collect();
+        (paths, plan)
+    };
+    let (short, long) = ("shop:helmrelease/web", "shop:helmrelease.helm.fluxcd.io/web");
+    let (one, both) = ([old.clone()], [old, new]);
+    assert_eq!(edited(&one, &[long], &[]).0, ["a.yaml"]);
+    assert_eq!(edited(&one, &[], &[long]).0, [""; 0]);
+    assert_eq!(edited(&both, &[long], &[]).0, ["a.yaml"]);
+    assert_eq!(edited(&both, &[], &[short]).0, [""; 0], "left out is all that it may mean");
+    let (paths, plan) = edited(&both, &[short], &[]);
+    assert_eq!(paths, [""; 0]);
+    let verdict = &plan.workloads[&short.parse().unwrap()];
+    assert_eq!(verdict.reason, Reason::NotFound);
+    assert!(verdict.message.contains(long) && verdict.message.contains(" or "), "{}", verdict.message);
+}

@@ -90,9 +90,9 @@ fn a_circle_is_told_once_however_it_is_walked() {
     ];
     let found = findings(files, &[]);
     assert_eq!(told(&found), ["error d/kustomization.yaml:1:19"]);
-    assert!(
-        found[0].evidence.contains("a/kustomization.yaml → b/kustomization.yaml → d/kustomization.yaml → a/")
-    );
+    let circle = found.iter().find(|finding| finding.code == Code::InvalidKustomization).unwrap();
+    let round = "a/kustomization.yaml → b/kustomization.yaml → d/kustomization.yaml → a/";
+    assert!(circle.evidence.contains(round), "{circle}");
 }
 
 #[test]
@@ -153,5 +153,25 @@ fn remote_resources_are_not_asked_for() {
     ] {
         let text = format!("resources: ['{remote}']\n");
         assert_eq!(told(&findings([("kustomization.yaml", text.as_str())], &[])), [""; 0], "{remote}");
+    }
+}
+
+#[test]
+fn what_only_a_kustomize_run_would_do_is_told_where_none_is_run() {
+    let web = ("web.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
+    for (kustomization, told) in [
+        ("resources: [web.yaml]\nimages: [{name: x, newTag: v2}]\n", None),
+        (
+            "resources: [web.yaml]\nnamePrefix: a-\ncommonAnnotations: {fluxcd.io/locked: 'true'}\n",
+            Some("kustomization.yaml:3:1"),
+        ),
+    ] {
+        let found = findings([("kustomization.yaml", kustomization), web], &[]);
+        let places: Vec<String> = found
+            .iter()
+            .filter(|finding| finding.code == Code::NotBuilt)
+            .map(|finding| finding.place.as_ref().unwrap().to_string())
+            .collect();
+        assert_eq!(places, Vec::from_iter(told), "{found:?}");
     }
 }
