@@ -1,4 +1,4 @@
-//! The files that kustomizations name as parts of their own: patches, replacements, configurations of plugins. They look like manifests, and describe no
+//! The files that kustomizations name as parts of their own: patches, replacements, sources of config maps, configurations of plugins. They look like manifests, and describe no
 //! objects: a patch is half of one, of the same name as the whole.
 
 use std::{
@@ -77,6 +77,16 @@ pub(in crate::manifest) fn parts(files: &BTreeMap<String, Arc<ParsedFile>>) -> P
         let named = |text: &Value| join(folder(path), text.as_str()?);
         parts.extend(PARTS.into_iter().flat_map(lists).flat_map(items).filter_map(named));
         parts.extend(lists(Names::AtPath).flat_map(items).filter_map(|item| named(item.get("path")?)));
+        let texts = |item: &Value, key: &str| -> Vec<String> {
+            let texts =
+                item.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+            texts.map(|text| text.split_once('=').map_or(text, |(_, path)| path).to_owned()).collect()
+        };
+        // What a config map is made of may look like a manifest, `kind` and all.
+        let sources = lists(Names::Sources)
+            .flat_map(items)
+            .flat_map(|item| [texts(item, "files"), texts(item, "envs")]);
+        parts.extend(sources.flatten().filter_map(|text| join(folder(path), &text)));
         patches.extend(lists(Names::Patches).flat_map(items).filter_map(named));
         let untargeted = items("patches").filter(|item| item.get("target").is_none());
         patches.extend(untargeted.filter_map(|item| named(item.get("path")?)));

@@ -211,6 +211,7 @@ fn what_a_kustomization_names_as_a_patch_is_no_object() {
         "patches: [{path: a.yaml}, {path: b.yaml, target: {kind: Deployment}}]",
         "patchesStrategicMerge: [./a.yaml]\npatchesJson6902: [{path: b.yaml, target: {kind: Deployment}}]",
         "replacements: [{path: b.yaml}]\ntransformers: [a.yaml]",
+        "configMapGenerator: [{name: c, files: [a.yaml, 'key=b.yaml']}]",
     ] {
         let over = format!("resources: [../base]\n{list}\n");
         let all = manifests(&[
