@@ -184,6 +184,13 @@ fn a_manifest_that_is_a_link_is_told_and_nothing_is_pruned() {
     let told: Vec<_> =
         found.as_array().expect("findings").iter().map(|f| (&f["code"], &f["place"]["path"])).collect();
     assert_eq!(told, [(&"linked-manifest".into(), &"g/two.yaml".into())]);
+    shop.link("g/deep", "../other");
+    let ran = shop.fluxctl(&["--git-path", "g", "check"]).exits(1);
+    assert!(
+        ran.stdout.contains("g/deep:1:1: error[linked-manifest]"),
+        "it may hold manifests: {}",
+        ran.stdout
+    );
     // The same of a folder that nobody committed.
     let folder = shop.path("folder");
     std::fs::create_dir(&folder).expect("a folder");

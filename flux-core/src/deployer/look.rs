@@ -171,10 +171,11 @@ impl Looker {
         findings.extend(missing.map(|path| missing_path(path)));
         findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
         let named = sources.raw_manifests(tree.files.keys().chain(&tree.links).map(String::as_str));
-        // What has no ending may be a folder, with manifests in it.
-        let is_bare =
-            |path: &str| !path.rsplit('/').next().unwrap_or(path).contains('.') && sources.hold(path);
-        let leads_on = |path: &&String| named.contains(path.as_str()) || is_bare(path);
+        // What is called like a folder may be one, with manifests in it; README and LICENSE are not.
+        let is_bare = |name: &str| !name.contains('.') && !name.contains(char::is_uppercase);
+        let is_raw = sources.are_raw();
+        let may_be_folder = |path: &str| is_bare(crate::path::name(path)) && is_raw(path);
+        let leads_on = |path: &&String| named.contains(path.as_str()) || may_be_folder(path);
         findings.extend(tree.links.iter().filter(leads_on).map(|path| linked(path)));
         let hidden = tree.unreadable.iter().filter(|(path, _)| sources.want(path));
         findings.extend(hidden.map(|(path, why)| unreadable(path, why)));
