@@ -219,3 +219,50 @@ fn what_no_patch_changes_is_read_as_it_was_printed() {
     let found = run(&shop, &["check", "-o", "json"]).exits(0).json();
     assert!(codes(&found).is_empty(), "{found}");
 }
+
+/// Two objects that nothing but the API group tells apart, each with a line of its own for its image.
+const GROUPS: &str = "#!/bin/sh
+. ./values.env
+for at in helm.fluxcd.io/v1=$OLD helm.toolkit.fluxcd.io/v2=$NEW; do
+printf -- '---\\napiVersion: %s\\nkind: HelmRelease\\nmetadata: {name: web}\\nspec: {values: {image: \"example/web:%s\"}}\\n' ${at%=*} ${at#*=}
+done
+";
+
+#[test]
+fn what_only_the_api_group_tells_apart_is_told_apart() {
+    let (old, new) =
+        ("default:helmrelease.helm.fluxcd.io/web", "default:helmrelease.helm.toolkit.fluxcd.io/web");
+    let commands = |key: &str| {
+        format!(
+            "version: 1\ncommandUpdated:\n  generators: [{{command: ./render.sh}}]\n  updaters:\n  - containerImage: {{command: 'sed -i \"s/^{key}=.*/{key}=$FLUX_TAG/\" values.env'}}\n"
+        )
+    };
+    let patches =
+        "version: 1\npatchUpdated: {generators: [{command: ./render.sh}], patchFile: p.yaml}\n".to_owned();
+    for (id, flux_yaml, lands) in [
+        (old, commands("OLD"), true),
+        (new, commands("NEW"), true),
+        (old, patches.clone(), true),
+        (new, patches, true),
+        // The updater changes the other one.
+        (old, commands("NEW"), false),
+        (new, commands("OLD"), false),
+    ] {
+        let shop = shop(&[
+            ("prod/.flux.yaml", &flux_yaml),
+            ("prod/render.sh", GROUPS),
+            ("prod/values.env", "OLD=1.0\nNEW=1.0\n"),
+        ]);
+        let run = |words: &[&str]| {
+            shop.fluxctl(&[&["--manifest-generation", "--git-path", "prod"], words].concat())
+        };
+        let ran =
+            run(&["release", "-w", id, "--update-all-images", "-o", "json"]).exits(i32::from(!lands)).json();
+        assert_eq!(ran["revision"].is_string(), lands, "{id}: {ran:#}");
+        let listed = run(&["list-workloads", "-o", "json"]).exits(0).json();
+        for workload in listed.as_array().expect("workloads") {
+            let tag = if lands && workload["id"] == id { "1.1" } else { "1.0" };
+            assert_eq!(workload["containers"][0]["image"], format!("example/web:{tag}"), "{id}: {listed:#}");
+        }
+    }
+}

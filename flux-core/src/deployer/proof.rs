@@ -36,7 +36,7 @@ pub(super) fn meant(file: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<Vec<V
         let at = file
             .resources
             .iter()
-            .position(|resource| id(resource) == *workload)
+            .position(|resource| is(resource, workload))
             .ok_or_else(|| format!("{workload} is not generated"))?;
         let (resource, object) = (&file.resources[at], &mut wanted[at]);
         match change {
@@ -76,6 +76,19 @@ fn id(resource: &Resource) -> WorkloadId {
     WorkloadId::new(resource.namespace.as_deref().unwrap_or(none), &resource.kind, &resource.name)
 }
 
+/// Whether an object is what an id names, with its API group or without.
+fn is(resource: &Resource, workload: &WorkloadId) -> bool {
+    let id = id(resource);
+    id == *workload || id.in_group(resource.group()) == *workload
+}
+
+/// What tells one object from all others.
+fn key(resource: &Resource) -> Key {
+    (id(resource), resource.group().to_owned())
+}
+
+type Key = (WorkloadId, String);
+
 fn containers(resource: &Resource) -> impl Iterator<Item = &Container> {
     resource.workload.iter().flatten()
 }
@@ -91,13 +104,14 @@ fn follows(edits: &[&GeneratedEdit], was: &str, is: &str) -> bool {
 fn said(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
     let mut wanted = facts(before);
     for edit in edits {
-        let id = edit.workload.to_string();
+        let object = before.resources.iter().find(|resource| is(resource, &edit.workload));
+        let object = object.map(key).ok_or_else(|| format!("{} is not generated", edit.workload))?;
         match &edit.change {
             GeneratedChange::Image { container, after, .. } => {
-                wanted.insert((id, container_fact(container)), after.to_string());
+                wanted.insert((object, container_fact(container)), after.to_string());
             }
             GeneratedChange::Policy { policy, value, .. } => {
-                let key = (id, format!("policy {policy}"));
+                let key = (object, format!("policy {policy}"));
                 match value.as_ref().filter(|value| *value != UNSET) {
                     Some(value) => drop(wanted.insert(key, value.clone())),
                     None => drop(wanted.remove(&key)),
@@ -106,13 +120,11 @@ fn said(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Re
         }
     }
     let made = facts(after);
-    let read_only: BTreeSet<(String, String)> = before
+    let read_only: BTreeSet<(Key, String)> = before
         .resources
         .iter()
         .filter(|resource| is_read_only(resource))
-        .flat_map(|resource| {
-            containers(resource).map(|c| (id(resource).to_string(), container_fact(&c.name)))
-        })
+        .flat_map(|resource| containers(resource).map(|c| (key(resource), container_fact(&c.name))))
         .collect();
     let keys: BTreeSet<_> = wanted.keys().chain(made.keys()).collect();
     for key in keys {
@@ -120,7 +132,7 @@ fn said(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Re
         let may_follow = || wanted.zip(made).is_some_and(|(was, is)| follows(edits, was, is));
         if wanted != made && !(read_only.contains(key) && may_follow()) {
             let said = |text: Option<&String>| text.map_or("nothing".to_owned(), |text| format!("`{text}`"));
-            let ((id, what), wanted, made) = (key, said(wanted), said(made));
+            let (((id, _), what), wanted, made) = (key, said(wanted), said(made));
             return Err(format!(
                 "after the update, {id} would have {made} for {what}, where {wanted} is meant"
             ));
@@ -137,18 +149,18 @@ fn is_read_only(resource: &Resource) -> bool {
 const UNSET: &str = "false";
 
 /// The objects of a file, their images and their policies.
-fn facts(file: &ParsedFile) -> BTreeMap<(String, String), String> {
+fn facts(file: &ParsedFile) -> BTreeMap<(Key, String), String> {
     let mut facts = BTreeMap::new();
     for resource in &file.resources {
-        let id = id(resource).to_string();
-        facts.insert((id.clone(), "its API group".to_owned()), resource.group().to_owned());
+        let object = key(resource);
+        facts.insert((object.clone(), "its API group".to_owned()), resource.group().to_owned());
         for container in containers(resource) {
-            facts.insert((id.clone(), container_fact(&container.name)), image(container));
+            facts.insert((object.clone(), container_fact(&container.name)), image(container));
         }
         if resource.workload.is_some() {
             let policies = Policies::of(&resource.annotations).all.into_iter();
             let set = policies.filter(|(_, text)| text.value != UNSET);
-            facts.extend(set.map(|(name, text)| ((id.clone(), format!("policy {name}")), text.value)));
+            facts.extend(set.map(|(name, text)| ((object.clone(), format!("policy {name}")), text.value)));
         }
     }
     facts
@@ -165,12 +177,12 @@ fn image(container: &Container) -> String {
 /// Proves it of every field of every object.
 fn exact(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
     let mut wanted = meant(before, edits)?;
-    let mut objects: BTreeMap<(WorkloadId, &str), (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    let mut objects: BTreeMap<Key, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for (at, resource) in before.resources.iter().enumerate() {
-        objects.entry((id(resource), resource.group())).or_default().0.push(at);
+        objects.entry(key(resource)).or_default().0.push(at);
     }
     for (at, resource) in after.resources.iter().enumerate() {
-        objects.entry((id(resource), resource.group())).or_default().1.push(at);
+        objects.entry(key(resource)).or_default().1.push(at);
     }
     for ((id, _), (was, is)) in objects {
         if was.len() != is.len() {
