@@ -73,6 +73,6 @@ pub(crate) use config::invalid;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
 pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
 pub use patch::{PatchError, apply_patches, patch_file};
-pub use source::{Found, How, Source, find, in_view, is_config, owner};
-pub(crate) use source::{GENERATED, folder};
+pub use source::{Found, How, Source, find, in_view, owner};
+pub(crate) use source::{GENERATED, folder, is_config};
 pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};

@@ -59,7 +59,7 @@ fn found(path: &str, files: &BTreeSet<&str>) -> Found {
 }
 
 /// Whether a path is that of a `.flux.yaml`.
-pub fn is_config(path: &str) -> bool {
+pub(crate) fn is_config(path: &str) -> bool {
     path::name(path) == FLUX_YAML
 }
 
