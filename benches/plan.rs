@@ -12,6 +12,7 @@
 
 mod figures;
 
+use flux_core::workload;
 use std::{collections::BTreeMap, fmt::Write as _, hint::black_box, sync::Arc, time::Duration};
 
 use figures::{median, millis, timed};
@@ -92,7 +93,7 @@ fn manifests(workloads: usize, pattern: &str) -> Manifests {
                 n % 20,
                 name(n % REPOSITORIES),
             );
-            (format!("app-{n}.yaml"), Arc::new(manifest::parse(text.as_bytes())))
+            (format!("app-{n}.yaml"), Arc::new(workload::parse(text.as_bytes())))
         })
         .collect();
     Manifests::new(files)

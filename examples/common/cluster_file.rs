@@ -11,6 +11,7 @@ use flux::{Code, manifest, memory::MemoryCluster};
 use serde_json::{Value, json};
 
 use super::Failure;
+use flux_core::{workload, yaml};
 
 /// A cluster kept in a file.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl ClusterFile {
                 )));
             }
         };
-        let parsed = manifest::parse(&source);
+        let parsed = workload::parse(&source);
         let broken = parsed.problems.iter().map(|p| p.at(&name.to_string()));
         // Writing the file back would lose what cannot be read. An odd workload is kept as it is.
         let lost = |f: &flux::Finding| f.code.hides_objects() || f.code == Code::NotForKubernetes;
@@ -72,7 +73,7 @@ impl ClusterFile {
             let mut text = String::new();
             for object in &objects {
                 text += "---\n";
-                text += &manifest::emit(object);
+                text += &yaml::emit(object);
             }
             text
         };

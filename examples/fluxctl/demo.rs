@@ -26,6 +26,7 @@ use crate::{
     output::Out,
     sock_shop,
 };
+use flux_core::yaml;
 
 /// The image that is pushed in the story, and that automation follows.
 const PUSHED: (&str, &str, &str) = ("weaveworksdemos/catalogue", "0.2.1", "2016-11-18T16:30:00Z");
@@ -204,7 +205,7 @@ impl Story {
         let mut text = String::new();
         for object in self.cluster.objects() {
             text += "---\n";
-            text += &manifest::emit(&object);
+            text += &yaml::emit(&object);
         }
         fs::write(&cluster, text)?;
         writeln!(

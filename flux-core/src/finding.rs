@@ -192,6 +192,52 @@ impl Finding {
     }
 }
 
+/// A finding about a file whose path is not known yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which rule speaks.
+    pub code: Code,
+    /// Of what, when it is not the file itself.
+    pub subject: Option<String>,
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Column in characters, counted from 1.
+    pub column: u32,
+    /// What was seen.
+    pub evidence: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Problem {
+    /// What is wrong with a file at a line and column of it.
+    pub(crate) fn new(
+        code: Code,
+        (line, column): (u32, u32),
+        evidence: impl Into<String>,
+        remedy: &str,
+    ) -> Self {
+        let (evidence, remedy) = (evidence.into(), remedy.to_owned());
+        Self { code, subject: None, line, column, evidence, remedy }
+    }
+
+    /// The same, of a part of the file that has a name.
+    pub(crate) fn about(self, subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), ..self }
+    }
+
+    /// The finding about the file at `path`.
+    pub fn at(&self, path: &str) -> Finding {
+        Finding {
+            code: self.code,
+            subject: self.subject.clone().unwrap_or_else(|| path.to_owned()),
+            place: Some(Place { path: path.to_owned(), line: self.line, column: self.column }),
+            evidence: self.evidence.clone(),
+            remedy: self.remedy.clone(),
+        }
+    }
+}
+
 /// A text as it can be shown to people: what would move the cursor or change colours is escaped, and further lines are indented.
 ///
 /// Findings quote files, and files say anything.

@@ -15,17 +15,22 @@ pub mod backend;
 pub mod daemon;
 #[cfg(feature = "deployer")]
 pub mod deployer;
+pub mod edit;
 pub mod finding;
 pub mod generate;
 pub mod image;
+pub mod kustomize;
 pub mod manifest;
+pub mod manifest_set;
 pub mod memory;
-mod path;
 mod pointer;
 pub mod policy;
 pub mod release;
+mod repo_path;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod workload;
+pub mod yaml;
 
 pub use finding::{Code, Finding, Place, Severity};

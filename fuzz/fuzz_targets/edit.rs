@@ -4,12 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use flux_core::{
-    image::ImageRef,
-    manifest::{
-        Edit, EditError, ImageChange, Intent, Manifests, annotation_edits, image_edits, parse, prove,
-    },
-};
+use flux_core::{edit::{Edit, EditError, ImageChange, Intent, annotation_edits, image_edits, prove}, image::ImageRef, manifest_set::Manifests, workload::parse};
 use libfuzzer_sys::fuzz_target;
 
 const PATH: &str = "kustomization.yaml";

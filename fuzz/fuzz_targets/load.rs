@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use flux_core::manifest::{Manifests, ParsedFile, parse};
+use flux_core::{manifest::ParsedFile, manifest_set::Manifests, workload::parse};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

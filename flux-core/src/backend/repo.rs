@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::path::is_under;
+use crate::repo_path::is_under;
 
 /// A revision of the repository: for git, the full hex id of a commit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -16,7 +16,9 @@ use crate::{
         self, Checkout, Command, Config, Found, GenerateError, Generation, Generator, How, InvalidConfig,
         Run, Source,
     },
-    manifest::{self, Generated, ParsedFile},
+    manifest::{self, ParsedFile},
+    manifest_set::Generated,
+    workload,
 };
 
 /// The manifests that the commands of a git path made.
@@ -279,7 +281,7 @@ async fn print(
         starts.push((u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1), command.clone()));
         text.extend_from_slice(&output.stdout);
     }
-    let printed = manifest::parse(&text);
+    let printed = workload::parse(&text);
     if printed.resources.is_empty() && printed.problems.is_empty() && !generators.allow_empty {
         let remedy = "correct the commands, or write `allowEmpty: true` beside them if nothing is what they should print";
         let evidence = "the commands printed no object".to_owned();

@@ -15,13 +15,15 @@ use serde_json::Value;
 use super::{DeployError, look::Looker};
 use crate::{
     backend::{ConfigRepo, ContentId, FileBody, Tree},
-    finding::{Code, Finding, Place},
+    finding::{self, Code, Finding, Place},
     generate::{How, Source},
+    kustomize::{Mistake, is_of_another_group, mistakes},
     manifest::{
-        self, ParsedFile, Places, Spot,
-        kustomize::{FILES, Mistake, is_file, is_kustomization, is_of_another_group, mistakes},
+        self, ParsedFile, is_kustomization,
+        kustomization::{FILES, is_file},
     },
-    path::folder,
+    repo_path::folder,
+    yaml::{self, Places, Spot},
 };
 
 /// The mistakes that are told of one kustomization.
@@ -264,7 +266,7 @@ impl Looker {
             }
         }
         for (path, text) in texts(repo, tree, &unknown).await? {
-            let document = match manifest::first_document(text.as_bytes()) {
+            let document = match yaml::first_document(text.as_bytes()) {
                 Ok(document) => document,
                 Err(problem) => {
                     broken.push(Finding { code: Code::InvalidKustomization, ..problem.at(&path) });
@@ -279,7 +281,7 @@ impl Looker {
 }
 
 /// What keeps a file from being read at all.
-fn unreadable(file: &ParsedFile) -> impl Iterator<Item = &manifest::Problem> {
+fn unreadable(file: &ParsedFile) -> impl Iterator<Item = &finding::Problem> {
     let codes = [Code::InvalidYaml, Code::TooLarge, Code::Template, Code::Encrypted];
     file.problems.iter().filter(move |problem| codes.contains(&problem.code))
 }

@@ -14,9 +14,12 @@ use super::{
 };
 use crate::{
     backend::{Clock, ConfigRepo, ContentId, FileBody, Revision, Tree},
-    finding::{Code, Finding, Place},
+    finding::{Code, Finding, Place, Problem},
     generate::{self, Generation, How},
-    manifest::{self, Build, Manifests, ParsedFile, Problem},
+    kustomize::Build,
+    manifest::{self, ParsedFile},
+    manifest_set::Manifests,
+    workload,
 };
 
 /// What git describes at a revision.
@@ -174,7 +177,7 @@ impl Looker {
         // What is called like a folder may be one, with manifests in it; README and LICENSE are not.
         let is_bare = |name: &str| !name.contains('.') && !name.contains(char::is_uppercase);
         let is_raw = sources.are_raw();
-        let may_be_folder = |path: &str| is_bare(crate::path::name(path)) && is_raw(path);
+        let may_be_folder = |path: &str| is_bare(crate::repo_path::name(path)) && is_raw(path);
         let leads_on = |path: &&String| named.contains(path.as_str()) || may_be_folder(path);
         findings.extend(tree.links.iter().filter(leads_on).map(|path| linked(path)));
         let hidden = tree.unreadable.iter().filter(|(path, _)| sources.want(path));
@@ -272,7 +275,7 @@ impl Looker {
 
 fn parse(body: &FileBody) -> ParsedFile {
     match body {
-        FileBody::Bytes(bytes) => manifest::parse(bytes),
+        FileBody::Bytes(bytes) => workload::parse(bytes),
         FileBody::TooLarge { size } => ParsedFile {
             resources: Vec::new(),
             problems: vec![Problem {

@@ -23,8 +23,8 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     backend::{Clock, Cluster, ClusterError, ConfigRepo, Registry, RepoError, Revision, SystemClock},
+    edit::EditError,
     generate::Generation,
-    manifest::EditError,
 };
 
 pub use check::Checked;

@@ -14,6 +14,7 @@ use crate::{
     finding::{Code, Finding, Place},
     generate::{self, Source},
     manifest::{self, ParsedFile, Resource},
+    workload, yaml,
 };
 
 /// What was printed, with the patches of a file applied.
@@ -48,7 +49,7 @@ impl Patched {
     }
 
     fn of(source: &Source, path: &str, printed: &ParsedFile, patches: &[u8]) -> Self {
-        let patches = manifest::parse(patches);
+        let patches = workload::parse(patches);
         // That a patch is no whole workload is no mistake.
         let wrong = patches.problems.iter().filter(|p| p.subject.is_none() || UNREAD.contains(&p.code));
         let mut findings: Vec<Finding> = wrong.map(|problem| problem.at(path)).collect();
@@ -128,7 +129,7 @@ fn replaced(printed: &ParsedFile, generated: &[Value], objects: &[Value]) -> Par
             file.resources.push(numbered(resource.clone(), file.resources.len()));
             continue;
         }
-        let mut patched = manifest::parse(manifest::emit(object).as_bytes());
+        let mut patched = workload::parse(yaml::emit(object).as_bytes());
         stand_as_printed(&mut patched, resource);
         file.problems.append(&mut patched.problems);
         for resource in patched.resources {

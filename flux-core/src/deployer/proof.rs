@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 use crate::{
     generate::{GeneratedChange, GeneratedEdit, How},
     image::ImageRef,
-    manifest::{CLUSTER, Class, Container, ParsedFile, Resource, Scope, WorkloadId, scope_of},
+    manifest::{CLUSTER, Container, ParsedFile, Resource, Scope, WorkloadId, scope_of},
     pointer::escape,
     policy::Policies,
+    workload::Class,
 };
 
 /// Proves that of two generations of a path the images and policies differ as `edits` say, and nowhere else. Of what no command of the

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use super::{DeployError, Deployer, Listing, Look, MAX_ATTEMPTS, generate::told};
 use crate::{
     backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
+    edit::{self, EditError},
     finding::{Code, Finding},
-    manifest::{self, EditError},
+    manifest,
     release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, Reason, ReleasePlan, Request, Snapshot},
 };
 
@@ -163,7 +164,7 @@ impl Deployer {
         for (path, body) in paths.into_iter().zip(bodies) {
             let FileBody::Bytes(source) = body else { continue };
             let intents = plan.intents.get(path).map(Vec::as_slice).unwrap_or_default();
-            match manifest::prove(&source, &edits[path], intents) {
+            match edit::prove(&source, &edits[path], intents) {
                 Ok(after) => drop(files.insert(path.to_owned(), Bytes::from(after))),
                 Err(why) => drop(failed.insert(path.to_owned(), why)),
             }

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     backend::Tree,
     generate::{self, Checkout, GenerateError, GeneratedChange, GeneratedEdit, How, Source},
-    manifest::{Manifests, ParsedFile, is_kustomization_file},
+    manifest::{ParsedFile, is_kustomization_file},
+    manifest_set::Manifests,
     release::ReleasePlan,
 };
 

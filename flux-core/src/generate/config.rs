@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     finding::{Code, Finding, Place},
-    manifest::{self, Places},
     pointer::escape,
     policy::parse_duration,
+    yaml::{self, Places},
 };
 
 /// The shortest time limit that a command can have; less is taken for none.
@@ -79,7 +79,7 @@ impl Config {
     /// # Errors
     /// [`InvalidConfig`] with every mistake at its line.
     pub fn parse(path: &str, source: &[u8]) -> Result<Self, InvalidConfig> {
-        let document = manifest::document(source).map_err(|problem| InvalidConfig(vec![problem.at(path)]))?;
+        let document = yaml::document(source).map_err(|problem| InvalidConfig(vec![problem.at(path)]))?;
         let mut reader = Reader { path, places: document.places, findings: Vec::new() };
         let config = reader.config(&document.value);
         match config {

@@ -68,7 +68,7 @@ mod patch;
 mod source;
 mod update;
 
-pub use crate::path::is_under;
+pub use crate::repo_path::is_under;
 pub(crate) use config::invalid;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
 pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};

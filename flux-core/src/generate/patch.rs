@@ -6,11 +6,12 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    manifest::{WorkloadId, emit},
+    manifest::WorkloadId,
     sync::{
         lists::{Schema, Shape},
         path::{Elem, FieldPath},
     },
+    yaml::emit,
 };
 
 /// Why patches cannot be applied or made.

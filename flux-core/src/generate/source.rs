@@ -6,7 +6,7 @@ use super::{Command, Config, Generators, InvalidConfig, Updater, config::invalid
 use crate::{
     finding::Place,
     manifest::KUSTOMIZATION_FILES,
-    path::{self, ancestors, is_under, join, resolve},
+    repo_path::{self, ancestors, is_under, join, resolve},
 };
 
 /// The name of the file that says how a path is generated.
@@ -60,7 +60,7 @@ fn found(path: &str, files: &BTreeSet<&str>) -> Found {
 
 /// Whether a path is that of a `.flux.yaml`.
 pub(crate) fn is_config(path: &str) -> bool {
-    path::name(path) == FLUX_YAML
+    repo_path::name(path) == FLUX_YAML
 }
 
 /// What has to be in view of a repository that is narrowed to git paths: these, the folder of one that is a `.flux.yaml` or a kustomization itself, and
@@ -80,11 +80,11 @@ pub fn in_view(paths: &[String]) -> Vec<String> {
 
 /// The folder that a git path is for: that of a file which says how it is generated.
 pub(crate) fn folder(path: &str) -> &str {
-    if says_how(path) { path::folder(path) } else { path }
+    if says_how(path) { repo_path::folder(path) } else { path }
 }
 
 fn says_how(path: &str) -> bool {
-    let name = path::name(path);
+    let name = repo_path::name(path);
     name == FLUX_YAML || KUSTOMIZATION_FILES.contains(&name)
 }
 
@@ -163,7 +163,7 @@ impl Source {
 
     /// The path under which the generated objects are known. No file has it.
     pub fn output_path(&self) -> String {
-        format!("{}{GENERATED}", join(self.folder(), path::name(&self.by)))
+        format!("{}{GENERATED}", join(self.folder(), repo_path::name(&self.by)))
     }
 
     /// The commands that print the manifests.
@@ -191,7 +191,7 @@ impl Source {
 
 /// The folder of a git path that may be the file itself.
 fn folder_of<'p>(path: &'p str, by: &str) -> &'p str {
-    if path == by { path::folder(path) } else { path }
+    if path == by { repo_path::folder(path) } else { path }
 }
 
 /// The path of a patch file that is named from a folder; none if none can be there.

@@ -6,57 +6,64 @@ use granit_parser::{ErrorKind, Event, Marker};
 use serde_json::{Map, Value};
 
 use super::{
-    ParsedFile, Problem, Resource, WorkloadId,
+    ParsedFile, Resource, WorkloadId,
     annotations::annotations,
-    dialect, kustomize, labels,
-    leaves::{LeafBudget, leaves},
-    limits::{Budget, Limit},
-    mend::{self, Mended, place},
-    scalar::other_than_text,
-    seal::{encrypted, is_sealed, sealed_whole},
-    setter, template,
-    text::{TOO_LARGE, before, between, checked, from, parser},
-    tree::{Builder, NodeId, Tree},
-    value::{Reader, Unreadable},
-    walk::Cursor,
-    workload,
+    kustomization,
+    sops::{encrypted, is_sealed, sealed_whole},
+    template,
 };
-use crate::finding::Code;
+use crate::{
+    finding::{Code, Problem},
+    yaml::{
+        cursor::Cursor,
+        dialect,
+        kubectl_compat::{self, Mended, place},
+        limits::{Budget, Limit},
+        scalar::other_than_text,
+        text::{TOO_LARGE, before, between, checked, from, parser},
+        tree::{Builder, NodeId, Tree},
+        uses,
+        value::{Reader, Unreadable},
+    },
+};
 
-/// Reads a file.
-///
-/// Any bytes give a result: what cannot be read is told in [`ParsedFile::problems`]. Files of more than 16 MiB, values nested deeper than 120
-/// levels and aliases that multiply past 2 million values or 64 MiB of text are refused.
-pub fn parse(source: &[u8]) -> ParsedFile {
-    read(source, &mut |_| {})
-}
-
-/// An object of a file, as it is met.
+/// An object of a file, while the file is read.
 #[derive(Debug)]
-pub(super) struct Met<'t, 's> {
+pub(crate) struct VisitedObject<'t, 's> {
     /// Its index among the file's resources.
-    pub index: usize,
+    pub(crate) index: usize,
     /// Where it stands.
-    pub at: Cursor<'t, 's>,
-    /// What was read of it.
-    pub resource: &'t Resource,
+    pub(crate) at: Cursor<'t, 's>,
+    /// What was read of it so far.
+    pub(crate) resource: &'t mut Resource,
+    /// Its id in v1's text form, for problems.
+    pub(crate) subject: &'t str,
+    /// What is wrong with it.
+    pub(crate) problems: &'t mut Vec<Problem>,
 }
 
 /// Reads a file and shows every object to `visit`. Where a part of it can only be read when it is mended, the objects before that part are
 /// shown twice.
-pub(super) fn read(source: &[u8], visit: &mut dyn FnMut(Met<'_, '_>)) -> ParsedFile {
+///
+/// `mark` is a text that comments have in them where they say something of the values beside them:
+/// documents with such are known by [`Tree::is_marked`].
+pub(crate) fn read(
+    source: &[u8],
+    mark: Option<&str>,
+    visit: &mut dyn FnMut(VisitedObject<'_, '_>),
+) -> ParsedFile {
     let text = match checked(source) {
         Ok(text) => text,
         Err(problem) => return ParsedFile { resources: Vec::new(), problems: vec![*problem] },
     };
-    if !mend::has_odd_separators(text) {
-        let (file, mendable) = load(text, Pass::First, visit);
+    if !kubectl_compat::has_odd_separators(text) {
+        let (file, mendable) = load(text, Pass::First, mark, visit);
         if !mendable {
             return file;
         }
     }
-    let mended = mend::mended(text);
-    load(text, mended.as_ref().map_or(Pass::Last, Pass::Mended), visit).0
+    let mended = kubectl_compat::mended(text);
+    load(text, mended.as_ref().map_or(Pass::Last, Pass::Mended), mark, visit).0
 }
 
 /// A reading of a file.
@@ -71,7 +78,12 @@ enum Pass<'m> {
 }
 
 /// Reads a file, and tells whether reading ended at something that might be mended.
-fn load(text: &str, pass: Pass<'_>, visit: &mut dyn FnMut(Met<'_, '_>)) -> (ParsedFile, bool) {
+fn load(
+    text: &str,
+    pass: Pass<'_>,
+    mark: Option<&str>,
+    visit: &mut dyn FnMut(VisitedObject<'_, '_>),
+) -> (ParsedFile, bool) {
     let mut loader = Loader {
         text,
         mended: match pass {
@@ -80,12 +92,11 @@ fn load(text: &str, pass: Pass<'_>, visit: &mut dyn FnMut(Met<'_, '_>)) -> (Pars
         },
         is_first: matches!(pass, Pass::First),
         mendable: false,
-        is_json: mend::is_json(text),
+        is_json: kubectl_compat::is_json(text),
         file: ParsedFile::default(),
         budget: Budget::default(),
-        leaves: LeafBudget::default(),
         duplicates_left: Limit::DUPLICATES + 1,
-        has_setters: text.contains(setter::MARK),
+        mark: mark.filter(|mark| text.contains(mark)),
         visit,
     };
     // A passed limit is among the problems.
@@ -116,12 +127,11 @@ struct Loader<'s, 'v> {
     is_json: bool,
     file: ParsedFile,
     budget: Budget,
-    leaves: LeafBudget,
     /// How many keys that stand twice may still be told, the last of them for all that follow.
     duplicates_left: usize,
-    /// Whether any comment of the file marks a place to write.
-    has_setters: bool,
-    visit: &'v mut dyn FnMut(Met<'_, '_>),
+    /// The text that marked comments have in them, if any comment of the file may have it.
+    mark: Option<&'v str>,
+    visit: &'v mut dyn FnMut(VisitedObject<'_, '_>),
 }
 
 impl<'s> Loader<'s, '_> {
@@ -149,7 +159,7 @@ impl<'s> Loader<'s, '_> {
                     }
                 }
                 Some(Err(error)) => {
-                    if self.is_first && mend::is_mendable(error.kind(), self.is_json) {
+                    if self.is_first && kubectl_compat::is_mendable(error.kind(), self.is_json) {
                         self.mendable = true;
                         return Err(Stop);
                     }
@@ -169,7 +179,7 @@ impl<'s> Loader<'s, '_> {
     }
 
     /// A place in the file.
-    fn at(&self, marker: &Marker) -> mend::At {
+    fn at(&self, marker: &Marker) -> kubectl_compat::At {
         place(marker, self.mended)
     }
 
@@ -211,8 +221,8 @@ impl<'s> Loader<'s, '_> {
                     return self.unreadable((tree[node].line, tree[node].column), evidence);
                 }
                 self.duplicates(&tree, &duplicates)?;
-                tree.count_uses();
-                tree.has_setters = self.has_setters && text.contains(setter::MARK);
+                tree.set_uses(uses::count(&tree));
+                tree.is_marked = self.mark.is_some_and(|mark| text.contains(mark));
                 self.object(&Cursor::at(&tree, self.text, root), value, None)
             }
             Err(Unreadable::TooLarge(limit)) => self.too_large_at(limit, tree.place(root)),
@@ -261,8 +271,8 @@ impl<'s> Loader<'s, '_> {
             object.entry("kind").or_insert_with(|| kind.into());
         }
         let text = |key: &str| object.get(key).and_then(Value::as_str).filter(|s| !s.is_empty());
-        let said = kustomize::completed(text("apiVersion"), text("kind"), &object);
-        let (api_version, kind) = match said {
+        let identified = kustomization::completed(text("apiVersion"), text("kind"), &object);
+        let (api_version, kind) = match identified {
             (Some(api_version), Some(kind)) => (api_version.to_owned(), kind.to_owned()),
             (None, None) if is_sealed(&object) => return self.problem(sealed_whole(at)),
             (None, None) => {
@@ -301,7 +311,7 @@ impl<'s> Loader<'s, '_> {
         let metadata = object.get("metadata");
         let name = match metadata.and_then(|m| m.get("name")) {
             Some(Value::String(name)) if !name.is_empty() => name.clone(),
-            None | Some(Value::Null) if kustomize::is_kind(&api_version, &kind) => String::new(),
+            None | Some(Value::Null) if kustomization::is_kind(&api_version, &kind) => String::new(),
             other => {
                 let evidence = match other.and_then(other_than_text) {
                     Some(what) => format!("the `metadata.name` of a {kind} is {what} to YAML, not a text"),
@@ -333,19 +343,20 @@ impl<'s> Loader<'s, '_> {
             annotations: annotations(at, metadata),
             object: Arc::new(Value::Object(object)),
             workload: None,
-            leaves: Vec::new(),
+            scalars: Vec::new(),
             version_labels: Vec::new(),
         };
         if resource.is_encrypted() {
             problems.push(encrypted(at, &subject));
         }
         let index = self.file.resources.len();
-        resource.workload = workload::containers(at, &resource, (index, &subject), &mut problems);
-        resource.leaves = leaves(at, &resource, &mut self.leaves);
-        if resource.workload.is_some() || !resource.leaves.is_empty() {
-            resource.version_labels = labels::version_labels(at, &resource);
-        }
-        (self.visit)(Met { index, at: at.clone(), resource: &resource });
+        (self.visit)(VisitedObject {
+            index,
+            at: at.clone(),
+            resource: &mut resource,
+            subject: &subject,
+            problems: &mut problems,
+        });
         self.file.resources.push(resource);
         problems.into_iter().try_for_each(|problem| self.problem(problem))
     }

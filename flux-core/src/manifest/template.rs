@@ -1,10 +1,9 @@
 //! Recognising files that only become YAML once a template engine has gone over them.
 
-use super::Problem;
-use crate::finding::Code;
+use crate::finding::{Code, Problem};
 
 /// Whether a text that cannot be read as YAML is a template: `{{` stands where YAML has a value, a list item or a line of its own.
-pub(super) fn is_template(text: &str) -> bool {
+pub(crate) fn is_template(text: &str) -> bool {
     text.lines().any(|line| {
         let line = line.trim_start();
         !line.starts_with('#')
@@ -14,7 +13,7 @@ pub(super) fn is_template(text: &str) -> bool {
 }
 
 /// The problem of such a text.
-pub(super) fn problem(place: (u32, u32), parser: &str) -> Problem {
+pub(crate) fn problem(place: (u32, u32), parser: &str) -> Problem {
     let evidence = format!("it is a template (`{{{{ … }}}}`), not YAML: {parser}");
     let remedy = "keep templates outside of the synced paths, in a chart folder (one with Chart.yaml and values.yaml) for example";
     Problem::new(Code::Template, place, evidence, remedy)

@@ -16,7 +16,7 @@ use crate::{
         Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree,
         invalid_path,
     },
-    path::is_under,
+    repo_path::is_under,
 };
 
 /// A [`ConfigRepo`] in memory.

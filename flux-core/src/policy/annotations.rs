@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Freeze, Guards, Hold, InvalidPattern, Patterns, TagPattern, parse_duration, parse_platforms};
 use crate::{
-    finding::{Code, Place},
+    finding::{Code, Place, Problem},
     image::Platform,
-    manifest::{Annotation, Problem},
+    manifest::Annotation,
 };
 
 /// The policies of one workload.

@@ -27,18 +27,13 @@ use serde_json::Value;
 
 use super::{Patterns, Policies, PolicyText, annotations::EVERY_CONTAINER, glob::Glob};
 use crate::{
-    finding::Code,
+    finding::{Code, Problem},
     image::ImageName,
-    manifest::{Places, Problem, Resource},
+    manifest::Resource,
+    yaml::Places,
 };
 
 use rule::Reader;
-
-/// The API group of policy documents.
-pub const POLICY_GROUP: &str = "fluxcd.io";
-
-/// The kind of policy documents.
-pub const POLICY_KIND: &str = "FluxPolicy";
 
 /// The version of policy documents that is read.
 const VERSION: &str = "fluxcd.io/v1alpha1";
@@ -56,7 +51,7 @@ const VERSION: &str = "fluxcd.io/v1alpha1";
 ///   `tags`, patterns by container.
 /// - `enforce`: `true` if annotations cannot override it.
 ///
-/// `spec.workloads` says where the images of custom kinds stand; [`Manifests::new`](crate::manifest::Manifests::new) reads it.
+/// `spec.workloads` says where the images of custom kinds stand; [`Manifests::new`](crate::manifest_set::Manifests::new) reads it.
 ///
 /// # Which one wins
 ///
@@ -106,11 +101,6 @@ pub struct PolicySubject<'a> {
     pub labels: &'a BTreeMap<String, String>,
     /// The names of its images.
     pub images: &'a [&'a ImageName],
-}
-
-/// Whether an object is a policy document, of whatever version: it is read, and never sent to the cluster.
-pub fn is_policy_document(resource: &Resource) -> bool {
-    resource.group() == POLICY_GROUP && resource.kind == POLICY_KIND
 }
 
 impl PolicyRules {

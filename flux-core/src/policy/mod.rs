@@ -19,7 +19,7 @@
 //! | `group` | a name | workloads of one group move together or not at all |
 //! | `version-labels` | `true` | labels that repeat a container's tag follow it: `version`, `app.kubernetes.io/version` |
 //!
-//! A value that cannot be read is a [`Problem`](crate::manifest::Problem) with its place. It never opens what it was to keep shut: an unreadable pattern
+//! A value that cannot be read is a [`Problem`](crate::finding::Problem) with its place. It never opens what it was to keep shut: an unreadable pattern
 //! matches nothing, and while a guard is unreadable [`Policies::stop`] lets nothing through.
 //!
 //! The same can be set for many workloads at once by [rules in a file](PolicyRules).
@@ -105,7 +105,7 @@ mod stop;
 mod version;
 
 pub use annotations::{Ignore, Lock, PREFIX, Policies, PolicyText};
-pub use document::{POLICY_GROUP, POLICY_KIND, PolicyRules, PolicySubject, is_policy_document};
+pub use document::{PolicyRules, PolicySubject};
 pub use group::{Apart, Member, apart};
 pub use guard::{Freeze, Frozen, Guards, Hold, parse_duration, parse_platforms};
 pub use pattern::{Candidate, InvalidPattern, Order, Rank, TagPattern};

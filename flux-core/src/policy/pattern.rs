@@ -6,7 +6,12 @@ use jiff::Timestamp;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::{constraint::Constraint, glob::Glob, number::Number, version::Version, version::cut};
+use super::{
+    constraint::Constraint,
+    glob::Glob,
+    number::Number,
+    version::{Version, cut},
+};
 
 /// A tag pattern: which tags compete, and in which order.
 ///

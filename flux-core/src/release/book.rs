@@ -8,8 +8,9 @@ use super::{Needs, Snapshot};
 use crate::{
     finding::{Code, Finding, Place},
     image::ImageName,
-    manifest::{Annotation, Located, Manifests},
-    policy::{Patterns, Policies, PolicyRules, PolicySubject, is_policy_document},
+    manifest::{Annotation, is_policy_document},
+    manifest_set::{Located, Manifests},
+    policy::{Patterns, Policies, PolicyRules, PolicySubject},
 };
 
 /// The rules that the policy documents of a repository set.

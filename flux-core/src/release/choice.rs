@@ -13,7 +13,7 @@ use crate::{
     backend::RegistryError,
     image::{ImageInfo, ImageRef, Tag},
     manifest::Container,
-    manifest::Located,
+    manifest_set::Located,
     policy::{self, Choice, Field, Missing, Policies, Question, Rule, TagPattern},
 };
 
@@ -129,7 +129,7 @@ impl Chooser<'_> {
 
     /// The file that the image is written in.
     fn place(&self) -> &str {
-        self.container.elsewhere.as_ref().map_or(self.located.path, |elsewhere| &elsewhere.path)
+        self.container.origin.as_ref().map_or(self.located.path, |elsewhere| &elsewhere.path)
     }
 
     /// Whether somebody wrote down that there is no hold.

@@ -11,12 +11,11 @@ use super::{
     plan::{Decided, PolicyEdits, What, verdict_on},
 };
 use crate::{
+    edit::{Edit, EditError, ImageChange, Intent, PlacedEdit, image_edits, version_label_edits},
     finding::{Code, Finding, Place},
     generate::{GeneratedChange, GeneratedEdit},
-    manifest::{
-        Container, Edit, EditError, ImageChange, Intent, Located, PlacedEdit, WorkloadId, image_edits,
-        version_label_edits,
-    },
+    manifest::{Container, WorkloadId},
+    manifest_set::Located,
 };
 
 /// What a plan is put together from.
@@ -95,7 +94,7 @@ impl Draft {
         let labels = version_label_edits(located.index, located.resource, &targets);
         let (edits, intents) = labels.edits.into_iter().unzip();
         self.add(located.path, edits, intents);
-        self.findings.extend(labels.left.into_iter().map(|label| Finding {
+        self.findings.extend(labels.skipped.into_iter().map(|label| Finding {
             code: Code::VersionLabelLeft,
             subject: located.workload_id().to_string(),
             place: Some(Place { path: located.path.to_owned(), line: label.line, column: label.column }),
@@ -124,7 +123,7 @@ fn edits_of(decided: &mut [Decided<'_>], unproven: &BTreeMap<String, String>) ->
         let What::Containers(chosen) = what else { continue };
         for (index, (container, chosen)) in chosen.iter().enumerate() {
             // Commands change what no file holds.
-            let in_files = located.generated.is_none() || container.elsewhere.is_some();
+            let in_files = located.generated.is_none() || container.origin.is_some();
             if let Chosen::Update { target, .. } = chosen
                 && in_files
             {
@@ -157,7 +156,7 @@ fn edits_of(decided: &mut [Decided<'_>], unproven: &BTreeMap<String, String>) ->
                 *chosen = Chosen::left(Reason::NothingDone, error.to_string());
             }
             Err(error) => {
-                let place = match &container.elsewhere {
+                let place = match &container.origin {
                     Some(at) => format!("{}:{}:{}", at.path, at.line, at.column),
                     None => format!("{path}:{}:{}", container.line, container.column),
                 };

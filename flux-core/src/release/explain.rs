@@ -14,8 +14,10 @@ use super::{
 use crate::{
     finding::{Finding, Place},
     image::{ImageRef, Tag},
-    manifest::{Class, Container, Located, WorkloadId},
+    manifest::{Container, WorkloadId},
+    manifest_set::Located,
     policy::{self, Choice, Frozen, Hold, Lock, Policies, Rule, Stop, TagPattern, Verdict},
+    workload::Class,
 };
 
 /// What is explained.

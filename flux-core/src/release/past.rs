@@ -6,7 +6,8 @@ use super::PastFile;
 use crate::{
     backend::Commit,
     image::{ImageRef, Tag},
-    manifest::{self, Container, Elsewhere, ParsedFile, Resource, WorkloadId},
+    kustomize,
+    manifest::{Container, ImageOrigin, ParsedFile, Resource, WorkloadId},
 };
 
 /// An image that a person took back.
@@ -81,11 +82,11 @@ fn image_in(
     let named = |resource: &Resource| -> Option<ImageRef> {
         resource.workload.as_ref()?.iter().find(|c| c.name == container.name)?.image.clone().ok()
     };
-    match &container.elsewhere {
+    match &container.origin {
         None => named(file.resources.iter().find(|resource| resource.is(workload))?),
-        Some(Elsewhere { name, .. }) => file.resources.iter().find_map(|resource| {
+        Some(ImageOrigin { name, .. }) => file.resources.iter().find_map(|resource| {
             let is_it = resource.name == *name && resource.kind.eq_ignore_ascii_case(workload.kind());
-            if is_it { named(resource) } else { manifest::image_by_entry(resource, name, after) }
+            if is_it { named(resource) } else { kustomize::image_by_entry(resource, name, after) }
         }),
     }
 }

@@ -20,11 +20,14 @@ use super::{
     rollback,
 };
 use crate::{
+    edit::{Edit, Intent},
     finding::Finding,
     generate::GeneratedChange,
     image::ImageRef,
-    manifest::{Class, Container, Edit, Intent, Located, WorkloadId},
+    manifest::{Container, WorkloadId},
+    manifest_set::Located,
     policy::{Policies, Stop},
+    workload::Class,
 };
 
 /// Says what must be asked before `request` can be decided on what `snapshot` knows. Ask, add the answers to the snapshot, and call again
@@ -314,7 +317,7 @@ fn named_but_unknown(
         let runs = snapshot.cluster.as_ref().is_some_and(|facts| facts.workloads.contains(id));
         let reason = if runs { Reason::NotInRepository } else { Reason::NotFound };
         let verdict = WorkloadVerdict::whole(reason);
-        let verdict = match snapshot.manifests.meant(id).as_slice() {
+        let verdict = match snapshot.manifests.candidates_for(id).as_slice() {
             [] | [_] => verdict,
             several => {
                 let ids: Vec<String> = several.iter().map(ToString::to_string).collect();

@@ -7,8 +7,10 @@ use super::{
     plan::{PolicyEdits, Walk, What},
 };
 use crate::{
+    edit::{self, Edit, EditError, Intent},
     generate::GeneratedChange,
-    manifest::{self, Annotation, Edit, EditError, Intent, Located, Resource, WorkloadId},
+    manifest::{Annotation, Resource, WorkloadId},
+    manifest_set::Located,
     policy::{Policies, PolicyText, TagPattern},
 };
 
@@ -63,7 +65,7 @@ pub(super) fn decide<'a>(
         walk.needs.sources.insert(located.path.to_owned());
         return What::Whole(WorkloadVerdict::whole(Reason::Incomplete));
     };
-    match proven(walk, located.path, manifest::annotation_edits(source, located.index, &changes), source) {
+    match proven(walk, located.path, edit::annotation_edits(source, located.index, &changes), source) {
         Ok((edits, intents)) => {
             let texts = vec![(located.path.to_owned(), edits, intents)];
             changed(PolicyEdits { texts, ..PolicyEdits::default() })
@@ -81,7 +83,7 @@ fn proven(
 ) -> Result<(Vec<Edit>, Vec<Intent>), EditError> {
     let (edits, intents) = edits?;
     if walk.snapshot.unproven.contains_key(path) {
-        manifest::prove(source, &edits, &intents)?;
+        edit::prove(source, &edits, &intents)?;
     }
     Ok((edits, intents))
 }
@@ -136,7 +138,7 @@ fn in_its_files<'a>(walk: &mut Walk<'a>, located: &Located<'a>, changes: Vec<Gen
             walk.needs.sources.insert(path.to_owned());
             return What::Whole(WorkloadVerdict::whole(Reason::Incomplete));
         };
-        match proven(walk, path, manifest::annotation_edits(source, resource, &changes), source) {
+        match proven(walk, path, edit::annotation_edits(source, resource, &changes), source) {
             Ok((edits, intents)) => texts.push((path.to_owned(), edits, intents)),
             Err(error) => return not_editable(format!("{path}: {error}")),
         }

@@ -11,10 +11,11 @@ use super::{
 };
 use crate::{
     backend::{Completeness, Images, RegistryError, Revision},
+    edit::{Edit, Intent},
     finding::Finding,
     generate::GeneratedEdit,
     image::{CanonicalName, Tag},
-    manifest::{Edit, Intent, WorkloadId},
+    manifest::WorkloadId,
 };
 
 /// The identity of a plan: the SHA-256, in hex, of its inputs and its edits. Equal inputs give equal ids.

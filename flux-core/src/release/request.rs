@@ -4,11 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    backend::Revision,
-    image::ImageRef,
-    manifest::{Manifests, WorkloadId},
-};
+use crate::{backend::Revision, image::ImageRef, manifest::WorkloadId, manifest_set::Manifests};
 
 /// A request: what is to be released, and on whose behalf.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +165,7 @@ impl Request {
     /// The same with the ids that workloads have: an id with an API group that nothing needs, or without one that is needed, is that of the one
     /// that it can mean. Left out is all that an id may mean; what is asked for by an id that may mean several is not found.
     pub(super) fn settled(&self, manifests: &Manifests) -> Self {
-        let one = |id: &WorkloadId| match manifests.meant(id).as_slice() {
+        let one = |id: &WorkloadId| match manifests.candidates_for(id).as_slice() {
             [one] => one.clone(),
             _ => id.clone(),
         };
@@ -182,7 +178,8 @@ impl Request {
         match &mut settled.spec {
             Spec::Image(release) => {
                 selection(&mut release.workloads);
-                release.exclude = release.exclude.iter().flat_map(|id| manifests.meant(id)).collect();
+                release.exclude =
+                    release.exclude.iter().flat_map(|id| manifests.candidates_for(id)).collect();
             }
             Spec::Rollback(rollback) => selection(&mut rollback.workloads),
             Spec::Containers(release) => {

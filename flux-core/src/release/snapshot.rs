@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::{Commit, Completeness, Images, Observation, RegistryError, Revision, Tags},
     image::{CanonicalName, ImageName, Tag},
-    manifest::{Manifests, ParsedFile, WorkloadId},
+    manifest::{ParsedFile, WorkloadId},
+    manifest_set::Manifests,
 };
 
 /// Everything a plan is made from.

@@ -10,7 +10,9 @@ use crate::{
     backend::{Completeness, InspectError, RegistryError, Revision},
     finding::Code,
     image::{ImageInfo, ImageName, Tag},
-    manifest::{self, Manifests, WorkloadId},
+    manifest::WorkloadId,
+    manifest_set::Manifests,
+    workload,
 };
 
 const NOW: &str = "2016-11-18T16:35:00Z";
@@ -33,7 +35,7 @@ fn deployment(name: &str, image: &str, annotations: &[(&str, &str)]) -> String {
 fn snapshot(files: &[(&str, String)], images: &[(&str, &[(&str, Option<&str>)])]) -> Snapshot {
     let parsed = files
         .iter()
-        .map(|(path, text)| ((*path).to_owned(), Arc::new(manifest::parse(text.as_bytes()))))
+        .map(|(path, text)| ((*path).to_owned(), Arc::new(workload::parse(text.as_bytes()))))
         .collect();
     let mut facts = ImageFacts::default();
     for (name, tags) in images {

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{
     Action, FieldDiff, Owned, Reason, Step, SyncOptions,
+    mark::owned,
     object::{self, Ignore},
     order,
 };
@@ -21,8 +22,6 @@ use crate::{
     finding::{Code, Finding},
     manifest::ResourceId,
 };
-
-use super::mark::owned;
 
 /// How many objects may go whatever the share of ours they are.
 const FEW: usize = 10;

@@ -390,7 +390,7 @@ pub async fn commit_on_a_stale_base_changes_nothing(fixture: &dyn Fixture) {
     let upstream = shop(fixture).await;
     let repo = upstream.repo(&[]).await;
     let base = good("head", repo.head().await);
-    // Elsewhere in the tree: a merge would have succeeded, but the plan was not made on it.
+    // ImageOrigin in the tree: a merge would have succeeded, but the plan was not made on it.
     let moved = upstream.push(&[("README.md", "# store\n")], "by hand").await;
     let mut late = change(&[("deploy/web.yaml", "image: web:2\n")]);
     late.note = Some("late".into());

@@ -5,12 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use flux_core::{
     Code,
     backend::{Completeness, Revision},
+    edit::prove,
     image::{ImageInfo, ImageName},
-    manifest::{Manifests, parse, prove},
+    manifest_set::Manifests,
     release::{
         ClusterFacts, ImageFacts, Reason, ReleasePlan, RepositoryFacts, Request, Selection, Snapshot, Wish,
         plan,
     },
+    workload::parse,
 };
 
 const POLICY: &str = "apiVersion: fluxcd.io/v1alpha1\nkind: FluxPolicy\nmetadata: {name: p}\nspec:\n  rules: [{policy: {versionLabels: true}}]\n  workloads: [{group: example.com, kind: App, images: [{name: c, image: spec.image}]}]\n";

@@ -9,8 +9,12 @@ use serde_json::Value;
 use super::{Kustomization, Wrong, in_folder};
 use crate::{
     backend::Tree,
-    manifest::kustomize::{FILES, Mistake, Names, is_file, join, lists},
-    path::{ancestors, folder, is_under},
+    kustomize::{Mistake, join},
+    manifest::kustomization::{
+        FILES, is_file,
+        keys::{Names, lists},
+    },
+    repo_path::{ancestors, folder, is_under},
 };
 
 /// What an entry may name.

@@ -110,7 +110,7 @@ proptest! {
         };
         let (base, wanted) = ([object(from)], [object(to)]);
         let text = patch_file(&base, &wanted).expect("a patch says it");
-        let patches: Vec<Value> = crate::manifest::parse(text.as_bytes())
+        let patches: Vec<Value> = crate::workload::parse(text.as_bytes())
             .resources
             .iter()
             .map(|resource| Value::clone(&resource.object))

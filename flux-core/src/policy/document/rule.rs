@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 
 use super::{Rule, Select, scalar};
 use crate::{
-    finding::Code,
-    manifest::{Places, Problem, Resource, Spot},
+    finding::{Code, Problem},
+    manifest::Resource,
     pointer::{escape, unescape},
     policy::{Patterns, Policies, PolicyText, annotations::EVERY_CONTAINER, glob::Glob},
+    yaml::{Places, Spot},
 };
 
 /// The policies of a rule: its name there, its v1 name, what separates the items of a list.

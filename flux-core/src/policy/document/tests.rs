@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::manifest::Annotation;
+use crate::manifest::{Annotation, is_policy_document};
 
 /// A policy document with these lines under `rules:`, which is line 5.
 fn text(rules: &str) -> String {
@@ -26,7 +26,7 @@ fn document(text: &str) -> Resource {
         object: Arc::new(object),
         annotations: BTreeMap::new(),
         workload: None,
-        leaves: Vec::new(),
+        scalars: Vec::new(),
         version_labels: Vec::new(),
     }
 }

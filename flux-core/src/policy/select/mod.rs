@@ -40,10 +40,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::Guards;
 use crate::{
     backend::InspectError,
     image::{Digest, ImageInfo, ImageRef, Tag},
+    policy::Guards,
 };
 
 pub use field::{Field, Listing};

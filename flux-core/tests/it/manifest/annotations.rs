@@ -1,6 +1,6 @@
 //! Annotations are set, changed and removed in the style of what stands around them.
 
-use flux_core::manifest::EditError;
+use flux_core::edit::EditError;
 
 use super::annotate;
 

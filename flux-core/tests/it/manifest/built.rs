@@ -3,7 +3,13 @@
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
-use flux_core::manifest::{Build, EditError, ImageChange, Manifests, ParsedFile, image_edits, parse, prove};
+use flux_core::{
+    edit::{EditError, ImageChange, image_edits, prove},
+    kustomize::Build,
+    manifest::ParsedFile,
+    manifest_set::Manifests,
+    workload::parse,
+};
 
 type Files = BTreeMap<String, String>;
 

@@ -16,11 +16,11 @@ use std::{
 use cases::{CASES, REPOSITORIES, Step};
 use flux_core::{
     Code,
+    edit::{Edit, EditError, ImageChange, Intent, annotation_edits, image_edits, prove},
     image::ImageRef,
-    manifest::{
-        Edit, EditError, ImageChange, Intent, Manifests, Resource, annotation_edits, image_edits, parse,
-        prove,
-    },
+    manifest::Resource,
+    manifest_set::Manifests,
+    workload::parse,
 };
 use proptest::prelude::*;
 

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use flux_core::{
     Code,
-    manifest::{Manifests, Scope, WorkloadId, manifest_paths, parse},
+    manifest::{Scope, WorkloadId, manifest_paths},
+    manifest_set::Manifests,
+    workload::parse,
 };
 
 fn manifests(files: &[(&str, &str)]) -> Manifests {

@@ -1,6 +1,6 @@
 //! Images in the values of a HelmRelease, by v1's conventions.
 
-use flux_core::{Code, manifest::parse};
+use flux_core::{Code, workload::parse};
 
 use super::{containers, images, problems, set_images};
 

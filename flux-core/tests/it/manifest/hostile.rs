@@ -11,8 +11,10 @@ use flux_core::{
     Code,
     deployer::Deployer,
     generate::Generation,
-    manifest::{Manifests, ParsedFile, parse},
+    manifest::ParsedFile,
+    manifest_set::Manifests,
     memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
+    workload::parse,
 };
 use futures::executor::block_on;
 

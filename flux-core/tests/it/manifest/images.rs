@@ -1,6 +1,9 @@
 //! Setting an image changes the bytes of its scalar and no others.
 
-use flux_core::manifest::{Edit, EditError, apply, parse};
+use flux_core::{
+    edit::{Edit, EditError, apply},
+    workload::parse,
+};
 
 use super::{containers, set_images};
 
@@ -183,7 +186,7 @@ fn an_edit_for_other_bytes_is_refused() {
 
 #[test]
 fn only_what_is_proven_is_handed_out() {
-    use flux_core::manifest::prove;
+    use flux_core::edit::prove;
     let source = with("image: a/b:v1");
     let (mut edit, intent) = containers(&source)[0].edits(&"a/b:v2".parse().unwrap()).unwrap().remove(0);
     assert!(prove(source.as_bytes(), std::slice::from_ref(&edit), std::slice::from_ref(&intent)).is_ok());

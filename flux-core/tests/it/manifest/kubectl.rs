@@ -3,7 +3,9 @@
 
 use flux_core::{
     Code,
-    manifest::{ImageChange, Problem, annotation_edits, image_edits, parse, prove},
+    edit::{ImageChange, annotation_edits, image_edits, prove},
+    finding::Problem,
+    workload::parse,
 };
 use serde_json::{Value, json};
 

@@ -1,9 +1,6 @@
 //! The images of kustomizations.
 
-use flux_core::{
-    Code,
-    manifest::{EditError, Manifests, parse},
-};
+use flux_core::{Code, edit::EditError, manifest_set::Manifests, workload::parse};
 
 use super::{manifests, problems, set_together};
 

@@ -1,6 +1,9 @@
 //! Labels that repeat the tag of a container follow it.
 
-use flux_core::manifest::{parse, prove, version_label_edits};
+use flux_core::{
+    edit::{prove, version_label_edits},
+    workload::parse,
+};
 
 const WEB: &str = "apiVersion: apps/v1
 kind: Deployment
@@ -30,7 +33,7 @@ fn follow(text: &str, to: &[(&str, &str)]) -> (String, Vec<String>) {
     let edited = prove(text.as_bytes(), &edits, &intents).unwrap();
     (
         String::from_utf8(edited).unwrap(),
-        labels.left.into_iter().map(|l| format!("{}: {}", l.pointer, l.why)).collect(),
+        labels.skipped.into_iter().map(|l| format!("{}: {}", l.pointer, l.why)).collect(),
     )
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use flux_core::{
+    edit::{Edit, EditError, ImageChange, Intent, annotation_edits, apply, image_edits, prove},
     image::ImageRef,
-    manifest::{
-        Edit, EditError, ImageChange, Intent, ParsedFile, annotation_edits, apply, image_edits, parse, prove,
-    },
+    manifest::ParsedFile,
+    workload::parse,
 };
 use proptest::prelude::*;
 

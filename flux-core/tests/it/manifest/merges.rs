@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use flux_core::manifest::{Container, EditError, ImageChange, image_edits, parse, prove};
+use flux_core::{
+    edit::{EditError, ImageChange, image_edits, prove},
+    manifest::Container,
+    workload::parse,
+};
 
 /// Sets the images of containers, by their numbers all over the file, as one set.
 fn set(text: &str, changes: &[(usize, &str)]) -> Result<String, String> {

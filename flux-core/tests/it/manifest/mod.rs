@@ -23,9 +23,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use flux_core::{
     Code,
-    manifest::{
-        Container, EditError, ImageChange, Manifests, ParsedFile, annotation_edits, image_edits, parse, prove,
-    },
+    edit::{EditError, ImageChange, annotation_edits, image_edits, prove},
+    manifest::{Container, ParsedFile},
+    manifest_set::Manifests,
+    workload::parse,
 };
 
 /// The codes and places of a file's problems.

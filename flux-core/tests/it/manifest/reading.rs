@@ -2,7 +2,9 @@
 
 use flux_core::{
     Code,
-    manifest::{Edit, Intent, ParsedFile, parse, prove},
+    edit::{Edit, Intent, prove},
+    manifest::ParsedFile,
+    workload::parse,
 };
 
 use super::problems;

@@ -1,6 +1,6 @@
 //! Places that Flux v2's comments mark.
 
-use flux_core::manifest::parse;
+use flux_core::workload::parse;
 
 use super::{containers, images, set_images};
 

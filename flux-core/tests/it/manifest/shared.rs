@@ -1,6 +1,9 @@
 //! What several places share is written once when all of them change to the same, and else not at all.
 
-use flux_core::manifest::{EditError, ImageChange, image_edits, parse};
+use flux_core::{
+    edit::{EditError, ImageChange, image_edits},
+    workload::parse,
+};
 
 use super::set_together;
 

@@ -2,7 +2,9 @@
 
 use flux_core::{
     Code,
-    manifest::{Class, ContainerRole, EditError, parse},
+    edit::EditError,
+    manifest::ContainerRole,
+    workload::{Class, parse},
 };
 
 use super::{containers, images, problems};

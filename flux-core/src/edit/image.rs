@@ -1,0 +1,373 @@
+//! Setting images where they stand, and putting edits into a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Edit, EditError, Intent};
+use crate::{
+    image::ImageRef,
+    manifest::{Container, Part, SharedScalar, Site},
+    yaml::quote::{Context, rewrite, write},
+};
+
+/// An image that a container is to get.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageChange<'a> {
+    /// The file of the container's object.
+    pub path: &'a str,
+    /// The container.
+    pub container: &'a Container,
+    /// The image.
+    pub to: &'a ImageRef,
+}
+
+/// An edit, the file that it is for, and what it is meant to do there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedEdit {
+    /// The file.
+    pub path: String,
+    /// The edit.
+    pub edit: Edit,
+    /// What it is meant to do. Several edits of a set may be one and the same with different intents.
+    pub intent: Intent,
+}
+
+/// The edits that set images, one answer a change, in their order. All parts of an image are set or none, and all containers of an object or none.
+///
+/// What several places share (a scalar that they have by aliases and merge keys, an entry of a kustomization that several workloads take their
+/// tag from) is written once when all of them change to the same. Otherwise each is written where it stands: an alias is replaced by the value,
+/// and a mapping that merges the value in gets a key of its own. What stands nowhere else than in the shared place is written there if all others
+/// leave it in the same set, and refused if one stays.
+///
+/// An error is [`EditError::Unsupported`], where a part cannot be written in place or is shared with a place that does not change alike, or
+/// [`EditError::NotAlone`] for the other containers of the object.
+pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, EditError>> {
+    let unsupported = |change: &ImageChange<'_>, why: String| {
+        EditError::Unsupported(format!("container {}: {why}", change.container.name))
+    };
+    let mut writes: Vec<Result<Vec<Write<'_>>, EditError>> = changes
+        .iter()
+        .map(|change| {
+            writes_of(change.container, change.to, change.path).map_err(|why| unsupported(change, why))
+        })
+        .collect();
+    // What cannot be done for one change may be what another shares with it, so that it cannot be done either.
+    loop {
+        let together = together(&writes);
+        let mut taken = Taken::new();
+        let mut edits: Vec<Result<Vec<PlacedEdit>, EditError>> = Vec::with_capacity(changes.len());
+        for (change, writes) in changes.iter().zip(&writes) {
+            edits.push(match writes {
+                Ok(writes) => edits_of(writes, &together, &mut taken).map_err(|why| unsupported(change, why)),
+                Err(error) => Err(error.clone()),
+            });
+        }
+        let object = |change: &ImageChange<'_>| (change.path.to_owned(), change.container.resource);
+        let failed: BTreeSet<_> =
+            changes.iter().zip(&edits).filter(|(_, edits)| edits.is_err()).map(|(c, _)| object(c)).collect();
+        for (change, edits) in changes.iter().zip(&mut edits) {
+            if edits.is_ok() && failed.contains(&object(change)) {
+                *edits = Err(EditError::NotAlone);
+            }
+        }
+        let mut settled = true;
+        for (writes, edits) in writes.iter_mut().zip(&edits) {
+            if let (Ok(_), Err(error)) = (&writes, edits) {
+                *writes = Err(error.clone());
+                settled = false;
+            }
+        }
+        if settled {
+            return edits;
+        }
+    }
+}
+
+/// The edits of one container.
+fn edits_of(
+    writes: &[Write<'_>],
+    together: &BTreeMap<ScalarId<'_>, &str>,
+    taken: &mut Taken,
+) -> Result<Vec<PlacedEdit>, String> {
+    let edits: Vec<PlacedEdit> = writes.iter().map(|write| write.edit(together)).collect::<Result<_, _>>()?;
+    edits.iter().try_for_each(|edit| claim(taken, edit))?;
+    Ok(edits)
+}
+
+/// The edits that set the image of one container in its own file.
+pub(crate) fn own_edits(container: &Container, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
+    if let Some(origin) = &container.origin {
+        return Err(EditError::Unsupported(format!(
+            "container {}: its image is set in {}",
+            container.name, origin.path
+        )));
+    }
+    let change = ImageChange { path: "", container, to };
+    let edits = image_edits(&[change]).into_iter().next().unwrap_or(Ok(Vec::new()))?;
+    Ok(edits.into_iter().map(|placed| (placed.edit, placed.intent)).collect())
+}
+
+/// The edits that write texts where scalars of one object stand, one answer a scalar. What they share is written once.
+pub(crate) fn rewrite_sites(
+    sites: &[(&Site, String)],
+    resource: usize,
+) -> Vec<Result<(Edit, Intent), String>> {
+    let write = |&(site, ref text)| Write {
+        path: "",
+        resource,
+        site,
+        text: String::clone(text),
+        user: ("", resource, &site.pointer),
+    };
+    let writes = [Ok(sites.iter().map(write).collect())];
+    let together = together(&writes);
+    let edit = |write: &Write<'_>| write.edit(&together).map(|placed| (placed.edit, placed.intent));
+    writes.iter().flatten().flatten().map(edit).collect()
+}
+
+/// The edit that writes a text where a scalar stands.
+fn rewrite_site(site: &Site, text: &str, resource: usize) -> Result<(Edit, Intent), String> {
+    if let Some(why) = &site.refused {
+        return Err(why.clone());
+    }
+    Ok((written(site, text), Intent { resource, pointer: site.pointer.clone(), value: Some(text.into()) }))
+}
+
+/// The edit of the site's own bytes.
+fn written(site: &Site, text: &str) -> Edit {
+    match &site.adds {
+        Some(key) => {
+            let context = if key.quoted { Context::Json } else { Context::Flow };
+            let after = format!("{}{}", key.lead, write(text, context));
+            Edit { start: site.start, end: site.end, before: site.source.clone(), after }
+        }
+        None => replace(site.start, site.end, &site.source, text),
+    }
+}
+
+fn replace(start: usize, end: usize, source: &str, text: &str) -> Edit {
+    Edit { start, end, before: source.to_owned(), after: rewrite(source, text, Context::Flow) }
+}
+
+/// A text that a scalar is to get.
+#[derive(Debug)]
+struct Write<'a> {
+    path: &'a str,
+    resource: usize,
+    site: &'a Site,
+    text: String,
+    /// The place that takes its value from the scalar: its own, or the image of the object that a kustomization is for.
+    user: (&'a str, usize, &'a str),
+}
+
+/// A scalar by its file and its first byte.
+type ScalarId<'a> = (&'a str, usize);
+
+impl<'a> Write<'a> {
+    fn shared(&self) -> Option<(ScalarId<'a>, &'a SharedScalar)> {
+        let shared = self.site.shared.as_ref()?;
+        Some(((self.path, shared.start), shared))
+    }
+
+    /// The edit: of the shared scalar, if that gets this text.
+    fn edit(&self, together: &BTreeMap<ScalarId<'_>, &str>) -> Result<PlacedEdit, String> {
+        let (edit, intent) = match self.shared() {
+            Some((id, shared)) if together.get(&id) == Some(&self.text.as_str()) => {
+                let own = (self.site.start, self.site.end) == (shared.start, shared.end);
+                let edit = if own {
+                    written(self.site, &self.text)
+                } else {
+                    replace(shared.start, shared.end, &shared.source, &self.text)
+                };
+                let value = Some(self.text.as_str().into());
+                (edit, Intent { resource: self.resource, pointer: self.site.pointer.clone(), value })
+            }
+            _ => rewrite_site(self.site, &self.text, self.resource)?,
+        };
+        Ok(PlacedEdit { path: self.path.to_owned(), edit, intent })
+    }
+}
+
+/// Who uses a shared scalar, and what they are to get.
+#[derive(Default)]
+struct Uses<'w, 'a> {
+    wanted: u32,
+    users: BTreeSet<(&'a str, usize, &'a str)>,
+    texts: BTreeSet<&'w str>,
+    /// The texts of those that can be written nowhere else.
+    bound: BTreeSet<&'w str>,
+}
+
+/// The shared scalars that are written, and with what: every use changes, and all to the same, or those to the same that can be
+/// written nowhere else.
+fn together<'w, 'a>(writes: &'w [Result<Vec<Write<'a>>, EditError>]) -> BTreeMap<ScalarId<'a>, &'w str> {
+    let mut scalars: BTreeMap<ScalarId<'a>, Uses<'w, 'a>> = BTreeMap::new();
+    for write in writes.iter().flatten().flatten() {
+        if let Some((id, shared)) = write.shared() {
+            let uses = scalars.entry(id).or_default();
+            uses.wanted = shared.uses;
+            uses.users.insert(write.user);
+            uses.texts.insert(&write.text);
+            if write.site.refused.is_some() {
+                uses.bound.insert(&write.text);
+            }
+        }
+    }
+    let text = |uses: Uses<'w, 'a>| {
+        let texts = if uses.bound.is_empty() { uses.texts } else { uses.bound };
+        let whole = u32::try_from(uses.users.len()) == Ok(uses.wanted) && texts.len() == 1;
+        texts.into_iter().next().filter(|_| whole)
+    };
+    scalars.into_iter().filter_map(|(id, uses)| Some((id, text(uses)?))).collect()
+}
+
+/// Edits by their files and first bytes. Keys put in at the same byte are told apart by their places.
+type Taken = BTreeMap<(String, usize, Option<String>), Edit>;
+
+/// Takes the bytes of an edit, unless another edit has some of them.
+fn claim(taken: &mut Taken, placed: &PlacedEdit) -> Result<(), String> {
+    let PlacedEdit { path, edit, intent } = placed;
+    let empty = |edit: &Edit| edit.start == edit.end;
+    let key = (path.clone(), edit.start, empty(edit).then(|| intent.pointer.clone()));
+    let clash = match taken.get(&key) {
+        Some(same) if same == edit => return Ok(()),
+        Some(_) => true,
+        None => {
+            let overlaps = |((other_path, ..), other): (&(String, _, _), &Edit)| {
+                other_path == path
+                    && !(empty(edit) && empty(other))
+                    && other.start < edit.end.max(edit.start + 1)
+                    && edit.start < other.end.max(other.start + 1)
+            };
+            taken.range(..&key).next_back().is_some_and(overlaps)
+                || taken.range(&key..).next().is_some_and(overlaps)
+        }
+    };
+    if clash {
+        return Err("the image of another container stands in the same place and becomes another".to_owned());
+    }
+    taken.insert(key, edit.clone());
+    Ok(())
+}
+
+/// The texts that the scalars of a container are to get. ImageParts that stay as they are get none.
+fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Result<Vec<Write<'a>>, String> {
+    let from =
+        container.image.as_ref().map_err(|bad| format!("its image cannot be read: {}", bad.problem))?;
+    if from == to {
+        return Ok(Vec::new());
+    }
+    if container.sites.is_empty() {
+        return Err("there is no place where its image is written".to_owned());
+    }
+    let layout = Layout::of(&container.sites);
+    if from.name != to.name && (container.renamed.is_some() || !layout.name) {
+        return Err(format!("there is no place to write the name {}", to.name));
+    }
+    let any_tag = layout.tag || layout.takes_tag;
+    if from.tag != to.tag && !any_tag {
+        return Err("there is a place for a digest, and none for a tag".to_owned());
+    }
+    let as_written = |image: &ImageRef| match &container.renamed {
+        Some(name) => ImageRef { name: name.clone(), ..image.clone() },
+        None => image.clone(),
+    };
+    let (from, to) = (as_written(from), as_written(to));
+    let (file, resource) = match &container.origin {
+        Some(origin) => (origin.path.as_str(), origin.resource),
+        None => (path, container.resource),
+    };
+    let mut writes = Vec::new();
+    for site in &container.sites {
+        // A tag may be put where there is none, and need not be.
+        let no_tag = site.part == Part::Tag && from.tag.is_none();
+        if no_tag && to.tag.is_none() {
+            continue;
+        }
+        let before = if no_tag { String::new() } else { layout.value(site.part, &from)? };
+        let text = layout.value(site.part, &to)?;
+        if before != text {
+            let pointer = container.origin.as_ref().map_or(&site.pointer, |origin| &origin.pointer);
+            let user = (path, container.resource, pointer.as_str());
+            writes.push(Write { path: file, resource, site, text, user });
+        }
+    }
+    Ok(writes)
+}
+
+/// Which parts of an image have places of their own.
+struct Layout<'a> {
+    registry: Option<&'a Site>,
+    name: bool,
+    /// Whether the place of the name takes a tag, too.
+    takes_tag: bool,
+    tag: bool,
+    digest: bool,
+}
+
+impl<'a> Layout<'a> {
+    fn of(sites: &'a [Site]) -> Self {
+        let site = |part| sites.iter().find(|s| s.part == part);
+        let takes_tag = site(Part::Image).is_some() || site(Part::Repository).is_some();
+        let tag = site(Part::Tag).is_some();
+        Self {
+            registry: site(Part::Registry),
+            name: takes_tag || site(Part::Name).is_some(),
+            takes_tag,
+            tag,
+            digest: site(Part::Digest).is_some(),
+        }
+    }
+
+    /// What the place of a part holds when the image is `image`.
+    fn value(&self, part: Part, image: &ImageRef) -> Result<String, String> {
+        let (registry, path) = self.split(image);
+        let tag = image.tag.as_ref().map(ToString::to_string);
+        let digest = image.digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
+        match part {
+            Part::Image => Ok(image.to_string()),
+            Part::Name => Ok(image.name.to_string()),
+            Part::Registry => Ok(registry),
+            Part::Repository => {
+                let tag = tag.filter(|_| !self.tag).map(|tag| format!(":{tag}")).unwrap_or_default();
+                let digest = if self.tag || self.digest { "" } else { &digest };
+                Ok(format!("{path}{tag}{digest}"))
+            }
+            Part::Tag => {
+                let tag = tag.ok_or_else(|| format!("`{image}` has no tag, and there is a place for one"))?;
+                Ok(if self.digest { tag } else { format!("{tag}{digest}") })
+            }
+            Part::Digest => Ok(digest.trim_start_matches('@').to_owned()),
+        }
+    }
+
+    /// The registry and what follows it. The registry stays as it is where the new name starts with it.
+    fn split(&self, image: &ImageRef) -> (String, String) {
+        let name = image.name.to_string();
+        let Some(site) = self.registry else { return (String::new(), name) };
+        let registry = text_of(site);
+        if let Some(path) = name.strip_prefix(registry).and_then(|rest| rest.strip_prefix('/')) {
+            return (registry.to_owned(), path.to_owned());
+        }
+        match image.name.host() {
+            Some(host) => (host.to_owned(), image.name.path().to_owned()),
+            None => ("docker.io".to_owned(), image.name.repository()),
+        }
+    }
+}
+
+/// The text of a registry, without the quotes around it; it holds nothing that needs escapes.
+fn text_of(registry: &Site) -> &str {
+    let source = registry.shared.as_ref().map_or(&registry.source, |shared| &shared.source);
+    source.trim_matches(['"', '\''])
+}
+
+impl Container {
+    /// The edits that set the image: all parts or none, and none if it is that image already. They are for the container's own
+    /// file, and as if no other container changed; [`image_edits`] makes those of several together.
+    ///
+    /// # Errors
+    /// [`EditError`] if a part cannot be written in place, or stands in [another file](Self::origin).
+    pub fn edits(&self, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
+        own_edits(self, to)
+    }
+}

@@ -1,0 +1,284 @@
+//! Which kustomizations govern a file, the innermost first.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use serde_json::Value;
+
+use crate::{
+    manifest::{
+        ImageOrigin, ParsedFile, Resource,
+        kustomization::{
+            is_file, is_kustomization,
+            keys::{Names, lists},
+        },
+    },
+    repo_path::{folder, resolve},
+};
+
+/// What a kustomization is built from, in the order in which it is taken in: components change all that the kustomization has by then.
+const BUILT: [Names; 2] = [Names::Objects, Names::Components];
+
+/// How deep components are followed into components, and how many kustomizations and components a way out has. kustomize applies a component as often as
+/// it is reached, which few lines can make more than any machine can do.
+const DEPTH: usize = 64;
+const LONGEST: usize = 1_000;
+
+/// How many ways out of a file are followed.
+const MOST_WAYS: usize = 100;
+
+/// The kustomizations of a repository and what they list.
+#[derive(Debug, Default)]
+pub(crate) struct Chains {
+    /// By path and the index of the document in its file.
+    all: Vec<(String, usize)>,
+    /// Which kustomizations list a file or a folder.
+    listed: HashMap<String, Vec<Listing>>,
+    /// By their folders.
+    by_folder: HashMap<String, usize>,
+    /// The folders of the components that each lists, in their order.
+    components: Vec<Vec<String>>,
+    /// The files that each names as patches.
+    patches: Vec<Vec<String>>,
+    /// Which kustomizations name a file as a patch.
+    patched: HashMap<String, Vec<usize>>,
+}
+
+/// The kustomizations that govern a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chain {
+    /// In the order in which they apply: the innermost first, and each after the components that it lists, as often as these are reached.
+    pub(crate) through: Vec<usize>,
+    /// Those that list the outermost of these, where there are several.
+    pub(crate) fork: Vec<usize>,
+    /// Whether there are more than are followed.
+    pub(crate) cut: bool,
+}
+
+/// That a kustomization lists something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listing {
+    by: usize,
+    /// The number of the component that it is, if it is listed as one.
+    component: Option<usize>,
+}
+
+impl Chain {
+    fn add(&mut self, at: usize) {
+        if self.through.len() < LONGEST {
+            self.through.push(at);
+        } else {
+            self.cut = true;
+        }
+    }
+}
+
+impl Chains {
+    pub(crate) fn of(files: &BTreeMap<String, Arc<ParsedFile>>) -> Self {
+        Self::among(files, |_| true)
+    }
+
+    /// Of the kustomizations with these paths alone.
+    pub(crate) fn among(files: &BTreeMap<String, Arc<ParsedFile>>, counts: impl Fn(&str) -> bool) -> Self {
+        let mut chains = Self::default();
+        for (path, file) in files.iter().filter(|(path, _)| is_file(path) && counts(path)) {
+            let Some(index) = file.resources.iter().position(is_kustomization) else { continue };
+            let by = chains.all.len();
+            chains.all.push((path.clone(), index));
+            chains.by_folder.entry(folder(path).to_owned()).or_insert(by);
+            let mut components = Vec::new();
+            for (names, listed) in listed(path, &file.resources[index]) {
+                let component = (names == Names::Components).then_some(components.len());
+                if component.is_some() {
+                    components.push(listed.clone());
+                }
+                let listings = chains.listed.entry(listed).or_default();
+                // Those of one kustomization stand together.
+                if listings.last().is_none_or(|listing| listing.by != by) {
+                    listings.push(Listing { by, component });
+                }
+            }
+            chains.components.push(components);
+            let patches: Vec<String> = patches(path, &file.resources[index]).collect();
+            for patch in &patches {
+                chains.patched.entry(patch.clone()).or_default().push(by);
+            }
+            chains.patches.push(patches);
+        }
+        chains
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The kustomizations themselves.
+    pub(crate) fn documents<'a>(
+        &self,
+        files: &'a BTreeMap<String, Arc<ParsedFile>>,
+    ) -> impl Iterator<Item = &'a Resource> {
+        self.all.iter().map(|(path, index)| &files[path].resources[*index])
+    }
+
+    /// The path of a kustomization.
+    pub(crate) fn path(&self, at: usize) -> &str {
+        &self.all[at].0
+    }
+
+    /// The files that a kustomization names as patches.
+    pub(crate) fn patches(&self, at: usize) -> &[String] {
+        &self.patches[at]
+    }
+
+    /// A kustomization as the place where an image is set.
+    pub(crate) fn origin(&self, at: usize) -> ImageOrigin {
+        let (path, resource) = self.all[at].clone();
+        ImageOrigin { path, resource, pointer: String::new(), line: 1, column: 1, name: String::new() }
+    }
+
+    /// The kustomizations that govern a file, up to where several list the same. None if there are none.
+    pub(crate) fn chain(&self, file: &str) -> Option<Chain> {
+        let mut outer = self.listed.get(file)?;
+        let (mut chain, mut seen) = (Chain::default(), BTreeSet::new());
+        loop {
+            match outer.as_slice() {
+                [one] if !seen.insert(one.by) => return Some(chain),
+                [one] => {
+                    self.pass(*one, &mut chain);
+                    match self.listed.get(folder(self.path(one.by))) {
+                        Some(next) => outer = next,
+                        None => return Some(chain),
+                    }
+                }
+                several => {
+                    chain.fork = several.iter().map(|listing| listing.by).collect();
+                    return Some(chain);
+                }
+            }
+        }
+    }
+
+    /// All ways out from a file, for a file that is built several times. None if there are none, or more than are followed.
+    pub(crate) fn ways(&self, file: &str) -> Option<Vec<Chain>> {
+        let start = self.listed.get(file)?;
+        let mut next: Vec<(Listing, Chain, Vec<usize>)> =
+            start.iter().map(|one| (*one, Chain::default(), Vec::new())).collect();
+        let mut ways = Vec::new();
+        while let Some((listing, mut chain, mut seen)) = next.pop() {
+            if seen.contains(&listing.by) {
+                continue;
+            }
+            seen.push(listing.by);
+            self.pass(listing, &mut chain);
+            if ways.len() + next.len() >= MOST_WAYS || seen.len() >= LONGEST {
+                return None;
+            }
+            match self.listed.get(folder(self.path(listing.by))) {
+                Some(outer) => next.extend(outer.iter().map(|one| (*one, chain.clone(), seen.clone()))),
+                None => ways.push(chain),
+            }
+        }
+        Some(ways)
+    }
+
+    /// Goes out through a kustomization. What a component adds is changed by itself and by the components behind it.
+    fn pass(&self, Listing { by, component }: Listing, chain: &mut Chain) {
+        self.components_of(&mut vec![by], component.map_or(0, |at| at + 1), chain);
+        chain.add(by);
+    }
+
+    /// The components of the last on a way, from one on, each after its own.
+    fn components_of(&self, way: &mut Vec<usize>, first: usize, chain: &mut Chain) {
+        let Some(components) = way.last().map(|&of| &self.components[of]) else { return };
+        for component in components.iter().skip(first).filter_map(|folder| self.by_folder.get(folder)) {
+            // A circle is nothing that kustomize builds.
+            if chain.cut || way.contains(component) {
+                continue;
+            }
+            if way.len() >= DEPTH {
+                chain.cut = true;
+                return;
+            }
+            way.push(*component);
+            self.components_of(way, 0, chain);
+            way.pop();
+            chain.add(*component);
+        }
+    }
+
+    /// The outermost of the kustomizations that a file or folder is built into, listed or as a patch; not further than those in `stops`, which
+    /// do not count.
+    pub(crate) fn outermost(&self, path: &str, stops: &BTreeSet<&str>) -> BTreeSet<&str> {
+        let by = |path: &str| self.listed.get(path).into_iter().flatten().map(|listing| listing.by);
+        let as_patch = self.patched.get(path).into_iter().flatten().copied();
+        let mut next: Vec<usize> = by(path).chain(as_patch).collect();
+        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(at) = next.pop() {
+            let path = self.path(at);
+            if !seen.insert(at) || stops.contains(path) {
+                continue;
+            }
+            match self.listed.get(folder(path)) {
+                Some(outer) => next.extend(outer.iter().map(|listing| listing.by)),
+                None => drop(found.insert(path)),
+            }
+        }
+        found
+    }
+
+    /// The kustomizations that one is built from, itself among them; and these with the files and folders that they list and their patches.
+    pub(crate) fn reach(&self, root: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+        let mut lists: Vec<Vec<&String>> = vec![Vec::new(); self.all.len()];
+        for (path, listings) in &self.listed {
+            listings.iter().for_each(|listing| lists[listing.by].push(path));
+        }
+        let (mut through, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+        let mut next: Vec<usize> = self.all.iter().position(|(path, _)| path == root).into_iter().collect();
+        while let Some(at) = next.pop() {
+            if through.insert(self.path(at).to_owned()) {
+                next.extend(lists[at].iter().filter_map(|listed| self.by_folder.get(*listed)));
+                wanted.extend(lists[at].iter().copied().chain(&self.patches[at]).cloned());
+            }
+        }
+        wanted.extend(through.iter().cloned());
+        (through, wanted)
+    }
+}
+
+/// The files and folders of the repository that a kustomization lists, in their order, with what the lists name.
+fn listed<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item = (Names, String)> + 'a {
+    let folder = folder(path);
+    let built = BUILT.into_iter().flat_map(|names| lists(names).map(move |list| (names, list)));
+    built.flat_map(move |(names, list)| {
+        let entries = kustomization.object.get(list).and_then(Value::as_array).into_iter().flatten();
+        entries.filter_map(Value::as_str).filter_map(move |listed| Some((names, join(folder, listed)?)))
+    })
+}
+
+/// The files that a kustomization names as patches.
+fn patches<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item = String> + 'a {
+    let list = |key: &str| kustomization.object.get(key).and_then(Value::as_array).into_iter().flatten();
+    let named = list("patches").filter_map(|patch| patch.get("path")).chain(list("patchesStrategicMerge"));
+    named.filter_map(Value::as_str).filter_map(move |patch| join(folder(path), patch))
+}
+
+/// A path that a kustomization in `folder` lists, from the root of the repository; none if it leads out of it.
+pub(crate) fn join(folder: &str, listed: &str) -> Option<String> {
+    if listed.contains("://") { None } else { resolve(folder, listed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_elsewhere_is_no_path() {
+        for (listed, path) in
+            [("../base", Some("base")), ("https://example.com/x", None), ("ssh://x/y", None)]
+        {
+            assert_eq!(join("a", listed).as_deref(), path, "{listed}");
+        }
+    }
+}

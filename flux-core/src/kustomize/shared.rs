@@ -1,0 +1,109 @@
+//! What several of those that were built have a share in, here and origin in the repository: it is written for all of them together, or not at all.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{chain::Chains, origins::Origins};
+use crate::{
+    manifest::{Container, SharedScalar, Site, kustomization::is_file},
+    repo_path::folder,
+};
+
+/// Says which documents describe several objects.
+pub(crate) fn share(origins: &mut Origins, others: &mut Others<'_>) {
+    let mut users: BTreeMap<(String, usize), u32> = BTreeMap::new();
+    for document in origins.values().flatten() {
+        *users.entry((document.path.clone(), document.resource)).or_default() += 1;
+    }
+    for document in origins.values_mut().flatten() {
+        let several = users.get(&(document.path.clone(), document.resource)).is_some_and(|&users| users > 1);
+        document.refused = match others.building(&document.path) {
+            Some(other) => Some(format!("{} is also what {other} is built from", document.path)),
+            None if several => Some(format!("several workloads are built from {}", document.path)),
+            None => None,
+        };
+    }
+}
+
+/// A place that containers take their image from.
+pub(crate) type User = (String, usize, Option<String>);
+
+/// How many containers take their image from a place.
+pub(crate) type Users = BTreeMap<User, u32>;
+
+/// How many of these pass a kustomization of a build behind the place.
+pub(crate) type Passing = HashMap<(User, String, usize), u32>;
+
+/// A place by its file and first byte. Keys put in at the same byte are told apart by where they come to stand.
+pub(crate) fn user_of(path: &str, site: &Site) -> User {
+    (path.to_owned(), site.start, site.adds.as_ref().map(|_| site.pointer.clone()))
+}
+
+/// Whether a place is written at all, be it together with others.
+pub(crate) fn can_be_written(site: &Site) -> bool {
+    site.refused.is_none() || site.shared.is_some()
+}
+
+/// The kustomizations of the repository that are not built here.
+pub(crate) struct Others<'a> {
+    chains: Chains,
+    roots: BTreeSet<&'a str>,
+    /// What was asked for before.
+    known: HashMap<String, Option<String>>,
+}
+
+impl<'a> Others<'a> {
+    pub(crate) fn of(chains: Chains, roots: BTreeSet<&'a str>) -> Self {
+        Self { chains, roots, known: HashMap::new() }
+    }
+
+    /// One of them that a file is built into.
+    fn building(&mut self, path: &str) -> Option<String> {
+        if self.roots.contains(path) {
+            return None;
+        }
+        if let Some(known) = self.known.get(path) {
+            return known.clone();
+        }
+        let listed = if is_file(path) { folder(path) } else { path };
+        let found = self.chains.outermost(listed, &self.roots).into_iter().next().map(str::to_owned);
+        self.known.insert(path.to_owned(), found.clone());
+        found
+    }
+
+    /// Lets what others have a share in be written with them, or not at all.
+    ///
+    /// `alone` is a kustomization that one of the users of a place has for itself.
+    pub(crate) fn guard(
+        &mut self,
+        container: &mut Container,
+        root: &str,
+        users: &Users,
+        alone: &dyn Fn(&User) -> Option<String>,
+    ) {
+        let Some(path) = container.origin.as_ref().map(|origin| origin.path.clone()) else { return };
+        let other = self.building(&path);
+        for site in container.sites.iter_mut().filter(|site| can_be_written(site)) {
+            let user = user_of(&path, site);
+            let uses = users.get(&user).copied().unwrap_or(1);
+            if let Some(other) = &other {
+                site.shared = None;
+                site.refused = Some(format!(
+                    "it stands in {path}, which {other} is built from, too: set it in the `images` of {root}"
+                ));
+            } else if uses > 1 {
+                let written =
+                    SharedScalar { start: site.start, end: site.end, source: site.source.clone(), uses };
+                // What an anchor shares as well is more than is known here.
+                site.shared = site.refused.is_none().then_some(written);
+                let or =
+                    alone(&user).map(|alone| format!(", or set it for this one in the `images` of {alone}"));
+                let or = or.unwrap_or_default();
+                site.refused.get_or_insert_with(|| {
+                    format!(
+                        "it stands in {path}, which several workloads are built from: release them together{or}"
+                    )
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Containers: the places of a workload that name an image.
+
+use serde::{Deserialize, Serialize};
+
+use super::Site;
+use crate::image::{ImageName, ImageRef, InvalidImage};
+
+/// A place in a workload that names an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// The index of its object in the file.
+    pub resource: usize,
+    /// The container's name.
+    pub name: String,
+    /// Which list it stands in.
+    pub role: ContainerRole,
+    /// The image as written; an error if there is none or it cannot be parsed.
+    pub image: Result<ImageRef, BadImage>,
+    /// Line of the image, counted from 1.
+    pub line: u32,
+    /// Column of the image in characters, counted from 1.
+    pub column: u32,
+    /// The scalars that an edit of the image rewrites.
+    pub sites: Vec<Site>,
+    /// Where the scalars stand, if not in the object: an entry of a kustomization sets the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<ImageOrigin>,
+    /// The name that the object gives the image, where a kustomization puts another in its place and leaves the tag to the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed: Option<ImageName>,
+}
+
+/// The document that sets the image of an object in another file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageOrigin {
+    /// Its file.
+    pub path: String,
+    /// The index of the document in its file.
+    pub resource: usize,
+    /// Where the image stands in the object itself, as a JSON pointer.
+    pub pointer: String,
+    /// Line of what says the image there, counted from 1.
+    pub line: u32,
+    /// Its column in characters, counted from 1.
+    pub column: u32,
+    /// The `name` of the entry of `images:`, if the document is a kustomization; else that of the object which it describes.
+    pub name: String,
+}
+
+/// The text of an image that cannot be parsed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadImage {
+    /// The text as written.
+    pub text: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl BadImage {
+    /// The name that the text gives, where what is wrong stands behind it.
+    pub(crate) fn name(&self) -> Option<ImageName> {
+        let start = self.text.rfind('/').unwrap_or(0);
+        let end = self.text[start..].find([':', '@']).map_or(self.text.len(), |at| start + at);
+        self.text[..end].parse().ok()
+    }
+}
+
+impl From<InvalidImage> for BadImage {
+    fn from(e: InvalidImage) -> Self {
+        Self { problem: e.problem.to_owned(), text: e.text }
+    }
+}
+
+/// Which list of a pod a container stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainerRole {
+    /// `containers`.
+    Main,
+    /// `initContainers`.
+    Init,
+    /// `ephemeralContainers`.
+    Ephemeral,
+}

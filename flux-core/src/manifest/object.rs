@@ -1,0 +1,78 @@
+//! Objects as they stand in files: [`ParsedFile`], [`Resource`] and its annotations.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Container, ScalarRef, WorkloadId, sops};
+use crate::finding::Problem;
+
+/// Everything that was read of one file. Holds no path: equal bytes have equal parses.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ParsedFile {
+    /// The objects, in the order in which they stand. Items of a list stand as objects of their own.
+    pub resources: Vec<Resource>,
+    /// What could not be read. The rest of the file is used.
+    pub problems: Vec<Problem>,
+}
+
+/// One Kubernetes object of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`, as written.
+    pub kind: String,
+    /// `metadata.namespace`, if written.
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: String,
+    /// Where the object starts: line, counted from 1.
+    pub line: u32,
+    /// Where the object starts: column in characters, counted from 1.
+    pub column: u32,
+    /// The object as Kubernetes reads it.
+    pub object: Arc<Value>,
+    /// The annotations, with the places of their values.
+    pub annotations: BTreeMap<String, Annotation>,
+    /// The containers, if this is a workload: containers, then init containers, then ephemeral ones.
+    pub workload: Option<Vec<Container>>,
+    /// The scalars that may hold images, of objects whose kind says nothing of where images stand: rules in another file may say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scalars: Vec<ScalarRef>,
+    /// The labels that may repeat the tag of a container: `version` and `app.kubernetes.io/version`, of the object and of its pods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub version_labels: Vec<ScalarRef>,
+}
+
+impl Resource {
+    /// The API group; empty for the core group.
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// Whether it is what an id names, taken to be in `default` if it names no namespace itself.
+    pub fn is(&self, id: &WorkloadId) -> bool {
+        let namespace = self.namespace.as_deref().unwrap_or("default");
+        (namespace, self.name.as_str()) == (id.namespace(), id.name())
+            && self.kind.to_lowercase() == id.kind()
+            && id.group().is_none_or(|group| self.group().eq_ignore_ascii_case(group))
+    }
+
+    /// Whether SOPS has encrypted the document: it is not what the cluster should get, and an edit would break its seal.
+    pub fn is_encrypted(&self) -> bool {
+        self.object.as_object().is_some_and(sops::is_sealed)
+    }
+}
+
+/// The value of an annotation and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// The value.
+    pub value: String,
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Column in characters, counted from 1.
+    pub column: u32,
+}

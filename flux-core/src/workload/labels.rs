@@ -1,0 +1,27 @@
+//! The labels that repeat the tag of a container.
+
+use super::pods::pod_path;
+use crate::{
+    manifest::{Resource, ScalarRef, scalar_ref::scalar_ref},
+    yaml::cursor::Cursor,
+};
+
+/// The labels that say which version of something an object is.
+const VERSION_LABELS: [&str; 2] = ["version", "app.kubernetes.io/version"];
+
+/// The version labels of an object of a file: `version` and `app.kubernetes.io/version`, its own and those of its pods.
+pub(crate) fn version_labels(at: &Cursor<'_, '_>, resource: &Resource) -> Vec<ScalarRef> {
+    let mut places = vec![vec!["metadata", "labels"]];
+    if let Some((_, template)) = pod_path(resource.group(), &resource.kind)
+        .and_then(|path| path.split_last())
+        .filter(|(_, t)| !t.is_empty())
+    {
+        places.push([template, &["metadata", "labels"]].concat());
+    }
+    let labels = places.iter().filter_map(|path| at.path(path));
+    let read_only_reason = resource.read_only_reason();
+    labels
+        .flat_map(|labels| VERSION_LABELS.map(|key| scalar_ref(&labels.get(key)?, read_only_reason)))
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,211 @@
+//! Finding a value in a tree by its path, and knowing who else uses it.
+
+use std::borrow::Cow;
+
+use super::{
+    merge::{self, Entry, Merge},
+    scalar::{Scalar, Style, other_than_text, to_json},
+    tree::{Anchor, Kind, NodeId, Tree},
+};
+use crate::pointer::escape;
+
+/// A value in a tree, with its path from the object and what it is shared through.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor<'t, 's> {
+    pub tree: &'t Tree<'s>,
+    /// The text of the file.
+    pub source: &'s str,
+    /// The node where the value is written; it may be an alias.
+    pub node: NodeId,
+    /// The path from the object, as a JSON pointer.
+    pub pointer: String,
+    /// Through what other places have what this value stands in, if they do.
+    pub shared: Option<Sharing>,
+    /// How the mapping that it is of takes it in, if it is not the mapping's own.
+    pub inherited: Option<Inherited>,
+}
+
+/// A mapping that takes in a value, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inherited {
+    pub map: NodeId,
+    pub by: Merge,
+}
+
+/// What makes a value that of several places.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sharing {
+    /// It stands under a node with an anchor that others use.
+    Anchor(NodeId),
+    /// It stands under a node with an anchor, and is reached by an alias.
+    Alias(NodeId),
+    /// A merge key takes it in from this mapping.
+    Merge(NodeId),
+}
+
+impl Sharing {
+    /// Why the value cannot be changed alone.
+    pub(crate) fn why(self, tree: &Tree<'_>) -> String {
+        let described =
+            |anchor: &Anchor<'_>| format!("the anchor `&{}` of line {}", anchor.name, anchor.line);
+        let (Self::Anchor(node) | Self::Alias(node) | Self::Merge(node)) = self;
+        match (self, &tree[node].anchor) {
+            (Self::Anchor(_), Some(anchor)) => {
+                format!("it stands under {}, which other places use", described(anchor))
+            }
+            (Self::Alias(_), Some(anchor)) => {
+                format!(
+                    "it stands under {} and is reached by the alias `*{}`",
+                    described(anchor),
+                    anchor.name
+                )
+            }
+            (Self::Merge(_), Some(anchor)) => {
+                format!("it comes by the merge key `<<` from {}", described(anchor))
+            }
+            (_, None) => "it comes by a merge key `<<`".to_owned(),
+        }
+    }
+
+    /// What lets the value be changed alone.
+    pub(crate) fn remedy(self, tree: &Tree<'_>) -> String {
+        let (Self::Anchor(node) | Self::Alias(node) | Self::Merge(node)) = self;
+        match (self, &tree[node].anchor) {
+            (Self::Anchor(_) | Self::Alias(_), Some(anchor)) => {
+                format!("write it out where `*{}` stands", anchor.name)
+            }
+            (Self::Merge(_), _) | (_, None) => "write it out beside the `<<`".to_owned(),
+        }
+    }
+}
+
+impl<'t, 's> Cursor<'t, 's> {
+    /// Starts at the node of an object.
+    pub(crate) fn at(tree: &'t Tree<'s>, source: &'s str, node: NodeId) -> Self {
+        Self { tree, source, node, pointer: String::new(), shared: None, inherited: None }
+    }
+
+    /// The same value as an object of its own: paths start here.
+    pub(crate) fn as_object(&self) -> Self {
+        Self { pointer: String::new(), ..self.clone() }
+    }
+
+    /// The entry of a mapping that counts: the last with this key, where merged keys count as well.
+    pub(crate) fn get(&self, key: &str) -> Option<Self> {
+        let inside = self.inside();
+        Some(inside.entry(key, merge::find(self.tree, inside.node, key)?))
+    }
+
+    /// The value of an entry of this mapping.
+    fn entry(&self, key: &str, entry: Entry) -> Self {
+        Self {
+            node: entry.value,
+            pointer: format!("{}/{}", self.pointer, escape(key)),
+            inherited: entry.by.map(|by| Inherited { map: self.node, by }),
+            ..*self
+        }
+    }
+
+    /// The value at a path of keys.
+    pub(crate) fn path(&self, keys: &[&str]) -> Option<Self> {
+        keys.iter().try_fold(self.clone(), |at, key| at.get(key))
+    }
+
+    /// The items of a list.
+    pub(crate) fn items(&self) -> Option<Vec<Self>> {
+        let inside = self.inside();
+        let Kind::Seq { items, .. } = &self.tree[inside.node].kind else { return None };
+        let item = |(index, &node): (usize, &NodeId)| {
+            let pointer = format!("{}/{index}", self.pointer);
+            Self { node, pointer, inherited: None, ..inside }
+        };
+        Some(items.iter().enumerate().map(item).collect())
+    }
+
+    /// The entries of a mapping, sorted by key; of equal keys the one that counts. None if it is no mapping.
+    pub(crate) fn entries(&self) -> Option<Vec<(String, Self)>> {
+        let inside = self.inside();
+        let entries = merge::entries(self.tree, inside.node)?;
+        let at = |(key, entry): (String, Entry)| {
+            let value = inside.entry(&key, entry);
+            (key, value)
+        };
+        Some(entries.into_iter().map(at).collect())
+    }
+
+    /// Whether it is a mapping.
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.tree[self.tree.target(self.node)].kind, Kind::Map { .. })
+    }
+
+    /// The text of a scalar and its style.
+    pub(crate) fn scalar(&self) -> Option<(&'t str, Style)> {
+        self.tree.scalar(self.node)
+    }
+
+    /// What a scalar stands for; none for other values.
+    pub(crate) fn meaning(&self) -> Option<Scalar<'t>> {
+        self.tree.meaning(self.node)
+    }
+
+    /// The text, if the value is one to Kubernetes: not a number, a truth value or null.
+    pub(crate) fn text(&self) -> Option<&'t str> {
+        match self.meaning()? {
+            Scalar::Text(Cow::Borrowed(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What the value is to YAML, for people; none if it is a text.
+    pub(crate) fn other_than_text(&self) -> Option<String> {
+        match &self.tree[self.tree.target(self.node)].kind {
+            Kind::Map { .. } => Some("a mapping".to_owned()),
+            Kind::Seq { .. } => Some("a list".to_owned()),
+            _ => other_than_text(&to_json(self.meaning()?).ok()?),
+        }
+    }
+
+    /// Whether it is null, or nothing is written.
+    pub(crate) fn is_null(&self) -> bool {
+        self.meaning() == Some(Scalar::Null)
+    }
+
+    /// Where the value is written: line and column, counted from 1.
+    pub(crate) fn place(&self) -> (u32, u32) {
+        self.tree.place(self.node)
+    }
+
+    /// The bytes of a block scalar from its header (`|`, `>`) to its end.
+    pub(crate) fn block_span(&self) -> Option<(usize, usize)> {
+        let node = &self.tree[self.node];
+        let before = self.source.get(..node.start)?.trim_end();
+        let line_start = before.rfind('\n').map_or(0, |nl| nl + 1);
+        let line = &before[line_start..];
+        let header = line.char_indices().find(|&(at, c)| {
+            matches!(c, '|' | '>')
+                && line[..at].ends_with([' ', '\t', '-', ':'])
+                && is_header_rest(&line[at + 1..])
+        });
+        header.map(|(at, _)| (line_start + at, node.end))
+    }
+
+    /// Through what other places have this value, if they do. For a scalar with an anchor of its own, its tree tells.
+    pub(crate) fn sharing(&self) -> Option<Sharing> {
+        self.shared.or(self.inherited.map(|inherited| Sharing::Merge(inherited.by.from)))
+    }
+
+    /// This value with any alias followed, and the sharing that this brings.
+    fn inside(&self) -> Self {
+        let node = self.tree.target(self.node);
+        let anchor = if node == self.node { Sharing::Anchor(node) } else { Sharing::Alias(node) };
+        let anchor = self.tree.used_anchor(node).map(|_| anchor);
+        let shared = self.sharing().or(anchor);
+        Self { node, shared, inherited: None, pointer: self.pointer.clone(), ..*self }
+    }
+}
+
+/// Whether a text is what can follow the `|` or `>` of a block scalar on its line.
+fn is_header_rest(rest: &str) -> bool {
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+    rest.trim().is_empty() || (rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#'))
+}

@@ -1,0 +1,86 @@
+//! Where the YAML of Go's reader, which is kubectl's, silently says something else than the YAML of the specification: such a document is
+//! refused, so that nobody applies what nobody meant.
+
+use super::{
+    scalar::Style,
+    text::{before, between, from},
+    tree::{Kind, NodeId, Tree},
+};
+
+/// The first place of a document that kubectl reads as something else, and how. `source` is the text of the file, `document` that of the document;
+/// `is_json` is whether kubectl takes the file for JSON.
+pub(crate) fn differs(
+    tree: &Tree<'_>,
+    source: &str,
+    document: &str,
+    is_json: bool,
+) -> Option<(NodeId, String)> {
+    // JSON knows no line breaks of Unicode's.
+    let is_object = |root: NodeId| matches!(tree[root].kind, Kind::Map { flow: true, .. });
+    let breaks = !(is_json && tree.root().is_some_and(is_object)) && document.contains(UNICODE_BREAKS);
+    tree.nodes().find_map(|(id, node)| {
+        if let Some(anchor) = &node.anchor
+            && !anchor.name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        {
+            let name = &anchor.name;
+            return Some((id, format!("kubectl does not take `{name}` for the name of an anchor: it has letters, digits, `-` and `_`")));
+        }
+        match &node.kind {
+            Kind::Map { entries, flow: true } => entries.iter().find_map(|&(key, value)| {
+                glued_colon(tree, source, key).or_else(|| in_flow(tree, source, key)).or_else(|| in_flow(tree, source, value))
+            }),
+            Kind::Seq { items, flow: true } => items.iter().find_map(|&item| in_flow(tree, source, item)),
+            Kind::Scalar { style, .. } if breaks => {
+                let written = between(source, node.start, node.end);
+                let why = "kubectl ends a line at U+0085, U+2028 and U+2029: write them as escapes between double quotes";
+                is_broken(written, *style).then(|| (id, why.to_owned()))
+            }
+            _ => None,
+        }
+    })
+}
+
+/// What ends a line in YAML 1.1 and does not in YAML 1.2.
+const UNICODE_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+
+/// Whether a scalar would be another with these characters as line breaks. Between quotes a single one that no blanks surround stays itself.
+fn is_broken(written: &str, style: Style) -> bool {
+    let quoted = matches!(style, Style::Single | Style::Double);
+    let blank =
+        |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || UNICODE_BREAKS.contains(&c) || c == '\\');
+    written.char_indices().filter(|(_, c)| UNICODE_BREAKS.contains(c)).any(|(at, c)| {
+        let last = before(written, at).chars().next_back();
+        let next = from(written, at + c.len_utf8()).chars().next();
+        !quoted || c == '\u{85}' || blank(last) || blank(next)
+    })
+}
+
+/// `{a:}`, `[a:, b]` and `[a :]`: the colon belongs to the text.
+fn glued_colon(tree: &Tree<'_>, source: &str, key: NodeId) -> Option<(NodeId, String)> {
+    let Kind::Scalar { style: Style::Plain, text } = &tree[key].kind else { return None };
+    match from(source, tree[key].end).trim_start_matches([' ', '\t']).as_bytes() {
+        [b':', b',' | b'}' | b']', ..] => {
+            Some((key, format!("kubectl takes the colon for a part of `{text}:`: put a blank behind it")))
+        }
+        _ => None,
+    }
+}
+
+/// `{?a}` is the key `a`, and `[!x, b]` is one value with the tag `!x,`.
+fn in_flow(tree: &Tree<'_>, source: &str, id: NodeId) -> Option<(NodeId, String)> {
+    let node = &tree[id];
+    match &node.kind {
+        Kind::Scalar { style: Style::Plain, text } if text.starts_with('?') => {
+            Some((id, "kubectl takes the `?` for the mark of a key: put the text between quotes".to_owned()))
+        }
+        Kind::Scalar { style: Style::Absent, .. }
+            if node.tag.is_some() && from(source, node.start).starts_with([',', '}', ']']) =>
+        {
+            Some((
+                id,
+                "kubectl takes what follows the tag for a part of it: put a blank behind it".to_owned(),
+            ))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,89 @@
+//! YAML that describes no object: configuration of tools.
+
+use granit_parser::Event;
+use serde_json::Value;
+
+use super::{
+    Places,
+    limits::{Budget, Limit},
+    text::{checked, marker_place, parser},
+    tree::{Builder, Tree},
+    value::{Reader, Unreadable},
+};
+use crate::finding::{Code, Problem};
+
+/// The only document of a file.
+#[derive(Debug)]
+pub(crate) struct Document {
+    /// What it says; null for an empty file.
+    pub(crate) value: Value,
+    /// Where keys and items stand.
+    pub(crate) places: Places,
+}
+
+/// Reads a file of one document, under the limits that hold for manifests.
+///
+/// # Errors
+/// The problem, if it is no YAML, too large, or of several documents.
+pub(crate) fn document(source: &[u8]) -> Result<Document, Problem> {
+    read(source, Others::Refused)
+}
+
+/// Reads the first document of a file, as kustomize does, and leaves those that follow alone.
+///
+/// # Errors
+/// The problem, if it is no YAML, or too large.
+pub(crate) fn first_document(source: &[u8]) -> Result<Document, Problem> {
+    read(source, Others::Unread)
+}
+
+/// What becomes of a second document.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Refused,
+    Unread,
+}
+
+fn read(source: &[u8], others: Others) -> Result<Document, Problem> {
+    let text = checked(source).map_err(|problem| *problem)?;
+    let mut builder = Builder::new(text, None);
+    let mut read: Option<Value> = None;
+    for event in parser(text) {
+        let (event, span) = event.map_err(|error| {
+            problem(Code::InvalidYaml, marker_place(error.marker()), error.kind().to_string())
+        })?;
+        let at = marker_place(&span.start);
+        let large = |limit: Limit| problem(Code::TooLarge, at, limit.evidence());
+        match event {
+            Event::DocumentStart(..) if read.is_some() => {
+                let evidence = "there is a second document".to_owned();
+                return Err(problem(Code::InvalidYaml, at, evidence));
+            }
+            Event::DocumentStart(..) => builder = Builder::new(text, None),
+            Event::DocumentEnd => {
+                let tree = std::mem::replace(&mut builder, Builder::new(text, None)).finish();
+                read = Some(value(&tree)?);
+                if others == Others::Unread {
+                    break;
+                }
+            }
+            event => builder.take(event, &span).map_err(large)?,
+        }
+        if builder.len() > Limit::NODES {
+            return Err(large(Limit::Nodes));
+        }
+    }
+    Ok(Document { value: read.unwrap_or_default(), places: Places::of(text, 1) })
+}
+
+fn value(tree: &Tree<'_>) -> Result<Value, Problem> {
+    let Some(root) = tree.root() else { return Ok(Value::Null) };
+    Reader::new(tree, &mut Budget::default()).value(root).map_err(|unreadable| match unreadable {
+        Unreadable::TooLarge(limit) => problem(Code::TooLarge, tree.place(root), limit.evidence()),
+        Unreadable::Invalid(node, evidence) => problem(Code::InvalidYaml, tree.place(node), evidence),
+    })
+}
+
+fn problem(code: Code, place: (u32, u32), evidence: String) -> Problem {
+    Problem::new(code, place, evidence, "correct the file")
+}

@@ -1,0 +1,116 @@
+//! What a mapping has: its own entries, and those that it takes in by merge keys (`<<`). Of equal keys the last counts; a merge counts where it
+//! stands, as in Go's reader.
+
+use std::collections::BTreeMap;
+
+use super::{
+    scalar::{Scalar, Style, Tag, to_key},
+    tree::{Kind, NodeId, Tree},
+};
+
+/// An entry that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Where its value is written.
+    pub value: NodeId,
+    /// How the mapping takes it in; none if it is its own.
+    pub by: Option<Merge>,
+}
+
+/// A merge key at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Merge {
+    /// The merge key and its value.
+    pub entry: (NodeId, NodeId),
+    /// The mapping that is merged in.
+    pub from: NodeId,
+    /// Whether it overrides an entry that the mapping has of its own, further up.
+    pub hides: bool,
+}
+
+/// The entry of a mapping with this key.
+pub(crate) fn find(tree: &Tree<'_>, map: NodeId, wanted: &str) -> Option<Entry> {
+    let Kind::Map { entries, .. } = &tree[map].kind else { return None };
+    for (at, &(key, value)) in entries.iter().enumerate().rev() {
+        if is_merge(tree, key) {
+            for from in merged(tree, value) {
+                if let Some(found) = find(tree, from, wanted) {
+                    let hides = entries[..at].iter().any(|&(key, _)| is_key(tree, key, wanted));
+                    return Some(Entry { by: Some(Merge { entry: (key, value), from, hides }), ..found });
+                }
+            }
+        } else if is_key(tree, key, wanted) {
+            return Some(Entry { value, by: None });
+        }
+    }
+    None
+}
+
+/// Whether a mapping takes in an entry with this key, whatever it has of its own.
+pub(crate) fn takes_in(tree: &Tree<'_>, map: NodeId, wanted: &str) -> bool {
+    let Kind::Map { entries, .. } = &tree[map].kind else { return false };
+    let merges = entries.iter().filter(|(key, _)| is_merge(tree, *key));
+    merges.flat_map(|&(_, value)| merged(tree, value)).any(|from| find(tree, from, wanted).is_some())
+}
+
+/// The entries of a mapping by their keys; none if it is no mapping.
+pub(crate) fn entries(tree: &Tree<'_>, map: NodeId) -> Option<BTreeMap<String, Entry>> {
+    let mut found = BTreeMap::new();
+    collect(tree, map, None, &mut found)?;
+    Some(found)
+}
+
+fn collect(
+    tree: &Tree<'_>,
+    map: NodeId,
+    by: Option<Merge>,
+    into: &mut BTreeMap<String, Entry>,
+) -> Option<()> {
+    let Kind::Map { entries, .. } = &tree[map].kind else { return None };
+    for &(key, value) in entries {
+        if is_merge(tree, key) {
+            for from in merged(tree, value).into_iter().rev() {
+                let by = by.or(Some(Merge { entry: (key, value), from, hides: false }));
+                collect(tree, from, by, into);
+            }
+        } else if let Some(key) = key_text(tree, key) {
+            let hides = into.get(&key).is_some_and(|old| old.by.is_none_or(|by| by.hides));
+            into.insert(key, Entry { value, by: by.map(|by| Merge { hides, ..by }) });
+        }
+    }
+    Some(())
+}
+
+/// Whether a key is the merge key.
+pub(crate) fn is_merge(tree: &Tree<'_>, key: NodeId) -> bool {
+    match &tree[key].kind {
+        Kind::Scalar { text, style } if text == "<<" => match tree[key].tag {
+            None => *style == Style::Plain,
+            Some(tag) => tag == Tag::Merge,
+        },
+        _ => false,
+    }
+}
+
+/// The mappings that a merge takes in, the first of them the strongest.
+fn merged(tree: &Tree<'_>, value: NodeId) -> Vec<NodeId> {
+    match &tree[tree.target(value)].kind {
+        Kind::Map { .. } => vec![tree.target(value)],
+        Kind::Seq { items, .. } => items.iter().map(|&item| tree.target(item)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The text of a key, unless it can be none.
+pub(crate) fn key_text(tree: &Tree<'_>, key: NodeId) -> Option<String> {
+    to_key(tree.meaning(key)?).ok()
+}
+
+/// Whether a key has this text.
+fn is_key(tree: &Tree<'_>, key: NodeId, wanted: &str) -> bool {
+    match tree.meaning(key) {
+        Some(Scalar::Text(text)) => text == wanted,
+        Some(other) => to_key(other).is_ok_and(|text| text == wanted),
+        None => false,
+    }
+}

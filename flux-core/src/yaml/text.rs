@@ -1,0 +1,88 @@
+//! The bytes of a file as text, and the parser of that: what every reader of a file starts with.
+
+use granit_parser::{Marker, Parser, StrInput, options};
+
+use super::limits::Limit;
+use crate::finding::{Code, Problem};
+
+/// What to do about a file that is too large.
+pub(crate) const TOO_LARGE: &str = "split the file, or write out what its aliases repeat";
+
+/// The text of a file, unless it has bytes that no YAML has.
+pub(crate) fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
+    let problem = |code, offset: usize, evidence: String, remedy: &str| {
+        Box::new(Problem::new(code, place_of(source, offset), evidence, remedy))
+    };
+    if source.len() > Limit::BYTES {
+        return Err(problem(Code::TooLarge, 0, Limit::Bytes.evidence(), TOO_LARGE));
+    }
+    let text = std::str::from_utf8(source).map_err(|e| {
+        let evidence = format!("the bytes from {} on are not UTF-8", e.valid_up_to());
+        problem(Code::InvalidYaml, e.valid_up_to(), evidence, "save the file as UTF-8")
+    })?;
+    let control = |b: u8| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r') || b == 0x7f;
+    match text.bytes().position(control) {
+        None => Ok(text),
+        Some(at) => {
+            let evidence = format!("the control character U+{:04X} is not allowed in YAML", source[at]);
+            let remedy = "remove it, or write it as an escape between double quotes";
+            Err(problem(Code::InvalidYaml, at, evidence, remedy))
+        }
+    }
+}
+
+/// The parser of a text, under the limits of depth.
+pub(crate) fn parser(text: &str) -> Parser<'_, StrInput<'_>> {
+    let mut options = options! {
+        emit_anchor_events: true,
+        flow_nesting_limit: Limit::DEPTH,
+        block_nesting_limit: Limit::DEPTH,
+    };
+    options.set_emit_comments(false);
+    Parser::new_from_str_with_options(text, options)
+}
+
+/// Line and column of a byte, counted from 1, columns in characters.
+fn place_of(source: &[u8], offset: usize) -> (u32, u32) {
+    let before = &source[..offset];
+    let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+    let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+/// What stands before a byte; nothing where no character starts there. The parser says where, so that none of these is to panic.
+pub(crate) fn before(text: &str, at: usize) -> &str {
+    text.get(..at).unwrap_or_default()
+}
+
+/// What stands from a byte on; nothing where no character starts there.
+pub(crate) fn from(text: &str, at: usize) -> &str {
+    text.get(at..).unwrap_or_default()
+}
+
+/// What stands between two bytes; nothing where no characters start there, or they are in the wrong order.
+pub(crate) fn between(text: &str, start: usize, end: usize) -> &str {
+    text.get(start..end).unwrap_or_default()
+}
+
+/// Line and column of where the parser stands, counted from 1.
+pub(crate) fn marker_place(at: &Marker) -> (u32, u32) {
+    (u32::try_from(at.line()).unwrap_or(u32::MAX), u32::try_from(at.col() + 1).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_place_is_one_to_panic_at() {
+        for (at, parts) in [(0, ("", "éa")), (1, ("", "")), (2, ("é", "a")), (3, ("éa", "")), (4, ("", ""))]
+        {
+            assert_eq!((before("éa", at), from("éa", at)), parts, "{at}");
+        }
+        for (start, end, part) in [(0, 2, "é"), (2, 3, "a"), (1, 3, ""), (3, 2, ""), (2, 9, "")] {
+            assert_eq!(between("éa", start, end), part, "{start}..{end}");
+        }
+    }
+}
