@@ -57,7 +57,8 @@ fn doc_text(line: &str) -> Option<&str> {
 /// Returns `false` for rows of tables, for definitions of links and for a single word.
 fn can_be_wrapped(text: &str) -> bool {
     let text = text.trim();
-    let is_link = text.starts_with('[') && text.contains("]: ");
+    let target = text.strip_prefix('[').and_then(|rest| rest.split_once("]: "));
+    let is_link = target.is_some_and(|(_, target)| !target.contains(' '));
     !text.starts_with('|') && !is_link && text.contains(' ')
 }
 

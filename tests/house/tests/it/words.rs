@@ -15,10 +15,11 @@ fn lib(text: &str, rule: Rule) -> Vec<usize> {
 fn wide_lines_of_doc_comments_are_found() {
     let wide = "word ".repeat(20);
     let text = format!(
-        "//! {wide}\n// {wide}\n    /// {wide}\n/// | {wide} |\n/// {}\n/// [`x`]: {wide}\n//// {wide}\npub fn a() {{}}\n",
-        "x".repeat(100)
+        "//! {wide}\n// {wide}\n    /// {wide}\n/// | {wide} |\n/// {}\n/// [`x`]: {}\n/// [`x`]: {wide}\n//// {wide}\npub fn a() {{}}\n",
+        "x".repeat(100),
+        "y".repeat(100)
     );
-    assert_eq!(lib(&text, Rule::DocWidth), [1, 3]);
+    assert_eq!(lib(&text, Rule::DocWidth), [1, 3, 7]);
 }
 
 #[test]
