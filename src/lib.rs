@@ -57,3 +57,8 @@ pub use flux_k8s as k8s;
 /// [`backend::Registry`] over the OCI distribution API.
 #[cfg(feature = "registry")]
 pub use flux_registry as registry;
+
+/// The Rust code of the README is compiled and run with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
