@@ -69,10 +69,12 @@ mod source;
 mod update;
 
 pub use crate::path::is_under;
+#[cfg(feature = "deployer")]
 pub(crate) use config::invalid;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
 pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
 pub use patch::{PatchError, apply_patches, patch_file};
 pub use source::{Found, How, Source, find, in_view, owner};
+#[cfg(feature = "deployer")]
 pub(crate) use source::{GENERATED, folder, is_config};
 pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};

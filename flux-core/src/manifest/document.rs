@@ -33,6 +33,7 @@ pub(crate) fn document(source: &[u8]) -> Result<Document, Problem> {
 ///
 /// # Errors
 /// The problem, if it is no YAML, or too large.
+#[cfg(feature = "deployer")]
 pub(crate) fn first_document(source: &[u8]) -> Result<Document, Problem> {
     read(source, Others::Unread)
 }
@@ -41,6 +42,7 @@ pub(crate) fn first_document(source: &[u8]) -> Result<Document, Problem> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Others {
     Refused,
+    #[cfg_attr(not(feature = "deployer"), allow(dead_code, reason = "only the deployer reads on"))]
     Unread,
 }
 

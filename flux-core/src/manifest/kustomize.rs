@@ -17,8 +17,13 @@
 mod annotated;
 mod chain;
 mod entries;
+#[cfg_attr(
+    not(feature = "deployer"),
+    allow(dead_code, reason = "shapes are for checks, which the deployer makes")
+)]
 mod keys;
 mod parts;
+#[cfg(feature = "deployer")]
 mod shape;
 mod shared;
 mod trace;
@@ -36,12 +41,14 @@ use super::{
 use crate::{finding::Finding, image::ImageRef, path::name};
 
 pub(super) use annotated::annotated_by;
+#[cfg(feature = "deployer")]
 pub(crate) use chain::join;
 use chain::{Chain, Chains};
 use entries::{Entries, Entry};
 use keys::{FORMER, KEYS};
 pub(crate) use keys::{Names, lists};
 pub(super) use parts::{PartFiles, parts};
+#[cfg(feature = "deployer")]
 pub(crate) use shape::{Mistake, is_of_another_group, mistakes};
 
 pub use trace::{Build, Described};

@@ -147,15 +147,19 @@ use crate::{
 };
 
 pub use annotations::annotation_edits;
-pub(crate) use document::{document, first_document};
+pub(crate) use document::document;
+#[cfg(feature = "deployer")]
+pub(crate) use document::first_document;
 pub use edit::{ImageChange, PlacedEdit, apply, image_edits};
 pub use emit::emit;
 pub use files::{Generated, Located, Manifests, manifest_paths};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
+pub(crate) use kustomize::FILES as KUSTOMIZATION_FILES;
 pub(crate) use kustomize::image_by_entry;
+#[cfg(feature = "deployer")]
+pub(crate) use kustomize::is_file as is_kustomization_file;
 pub use kustomize::{Build, Described};
-pub(crate) use kustomize::{FILES as KUSTOMIZATION_FILES, is_file as is_kustomization_file};
 pub use labels::{LeftLabel, VersionLabels, version_label_edits};
 pub use load::parse;
 pub(crate) use places::{Places, Spot};

@@ -85,6 +85,7 @@ impl Places {
     }
 
     /// The first line that something stands on.
+    #[cfg(any(test, feature = "deployer"))]
     pub(crate) fn first_line(&self) -> Option<u32> {
         self.0.iter().filter_map(|node| node.spot).map(|(line, _)| line).min()
     }

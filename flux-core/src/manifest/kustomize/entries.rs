@@ -187,6 +187,7 @@ fn expression(name: &str) -> Result<Regex, regex::Error> {
 }
 
 /// Why a name is no regular expression; none if it is one.
+#[cfg(any(test, feature = "deployer"))]
 pub(super) fn is_no_expression(name: &str) -> Option<String> {
     if is_plain(name) {
         return None;
