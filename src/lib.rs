@@ -28,11 +28,25 @@
 //! # }
 //! ```
 //!
-//! - Embedders add the backends they need: features `git`, `registry` and `k8s`, all on by default. Whoever wants the planner only
-//!   takes `flux-core` with default features off: no network, no runtime.
+//! - Embedders add the backends they need, by features. Whoever wants the planner only takes
+//!   `flux-core` with default features off: no network, no runtime.
 //! - Teams run `fluxd` and `fluxctl`, the reference composition, from `examples/`.
-//! - Release policies are tested with [`memory`] backends or with [`release::plan`] itself: no cluster, no network, no async.
+//! - Release policies are tested with [`memory`] backends or with [`release::plan`] itself: no
+//!   cluster, no network, no async.
+//! - Implementors of a backend run its conformance suite, in `testing`.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `git` | yes | `git`: the config repository over git (libgit2 is built with it, by a C compiler) |
+//! | `registry` | yes | `registry`: tags and images from registries of the OCI distribution API |
+//! | `k8s` | yes | `k8s`: the cluster over the Kubernetes API |
+//! | `testing` | no | `testing`: conformance suites for implementors of the traits, and mocks |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[doc(inline)]
 pub use flux_core::*;
 /// [`backend::ConfigRepo`] over git.
 #[cfg(feature = "git")]
@@ -43,3 +57,8 @@ pub use flux_k8s as k8s;
 /// [`backend::Registry`] over the OCI distribution API.
 #[cfg(feature = "registry")]
 pub use flux_registry as registry;
+
+/// The Rust code of the README is compiled and run with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

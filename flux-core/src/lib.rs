@@ -7,8 +7,18 @@
 //! Modules stand in the order in which data flows: [`image`], [`policy`], [`manifest`], [`generate`], [`release`], [`sync`],
 //! [`backend`], `deployer`, `daemon`, [`memory`], `testing`. All but the last four are pure.
 //!
-//! With default features off only the model, the planners, the traits and the in-memory backends are compiled;
-//! there is no async runtime, network, disk or clock among the dependencies.
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `deployer` | yes, by `daemon` | `deployer`: list, release, roll back, explain, check and sync over the three traits |
+//! | `daemon` | yes | `daemon`: timers and triggers around the deployer, on tokio |
+//! | `testing` | no | `testing`: conformance suites for implementors of the traits, and mocks |
+//!
+//! With default features off only the model, the planners, the traits and the in-memory backends are
+//! compiled; there is no async runtime, network, disk or clock among the dependencies.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backend;
 #[cfg(feature = "daemon")]

@@ -1,7 +1,7 @@
 //! Host keys of SSH servers, against a file in the form of OpenSSH's `known_hosts`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
 /// What a file of known hosts says about a key that a host showed.

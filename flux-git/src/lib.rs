@@ -13,6 +13,8 @@
 //!
 //! Objects are named by SHA-1; repositories of SHA-256 are not supported by libgit2 yet. Shallow clones are not made.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod builder;
 mod compact;
 mod credentials;

@@ -20,6 +20,8 @@
 //! The feature `latest` (on by default) chooses the newest Kubernetes API types of `k8s-openapi`, of which exactly one version can be in a
 //! program; to choose another, turn it off. Objects are handled as JSON, so the choice does not limit which servers are spoken to.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod apply;
 mod cluster;
 mod definitions;

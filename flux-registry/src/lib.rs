@@ -25,6 +25,8 @@
 //! hang into an index are no platforms. A chart, a signature or another artifact under a tag is an
 //! [`InspectError`](flux_core::backend::InspectError) that says so: it can not be run, so it is never a candidate.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod builder;
 mod cache;
 mod credentials;
