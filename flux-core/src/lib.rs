@@ -18,14 +18,20 @@ pub mod deployer;
 pub mod finding;
 pub mod generate;
 pub mod image;
+#[cfg(feature = "deployer")]
+mod kustomize_checks;
 pub mod manifest;
 pub mod memory;
+#[cfg(feature = "deployer")]
+mod parse_cache;
 mod path;
 mod pointer;
 pub mod policy;
+mod position;
 pub mod release;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use finding::{Code, Finding, Place, Severity};
+pub use finding::{Code, Finding, OutputPlace, Place, Severity};
+pub use position::Position;

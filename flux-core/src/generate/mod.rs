@@ -63,16 +63,44 @@
 //! Commands run only where an embedder gives a [`Generator`], as what is in the repository then runs on its machine.
 
 mod config;
+#[cfg(feature = "deployer")]
+mod detect;
+mod edit;
+#[cfg(feature = "deployer")]
+mod engine;
+mod error;
+#[cfg(feature = "deployer")]
+mod files;
+#[cfg(feature = "deployer")]
+mod findings;
 mod generator;
+#[cfg(feature = "deployer")]
+mod manifests;
+#[cfg(feature = "deployer")]
+mod objects;
 mod patch;
+#[cfg(feature = "deployer")]
+mod patched;
+#[cfg(feature = "deployer")]
+mod proof;
+mod runs;
 mod source;
-mod update;
 
 pub use crate::path::is_under;
-pub(crate) use config::invalid;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
-pub use generator::{Checkout, GenerateError, Generation, Generator, Output, Run, brief};
+#[cfg(feature = "deployer")]
+pub(crate) use detect::PathSources;
+pub use edit::{GeneratedChange, GeneratedEdit};
+#[cfg(feature = "deployer")]
+pub(crate) use engine::{Engine, RefusedPath};
+pub use error::{GenerateError, short_command};
+#[cfg(feature = "deployer")]
+pub(crate) use files::Files;
+#[cfg(feature = "deployer")]
+pub(crate) use findings::missing_path;
+pub use generator::{Checkout, Generation, Generator, Output, Run};
+#[cfg(feature = "deployer")]
+pub use manifests::GeneratedManifests;
 pub use patch::{PatchError, apply_patches, patch_file};
-pub use source::{Found, How, Source, find, in_view, owner};
-pub(crate) use source::{GENERATED, folder, is_config};
-pub use update::{GeneratedChange, GeneratedEdit, image_runs, policy_runs};
+pub use runs::{image_runs, policy_runs};
+pub use source::{Detected, Method, Source, find, in_view, owner};

@@ -144,13 +144,14 @@ use serde_json::Value;
 use crate::{
     finding::{Code, Finding, Place},
     image::{ImageName, ImageRef, InvalidImage},
+    position::Position,
 };
 
 pub use annotations::annotation_edits;
 pub(crate) use document::{document, first_document};
 pub use edit::{ImageChange, PlacedEdit, apply, image_edits};
 pub use emit::emit;
-pub use files::{Generated, Located, Manifests, manifest_paths};
+pub use files::{CommandOutput, Generated, Located, Manifests, manifest_paths};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
 pub(crate) use kustomize::image_by_entry;
@@ -212,7 +213,7 @@ impl Problem {
         Finding {
             code: self.code,
             subject: self.subject.clone().unwrap_or_else(|| path.to_owned()),
-            place: Some(Place { path: path.to_owned(), line: self.line, column: self.column }),
+            place: Some(Place::in_file(path, Position { line: self.line, column: self.column })),
             evidence: self.evidence.clone(),
             remedy: self.remedy.clone(),
         }

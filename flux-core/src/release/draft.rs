@@ -11,12 +11,13 @@ use super::{
     plan::{Decided, PolicyEdits, What, verdict_on},
 };
 use crate::{
-    finding::{Code, Finding, Place},
+    finding::{Code, Finding},
     generate::{GeneratedChange, GeneratedEdit},
     manifest::{
         Container, Edit, EditError, ImageChange, Intent, Located, PlacedEdit, WorkloadId, image_edits,
         version_label_edits,
     },
+    position::Position,
 };
 
 /// What a plan is put together from.
@@ -98,7 +99,7 @@ impl Draft {
         self.findings.extend(labels.left.into_iter().map(|label| Finding {
             code: Code::VersionLabelLeft,
             subject: located.workload_id().to_string(),
-            place: Some(Place { path: located.path.to_owned(), line: label.line, column: label.column }),
+            place: Some(located.place_of(Position { line: label.line, column: label.column })),
             evidence: format!("`{}` stays at the old tag: {}", label.pointer, label.why),
             remedy: "change it by hand, or take the policy `version-labels` off".to_owned(),
         }));

@@ -13,6 +13,7 @@ use crate::{
     finding::{Code, Finding, Place},
     manifest::{ParsedFile, Resource},
     path::folder,
+    position::Position,
 };
 
 /// Lists of parts. What `crds` names may be objects as well.
@@ -45,7 +46,7 @@ impl PartFiles {
                 Finding {
                 code: Code::PatchAlone,
                 subject: patch.name.clone(),
-                place: Some(Place { path: path.clone(), line: patch.line, column: patch.column }),
+                place: Some(Place::in_file(path, Position { line: patch.line, column: patch.column })),
                 evidence: format!(
                     "a kustomization names it as a patch, and no file that is loaded describes the {} itself",
                     patch.kind
