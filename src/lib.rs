@@ -28,12 +28,22 @@
 //! # }
 //! ```
 //!
-//! - Embedders add the backends they need: features `git`, `registry` and `k8s`, all on by default. Whoever wants the planner only
-//!   takes `flux-core` with default features off: no network, no runtime.
+//! - Embedders add the backends they need. Whoever wants the planner only takes `flux-core` with default features off: no network, no runtime.
 //! - Teams run `fluxd` and `fluxctl`, the reference composition, from `examples/`.
 //! - Release policies are tested with [`memory`] backends or with [`release::plan`] itself: no cluster, no network, no async.
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `git` | on | `flux::git`: the config repository over git (libgit2) |
+//! | `registry` | on | `flux::registry`: registries over the OCI distribution API |
+//! | `k8s` | on | `flux::k8s`: the cluster over the Kubernetes API |
+//! | `generate` | off | `flux::process`: runs the commands of `.flux.yaml` files and kustomize; whoever can write to the repository then runs commands on this machine |
+//! | `testing` | off | `flux::testing`: mocks and conformance suites for backends |
 
 pub use flux_core::*;
+/// [`generate::Generator`](flux_core::generate::Generator) over processes.
+#[cfg(feature = "generate")]
+pub use flux_generate as process;
 /// [`backend::ConfigRepo`] over git.
 #[cfg(feature = "git")]
 pub use flux_git as git;

@@ -12,7 +12,10 @@ use flux::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{args::Format, common::Failure};
+use crate::{
+    args::Format,
+    common::{Failure, flags},
+};
 
 /// Where output goes. The demo has its own.
 pub(crate) struct Out {
@@ -35,7 +38,7 @@ impl Out {
     /// Prints findings to standard error.
     pub(crate) fn findings(&mut self, findings: &[Finding]) -> Result<(), Failure> {
         for finding in findings {
-            writeln!(self.stderr, "{finding}")?;
+            writeln!(self.stderr, "{}", flags::named(finding))?;
         }
         Ok(())
     }
@@ -194,7 +197,9 @@ pub(crate) fn release(plan: &ReleasePlan, verbose: bool) -> Vec<Vec<String>> {
                 let to = target.tag.as_ref().map_or_else(|| target.to_string(), ToString::to_string);
                 updates.push(format!("{}: {} -> {to}", container.container, container.current));
             } else if container.reason.is_undecided() || verbose {
-                updates.push(format!("{}: {}", container.container, container.message));
+                let flag = flags::of_reason(container.reason).map(|flag| format!(" (flag: {flag})"));
+                let flag = flag.unwrap_or_default();
+                updates.push(format!("{}: {}{flag}", container.container, container.message));
             }
         }
         if let (Spec::Policy(change), Status::Success) = (&plan.request.spec, verdict.status) {
@@ -225,7 +230,7 @@ pub(crate) fn release_json(plan: &ReleasePlan, revision: Option<&Revision>) -> V
         "workloads": plan.workloads,
         "edits": plan.edits,
         "generated": plan.generated,
-        "findings": plan.findings,
+        "findings": flags::all_named(&plan.findings),
     })
 }
 
@@ -259,5 +264,5 @@ pub(crate) fn sync_json(report: &SyncReport) -> Value {
             })
         })
         .collect();
-    json!({"revision": report.revision, "resources": resources, "findings": report.findings})
+    json!({"revision": report.revision, "resources": resources, "findings": flags::all_named(&report.findings)})
 }

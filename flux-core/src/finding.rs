@@ -1,7 +1,8 @@
-//! What is told to people: typed findings with a code, a place, the evidence and the remedy.
+//! Findings: what people must know, typed, with a code, a place, the evidence and the remedy.
 //!
-//! Every "no" of the library that is not a verdict about a workload is a [`Finding`]. The codes are stable and are all
-//! listed in [`Code`]; `docs/codes.md` repeats them for people who script against the JSON.
+//! Every "no" of the library that is not a verdict about a workload is a [`Finding`]. The codes are
+//! stable and are all listed in [`Code`]; `docs/codes.md` repeats them for people who script
+//! against the JSON.
 
 use std::fmt;
 
@@ -31,7 +32,8 @@ pub struct Place {
     /// The position in the file.
     #[serde(flatten)]
     pub position: Position,
-    /// The place in the output of the command that stands there; `None` if the place is in the file itself.
+    /// The place in the output of the command that stands there; `None` if the place is in the file
+    /// itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputPlace>,
 }
@@ -159,9 +161,9 @@ codes! {
     ImageRepositoryNotFound = "image-repository-not-found", Error;
     /// A tag is listed, but nothing can be learnt of its image.
     ImageUnreadable = "image-unreadable", Warning;
-    /// What the registry told is incomplete or old.
+    /// The answers of the registry are incomplete or old.
     PartialImages = "partial-images", Warning;
-    /// What the cluster told is incomplete or old.
+    /// The answers of the cluster are incomplete or old.
     PartialCluster = "partial-cluster", Warning;
     /// A kind is neither built in nor defined in git or the cluster.
     UnknownKind = "unknown-kind", Error;
@@ -179,7 +181,8 @@ codes! {
     UnreadableFile = "unreadable-file", Error;
     /// A kustomization is not what kustomize takes, or lists what is not there: it cannot be built.
     InvalidKustomization = "invalid-kustomization", Error;
-    /// A kustomization has something that does nothing, that only some kustomizes take, or that kustomize warns of.
+    /// A kustomization has something that does nothing, that only some kustomizes take, or that
+    /// kustomize warns of.
     DoubtfulKustomization = "doubtful-kustomization", Warning;
     /// A kustomization would change what it lists, and no kustomize is run for it.
     NotBuilt = "not-built", Warning;
@@ -187,7 +190,8 @@ codes! {
     PatchAlone = "patch-alone", Warning;
     /// A `.flux.yaml` cannot be read; what it describes is not loaded.
     InvalidGeneration = "invalid-generation", Error;
-    /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run; the path is not loaded.
+    /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run;
+    /// the path is not loaded.
     GenerationOff = "generation-off", Error;
     /// A `.flux.yaml` stands below a configured path, where it does not count.
     UnusedGeneration = "unused-generation", Warning;
@@ -196,8 +200,10 @@ codes! {
 }
 
 impl Code {
-    /// Whether there may be objects in git that could not be read for it: then a sync has not done all that git says, and nothing may be
-    /// pruned, as what is missing may be among them.
+    /// Returns whether there may be objects in git that could not be read for it.
+    ///
+    /// Then a sync has not done all that git says, and nothing may be pruned, as the missing
+    /// objects may be among them.
     pub const fn hides_objects(self) -> bool {
         matches!(
             self,
@@ -232,13 +238,14 @@ impl fmt::Display for Code {
 pub struct Finding {
     /// Which rule speaks.
     pub code: Code,
-    /// What it speaks of: a workload id, a file, an image repository.
+    /// The subject: a workload id, a file, an image repository.
     pub subject: String,
-    /// Where in the config repository, when it is a matter of a file or of what is generated from it.
+    /// Where in the config repository, when it is a matter of a file or of what is generated from
+    /// it.
     pub place: Option<Place>,
-    /// What was seen. Never a secret.
+    /// The evidence: what was seen. Never a secret.
     pub evidence: String,
-    /// What to do about it.
+    /// The next step for a person.
     pub remedy: String,
 }
 
@@ -249,7 +256,8 @@ impl Finding {
     }
 }
 
-/// A text as it can be shown to people: what would move the cursor or change colours is escaped, and further lines are indented.
+/// A text as it can be shown to people: what would move the cursor or change colours is escaped,
+/// and further lines are indented.
 ///
 /// Findings quote files, and files say anything.
 pub fn printable(text: &str) -> String {

@@ -28,6 +28,8 @@ mod path;
 mod pointer;
 pub mod policy;
 mod position;
+#[cfg(feature = "deployer")]
+mod prepared;
 pub mod release;
 pub mod sync;
 #[cfg(feature = "testing")]

@@ -1,4 +1,5 @@
-//! Reading files of the config repository: each content is parsed once, and known by its address from then on.
+//! Reading files of the config repository: each content is parsed once, and known by its address
+//! from then on.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -12,7 +13,8 @@ use crate::{
     manifest::{self, ParsedFile, Problem},
 };
 
-/// Where parsed files are kept, by the address of their content. An entry never changes, so a cache may forget, but never be wrong.
+/// Where parsed files are kept, by the address of their content. An entry never changes, so a cache
+/// may forget, but never be wrong.
 ///
 /// Calls may block for as long as a small local file takes to read.
 pub trait ParseCache: fmt::Debug + Send + Sync {
@@ -114,7 +116,8 @@ fn parse_body(body: &FileBody) -> ParsedFile {
     }
 }
 
-/// Reads the texts of files by their paths. Those that are not there, too large or not UTF-8 are left out.
+/// Reads the texts of files by their paths. Those that are not there, too large or not UTF-8 are
+/// left out.
 pub(crate) async fn read_texts<'p>(
     repo: &dyn ConfigRepo,
     files: &BTreeMap<String, ContentId>,

@@ -27,7 +27,8 @@ impl CheckReport {
 }
 
 impl Deployer {
-    /// Checks what git describes at the tip: files, workloads, policies. Asks neither the registry nor the cluster.
+    /// Checks what git describes at the tip: files, workloads, policies. Asks neither the registry
+    /// nor the cluster.
     ///
     /// # Errors
     /// Those of [`ConfigRepo`](crate::backend::ConfigRepo).

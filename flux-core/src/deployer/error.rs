@@ -6,7 +6,8 @@ use crate::{
     manifest::EditError,
 };
 
-/// How an operation fails as a whole. Failures of single files, images, workloads or objects are in the reports.
+/// How an operation fails as a whole. Failures of single files, images, workloads or objects are in
+/// the reports.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeployError {
@@ -56,7 +57,8 @@ pub enum DeployError {
 impl DeployError {
     /// Returns whether the same call may succeed later with nothing else changed.
     ///
-    /// A prepared release whose plan is outdated, or whose files were altered, never will: it is planned anew.
+    /// A prepared release whose plan is outdated, or whose files were altered, never will: it is
+    /// planned anew.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Repo(error) => error.is_retryable(),

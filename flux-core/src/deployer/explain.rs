@@ -6,7 +6,8 @@ use super::{DeployError, Deployer, Listing};
 use crate::release::{self, Explanation, Inquiry, Snapshot};
 
 impl Deployer {
-    /// Explains, for the containers that are asked about, what speaks for or against every known tag.
+    /// Explains, for the containers that are asked about, what speaks for or against every known
+    /// tag.
     ///
     /// # Errors
     /// [`DeployError`] if the repository as a whole cannot be loaded.

@@ -1,4 +1,5 @@
-//! Gathering what a planner needs, and no more: facts of registries and of the cluster, texts and past of files, other revisions.
+//! Gathering what a planner needs, and no more: facts of registries and of the cluster, texts and
+//! past of files, other revisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +45,8 @@ impl Deployer {
         Ok(())
     }
 
-    /// Reads the texts of files. One that cannot be had is noted as empty, so that it is not asked for again.
+    /// Reads the texts of files. One that cannot be had is noted as empty, so that it is not asked
+    /// for again.
     async fn gather_texts(
         &self,
         loaded: &LoadedRepo,
@@ -105,7 +107,8 @@ impl Deployer {
         Ok(())
     }
 
-    /// Returns the full name of a revision that is written short: the one among those reachable from the tip that begins so.
+    /// Returns the full name of a revision that is written short: the one among those reachable
+    /// from the tip that begins so.
     ///
     /// # Errors
     /// [`RepoError::NotFound`] if there is none, [`RepoError::Invalid`] if there are several.
@@ -129,7 +132,8 @@ impl Deployer {
         }
     }
 
-    /// Asks the registries for what is needed. What cannot be had is noted as such, so that it is not asked again.
+    /// Asks the registries for what is needed. What cannot be had is noted as such, so that it is
+    /// not asked again.
     pub(super) async fn gather_images(&self, needs: &Needs, facts: &mut ImageFacts) {
         let concurrent = self.options.concurrent_repositories.max(1);
         let tags = stream::iter(needs.tags.clone())

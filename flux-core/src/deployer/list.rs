@@ -29,7 +29,8 @@ pub struct Listing<T> {
 pub struct WorkloadView {
     /// Its id.
     pub id: WorkloadId,
-    /// Its containers: as the cluster runs them, or as git has them when the cluster does not have the workload.
+    /// Its containers: as the cluster runs them, or as git has them when the cluster does not have
+    /// the workload.
     pub containers: Vec<ContainerView>,
     /// How far its rollout is.
     pub status: RolloutState,
@@ -60,7 +61,8 @@ pub struct ImagesView {
 pub struct ContainerImages {
     /// Its name.
     pub name: String,
-    /// Its image as the cluster runs it, or as git has it when the cluster does not have the workload.
+    /// Its image as the cluster runs it, or as git has it when the cluster does not have the
+    /// workload.
     pub current: String,
     /// All tags, newest first by the container's pattern.
     pub available: Vec<AvailableTag>,
@@ -102,10 +104,12 @@ impl Deployer {
         Ok(Listing { entries, findings: listed.findings })
     }
 
-    /// Lists, for the workloads that `wanted` takes, every tag of each container's image repository.
+    /// Lists, for the workloads that `wanted` takes, every tag of each container's image
+    /// repository.
     ///
     /// # Errors
-    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at. An image repository that cannot be read is a finding.
+    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at. An image
+    /// repository that cannot be read is a finding.
     pub async fn list_images(
         &self,
         wanted: impl Fn(&WorkloadId) -> bool,
@@ -190,7 +194,8 @@ struct Listed {
     findings: Vec<Finding>,
 }
 
-/// A workload: its containers as the cluster runs them, or as git has them when the cluster does not have it.
+/// A workload: its containers as the cluster runs them, or as git has them when the cluster does
+/// not have it.
 #[derive(Default)]
 struct ListedWorkload {
     containers: Vec<ContainerView>,

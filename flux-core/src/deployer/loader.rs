@@ -1,7 +1,7 @@
 //! Loading the config repository at a revision: only contents that were never parsed are read.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -10,13 +10,12 @@ use jiff::Timestamp;
 
 use super::{DeployError, Options};
 use crate::{
-    backend::{Clock, ConfigRepo, ContentId, RepoError, Revision, Tree},
-    finding::{Code, Finding, Place},
-    generate::{self, Engine, GeneratedManifests, Generation, Method, PathSources},
+    backend::{Clock, ConfigRepo, ContentId, RepoError, Revision},
+    finding::{Code, Finding},
+    generate::{self, Engine, GeneratedManifests, Generation, Method},
     kustomize_checks,
-    manifest::{self, Build, Manifests, ParsedFile},
+    manifest::{Manifests, ParsedFile},
     parse_cache::{CachedParser, ParseCache, Parsed},
-    path::name,
 };
 
 /// The config repository as loaded at a revision.
@@ -40,13 +39,15 @@ pub struct LoadedRepo {
 }
 
 impl LoadedRepo {
-    /// Returns the address of a file whose text is of interest: a manifest, or one that kustomize builds from.
+    /// Returns the address of a file whose text is of interest: a manifest, or one that kustomize
+    /// builds from.
     pub(super) fn address(&self, path: &str) -> Option<&ContentId> {
         self.files.get(path).or_else(|| self.built_from.get(path))
     }
 }
 
-/// The cost of a load. Files that kustomize builds from and kustomizations outside of the configured paths are not counted.
+/// The cost of a load. Files that kustomize builds from and kustomizations outside of the
+/// configured paths are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadStats {
@@ -138,14 +139,14 @@ impl Loader {
         let (generated, failed) = engine.generate(&sources.generated).await?;
         let generated: BTreeMap<String, GeneratedManifests> =
             generated.into_iter().map(|of| (of.source.output_path(), of)).collect();
-        let (builds, built_from) = builds(parser, &tree, &generated).await?;
+        let (builds, built_from) = generate::builds(parser, &tree, &generated).await?;
         let mut by_path: BTreeMap<String, Arc<ParsedFile>> =
             files.iter().filter_map(|(path, id)| Some((path.clone(), parsed.get(id)?.clone()))).collect();
         by_path.extend(generated.iter().map(|(path, of)| (path.clone(), of.file.clone())));
         let marks = generated.iter().map(|(path, of)| (path.clone(), of.to_generated())).collect();
         let manifests = Arc::new(Manifests::of(by_path, marks).with_builds(builds));
         let mut findings = manifests.findings();
-        findings.extend(self.not_loaded(&tree, &sources));
+        findings.extend(sources.not_loaded(&self.generation, &tree));
         findings.extend(failed);
         let of_kustomize = sources.generated.iter().filter(|source| source.method == Method::Kustomize);
         let built = of_kustomize.map(|source| source.by.clone());
@@ -169,95 +170,5 @@ impl Loader {
 
     fn parser<'a>(&'a self, repo: &'a dyn ConfigRepo, options: &Options) -> CachedParser<'a> {
         CachedParser { repo, cache: &*self.cache, batch: options.read_batch }
-    }
-
-    /// Returns the findings about paths, files and folders that are not loaded though they count.
-    fn not_loaded(&self, tree: &Tree, sources: &PathSources) -> Vec<Finding> {
-        // Those of the configured paths are among the sources' findings; a `.flux.yaml` above them may be there, and need not.
-        let in_view = generate::in_view(&self.generation.paths);
-        let missing = tree.missing.iter().filter(|path| !in_view.contains(path));
-        let mut findings: Vec<Finding> = missing.map(|path| generate::missing_path(path)).collect();
-        let misnamed_ones = tree.misnamed.iter().filter(|path| sources.may_hold_manifests(path));
-        findings.extend(misnamed_ones.map(|path| misnamed(path)));
-        let manifests = sources.raw_manifests(tree.files.keys().chain(&tree.links).map(String::as_str));
-        // What is called like a folder may be one, with manifests in it; README and LICENSE are not.
-        let is_bare = |name: &str| !name.contains('.') && !name.contains(char::is_uppercase);
-        let is_raw = sources.are_raw();
-        let may_be_folder = |path: &str| is_bare(name(path)) && is_raw(path);
-        let leads_on = |path: &&String| manifests.contains(path.as_str()) || may_be_folder(path);
-        findings.extend(tree.links.iter().filter(leads_on).map(|path| linked(path)));
-        let hidden = tree.unreadable.iter().filter(|(path, _)| sources.counts(path));
-        findings.extend(hidden.map(|(path, why)| unreadable(path, why)));
-        findings
-    }
-}
-
-/// Reads what kustomize builds from: the builds by the paths under which they are known, and the addresses of their files.
-async fn builds(
-    parser: CachedParser<'_>,
-    tree: &Tree,
-    generated: &BTreeMap<String, GeneratedManifests>,
-) -> Result<(BTreeMap<String, Build>, BTreeMap<String, ContentId>), RepoError> {
-    let built: Vec<(&String, &str)> = generated
-        .iter()
-        .filter(|(_, of)| of.source.method == Method::Kustomize)
-        .map(|(path, of)| (path, of.source.by.as_str()))
-        .collect();
-    if built.is_empty() {
-        return Ok(Default::default());
-    }
-    let address = |path: &str| Some((path.to_owned(), tree.files.get(path)?.clone()));
-    let kustomizations: BTreeMap<String, ContentId> = tree
-        .files
-        .keys()
-        .filter(|path| manifest::is_kustomization_file(path))
-        .filter_map(|path| address(path))
-        .collect();
-    let all = parser.parse_paths(&kustomizations).await?;
-    let wanted: Vec<(&String, &str, BTreeSet<String>)> =
-        built.into_iter().map(|(path, root)| (path, root, Build::wants(root, &all))).collect();
-    let mut from = kustomizations;
-    from.extend(wanted.iter().flat_map(|(_, _, wanted)| wanted).filter_map(|path| address(path)));
-    let files = parser.parse_paths(&from).await?;
-    let build = |(path, root, wanted): (&String, &str, BTreeSet<String>)| {
-        let counts = |path: &str| wanted.contains(path) || all.contains_key(path);
-        let files =
-            files.iter().filter(|(path, _)| counts(path)).map(|(path, file)| (path.clone(), file.clone()));
-        (path.clone(), Build { root: root.to_owned(), files: files.collect() })
-    };
-    Ok((wanted.into_iter().map(build).collect(), from))
-}
-
-fn misnamed(path: &str) -> Finding {
-    let what = if path.ends_with('/') { "folder and all that is in it" } else { "file" };
-    Finding {
-        code: Code::InvalidName,
-        subject: path.to_owned(),
-        place: Some(Place::start_of(path)),
-        evidence: format!("its name is not UTF-8 (shown with `\u{fffd}`), so the {what} is not loaded"),
-        remedy: "rename it".to_owned(),
-    }
-}
-
-fn linked(path: &str) -> Finding {
-    Finding {
-        code: Code::LinkedManifest,
-        subject: path.to_owned(),
-        place: Some(Place::start_of(path)),
-        evidence:
-            "it is a symbolic link or a submodule, which is not followed: manifests that it leads to are not loaded"
-                .to_owned(),
-        remedy: "put the manifests themselves there, or name the folder that it leads to as a path too".to_owned(),
-    }
-}
-
-fn unreadable(path: &str, why: &str) -> Finding {
-    let what = if path.ends_with('/') { "the folder, and all that is in it, is" } else { "the file is" };
-    Finding {
-        code: Code::UnreadableFile,
-        subject: path.to_owned(),
-        place: Some(Place::start_of(path)),
-        evidence: format!("{what} not loaded: {why}"),
-        remedy: "let the user that runs this read it, or keep it elsewhere".to_owned(),
     }
 }

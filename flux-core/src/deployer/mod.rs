@@ -1,7 +1,8 @@
 //! The one-shot operations: load, gather, plan, act. Decides nothing itself.
 //!
-//! A [`Deployer`] holds the three backends and a clock. Each operation loads what git describes, gathers what its planner needs and no more, calls
-//! the pure planner, and acts on the plan; the `plan_…` methods stop before the last step.
+//! A [`Deployer`] holds the three backends and a clock. Each operation loads what git describes,
+//! gathers what its planner needs and no more, calls the pure planner, and acts on the plan; the
+//! `plan_…` methods stop before the last step.
 
 mod check;
 mod error;
@@ -20,13 +21,16 @@ use crate::{
     generate::Generation,
 };
 
-pub use crate::parse_cache::{MemoryParseCache, ParseCache};
+pub use crate::{
+    parse_cache::{MemoryParseCache, ParseCache},
+    prepared::PreparedRelease,
+};
 pub use check::CheckReport;
 pub use error::DeployError;
 pub use list::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView};
 pub use loader::{LoadStats, LoadedRepo};
 pub use options::Options;
-pub use release::{PreparedRelease, ReleaseReport};
+pub use release::ReleaseReport;
 
 /// The composition of the three backends.
 ///
@@ -71,8 +75,8 @@ impl Deployer {
         Self { loader: Arc::new(self.loader.with_cache(cache)), ..self }
     }
 
-    /// Generates manifests as `generation` says. By default no command of the repository is run, and a path whose manifests commands
-    /// would make is a finding.
+    /// Generates manifests as `generation` says. By default no command of the repository is run,
+    /// and a path whose manifests commands would make is a finding.
     #[must_use]
     pub fn with_generation(self, generation: Generation) -> Self {
         Self { loader: Arc::new(self.loader.with_generation(generation)), ..self }

@@ -16,7 +16,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// How often a release is planned when the branch moves under it, before it gives up. Default 16, at least 1.
+    /// How often a release is planned when the branch moves under it, before it gives up. Default
+    /// 16, at least 1.
     pub attempts: usize,
     /// How many image repositories are asked at the same time. Default 16, at least 1.
     pub concurrent_repositories: usize,
@@ -26,10 +27,11 @@ pub struct Options {
     pub history_commits: usize,
     /// How many changes of one file are enough to tell that. Default 8.
     pub history_changes: usize,
-    /// How many files are read at a time: those that are not parsed yet are in memory as bytes. Default 256, at least 1.
+    /// How many files are read at a time: those that are not parsed yet are in memory as bytes.
+    /// Default 256, at least 1.
     pub read_batch: usize,
-    /// How long it is remembered that commands which generate manifests failed; then they are run again. Default 30 s: long enough for one
-    /// operation, which loads several times.
+    /// How long it is remembered that commands which generate manifests failed; then they are run
+    /// again. Default 30 s: long enough for one operation, which loads several times.
     pub failure_memory: Duration,
 }
 

@@ -1,13 +1,10 @@
 //! Releases: load, gather what the planner needs, plan, prove, commit; on a moved branch, again.
 
-mod contents;
-
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
-use super::{DeployError, Deployer, LoadedRepo};
+use super::{DeployError, Deployer, LoadedRepo, PreparedRelease};
 use crate::{
     backend::{Author, Change, FileBody, RepoError, Revision},
     finding::{Code, Finding},
@@ -26,22 +23,6 @@ pub struct ReleaseReport {
     pub revision: Option<Revision>,
 }
 
-/// A plan that is not carried out yet, with the proven contents of the files it changes.
-///
-/// It can be stored, sent, and approved elsewhere. [`Deployer::carry_out`] proves it again, so a plan whose files were altered on the way does not
-/// land. That proof does not say who made the plan: where it passes through hands that may not commit, sign it.
-///
-/// In JSON a file is its text, or `{"base64": …}` if it is not UTF-8.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct PreparedRelease {
-    /// The plan.
-    pub plan: ReleasePlan,
-    /// The new contents by path.
-    #[serde(with = "contents")]
-    pub files: BTreeMap<String, Bytes>,
-}
-
 /// The reason why a plan cannot be proven.
 enum Unproven {
     /// The edits of these files do not do what they are intended to.
@@ -54,7 +35,8 @@ impl Deployer {
     /// Plans a release and proves its edits, and stops there.
     ///
     /// # Errors
-    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at, or if an edit would not do what it is intended to.
+    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at, or if an
+    /// edit would not do what it is intended to.
     pub async fn plan_release(&self, request: &Request) -> Result<PreparedRelease, DeployError> {
         let loaded = self.load().await?;
         let cluster = self.cluster_facts().await?;
@@ -62,11 +44,13 @@ impl Deployer {
         Ok(prepared)
     }
 
-    /// Plans a release and lands it as one commit. When the branch moves meanwhile, plans anew on the new tip.
+    /// Plans a release and lands it as one commit. When the branch moves meanwhile, plans anew on
+    /// the new tip.
     ///
     /// # Errors
-    /// Those of [`plan_release`](Self::plan_release) and of [`ConfigRepo::commit`](crate::backend::ConfigRepo::commit);
-    /// [`DeployError::KeptMoving`] after as many attempts as [`Options`](super::Options) allow.
+    /// Those of [`plan_release`](Self::plan_release) and of
+    /// [`ConfigRepo::commit`](crate::backend::ConfigRepo::commit); [`DeployError::KeptMoving`]
+    /// after as many attempts as [`Options`](super::Options) allow.
     pub async fn release(&self, request: &Request) -> Result<ReleaseReport, DeployError> {
         let cluster = self.cluster_facts().await?;
         let attempts = self.options.attempts.max(1);
@@ -85,11 +69,13 @@ impl Deployer {
         Err(DeployError::KeptMoving { attempts })
     }
 
-    /// Lands exactly a plan that was made earlier, or reports that there is nothing to land. The plan is proven again before.
+    /// Lands exactly a plan that was made earlier, or reports that there is nothing to land. The
+    /// plan is proven again before.
     ///
     /// # Errors
-    /// [`DeployError::Outdated`] if the branch is no longer where the plan was made; [`DeployError::Edit`] and [`DeployError::Altered`] if the plan
-    /// does not make the files it comes with. Nothing is written then. Else those of
+    /// [`DeployError::Outdated`] if the branch is no longer where the plan was made;
+    /// [`DeployError::Edit`] and [`DeployError::Altered`] if the plan does not make the files it
+    /// comes with. Nothing is written then. Else those of
     /// [`ConfigRepo::commit`](crate::backend::ConfigRepo::commit).
     pub async fn carry_out(&self, prepared: PreparedRelease) -> Result<ReleaseReport, DeployError> {
         if prepared.plan.is_empty() {
@@ -133,7 +119,8 @@ impl Deployer {
         Ok(ReleaseReport { plan, revision: Some(revision) })
     }
 
-    /// Gathers, plans and proves. Workloads whose changes cannot be proven are planned again without these.
+    /// Gathers, plans and proves. Workloads whose changes cannot be proven are planned again
+    /// without these.
     async fn prepare(
         &self,
         loaded: &LoadedRepo,
@@ -177,7 +164,8 @@ impl Deployer {
         Ok((PreparedRelease { plan, files }, snapshot.images))
     }
 
-    /// Proves a plan: returns the contents of all files it changes, or why it cannot be carried out as it is.
+    /// Proves a plan: returns the contents of all files it changes, or why it cannot be carried out
+    /// as it is.
     async fn prove(
         &self,
         loaded: &LoadedRepo,
@@ -202,7 +190,8 @@ impl Deployer {
         })
     }
 
-    /// Reads the files that a plan edits in place, and proves the edits: their new contents, or those that cannot be proven.
+    /// Reads the files that a plan edits in place, and proves the edits: their new contents, or
+    /// those that cannot be proven.
     async fn prove_edits(
         &self,
         loaded: &LoadedRepo,

@@ -25,7 +25,8 @@ impl Deployer {
     /// Makes the cluster equal to git.
     ///
     /// # Errors
-    /// As [`plan_sync`](Self::plan_sync). Failures of single objects are in the report and do not stop the others.
+    /// As [`plan_sync`](Self::plan_sync). Failures of single objects are in the report and do not
+    /// stop the others.
     pub async fn sync(
         &self,
         options: &SyncOptions,
@@ -38,8 +39,8 @@ impl Deployer {
     /// Carries out a plan of [`plan_sync`](Self::plan_sync) that was made earlier.
     ///
     /// # Errors
-    /// [`DeployError::Outdated`] if the branch is no longer at the revision of the plan: nothing is sent to the cluster then. Else those of
-    /// [`Cluster::apply`](crate::backend::Cluster::apply).
+    /// [`DeployError::Outdated`] if the branch is no longer at the revision of the plan: nothing is
+    /// sent to the cluster then. Else those of [`Cluster::apply`](crate::backend::Cluster::apply).
     pub async fn carry_out_sync(
         &self,
         plan: &SyncPlan,

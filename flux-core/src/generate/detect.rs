@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct PathSources {
     paths: Vec<String>,
-    /// Whether the files of a path are read as they stand.
+    /// For each path: set if its files are read as they stand.
     raw: Vec<bool>,
     /// The paths that are generated.
     pub(crate) generated: Vec<Source>,
@@ -76,7 +76,8 @@ impl PathSources {
         manifest::manifest_paths(files).into_iter().filter(|path| is_raw(path)).collect()
     }
 
-    /// Returns the first of the git paths that other sources generate in another way, or read otherwise.
+    /// Returns the first of the git paths that other sources generate in another way, or read
+    /// otherwise.
     pub(super) fn differs(&self, other: &Self) -> Option<&str> {
         let of = |sources: &Self, path: &str| {
             let at = sources.paths.iter().position(|p| p == path)?;
@@ -86,13 +87,15 @@ impl PathSources {
         self.paths.iter().map(String::as_str).find(|path| of(self, path) != of(other, path))
     }
 
-    /// Returns whether a file or folder under this path could hold manifests that are read as they stand.
+    /// Returns whether a file or folder under this path could hold manifests that are read as they
+    /// stand.
     pub(crate) fn may_hold_manifests(&self, path: &str) -> bool {
         let manifest = [".yaml", ".yml", ".json", "/"].iter().any(|end| path.ends_with(end));
         manifest && self.are_raw()(path)
     }
 
-    /// Returns whether a file or folder counts, as one that could hold manifests or as one that commands may read.
+    /// Returns whether a file or folder counts, as one that could hold manifests or as one that
+    /// commands may read.
     pub(crate) fn counts(&self, path: &str) -> bool {
         let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
         let is_generated = owner(path, &paths).is_some_and(|at| !self.raw[at]);
@@ -108,7 +111,8 @@ impl PathSources {
     }
 }
 
-/// Reads the source of a git path from its `.flux.yaml`; `None` if its files are read as they stand.
+/// Reads the source of a git path from its `.flux.yaml`; `None` if its files are read as they
+/// stand.
 async fn source_of(
     revision: RevisionFiles<'_>,
     path: &str,

@@ -22,8 +22,8 @@ use crate::{
 
 /// The engine of generation over one revision of a repository.
 ///
-/// The methods fail with [`GenerateError::Repo`] if the repository cannot be read. Everything else that goes wrong is a finding, or refuses the
-/// path that it is about.
+/// The methods fail with [`GenerateError::Repo`] if the repository cannot be read. Everything else
+/// that goes wrong is a finding, or refuses the path that it is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Engine<'a> {
     generation: &'a Generation,
@@ -31,7 +31,8 @@ pub(crate) struct Engine<'a> {
     tree: &'a Tree,
 }
 
-/// A generated path whose changes cannot be made. The other changes of a plan can be, without these.
+/// A generated path whose changes cannot be made. The other changes of a plan can be, without
+/// these.
 #[derive(Debug)]
 pub(crate) struct RefusedPath {
     path: String,
@@ -84,10 +85,12 @@ impl<'a> Engine<'a> {
         Ok(generate(self.generation, self.files(&Files::new()), sources).await?)
     }
 
-    /// Changes the files from which workloads are generated, and verifies what is generated from them then.
+    /// Changes the files from which workloads are generated, and verifies what is generated from
+    /// them then.
     ///
-    /// Returns the new contents of the files that bring `changes` about. `current` are the manifests as they are generated from the revision,
-    /// among all `manifests`; `edited` are the files that the same plan edits in place.
+    /// Returns the new contents of the files that bring `changes` about. `current` are the
+    /// manifests as they are generated from the revision, among all `manifests`; `edited` are the
+    /// files that the same plan edits in place.
     pub(crate) async fn update(
         &self,
         manifests: &Manifests,
@@ -212,7 +215,8 @@ impl Update<'_> {
         }
     }
 
-    /// Generates everything from a fresh copy with the changed files, and verifies that it differs as intended. Returns the path that does not.
+    /// Generates everything from a fresh copy with the changed files, and verifies that it differs
+    /// as intended. Returns the path that does not.
     async fn verify(&self, by_path: &ByPath<'_>, changed: &Files) -> Result<Option<RefusedPath>, RepoError> {
         let Some(&first) = by_path.keys().next() else { return Ok(None) };
         let mut over = self.edited.clone();
@@ -240,8 +244,8 @@ impl Update<'_> {
         Ok(None)
     }
 
-    /// Returns why files must not be changed or added for what is generated, if so: something else would be described by them, or in another way.
-    /// `fresh` are the files that a path changes.
+    /// Returns why files must not be changed or added for what is generated, if so: something else
+    /// would be described by them, or in another way. `fresh` are the files that a path changes.
     async fn overstep(
         &self,
         sources: &PathSources,
@@ -269,7 +273,8 @@ impl Update<'_> {
         }))
     }
 
-    /// Returns these generated manifests beside those that are read as they stand, whose rules decide which objects are workloads.
+    /// Returns these generated manifests beside those that are read as they stand, whose rules
+    /// decide which objects are workloads.
     fn as_manifests(&self, generated: &BTreeMap<String, GeneratedManifests>) -> Manifests {
         let mut files = self.manifests.files().clone();
         files.retain(|path, _| !self.current.contains_key(path));

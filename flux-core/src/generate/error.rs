@@ -54,7 +54,8 @@ pub enum GenerateError {
 impl GenerateError {
     /// Returns whether the same call may succeed later with nothing else changed.
     ///
-    /// A command that failed, or printed too much, does so again: it depends on nothing but the files.
+    /// A command that failed, or printed too much, does so again: it depends on nothing but the
+    /// files.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Repo(error) => error.is_retryable(),

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Returns the finding about a configured path that the repository does not have.
-pub(crate) fn missing_path(path: &str) -> Finding {
+pub(super) fn missing_path(path: &str) -> Finding {
     Finding {
         code: Code::PathNotFound,
         subject: path.to_owned(),

@@ -17,11 +17,12 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Runs the commands of a repository.
 ///
 /// # Contract
-/// - A [`Checkout`] is private: nobody else can read or change it, and it is gone when it is dropped.
-/// - Commands see `PATH` and the variables of the [`Run`], perhaps one by which they are found, and nothing else of the environment; they have no
-///   standard input.
-/// - A command that runs longer than its limit is killed, with all that it started, and so is one whose future is dropped. What a command left
-///   running when it ended is killed too.
+/// - A [`Checkout`] is private: nobody else can read or change it, and it is gone when it is
+///   dropped.
+/// - Commands see `PATH` and the variables of the [`Run`], perhaps one by which they are found, and
+///   nothing else of the environment; they have no standard input.
+/// - A command that runs longer than its limit is killed, with all that it started, and so is one
+///   whose future is dropped. What a command left running when it ended is killed too.
 /// - What is printed is bounded.
 ///
 /// # Example
@@ -67,7 +68,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// #[async_trait]
 /// impl Checkout for Copy {
 ///     async fn run(&mut self, run: &Run) -> Result<Output, GenerateError> {
-///         let unknown = || GenerateError::Unavailable(format!("there is no command `{}`", run.command));
+///         let unknown = || GenerateError::Unavailable(format!("no command `{}`", run.command));
 ///         let file = run.command.strip_prefix("print ").ok_or_else(unknown)?;
 ///         let stdout = self.0.get(&format!("{}/{file}", run.folder)).cloned().unwrap_or_default();
 ///         Ok(Output { stdout })
@@ -104,8 +105,9 @@ pub trait Checkout: fmt::Debug + Send {
     /// [`GenerateError`] if it cannot be started, fails, takes too long, or prints too much.
     async fn run(&mut self, run: &Run) -> Result<Output, GenerateError>;
 
-    /// Returns the files that are not as they were copied, and those that are new, with their contents; `None` where one has gone. New files
-    /// that the repository ignores (`.gitignore`) are left out.
+    /// Returns the files that are not as they were copied, and those that are new, with their
+    /// contents; `None` where one has gone. New files that the repository ignores (`.gitignore`)
+    /// are left out.
     ///
     /// # Errors
     /// [`GenerateError`] if the copy cannot be read, or if what is new is too much, or no file.
@@ -119,7 +121,7 @@ pub struct Run {
     pub command: String,
     /// The folder to run it in, from the root of the repository; empty for the root.
     pub folder: String,
-    /// What it finds in its environment beside `PATH`.
+    /// The variables that it finds in its environment beside `PATH`.
     pub env: BTreeMap<String, String>,
     /// How long it may run.
     pub timeout: Duration,
@@ -127,14 +129,15 @@ pub struct Run {
     pub place: Place,
 }
 
-/// What a command printed.
+/// The output of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// To standard output.
     pub stdout: Bytes,
 }
 
-/// Whether and how manifests are generated: for which paths, by which [`Generator`], and for how long.
+/// The rules by which manifests are generated: for which paths, by which [`Generator`], and for how
+/// long.
 ///
 /// By default no command is run, and a path whose manifests commands would make is a finding.
 ///
@@ -153,8 +156,9 @@ pub struct Output {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Generation {
-    /// The configured paths; none for the whole repository. When there is a generator, the repository must not be narrowed to them, as what
-    /// generates them may stand elsewhere in it; without one, at most to what is to be [`in_view`](super::in_view).
+    /// The configured paths; none for the whole repository. When there is a generator, the
+    /// repository must not be narrowed to them, as what generates them may stand elsewhere in it;
+    /// without one, at most to what is to be [`in_view`](super::in_view).
     pub paths: Vec<String>,
     /// Runs the commands; if `None`, paths that need some are findings.
     pub generator: Option<Arc<dyn Generator>>,

@@ -100,7 +100,8 @@ fn not_rewritten(wrong: &Finding) -> String {
 
 /// Returns the printed objects, with others in the place of those that patches changed.
 ///
-/// The others stay as they were read: a tag that YAML takes for a number is known as it was written.
+/// The others stay as they were read: a tag that YAML takes for a number is known as it was
+/// written.
 fn replaced(printed: &ParsedFile, generated: &[Value], objects: &[Value]) -> ParsedFile {
     let mut file = ParsedFile::default();
     let starts: Vec<(u32, u32)> = printed.resources.iter().map(|r| (r.line, r.column)).collect();

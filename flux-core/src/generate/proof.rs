@@ -1,4 +1,5 @@
-//! The proof that the objects generated after a change differ from those before as intended, and in nothing else.
+//! The proof that the objects generated after a change differ from those before as intended, and in
+//! nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,8 @@ use crate::{
 
 /// Verifies that two generations of a path differ as `edits` say.
 ///
-/// Images and policies differ as they say, and nowhere else. In what no command of the repository's own makes, nothing else differs either.
+/// Images and policies differ as they say, and nowhere else. In what no command of the repository's
+/// own makes, nothing else differs either.
 pub(super) fn verify(
     method: &Method,
     before: &ParsedFile,
@@ -222,7 +224,8 @@ fn follow(wanted: &mut Value, was: &Resource, is: &Resource, edits: &[&Generated
     }
 }
 
-/// Returns the first field, as a JSON pointer, in which two objects differ. No annotations are as good as an empty mapping of them.
+/// Returns the first field, as a JSON pointer, in which two objects differ. No annotations are as
+/// good as an empty mapping of them.
 fn difference(one: &Value, other: &Value) -> Option<String> {
     field(&without_empty_annotations(one), &without_empty_annotations(other))
 }

@@ -31,7 +31,8 @@ pub enum Detected {
     Kustomization(String),
 }
 
-/// Detects the file that decides on each git path, in their order. `files` are the paths of the tree.
+/// Detects the file that decides on each git path, in their order. `files` are the paths of the
+/// tree.
 pub fn find<'p>(paths: &'p [String], files: &BTreeSet<&str>) -> Vec<(&'p str, Detected)> {
     let roots: Vec<&str> = match paths {
         [] => vec![""],
@@ -65,8 +66,9 @@ pub(crate) fn is_config(path: &str) -> bool {
 
 /// Returns the paths that have to be in view of a repository that is narrowed to git paths.
 ///
-/// These are the paths themselves, the folder of one that is a `.flux.yaml` or a kustomization itself, and the `.flux.yaml` files above, whether
-/// or not there are such, as they may say that a path is generated.
+/// These are the paths themselves, the folder of one that is a `.flux.yaml` or a kustomization
+/// itself, and the `.flux.yaml` files above, whether or not there are such, as they may say that a
+/// path is generated.
 ///
 /// ```
 /// let paths = ["deploy/prod", "deploy/dev/kustomization.yaml"].map(str::to_owned);
@@ -133,7 +135,8 @@ pub enum Method {
 }
 
 impl Source {
-    /// Makes the source of a git path as its `.flux.yaml` says; `None` if its files are to be read as they stand.
+    /// Makes the source of a git path as its `.flux.yaml` says; `None` if its files are to be read
+    /// as they stand.
     ///
     /// # Errors
     /// [`InvalidConfig`] if the patch file would lie outside of the repository.
@@ -158,7 +161,8 @@ impl Source {
         Self { path: path.to_owned(), by: by.to_owned(), method: Method::Kustomize }
     }
 
-    /// Returns the folder in which commands run, from the root of the repository; empty for the root.
+    /// Returns the folder in which commands run, from the root of the repository; empty for the
+    /// root.
     pub fn folder(&self) -> &str {
         folder_of(&self.path, &self.by)
     }

@@ -22,7 +22,8 @@ use crate::{
     path::folder,
 };
 
-/// Returns the findings about the kustomizations of a tree: those among the loaded files, those that kustomize builds, and those that these list.
+/// Returns the findings about the kustomizations of a tree: those among the loaded files, those
+/// that kustomize builds, and those that these list.
 pub(crate) async fn check(
     parser: CachedParser<'_>,
     tree: &Tree,
@@ -95,7 +96,8 @@ const NEEDS_A_BUILD: [&str; 16] = [
     "transformers",
 ];
 
-/// Returns the mistake of a kustomization whose files are read as they stand, where kustomize would make something else of them.
+/// Returns the mistake of a kustomization whose files are read as they stand, where kustomize would
+/// make something else of them.
 fn not_built(object: &Value) -> Option<Mistake> {
     let keys: Vec<&str> = NEEDS_A_BUILD.into_iter().filter(|key| object.get(key).is_some()).collect();
     let first = keys.first()?;

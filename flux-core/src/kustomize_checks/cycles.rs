@@ -8,7 +8,8 @@ use crate::{
     path::{folder, is_under},
 };
 
-/// Returns the mistakes of the entries that close a circle of several kustomizations, by the paths of these.
+/// Returns the mistakes of the entries that close a circle of several kustomizations, by the paths
+/// of these.
 pub(super) fn cycles(all: &BTreeMap<String, Kustomization>) -> BTreeMap<&str, Mistakes> {
     let by_folder: BTreeMap<&str, &str> =
         all.keys().rev().map(|path| (folder(path), path.as_str())).collect();

@@ -1,6 +1,7 @@
 //! The paths that kustomizations list: each is there, of the right kind, and listed once.
 //!
-//! Remote resources are taken for granted, and so is what the tree does not show: outside of the configured paths, and behind links.
+//! Remote resources are taken for granted, and so is what the tree does not show: outside of the
+//! configured paths, and behind links.
 
 use std::collections::BTreeMap;
 
@@ -244,7 +245,8 @@ fn other_ending(path: &str) -> Option<String> {
     Some(format!("{stem}.{other}"))
 }
 
-/// Returns whether an entry is an address elsewhere, as far as can be told: a URL, `host:path`, or a path that begins with the name of a host.
+/// Returns whether an entry is an address elsewhere, as far as the text shows: a URL, `host:path`,
+/// or a path that begins with the name of a host.
 fn is_remote(text: &str) -> bool {
     let (first, rest) = text.split_once('/').unwrap_or((text, ""));
     let is_host = !rest.is_empty() && !first.starts_with('.') && first.contains('.');

@@ -19,7 +19,8 @@ pub(super) struct Kustomization {
 }
 
 impl Kustomization {
-    /// Returns whether it is larger than anybody writes one: checking it would take more than reading it did.
+    /// Returns whether it is larger than anybody writes one: checking it would take more than
+    /// reading it did.
     pub(super) fn is_huge(&self) -> bool {
         let (mut left, mut values) = (MAX_VALUES, vec![&*self.object]);
         while let Some(value) = values.pop() {

@@ -31,7 +31,8 @@ impl Mistakes {
         }
     }
 
-    /// Returns the findings, each at its place in the text of the file, where the kustomization starts at a line.
+    /// Returns the findings, each at its place in the text of the file, where the kustomization
+    /// starts at a line.
     pub(super) fn findings(self, path: &str, text: &str, line: u32) -> Vec<Finding> {
         let (places, start) = (Places::of(text, line), (line, 1));
         let place = |(line, column)| Place::in_file(path, Position { line, column });
