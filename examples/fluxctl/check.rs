@@ -13,14 +13,14 @@ use crate::{
     args::{Check, Format},
     common::{BackendArgs, Failure, flags},
     folder_repo::FolderRepo,
-    output::Out,
+    output::{Out, named},
 };
 
 /// Prints every finding. They are what was asked for, and so go to standard output.
 pub(crate) async fn run(args: &Check, backends: &BackendArgs, out: &mut Out) -> Result<u8, Failure> {
     let report = compose(args, backends)?.check().await?;
     match out.format {
-        Format::Json => out.json(&flags::all_named(&report.findings))?,
+        Format::Json => out.json(&named(&report.findings))?,
         Format::Table => write!(out.stdout, "{}", text(&report))?,
     }
     Ok(u8::from(report.errors() > 0))
@@ -59,7 +59,7 @@ fn one(finding: &Finding) -> String {
     let of = if of_the_file { String::new() } else { format!("{}: ", printable(subject)) };
     // Editors open the file at the position; of an output, the words follow.
     let (place, output) = match place {
-        Some(Place { path, position, output }) => (format!("{path}:{position}"), output.as_ref()),
+        Some(Place { path, position, output, .. }) => (format!("{path}:{position}"), output.as_ref()),
         None => (subject.clone(), None),
     };
     let output = output.map(|output| format!("{}: ", printable(&output.to_string()))).unwrap_or_default();

@@ -112,7 +112,7 @@ impl Observer for Log {
                         }
                     }
                 }
-                report.plan.findings.iter().for_each(|finding| tracing::warn!("{finding}"));
+                report.plan.findings.iter().for_each(|finding| tracing::warn!("{}", flags::named(finding)));
             }
             Event::SyncFailed(error) => tracing::warn!("sync failed: {error}"),
             Event::ReleaseFailed(error) => tracing::warn!("automation failed: {error}"),

@@ -26,6 +26,7 @@ use crate::position::Position;
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Place {
     /// Path of a file from the root of the repository, with `/` between the parts.
     pub path: String,
@@ -40,6 +41,7 @@ pub struct Place {
 
 /// A place in what a command printed. No file has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct OutputPlace {
     /// The command; of a script, its beginning.
     pub command: String,

@@ -17,6 +17,7 @@ use crate::{
 
 /// A list, and the findings about what could not be listed.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Listing<T> {
     /// The entries, sorted by id.
     pub entries: Vec<T>,
@@ -26,6 +27,7 @@ pub struct Listing<T> {
 
 /// A workload with the images that run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct WorkloadView {
     /// Its id.
     pub id: WorkloadId,
@@ -39,7 +41,8 @@ pub struct WorkloadView {
 }
 
 /// A container with its image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ContainerView {
     /// Its name.
     pub name: String,
@@ -49,6 +52,7 @@ pub struct ContainerView {
 
 /// A workload with the images that its containers could run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ImagesView {
     /// Its id.
     pub id: WorkloadId,
@@ -58,6 +62,7 @@ pub struct ImagesView {
 
 /// A container with the tags of its image repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ContainerImages {
     /// Its name.
     pub name: String,
@@ -70,6 +75,7 @@ pub struct ContainerImages {
 
 /// A tag of an image repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct AvailableTag {
     /// The tag.
     pub tag: Tag,

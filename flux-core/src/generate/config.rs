@@ -17,6 +17,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The contents of a `.flux.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Config {
     /// `commandUpdated`.
     CommandUpdated {
@@ -40,6 +41,7 @@ pub enum Config {
 
 /// The commands that make manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Generators {
     /// The commands; what they print is put together.
     pub commands: Vec<Command>,
@@ -51,6 +53,7 @@ pub struct Generators {
 
 /// A command as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Command {
     /// The text, for `/bin/sh -c`.
     pub text: String,
@@ -62,6 +65,7 @@ pub struct Command {
 
 /// Commands that change files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Updater {
     /// Sets the image of a container.
     pub container_image: Option<Command>,

@@ -6,6 +6,7 @@ use crate::{image::ImageRef, manifest::WorkloadId};
 
 /// A change of a generated workload, which a release brings about where no bytes can be edited.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct GeneratedEdit {
     /// The path under which the workload is known.
     pub path: String,
@@ -19,6 +20,7 @@ pub struct GeneratedEdit {
 /// The change of a generated workload.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "change")]
+#[non_exhaustive]
 pub enum GeneratedChange {
     /// A container's image.
     Image {

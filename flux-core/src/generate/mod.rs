@@ -51,7 +51,7 @@
 //! | `FLUX_POLICY`, `FLUX_POLICY_VALUE` | the policy's name without prefix; its value, none if it is removed |
 //!
 //! A generator may add a variable by which it finds what a command started (`FLUX_RUN` in the
-//! reference binaries, another value for each command).
+//! crate `flux-generate`, another value for each command).
 //!
 //! They must depend on nothing but the files: what they printed for a revision is taken to be what
 //! they would print again.
@@ -102,8 +102,6 @@ pub use crate::path::is_under;
 #[cfg(feature = "deployer")]
 pub(crate) use builds::builds;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
-#[cfg(feature = "deployer")]
-pub(crate) use detect::PathSources;
 pub use edit::{GeneratedChange, GeneratedEdit};
 #[cfg(feature = "deployer")]
 pub(crate) use engine::{Engine, RefusedPath};

@@ -22,6 +22,7 @@ else echo 'neither kustomize nor kubectl is in PATH' >&2; exit 127; fi";
 
 /// The file that decides how the manifests of a git path are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Detected {
     /// Nothing: its files are read as they stand.
     Nothing,
@@ -104,6 +105,7 @@ pub fn owner(file: &str, paths: &[&str]) -> Option<usize> {
 
 /// A git path whose manifests are generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Source {
     /// The git path, without slashes around it; empty for the root.
     pub path: String,
@@ -115,6 +117,7 @@ pub struct Source {
 
 /// The methods by which a git path is generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Method {
     /// By commands, with others that change the files they read.
     Commands {

@@ -158,7 +158,7 @@ fn places_in_outputs_are_those_of_the_commands_that_printed_them() {
     let (repo, deployer) = deployer(&words);
     // The second command prints the object of the first again, and something that is no object.
     repo.push_file("prod/.flux.yaml", FLUX_YAML_OF_TWO, "Two commands");
-    repo.push_file("prod/shop.txt", format!("{WEB}---\n{WEB}---\n- 1\n"), "Thrice");
+    repo.push_file("prod/shop.txt", format!("{WEB}---\n{WEB}---\nkind: Oven\n"), "Thrice");
     let loaded = block_on(deployer.load()).unwrap();
     let texts: Vec<String> = loaded.findings.iter().map(ToString::to_string).collect();
     let (of_web, of_shop) = (
