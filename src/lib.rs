@@ -42,12 +42,16 @@
 //! | `git` | yes | `git`: the config repository over git (libgit2 is built with it, by a C compiler) |
 //! | `registry` | yes | `registry`: tags and images from registries of the OCI distribution API |
 //! | `k8s` | yes | `k8s`: the cluster over the Kubernetes API |
+//! | `generate` | no | `process`: runs the commands of `.flux.yaml` files and kustomize; whoever can write to the repository then runs commands on this machine |
 //! | `testing` | no | `testing`: conformance suites for implementors of the traits, and mocks |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(inline)]
 pub use flux_core::*;
+/// [`generate::Generator`](flux_core::generate::Generator) over processes.
+#[cfg(feature = "generate")]
+pub use flux_generate as process;
 /// [`backend::ConfigRepo`] over git.
 #[cfg(feature = "git")]
 pub use flux_git as git;

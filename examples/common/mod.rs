@@ -2,7 +2,7 @@
 
 mod cache;
 mod cluster_file;
-mod generator;
+pub(crate) mod flags;
 
 use std::{
     io,
@@ -22,10 +22,10 @@ use flux::{
     registry::{Credentials, OciRegistry},
     sync::{SyncOptions, SyncSet},
 };
+use flux_generate::ProcessGenerator;
 use jiff::Timestamp;
 
 pub(crate) use cluster_file::ClusterFile;
-use generator::ShellGenerator;
 
 /// How a command ends when it does not end well.
 #[derive(Debug)]
@@ -177,7 +177,7 @@ impl BackendArgs {
                 let options = SyncOptions::new(sync_set.clone());
                 deployer.sync(&options, &()).await?;
                 // It runs what the tip says, also what policy keeps a sync from touching.
-                for located in deployer.look().await?.manifests.workloads() {
+                for located in deployer.load().await?.manifests.workloads() {
                     if cluster.get(&located.id).is_none() {
                         let mut object = serde_json::Value::clone(&located.resource.object);
                         object["metadata"]["namespace"] = located.id.namespace.clone().into();
@@ -230,10 +230,10 @@ impl BackendArgs {
     pub(crate) fn generation(&self) -> Generation {
         let paths = self.git_path.clone();
         let generation = match self.manifest_generation {
-            true => Generation::by(Arc::new(ShellGenerator), paths),
+            true => Generation::by(Arc::new(ProcessGenerator::builder().build()), paths),
             false => Generation::off(paths),
         };
-        Generation { timeout: self.sync_timeout, ..generation }
+        generation.with_timeout(self.sync_timeout)
     }
 
     fn url(&self) -> Result<&str, Failure> {

@@ -3,27 +3,27 @@
 use std::{collections::BTreeMap, io::Write, sync::Arc};
 
 use flux::{
-    Finding, Severity,
-    deployer::{Checked, Deployer},
+    Finding, Place, Severity,
+    deployer::{CheckReport, Deployer},
     finding::printable,
     memory::{MemoryCluster, MemoryRegistry},
 };
 
 use crate::{
     args::{Check, Format},
-    common::{BackendArgs, Failure},
+    common::{BackendArgs, Failure, flags},
     folder_repo::FolderRepo,
-    output::Out,
+    output::{Out, named},
 };
 
 /// Prints every finding. They are what was asked for, and so go to standard output.
 pub(crate) async fn run(args: &Check, backends: &BackendArgs, out: &mut Out) -> Result<u8, Failure> {
-    let checked = compose(args, backends)?.check().await?;
+    let report = compose(args, backends)?.check().await?;
     match out.format {
-        Format::Json => out.json(&checked.findings)?,
-        Format::Table => write!(out.stdout, "{}", text(&checked))?,
+        Format::Json => out.json(&named(&report.findings))?,
+        Format::Table => write!(out.stdout, "{}", text(&report))?,
     }
-    Ok(u8::from(checked.errors() > 0))
+    Ok(u8::from(report.errors() > 0))
 }
 
 /// The repository, or a folder in its place; there is no registry and no cluster to ask.
@@ -48,7 +48,8 @@ const MOST_ALIKE: usize = 20;
 
 /// A finding as compilers print theirs: place, severity, and what is wrong.
 fn one(finding: &Finding) -> String {
-    let Finding { code, subject, place, evidence, remedy } = finding;
+    let finding = flags::named(finding);
+    let Finding { code, subject, place, evidence, remedy } = &*finding;
     let severity = match finding.severity() {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -56,23 +57,29 @@ fn one(finding: &Finding) -> String {
     // The place says of what file it speaks.
     let of_the_file = place.as_ref().is_none_or(|place| place.path == *subject);
     let of = if of_the_file { String::new() } else { format!("{}: ", printable(subject)) };
-    let place = place.as_ref().map_or_else(|| subject.clone(), ToString::to_string);
-    let mut text = format!("{}: {severity}[{code}]: {of}{}\n", printable(&place), printable(evidence));
+    // Editors open the file at the position; of an output, the words follow.
+    let (place, output) = match place {
+        Some(Place { path, position, output, .. }) => (format!("{path}:{position}"), output.as_ref()),
+        None => (subject.clone(), None),
+    };
+    let output = output.map(|output| format!("{}: ", printable(&output.to_string()))).unwrap_or_default();
+    let (place, evidence) = (printable(&place), printable(evidence));
+    let mut text = format!("{place}: {severity}[{code}]: {of}{output}{evidence}\n");
     if !remedy.is_empty() {
         text += &format!("  remedy: {}\n", printable(remedy));
     }
     text
 }
 
-/// The findings of a check as compilers print them, and what was checked.
-fn text(checked: &Checked) -> String {
+/// The findings of a check as compilers print them, and what was report.
+fn text(report: &CheckReport) -> String {
     let mut text = String::new();
     let alike = |finding: &'_ Finding| (finding.place.as_ref().map(|place| place.path.clone()), finding.code);
     let mut all: BTreeMap<_, usize> = BTreeMap::new();
-    checked.findings.iter().for_each(|finding| *all.entry(alike(finding)).or_default() += 1);
-    let mut told: BTreeMap<_, usize> = BTreeMap::new();
-    for finding in &checked.findings {
-        let nth = told.entry(alike(finding)).or_default();
+    report.findings.iter().for_each(|finding| *all.entry(alike(finding)).or_default() += 1);
+    let mut printed: BTreeMap<_, usize> = BTreeMap::new();
+    for finding in &report.findings {
+        let nth = printed.entry(alike(finding)).or_default();
         *nth += 1;
         if *nth <= MOST_ALIKE {
             text += &one(finding);
@@ -82,19 +89,19 @@ fn text(checked: &Checked) -> String {
             text += &format!("  and {more} more {} in this file: -o json has all\n", finding.code);
         }
     }
-    let manifests = &checked.look.manifests;
-    if checked.look.reading.files == 0 && checked.look.generated.is_empty() && checked.findings.is_empty() {
+    let manifests = &report.loaded.manifests;
+    if report.loaded.stats.files == 0 && report.loaded.generated.is_empty() && report.findings.is_empty() {
         text += "there is no .yaml, .yml or .json file to check\n";
     }
     let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let errors = checked.errors();
+    let errors = report.errors();
     text += &format!(
         "{}, {}, {}: {}, {}\n",
-        counted(checked.look.reading.files, "file"),
+        counted(report.loaded.stats.files, "file"),
         counted(manifests.resources().count(), "object"),
         counted(manifests.workloads().count(), "workload"),
         counted(errors, "error"),
-        counted(checked.findings.len() - errors, "warning"),
+        counted(report.findings.len() - errors, "warning"),
     );
     text
 }

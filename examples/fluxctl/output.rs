@@ -1,6 +1,9 @@
 //! Printing: tables for people, JSON for scripts.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use flux::{
     Finding,
@@ -12,7 +15,10 @@ use flux::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{args::Format, common::Failure};
+use crate::{
+    args::Format,
+    common::{Failure, flags},
+};
 
 /// Where output goes. The demo has its own.
 pub(crate) struct Out {
@@ -35,7 +41,7 @@ impl Out {
     /// Prints findings to standard error.
     pub(crate) fn findings(&mut self, findings: &[Finding]) -> Result<(), Failure> {
         for finding in findings {
-            writeln!(self.stderr, "{finding}")?;
+            writeln!(self.stderr, "{}", flags::named(finding))?;
         }
         Ok(())
     }
@@ -104,7 +110,7 @@ pub(crate) fn workloads(views: &[WorkloadView], headers: bool) -> Vec<Vec<String
             .collect();
         let (id, status, policies) = (view.id.to_string(), view.status.to_string(), policies.join(","));
         let mut first = Some((id, status, policies));
-        let none = [flux::deployer::ContainerView { name: String::new(), image: String::new() }];
+        let none = [flux::deployer::ContainerView::default()];
         let containers = if view.containers.is_empty() { &none[..] } else { &view.containers };
         for container in containers {
             let (id, status, policies) = first.take().unwrap_or_default();
@@ -194,7 +200,8 @@ pub(crate) fn release(plan: &ReleasePlan, verbose: bool) -> Vec<Vec<String>> {
                 let to = target.tag.as_ref().map_or_else(|| target.to_string(), ToString::to_string);
                 updates.push(format!("{}: {} -> {to}", container.container, container.current));
             } else if container.reason.is_undecided() || verbose {
-                updates.push(format!("{}: {}", container.container, container.message));
+                let flag = flags::hint(container.reason.as_str());
+                updates.push(format!("{}: {}{flag}", container.container, container.message));
             }
         }
         if let (Spec::Policy(change), Status::Success) = (&plan.request.spec, verdict.status) {
@@ -216,6 +223,11 @@ pub(crate) fn release(plan: &ReleasePlan, verbose: bool) -> Vec<Vec<String>> {
     rows
 }
 
+/// Returns findings whose remedies name the flags.
+pub(crate) fn named(findings: &[Finding]) -> Vec<Cow<'_, Finding>> {
+    findings.iter().map(flags::named).collect()
+}
+
 /// The JSON of a release, stable for scripts.
 pub(crate) fn release_json(plan: &ReleasePlan, revision: Option<&Revision>) -> Value {
     json!({
@@ -225,7 +237,7 @@ pub(crate) fn release_json(plan: &ReleasePlan, revision: Option<&Revision>) -> V
         "workloads": plan.workloads,
         "edits": plan.edits,
         "generated": plan.generated,
-        "findings": plan.findings,
+        "findings": named(&plan.findings),
     })
 }
 
@@ -259,5 +271,5 @@ pub(crate) fn sync_json(report: &SyncReport) -> Value {
             })
         })
         .collect();
-    json!({"revision": report.revision, "resources": resources, "findings": report.findings})
+    json!({"revision": report.revision, "resources": resources, "findings": named(&report.findings)})
 }

@@ -14,7 +14,7 @@ use flux::{
     sync::{Outcome, SyncOptions},
 };
 
-use common::{BackendArgs, Failure, duration};
+use common::{BackendArgs, Failure, duration, flags};
 
 /// Keeps the cluster equal to git, and git equal to the newest images that policy allows.
 #[derive(Parser, Debug)]
@@ -101,7 +101,7 @@ impl Observer for Log {
                         Outcome::Unchanged | Outcome::Skipped => {}
                     }
                 }
-                report.findings.iter().for_each(|finding| tracing::warn!("{finding}"));
+                report.findings.iter().for_each(|finding| tracing::warn!("{}", flags::named(finding)));
             }
             Event::Released(report) => {
                 for (id, verdict) in &report.plan.workloads {
@@ -112,7 +112,7 @@ impl Observer for Log {
                         }
                     }
                 }
-                report.plan.findings.iter().for_each(|finding| tracing::warn!("{finding}"));
+                report.plan.findings.iter().for_each(|finding| tracing::warn!("{}", flags::named(finding)));
             }
             Event::SyncFailed(error) => tracing::warn!("sync failed: {error}"),
             Event::ReleaseFailed(error) => tracing::warn!("automation failed: {error}"),

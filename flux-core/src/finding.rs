@@ -1,26 +1,87 @@
-//! What is told to people: typed findings with a code, a place, the evidence and the remedy.
+//! Findings: what people must know, typed, with a code, a place, the evidence and the remedy.
 //!
-//! Every "no" of the library that is not a verdict about a workload is a [`Finding`]. The codes are stable and are all
-//! listed in [`Code`]; `docs/codes.md` repeats them for people who script against the JSON.
+//! Every "no" of the library that is not a verdict about a workload is a [`Finding`]. The codes are
+//! stable and are all listed in [`Code`]; `docs/codes.md` repeats them for people who script
+//! against the JSON.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A place in a file of the config repository.
+use crate::position::Position;
+
+/// A place in a file of the config repository, or in what a command printed that such a file names.
+///
+/// The path and the position are those of a file in either case, so that an editor can open them.
+///
+/// ```
+/// use flux_core::{Place, Position};
+///
+/// let command = Place::in_file("prod/.flux.yaml", Position { line: 4, column: 5 });
+/// assert_eq!(command.to_string(), "prod/.flux.yaml:4:5");
+/// let printed = command.in_output("helm template .", Position { line: 12, column: 1 });
+/// assert_eq!(
+///     printed.to_string(),
+///     "prod/.flux.yaml:4:5 (line 12, column 1 of the output of `helm template .`)"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Place {
-    /// Path from the root of the repository, with `/` between the parts.
+    /// Path of a file from the root of the repository, with `/` between the parts.
     pub path: String,
-    /// Line, counted from 1.
-    pub line: u32,
-    /// Column in characters, counted from 1.
-    pub column: u32,
+    /// The position in the file.
+    #[serde(flatten)]
+    pub position: Position,
+    /// The place in the output of the command that stands there; `None` if the place is in the file
+    /// itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputPlace>,
+}
+
+/// A place in what a command printed. No file has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct OutputPlace {
+    /// The command; of a script, its beginning.
+    pub command: String,
+    /// The position in what the command printed.
+    #[serde(flatten)]
+    pub position: Position,
+}
+
+impl Place {
+    /// Returns the place of a position in a file.
+    pub fn in_file(path: impl Into<String>, position: Position) -> Self {
+        Self { path: path.into(), position, output: None }
+    }
+
+    /// Returns the place where a file begins.
+    pub fn start_of(path: impl Into<String>) -> Self {
+        Self::in_file(path, Position::START)
+    }
+
+    /// Returns the place of a position in what the command printed that stands at this place.
+    #[must_use]
+    pub fn in_output(self, command: impl Into<String>, position: Position) -> Self {
+        Self { output: Some(OutputPlace { command: command.into(), position }), ..self }
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.path, self.line, self.column)
+        write!(f, "{}:{}", self.path, self.position)?;
+        match &self.output {
+            Some(output) => write!(f, " ({output})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for OutputPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { line, column } = self.position;
+        write!(f, "line {line}, column {column} of the output of `{}`", self.command)
     }
 }
 
@@ -102,9 +163,9 @@ codes! {
     ImageRepositoryNotFound = "image-repository-not-found", Error;
     /// A tag is listed, but nothing can be learnt of its image.
     ImageUnreadable = "image-unreadable", Warning;
-    /// What the registry told is incomplete or old.
+    /// The answers of the registry are incomplete or old.
     PartialImages = "partial-images", Warning;
-    /// What the cluster told is incomplete or old.
+    /// The answers of the cluster are incomplete or old.
     PartialCluster = "partial-cluster", Warning;
     /// A kind is neither built in nor defined in git or the cluster.
     UnknownKind = "unknown-kind", Error;
@@ -122,7 +183,8 @@ codes! {
     UnreadableFile = "unreadable-file", Error;
     /// A kustomization is not what kustomize takes, or lists what is not there: it cannot be built.
     InvalidKustomization = "invalid-kustomization", Error;
-    /// A kustomization has something that does nothing, that only some kustomizes take, or that kustomize warns of.
+    /// A kustomization has something that does nothing, that only some kustomizes take, or that
+    /// kustomize warns of.
     DoubtfulKustomization = "doubtful-kustomization", Warning;
     /// A kustomization would change what it lists, and no kustomize is run for it.
     NotBuilt = "not-built", Warning;
@@ -130,7 +192,8 @@ codes! {
     PatchAlone = "patch-alone", Warning;
     /// A `.flux.yaml` cannot be read; what it describes is not loaded.
     InvalidGeneration = "invalid-generation", Error;
-    /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run; the path is not loaded.
+    /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run;
+    /// the path is not loaded.
     GenerationOff = "generation-off", Error;
     /// A `.flux.yaml` stands below a configured path, where it does not count.
     UnusedGeneration = "unused-generation", Warning;
@@ -139,8 +202,10 @@ codes! {
 }
 
 impl Code {
-    /// Whether there may be objects in git that could not be read for it: then a sync has not done all that git says, and nothing may be
-    /// pruned, as what is missing may be among them.
+    /// Returns whether there may be objects in git that could not be read for it.
+    ///
+    /// Then a sync has not done all that git says, and nothing may be pruned, as the missing
+    /// objects may be among them.
     pub const fn hides_objects(self) -> bool {
         matches!(
             self,
@@ -175,13 +240,14 @@ impl fmt::Display for Code {
 pub struct Finding {
     /// Which rule speaks.
     pub code: Code,
-    /// What it speaks of: a workload id, a file, an image repository.
+    /// The subject: a workload id, a file, an image repository.
     pub subject: String,
-    /// Where in the config repository, when it is a matter of a file.
+    /// Where in the config repository, when it is a matter of a file or of what is generated from
+    /// it.
     pub place: Option<Place>,
-    /// What was seen. Never a secret.
+    /// The evidence: what was seen. Never a secret.
     pub evidence: String,
-    /// What to do about it.
+    /// The next step for a person.
     pub remedy: String,
 }
 
@@ -231,14 +297,15 @@ impl Problem {
         Finding {
             code: self.code,
             subject: self.subject.clone().unwrap_or_else(|| path.to_owned()),
-            place: Some(Place { path: path.to_owned(), line: self.line, column: self.column }),
+            place: Some(Place::in_file(path, Position { line: self.line, column: self.column })),
             evidence: self.evidence.clone(),
             remedy: self.remedy.clone(),
         }
     }
 }
 
-/// A text as it can be shown to people: what would move the cursor or change colours is escaped, and further lines are indented.
+/// A text as it can be shown to people: what would move the cursor or change colours is escaped,
+/// and further lines are indented.
 ///
 /// Findings quote files, and files say anything.
 pub fn printable(text: &str) -> String {
@@ -261,11 +328,14 @@ pub fn printable(text: &str) -> String {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
-            write!(f, "{}: ", printable(&place.to_string()))?;
+        if let Some(Place { path, position, .. }) = &self.place {
+            write!(f, "{}:{position}: ", printable(path))?;
         }
-        let (subject, evidence) = (printable(&self.subject), printable(&self.evidence));
-        write!(f, "{subject} [{}]: {evidence}", self.code)?;
+        write!(f, "{} [{}]: ", printable(&self.subject), self.code)?;
+        if let Some(output) = self.place.as_ref().and_then(|place| place.output.as_ref()) {
+            write!(f, "{}: ", printable(&output.to_string()))?;
+        }
+        f.write_str(&printable(&self.evidence))?;
         if !self.remedy.is_empty() {
             write!(f, "\n  remedy: {}", printable(&self.remedy))?;
         }
@@ -289,5 +359,35 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
+    }
+
+    #[test]
+    fn the_json_of_a_place_in_a_file_is_flat_and_that_in_an_output_has_one_key_more() {
+        let file = Place::in_file("a.yaml", Position { line: 2, column: 3 });
+        let json = serde_json::json!({"path": "a.yaml", "line": 2, "column": 3});
+        assert_eq!(serde_json::to_value(&file).unwrap(), json);
+        assert_eq!(serde_json::from_value::<Place>(json).unwrap(), file);
+
+        let output = file.in_output("cat x", Position { line: 9, column: 1 });
+        let json = serde_json::json!({
+            "path": "a.yaml", "line": 2, "column": 3,
+            "output": {"command": "cat x", "line": 9, "column": 1},
+        });
+        assert_eq!(serde_json::to_value(&output).unwrap(), json);
+        assert_eq!(serde_json::from_value::<Place>(json).unwrap(), output);
+    }
+
+    #[test]
+    fn a_finding_about_an_output_says_which_command_printed_it() {
+        let place = Place::start_of("a.yaml").in_output("cat\u{1b}x", Position { line: 9, column: 1 });
+        let finding = Finding {
+            code: Code::MissingName,
+            subject: "x".to_owned(),
+            place: Some(place),
+            evidence: "no name".to_owned(),
+            remedy: "name it".to_owned(),
+        };
+        let text = "a.yaml:1:1: x [missing-name]: line 9, column 1 of the output of `cat\\u{1b}x`: no name\n  remedy: name it";
+        assert_eq!(finding.to_string(), text);
     }
 }

@@ -30,11 +30,18 @@ pub mod finding;
 pub mod generate;
 pub mod image;
 pub mod kustomize;
+#[cfg(feature = "deployer")]
+mod kustomize_checks;
 pub mod manifest;
 pub mod manifest_set;
 pub mod memory;
+#[cfg(feature = "deployer")]
+mod parse_cache;
 mod pointer;
 pub mod policy;
+mod position;
+#[cfg(feature = "deployer")]
+mod prepared;
 pub mod release;
 mod repo_path;
 pub mod sync;
@@ -43,4 +50,5 @@ pub mod testing;
 pub mod workload;
 pub mod yaml;
 
-pub use finding::{Code, Finding, Place, Severity};
+pub use finding::{Code, Finding, OutputPlace, Place, Severity};
+pub use position::Position;

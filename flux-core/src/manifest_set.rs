@@ -8,9 +8,10 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    finding::{Code, Finding, Place},
+    finding::{Code, Finding, Place, Problem},
     kustomize::{self, Build, Described, Origins, PartFiles},
     manifest::{ParsedFile, Resource, ResourceId, Scope, WorkloadId, kustomization, scope_of},
+    position::Position,
     workload,
 };
 
@@ -43,6 +44,45 @@ pub struct Generated {
     pub refuses_images: Option<String>,
     /// Why their policies cannot be changed, if they cannot.
     pub refuses_policies: Option<String>,
+    /// The commands that printed them, in the order of their outputs.
+    pub outputs: Vec<CommandOutput>,
+}
+
+/// A command whose output is part of what is known under a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandOutput {
+    /// The line of the whole at which the output of the command starts, counted from 1.
+    pub first_line: u32,
+    /// The command; of a script, its beginning.
+    pub command: String,
+    /// Where the command is written.
+    pub place: Place,
+}
+
+impl Generated {
+    /// Returns the place of a position in what the commands printed; `None` if it is in the output of no command.
+    fn place(&self, position: Position) -> Option<Place> {
+        let output = self.outputs.iter().rev().find(|output| output.first_line <= position.line)?;
+        let line = position.line - output.first_line + 1;
+        Some(output.place.clone().in_output(&*output.command, Position { line, ..position }))
+    }
+}
+
+/// Returns the place of a position in the file of this path, or in what the commands printed that is known under it.
+fn place_in(generated: &BTreeMap<String, Generated>, path: &str, position: Position) -> Place {
+    let printed = generated.get(path).and_then(|generated| generated.place(position));
+    printed.unwrap_or_else(|| Place::in_file(path, position))
+}
+
+/// Puts a finding about what commands printed in its place.
+fn placed(generated: &BTreeMap<String, Generated>, mut finding: Finding) -> Finding {
+    if let Some(place) = &mut finding.place
+        && place.output.is_none()
+        && generated.contains_key(&place.path)
+    {
+        *place = place_in(generated, &place.path, place.position);
+    }
+    finding
 }
 
 #[derive(Clone, Debug)]
@@ -74,7 +114,19 @@ pub struct Located<'a> {
 impl Located<'_> {
     /// Where it stands.
     pub fn place(&self) -> Place {
-        Place { path: self.path.to_owned(), line: self.resource.line, column: self.resource.column }
+        self.place_of(Position { line: self.resource.line, column: self.resource.column })
+    }
+
+    /// The place of a position in the object's file, or in what the commands printed that made it.
+    pub fn place_of(&self, position: Position) -> Place {
+        let printed = self.generated.and_then(|generated| generated.place(position));
+        printed.unwrap_or_else(|| Place::in_file(self.path, position))
+    }
+
+    /// The finding about a problem of the object's file, or of what the commands printed that made it.
+    pub fn finding(&self, problem: &Problem) -> Finding {
+        let position = Position { line: problem.line, column: problem.column };
+        Finding { place: Some(self.place_of(position)), ..problem.at(self.path) }
     }
 
     /// The id in v1's text form; with the API group where a workload of another group has the same without it.
@@ -91,7 +143,12 @@ impl Manifests {
     /// What one file says of another is put in: rules for custom workloads (`spec.workloads` of a `FluxPolicy`) make workloads of the objects that
     /// they are for, and the `images:` of kustomizations set the images of the objects that these list, in [`Container`](super::Container) and in
     /// [`object`](Resource::object) alike. Kustomizations themselves are no objects, nor is what they name as patches.
-    pub fn new(mut files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
+    pub fn new(files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
+        Self::of(files, BTreeMap::new())
+    }
+
+    /// Puts files together as [`new`](Self::new) does, those under the paths of `generated` being what commands made.
+    pub fn of(mut files: BTreeMap<String, Arc<ParsedFile>>, generated: BTreeMap<String, Generated>) -> Self {
         let kinds = defined_kinds(&files);
         let mut findings = workload::apply(&mut files);
         findings.extend(kustomize::apply(&mut files));
@@ -118,7 +175,7 @@ impl Manifests {
                     let workload = id.workload_id();
                     objects.push(Object { path: path.to_owned(), index, id, workload });
                 }
-                _ => findings.push(duplicate(&id.to_string(), &places, &files)),
+                _ => findings.push(duplicate(&id.to_string(), &places, &files, &generated)),
             }
         }
         objects.sort_by(|a, b| (&a.path, a.index).cmp(&(&b.path, b.index)));
@@ -128,6 +185,7 @@ impl Manifests {
                 by_text.entry(object.id.workload_id()).or_default().push(at);
             }
         }
+        let findings = findings.into_iter().map(|finding| placed(&generated, finding)).collect();
         let mut workloads = HashMap::new();
         for (id, found) in by_text {
             let several = found.len() > 1;
@@ -143,7 +201,7 @@ impl Manifests {
             workloads,
             findings,
             files,
-            generated: BTreeMap::new(),
+            generated,
             builds: BTreeMap::new(),
             origins: Origins::new(),
             parts,
@@ -190,6 +248,11 @@ impl Manifests {
     /// What is known of the objects that commands made, by the path they are known under.
     pub fn generated(&self) -> &BTreeMap<String, Generated> {
         &self.generated
+    }
+
+    /// The place of a position in the file of this path, or in what the commands printed that is known under it.
+    pub fn place(&self, path: &str, position: Position) -> Place {
+        place_in(&self.generated, path, position)
     }
 
     /// All objects, by path and place.
@@ -246,7 +309,7 @@ impl Manifests {
             let counted = file.problems.iter().filter(move |p| {
                 !(objects(p.code) && kustomization::is_file(path) || is_part && !whole(p.code))
             });
-            counted.map(|problem| problem.at(path))
+            counted.map(|problem| placed(&self.generated, problem.at(path)))
         });
         let mut findings: Vec<_> = problems.chain(self.findings.iter().cloned()).collect();
         findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
@@ -305,10 +368,15 @@ fn defined_kinds(files: &BTreeMap<String, Arc<ParsedFile>>) -> BTreeMap<(String,
 const PLACES_NAMED: usize = 20;
 
 /// The finding about an id that several objects have, at the last of its places.
-fn duplicate(id: &str, places: &[(&str, usize)], files: &BTreeMap<String, Arc<ParsedFile>>) -> Finding {
+fn duplicate(
+    id: &str,
+    places: &[(&str, usize)],
+    files: &BTreeMap<String, Arc<ParsedFile>>,
+    generated: &BTreeMap<String, Generated>,
+) -> Finding {
     let place = |&(path, index): &(&str, usize)| {
         let resource = &files[path].resources[index];
-        Place { path: path.to_owned(), line: resource.line, column: resource.column }
+        place_in(generated, path, Position { line: resource.line, column: resource.column })
     };
     let (last, others) = places.split_last().map_or((None, places), |(last, others)| (Some(last), others));
     let mut named: Vec<String> = others.iter().take(PLACES_NAMED).map(|at| place(at).to_string()).collect();

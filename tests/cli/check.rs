@@ -212,7 +212,7 @@ colours.yaml:1:1: error[duplicate-id]: default:secret/\u{1b}[2Jx
     error: it is described at colours-too.yaml:1:1 as well; neither description is used
   remedy: keep one description of it, or give the other another name or namespace
 gen/.flux.yaml:1:1: warning[unused-generation]: for the repository only a .flux.yaml there or above counts; the files beside this one are not generated
-  remedy: name its folder as a path too (--git-path gen), or take it away
+  remedy: configure its folder gen as a path too, or remove the file (flag: --git-path)
 nameless.yaml:1:1: error[missing-name]: a ConfigMap has no `metadata.name`
   remedy: give it a name, between quotes if YAML reads it as something else
 other.yaml:1:1: warning[not-for-kubernetes]: it has neither `apiVersion` nor `kind`

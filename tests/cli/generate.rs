@@ -83,6 +83,18 @@ pub(crate) fn told(findings: &Value) -> Vec<String> {
     findings.as_array().expect("findings").iter().map(line).collect()
 }
 
+/// The evidence of a finding, after the place in the output of a command where it is about one.
+fn evidence(finding: &Value) -> String {
+    let evidence = finding["evidence"].as_str().expect("text");
+    match finding["place"].get("output") {
+        Some(output) => {
+            let command = output["command"].as_str().expect("a command");
+            format!("line {}, column {} of `{command}`: {evidence}", output["line"], output["column"])
+        }
+        None => evidence.to_owned(),
+    }
+}
+
 pub(crate) fn codes(findings: &Value) -> Vec<&str> {
     findings.as_array().expect("findings").iter().filter_map(|f| f["code"].as_str()).collect()
 }
@@ -484,7 +496,7 @@ fn mistakes_in_a_flux_yaml_are_told_at_their_line() {
 }
 
 #[test]
-fn what_generators_do_wrong_is_told_where_they_are_written() {
+fn what_generators_do_wrong_is_reported_where_they_are_written() {
     let commands =
         |rest: &str| format!("version: 1\ncommandUpdated:\n  generators:\n  - command: ./render.sh\n{rest}");
     let twice = commands("  - command: ./render.sh\n");
@@ -504,29 +516,31 @@ fn what_generators_do_wrong_is_told_where_they_are_written() {
         (
             commands("  - command: \"printf 'a: 1\\\\nb: [\\\\n'\"\n"),
             "invalid-yaml prod/.flux.yaml:5:5",
-            "line 2, column 4 of what `printf",
+            "line 2, column 4 of `printf",
         ),
         (
             twice,
             "duplicate-id prod/.flux.yaml:5:5",
-            "described at prod/.flux.yaml:4:5 (line 1, column 1 of what `./render.sh` prints) as well",
+            "described at prod/.flux.yaml:4:5 (line 1, column 1 of the output of `./render.sh`) as well",
         ),
         (
             commands("  - command: \"./render.sh | sed 's/name: web/name: other/; s/true/maybe/'\"\n"),
             "invalid-policy prod/.flux.yaml:5:5",
-            "line 6, column 38 of what",
+            "line 6, column 38 of `./render.sh | sed",
         ),
     ];
-    for (text, place, evidence) in table {
+    for (text, place, words) in table {
         let shop = generated(&text);
         let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
         assert_eq!(told(&found), [place], "{text}: {found}");
-        let said = found[0]["evidence"].as_str().expect("text");
-        assert!(said.contains(evidence), "{text}: {said}");
+        let evidence = evidence(&found[0]);
+        assert!(evidence.contains(words), "{text}: {evidence}");
     }
     let shop = generated(COMMANDS);
     let found = shop.fluxctl(&["--git-path", "prod", "check", "-o", "json"]).exits(1).json();
     assert_eq!(told(&found), ["generation-off prod/.flux.yaml:3:3"]);
+    let remedy = found[0]["remedy"].as_str().expect("text");
+    assert!(remedy.ends_with("(flag: --manifest-generation)"), "the library knows no flags: {remedy}");
 }
 
 #[test]
@@ -546,8 +560,11 @@ fn what_is_wrong_with_patched_objects_is_told_where_they_are_printed() {
     shop.commit(&[("prod/flux-patch.yaml".to_owned(), patch.to_owned())], "Patch the pattern");
     let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
     assert_eq!(told(&found), ["invalid-pattern prod/.flux.yaml:4:5"]);
-    let said = found[0]["evidence"].as_str().expect("text");
-    assert!(said.starts_with("line 1, column 1 of what `./render.sh` prints"), "{said}");
+    let evidence = evidence(&found[0]);
+    assert!(evidence.starts_with("line 1, column 1 of `./render.sh`: "), "{evidence}");
+    let printed = run(&shop, &["check"]).exits(1).stdout;
+    let line = "prod/.flux.yaml:4:5: error[invalid-pattern]: shop:deployment/web: line 1, column 1 of the output of `./render.sh`: ";
+    assert!(printed.starts_with(line), "{printed}");
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn the_corpus_has_what_kustomize_builds() {
 #[test]
 fn what_is_said_of_kustomizations_is_what_kustomize_says() {
     let Some(world) = World::new(Transport::Http) else { return };
-    let verdicts = include_str!("../../flux-core/src/deployer/kustomizations/listed/verdicts.json");
+    let verdicts = include_str!("../../flux-core/tests/it/deployer/verdicts.json");
     let verdicts: Value = serde_json::from_str(verdicts).expect("JSON");
     let files = |of: &Value| -> Vec<(String, String)> {
         let files = of.as_object().expect("files").iter();

@@ -1,62 +1,48 @@
 //! Checking: everything that is wrong with what git describes, with no registry or cluster asked.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use super::{DeployError, Deployer, Look, generate::told};
+use super::{DeployError, Deployer, LoadedRepo};
 use crate::{
-    backend::FileBody,
     finding::{Finding, Severity},
-    manifest, release,
+    parse_cache::read_texts,
+    release,
 };
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug)]
-pub struct Checked {
-    /// What was checked.
-    pub look: Arc<Look>,
-    /// Everything that is wrong with it, by place.
+#[non_exhaustive]
+pub struct CheckReport {
+    /// The repository that was checked.
+    pub loaded: Arc<LoadedRepo>,
+    /// The findings about it, by place.
     pub findings: Vec<Finding>,
 }
 
-impl Checked {
-    /// How many findings are errors.
+impl CheckReport {
+    /// Returns how many findings are errors.
     pub fn errors(&self) -> usize {
         self.findings.iter().filter(|finding| finding.severity() == Severity::Error).count()
     }
 }
 
 impl Deployer {
-    /// Reads what git describes at the tip, and tells everything that is wrong with it: files, workloads, policies. Asks neither the
-    /// registry nor the cluster.
+    /// Checks what git describes at the tip: files, workloads, policies. Asks neither the registry
+    /// nor the cluster.
     ///
     /// # Errors
     /// Those of [`ConfigRepo`](crate::backend::ConfigRepo).
-    pub async fn check(&self) -> Result<Checked, DeployError> {
-        let look = self.look().await?;
-        let sources = self.policy_sources(&look).await?;
-        let mut findings = look.findings.clone();
-        findings
-            .extend(release::policy_findings(&look.manifests, |path| sources.get(path).map(String::as_str)));
-        told(&look.generated, &mut findings);
+    pub async fn check(&self) -> Result<CheckReport, DeployError> {
+        let loaded = self.load().await?;
+        // The mistakes in policy documents are reported at their lines.
+        let documents: Vec<&str> = release::policy_documents(&loaded.manifests).collect();
+        let sources = read_texts(&*self.repo, &loaded.files, documents).await?;
+        let mut findings = loaded.findings.clone();
+        findings.extend(release::policy_findings(&loaded.manifests, |path| {
+            sources.get(path).map(String::as_str)
+        }));
         findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
         findings.dedup();
-        Ok(Checked { look, findings })
-    }
-
-    /// The texts of the files that hold policy documents, by path: what is wrong with these is told at its line.
-    async fn policy_sources(&self, look: &Look) -> Result<BTreeMap<String, String>, DeployError> {
-        let mut paths: Vec<&str> = release::policy_documents(&look.manifests).collect();
-        paths.dedup();
-        let (paths, ids): (Vec<&str>, Vec<_>) =
-            paths.into_iter().filter_map(|path| Some((path, look.files.get(path)?.clone()))).unzip();
-        if ids.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
-        let texts = paths.into_iter().zip(bodies).filter_map(|(path, body)| match body {
-            FileBody::Bytes(bytes) => Some((path.to_owned(), String::from_utf8(bytes.to_vec()).ok()?)),
-            FileBody::TooLarge { .. } => None,
-        });
-        Ok(texts.collect())
+        Ok(CheckReport { loaded, findings })
     }
 }

@@ -1,40 +1,36 @@
-//! The one-shot operations: look, plan, act. Decides nothing itself.
+//! The one-shot operations: load, gather, plan, act. Decides nothing itself.
 //!
-//! A [`Deployer`] holds the three backends and a clock. Each operation looks at what it needs and no more, calls a pure
-//! planner, and acts on the plan; the `plan_…` methods stop before the last step.
+//! A [`Deployer`] holds the three backends and a clock. Each operation loads what git describes,
+//! gathers what its planner needs and no more, calls the pure planner, and acts on the plan; the
+//! `plan_…` methods stop before the last step.
 
 mod check;
-mod generate;
-#[cfg(test)]
-mod generated_tests;
-mod kustomizations;
-mod learn;
-mod look;
-mod patched;
-mod proof;
+mod error;
+mod explain;
+mod gather;
+mod list;
+mod loader;
+mod options;
 mod release;
 mod sync;
-#[cfg(test)]
-mod tests;
-mod updates;
-mod views;
 
 use std::{fmt, sync::Arc};
 
 use crate::{
-    backend::{Clock, Cluster, ClusterError, ConfigRepo, Registry, RepoError, Revision, SystemClock},
-    edit::EditError,
+    backend::{Clock, Cluster, ConfigRepo, Registry, Revision, SystemClock},
     generate::Generation,
 };
 
-pub use check::Checked;
-pub use generate::Made;
-pub use look::{Look, MemoryParseCache, ParseCache, Reading};
-pub use release::{ReleaseReport, Released};
-pub use views::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView};
-
-/// How often a release is planned anew when the branch moves under it, before it gives up.
-pub const MAX_ATTEMPTS: usize = 16;
+pub use crate::{
+    parse_cache::{MemoryParseCache, ParseCache},
+    prepared::PreparedRelease,
+};
+pub use check::CheckReport;
+pub use error::DeployError;
+pub use list::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView};
+pub use loader::{LoadStats, LoadedRepo};
+pub use options::Options;
+pub use release::ReleaseReport;
 
 /// The composition of the three backends.
 ///
@@ -45,7 +41,8 @@ pub struct Deployer {
     registry: Arc<dyn Registry>,
     cluster: Arc<dyn Cluster>,
     clock: Arc<dyn Clock>,
-    looker: Arc<look::Looker>,
+    loader: Arc<loader::Loader>,
+    options: Options,
 }
 
 impl fmt::Debug for Deployer {
@@ -61,9 +58,9 @@ impl fmt::Debug for Deployer {
 impl Deployer {
     /// Composes three backends, with the machine's clock and a parse cache in memory.
     pub fn new(repo: Arc<dyn ConfigRepo>, registry: Arc<dyn Registry>, cluster: Arc<dyn Cluster>) -> Self {
-        let looker = look::Looker::new(Arc::new(MemoryParseCache::default()), Generation::default());
-        let looker = Arc::new(looker);
-        Self { repo, registry, cluster, clock: Arc::new(SystemClock), looker }
+        let loader = loader::Loader::new(Arc::new(MemoryParseCache::default()), Generation::default());
+        let (clock, options) = (Arc::new(SystemClock), Options::default());
+        Self { repo, registry, cluster, clock, loader: Arc::new(loader), options }
     }
 
     /// Takes the time from `clock`.
@@ -72,17 +69,23 @@ impl Deployer {
         Self { clock, ..self }
     }
 
-    /// Keeps what was parsed in `cache`, which may outlive the process.
+    /// Keeps parsed files in `cache`, which may outlive the process.
     #[must_use]
     pub fn with_parse_cache(self, cache: Arc<dyn ParseCache>) -> Self {
-        Self { looker: Arc::new(self.looker.with_cache(cache)), ..self }
+        Self { loader: Arc::new(self.loader.with_cache(cache)), ..self }
     }
 
-    /// Generates manifests as `generation` says. By default no command of the repository is run, and a path whose manifests commands
-    /// would make is a finding.
+    /// Generates manifests as `generation` says. By default no command of the repository is run,
+    /// and a path whose manifests commands would make is a finding.
     #[must_use]
     pub fn with_generation(self, generation: Generation) -> Self {
-        Self { looker: Arc::new(self.looker.with_generation(generation)), ..self }
+        Self { loader: Arc::new(self.loader.with_generation(generation)), ..self }
+    }
+
+    /// Keeps to other limits.
+    #[must_use]
+    pub fn with_options(self, options: Options) -> Self {
+        Self { options, ..self }
     }
 
     /// Asks upstream for the tip of the branch, without reading it.
@@ -93,48 +96,16 @@ impl Deployer {
         Ok(self.repo.head().await?)
     }
 
-    /// Reads what git describes at the tip. What was parsed before is not read again.
+    /// Loads what git describes at the tip. Files that were parsed before are not read again.
     ///
     /// # Errors
-    /// Those of [`ConfigRepo`]; what is wrong with single files is told in the findings.
-    pub async fn look(&self) -> Result<Arc<Look>, DeployError> {
+    /// Those of [`ConfigRepo`]. Mistakes in single files are findings.
+    pub async fn load(&self) -> Result<Arc<LoadedRepo>, DeployError> {
         let head = self.repo.head().await?;
-        self.looker.look(&*self.repo, &head, &*self.clock).await
+        self.load_at(&head).await
     }
-}
 
-/// How an operation fails as a whole. What fails for one file, image, workload or object is told in the reports.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DeployError {
-    /// The config repository failed.
-    #[error(transparent)]
-    Repo(#[from] RepoError),
-    /// The cluster failed.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    /// The edits of a plan do not do exactly what they are meant to. Nothing was written.
-    #[error("{path}: {source}; nothing was written")]
-    Edit {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        source: EditError,
-    },
-    /// The branch moved each time that the change was planned anew.
-    #[error(
-        "the branch moved {attempts} times while the change was made; nothing was written, try again when it is quieter"
-    )]
-    KeptMoving {
-        /// How often it was planned.
-        attempts: usize,
-    },
-    /// The plan was made on another revision than the tip; nothing was written.
-    #[error("the plan was made on {planned} and the branch is at {head} now; plan anew")]
-    Outdated {
-        /// The revision that was planned on.
-        planned: Revision,
-        /// The tip.
-        head: Revision,
-    },
+    async fn load_at(&self, revision: &Revision) -> Result<Arc<LoadedRepo>, DeployError> {
+        self.loader.load(&*self.repo, revision, &*self.clock, &self.options).await
+    }
 }

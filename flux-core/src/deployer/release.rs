@@ -1,76 +1,110 @@
-//! Releases: look, ask the registries for what the planner needs, plan, prove, commit; on a moved branch, again.
+//! Releases: load, gather what the planner needs, plan, prove, commit; on a moved branch, again.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{DeployError, Deployer, Listing, Look, MAX_ATTEMPTS, generate::told};
+use super::{DeployError, Deployer, LoadedRepo, PreparedRelease};
 use crate::{
-    backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
+    backend::{Author, Change, FileBody, RepoError, Revision},
     edit::{self, EditError},
     finding::{Code, Finding},
+    generate::{Engine, Files, RefusedPath},
     manifest,
-    release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, Reason, ReleasePlan, Request, Snapshot},
+    release::{self, ClusterFacts, ImageFacts, Reason, ReleasePlan, Request, Snapshot},
 };
 
-/// What a release did.
+/// The result of a release.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ReleaseReport {
     /// The plan that was carried out.
     pub plan: ReleasePlan,
-    /// The commit; none if there was nothing to change or if it was a dry run.
+    /// The commit; `None` if there was nothing to change.
     pub revision: Option<Revision>,
 }
 
-/// A plan with the proven contents of the files it changes.
-#[derive(Clone, Debug)]
-pub struct Released {
-    /// The plan.
-    pub plan: ReleasePlan,
-    /// The new contents by path.
-    pub files: BTreeMap<String, Bytes>,
+/// The reason why a plan cannot be proven.
+enum Unproven {
+    /// The edits of these files do not do what they are intended to.
+    Edits(BTreeMap<String, EditError>),
+    /// The changes of this generated path cannot be made.
+    Generated(RefusedPath),
 }
 
 impl Deployer {
     /// Plans a release and proves its edits, and stops there.
     ///
     /// # Errors
-    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at, or if an edit would not do what it is meant to.
-    pub async fn plan_release(&self, request: &Request) -> Result<Released, DeployError> {
-        let look = self.look().await?;
-        let facts = ImageFacts::default();
+    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at, or if an
+    /// edit would not do what it is intended to.
+    pub async fn plan_release(&self, request: &Request) -> Result<PreparedRelease, DeployError> {
+        let loaded = self.load().await?;
         let cluster = self.cluster_facts().await?;
-        self.plan_on(&look, request, facts, cluster).await.map(|(released, _)| released)
+        let (prepared, _) = self.prepare(&loaded, request, ImageFacts::default(), cluster).await?;
+        Ok(prepared)
     }
 
-    /// Plans a release and lands it as one commit. When the branch moves meanwhile, plans anew on the new tip.
+    /// Plans a release and lands it as one commit. When the branch moves meanwhile, plans anew on
+    /// the new tip.
     ///
     /// # Errors
-    /// Those of [`plan_release`](Self::plan_release) and of [`ConfigRepo::commit`](crate::backend::ConfigRepo::commit);
-    /// [`DeployError::KeptMoving`] after [`MAX_ATTEMPTS`].
+    /// Those of [`plan_release`](Self::plan_release) and of
+    /// [`ConfigRepo::commit`](crate::backend::ConfigRepo::commit); [`DeployError::KeptMoving`]
+    /// after as many attempts as [`Options`](super::Options) allow.
     pub async fn release(&self, request: &Request) -> Result<ReleaseReport, DeployError> {
         let cluster = self.cluster_facts().await?;
-        let mut facts = ImageFacts::default();
-        for _ in 0..MAX_ATTEMPTS {
-            let look = self.look().await?;
-            let (released, seen) = self.plan_on(&look, request, facts, cluster.clone()).await?;
-            match self.carry_out(released).await {
+        let attempts = self.options.attempts.max(1);
+        let mut images = ImageFacts::default();
+        for _ in 0..attempts {
+            let loaded = self.load().await?;
+            let (prepared, gathered) = self.prepare(&loaded, request, images, cluster.clone()).await?;
+            match self.land(prepared).await {
                 Err(DeployError::Repo(RepoError::Moved { base })) => {
                     tracing::info!(%base, "the branch moved; planning anew");
-                    facts = seen;
+                    images = gathered;
                 }
                 other => return other,
             }
         }
-        Err(DeployError::KeptMoving { attempts: MAX_ATTEMPTS })
+        Err(DeployError::KeptMoving { attempts })
     }
 
-    /// Lands a plan that was made earlier, or reports that there is nothing to land.
+    /// Lands exactly a plan that was made earlier, or reports that there is nothing to land. The
+    /// plan is proven again before.
     ///
     /// # Errors
-    /// [`RepoError::Moved`] if the branch is no longer where the plan was made; nothing is written then.
-    pub async fn carry_out(&self, released: Released) -> Result<ReleaseReport, DeployError> {
-        let Released { plan, files } = released;
+    /// [`DeployError::Outdated`] if the branch is no longer where the plan was made;
+    /// [`DeployError::Edit`] and [`DeployError::Altered`] if the plan does not make the files it
+    /// comes with. Nothing is written then. Else those of
+    /// [`ConfigRepo::commit`](crate::backend::ConfigRepo::commit).
+    pub async fn carry_out(&self, prepared: PreparedRelease) -> Result<ReleaseReport, DeployError> {
+        if prepared.plan.is_empty() {
+            return Ok(ReleaseReport { plan: prepared.plan, revision: None });
+        }
+        self.check_head(&prepared.plan.base).await?;
+        let loaded = self.load_at(&prepared.plan.base).await?;
+        self.prove_again(&loaded, &prepared).await?;
+        match self.land(prepared).await {
+            Err(DeployError::Repo(RepoError::Moved { base })) => {
+                Err(DeployError::Outdated { planned: base, head: self.repo.head().await? })
+            }
+            other => other,
+        }
+    }
+
+    /// Checks that the branch is still where a plan was made.
+    pub(super) async fn check_head(&self, planned: &Revision) -> Result<(), DeployError> {
+        let head = self.repo.head().await?;
+        if head == *planned {
+            return Ok(());
+        }
+        Err(DeployError::Outdated { planned: planned.clone(), head })
+    }
+
+    /// Commits the files of a plan on the revision that it was made on.
+    async fn land(&self, prepared: PreparedRelease) -> Result<ReleaseReport, DeployError> {
+        let PreparedRelease { plan, files } = prepared;
         if plan.is_empty() {
             return Ok(ReleaseReport { plan, revision: None });
         }
@@ -86,104 +120,134 @@ impl Deployer {
         Ok(ReleaseReport { plan, revision: Some(revision) })
     }
 
-    /// Explains, for the containers that are asked about, what speaks for or against every known tag.
-    ///
-    /// # Errors
-    /// [`DeployError`] if the repository as a whole cannot be looked at.
-    pub async fn explain(&self, inquiry: &Inquiry) -> Result<Listing<Explanation>, DeployError> {
-        let look = self.look().await?;
-        let now = self.clock.now();
-        let mut snapshot = Snapshot {
-            past: Some(BTreeMap::new()),
-            ..Snapshot::new(look.revision.clone(), look.manifests.clone())
-        };
-        self.learn(&look, &mut snapshot, |snapshot| release::explain_needs(snapshot, inquiry, now)).await?;
-        let (entries, mut findings) = release::explain(&snapshot, inquiry, now);
-        findings.extend(look.findings.iter().cloned());
-        told(&look.generated, &mut findings);
-        findings.sort();
-        Ok(Listing { entries, findings })
-    }
-
-    async fn plan_on(
+    /// Gathers, plans and proves. Workloads whose changes cannot be proven are planned again
+    /// without these.
+    async fn prepare(
         &self,
-        look: &Look,
+        loaded: &LoadedRepo,
         request: &Request,
         images: ImageFacts,
         cluster: (ClusterFacts, Vec<Finding>),
-    ) -> Result<(Released, ImageFacts), DeployError> {
+    ) -> Result<(PreparedRelease, ImageFacts), DeployError> {
         let now = self.clock.now();
         let (cluster, cluster_findings) = cluster;
         let mut snapshot = Snapshot {
             images,
             cluster: Some(cluster),
             past: Some(BTreeMap::new()),
-            ..Snapshot::new(look.revision.clone(), look.manifests.clone())
+            ..Snapshot::new(loaded.revision.clone(), loaded.manifests.clone())
         };
-        self.learn(look, &mut snapshot, |snapshot| release::needs(snapshot, request, now)).await?;
+        self.gather(loaded, &mut snapshot, |snapshot| release::needs(snapshot, request, now)).await?;
         let (mut plan, files) = loop {
             let plan = release::plan(&snapshot, request, now);
-            let (mut files, failed) = self.prove(look, &plan).await?;
-            // What cannot be done for one workload is left out; each time round there is one file less to fail.
-            if let Some((path, source)) = failed.first_key_value() {
-                if failed.keys().all(|path| snapshot.unproven.contains_key(path)) {
-                    return Err(DeployError::Edit { path: path.clone(), source: source.clone() });
-                }
-                snapshot.unproven.extend(failed.into_iter().map(|(path, why)| (path, why.to_string())));
-                continue;
-            }
-            match self.update_generated(look, &plan, &files).await? {
-                Ok(updated) => {
-                    files.extend(updated);
-                    break (plan, files);
+            match self.prove(loaded, &plan).await? {
+                Ok(files) => break (plan, files),
+                // Each time round there is one file less to fail.
+                Err(Unproven::Edits(failed)) => {
+                    if let Some((path, source)) = failed.first_key_value()
+                        && failed.keys().all(|path| snapshot.unproven.contains_key(path))
+                    {
+                        return Err(DeployError::Edit { path: path.clone(), source: source.clone() });
+                    }
+                    snapshot.unproven.extend(failed.into_iter().map(|(path, why)| (path, why.to_string())));
                 }
                 // Each time round one path less is changed.
-                Err(refused) => snapshot.manifests = Arc::new(refused.mark(&snapshot.manifests)),
+                Err(Unproven::Generated(refused)) => {
+                    snapshot.manifests = Arc::new(refused.mark(&snapshot.manifests));
+                }
             }
         };
-        say_what_is_hidden(&mut plan, look);
-        plan.findings.extend(look.findings.iter().cloned());
+        mention_hidden_objects(&mut plan, loaded);
+        plan.findings.extend(loaded.findings.iter().cloned());
         plan.findings.extend(cluster_findings);
-        told(&look.generated, &mut plan.findings);
         plan.findings.sort();
         plan.findings.dedup();
-        Ok((Released { plan, files }, snapshot.images))
+        Ok((PreparedRelease { plan, files }, snapshot.images))
     }
 
-    /// Reads the files that a plan edits, and proves the edits: their new contents, and those that cannot be proven.
+    /// Proves a plan: returns the contents of all files it changes, or why it cannot be carried out
+    /// as it is.
     async fn prove(
         &self,
-        look: &Look,
+        loaded: &LoadedRepo,
         plan: &ReleasePlan,
-    ) -> Result<(BTreeMap<String, Bytes>, BTreeMap<String, EditError>), DeployError> {
-        let edits = plan.edits_by_path();
-        let (paths, ids): (Vec<&str>, Vec<_>) =
-            edits.keys().filter_map(|path| Some((*path, look.address(path)?.clone()))).unzip();
-        let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
-        let (mut files, mut failed) = (BTreeMap::new(), BTreeMap::new());
-        for (path, body) in paths.into_iter().zip(bodies) {
-            let FileBody::Bytes(source) = body else { continue };
-            let intents = plan.intents.get(path).map(Vec::as_slice).unwrap_or_default();
-            match edit::prove(&source, &edits[path], intents) {
-                Ok(after) => drop(files.insert(path.to_owned(), Bytes::from(after))),
-                Err(why) => drop(failed.insert(path.to_owned(), why)),
-            }
+    ) -> Result<Result<Files, Unproven>, DeployError> {
+        let mut files = match self.prove_edits(loaded, plan).await? {
+            Ok(files) => files,
+            Err(failed) => return Ok(Err(Unproven::Edits(failed))),
+        };
+        if plan.generated.is_empty() {
+            return Ok(Ok(files));
         }
-        Ok((files, failed))
+        let tree = self.repo.tree(&loaded.revision).await?;
+        let engine = Engine::new(&self.loader.generation, &*self.repo, &tree);
+        let updated = engine.update(&loaded.manifests, &loaded.generated, &plan.generated, &files).await?;
+        Ok(match updated {
+            Ok(updated) => {
+                files.extend(updated);
+                Ok(files)
+            }
+            Err(refused) => Err(Unproven::Generated(refused)),
+        })
     }
 
-    pub(super) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {
-        let seen = self.cluster.workloads(None).await?;
-        let findings = partial_cluster(&seen.completeness);
-        let workloads = seen.value.into_iter().map(|w| w.id).collect();
-        Ok((ClusterFacts { workloads, complete: findings.is_empty() }, findings))
+    /// Reads the files that a plan edits in place, and proves the edits: their new contents, or
+    /// those that cannot be proven.
+    async fn prove_edits(
+        &self,
+        loaded: &LoadedRepo,
+        plan: &ReleasePlan,
+    ) -> Result<Result<Files, BTreeMap<String, EditError>>, DeployError> {
+        let edits = plan.edits_by_path();
+        let (paths, ids): (Vec<&str>, Vec<_>) =
+            edits.keys().filter_map(|path| Some((*path, loaded.address(path)?.clone()))).unzip();
+        let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
+        let sources: BTreeMap<&str, FileBody> = paths.into_iter().zip(bodies).collect();
+        let (mut files, mut failed) = (Files::new(), BTreeMap::new());
+        for (path, edits) in &edits {
+            let intents = plan.intents.get(*path).map(Vec::as_slice).unwrap_or_default();
+            let proven = match sources.get(path) {
+                Some(FileBody::Bytes(source)) => edit::prove(source, edits, intents),
+                Some(FileBody::TooLarge { .. }) | None => {
+                    Err(EditError::NotProven("the file cannot be read".to_owned()))
+                }
+            };
+            match proven {
+                Ok(after) => drop(files.insert((*path).to_owned(), Bytes::from(after))),
+                Err(why) => drop(failed.insert((*path).to_owned(), why)),
+            }
+        }
+        Ok(if failed.is_empty() { Ok(files) } else { Err(failed) })
+    }
+
+    /// Proves that a prepared release has exactly the files that its plan makes.
+    async fn prove_again(&self, loaded: &LoadedRepo, prepared: &PreparedRelease) -> Result<(), DeployError> {
+        let files = match self.prove(loaded, &prepared.plan).await? {
+            Ok(files) => files,
+            Err(Unproven::Generated(refused)) => {
+                let (path, why) = refused.into_parts();
+                return Err(DeployError::Altered { path, why });
+            }
+            Err(Unproven::Edits(failed)) => match failed.into_iter().next() {
+                Some((path, source)) => return Err(DeployError::Edit { path, source }),
+                None => Files::new(),
+            },
+        };
+        let mut paths = files.keys().chain(prepared.files.keys());
+        match paths.find(|path| files.get(*path) != prepared.files.get(*path)) {
+            None => Ok(()),
+            Some(path) => {
+                let why = "the contents are not those that the plan makes".to_owned();
+                Err(DeployError::Altered { path: path.clone(), why })
+            }
+        }
     }
 }
 
-/// Says of workloads that were not found that they may be where nothing could be generated.
-fn say_what_is_hidden(plan: &mut ReleasePlan, look: &Look) {
+/// Mentions, for workloads that were not found, that they may be among what could not be generated.
+fn mention_hidden_objects(plan: &mut ReleasePlan, loaded: &LoadedRepo) {
     let codes = [Code::GenerationFailed, Code::GenerationOff, Code::InvalidGeneration];
-    let Some(finding) = look.findings.iter().find(|finding| codes.contains(&finding.code)) else { return };
+    let Some(finding) = loaded.findings.iter().find(|finding| codes.contains(&finding.code)) else { return };
     let place = finding.place.as_ref().map_or_else(|| finding.subject.clone(), ToString::to_string);
     for verdict in plan.workloads.values_mut() {
         if matches!(verdict.reason, Reason::NotFound | Reason::NotInRepository) {
@@ -195,33 +259,7 @@ fn say_what_is_hidden(plan: &mut ReleasePlan, look: &Look) {
     }
 }
 
-/// The findings about a cluster that was not seen whole.
-pub(super) fn partial_cluster(completeness: &Completeness) -> Vec<Finding> {
-    let finding = |evidence: String, remedy: &str| Finding {
-        code: Code::PartialCluster,
-        subject: "cluster".to_owned(),
-        place: None,
-        evidence,
-        remedy: remedy.to_owned(),
-    };
-    match completeness {
-        Completeness::Complete => Vec::new(),
-        Completeness::Partial(missing) => missing
-            .iter()
-            .map(|what| {
-                finding(what.clone(), "grant get, list and watch on it, or leave it out of what is synced")
-            })
-            .collect(),
-        Completeness::Stale { age, reason } => {
-            vec![finding(
-                format!("last seen {age:#} ago: {reason}"),
-                "see that the API server can be reached",
-            )]
-        }
-    }
-}
-
-/// The author that a user's words name: `Name <address>`, or a name.
+/// Returns the author that a user's words name: `Name <address>`, or a name.
 fn author(user: &str) -> Author {
     match user.split_once('<') {
         Some((name, rest)) => {

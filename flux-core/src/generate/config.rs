@@ -8,25 +8,27 @@ use crate::{
     finding::{Code, Finding, Place},
     pointer::escape,
     policy::parse_duration,
+    position::Position,
     yaml::{self, Places},
 };
 
 /// The shortest time limit that a command can have; less is taken for none.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// What a `.flux.yaml` says.
+/// The contents of a `.flux.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Config {
     /// `commandUpdated`.
     CommandUpdated {
-        /// What makes the manifests.
+        /// The commands that make the manifests.
         generators: Generators,
-        /// What changes the files that they are made from, all of them in their order.
+        /// The commands that change the files that they are made from, all of them in their order.
         updaters: Vec<Updater>,
     },
     /// `patchUpdated`.
     PatchUpdated {
-        /// What makes the manifests.
+        /// The commands that make the manifests.
         generators: Generators,
         /// The file of patches, from the git path.
         patch_file: String,
@@ -39,10 +41,11 @@ pub enum Config {
 
 /// The commands that make manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Generators {
     /// The commands; what they print is put together.
     pub commands: Vec<Command>,
-    /// Whether it is no mistake if they print no object at all.
+    /// Set if it is no mistake that they print no object at all.
     pub allow_empty: bool,
     /// Where they are listed.
     pub place: Place,
@@ -50,10 +53,11 @@ pub struct Generators {
 
 /// A command as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Command {
     /// The text, for `/bin/sh -c`.
     pub text: String,
-    /// How long it may run; none for the default.
+    /// How long it may run; `None` for the default.
     pub timeout: Option<Duration>,
     /// Where it is written.
     pub place: Place,
@@ -61,6 +65,7 @@ pub struct Command {
 
 /// Commands that change files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Updater {
     /// Sets the image of a container.
     pub container_image: Option<Command>,
@@ -68,7 +73,7 @@ pub struct Updater {
     pub policy: Option<Command>,
 }
 
-/// What is wrong with a `.flux.yaml`; it is not used.
+/// The mistakes of a `.flux.yaml`, which is not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not valid", .0.first().map_or("the file", |finding| &finding.subject))]
 pub struct InvalidConfig(pub Vec<Finding>);
@@ -101,19 +106,19 @@ impl Reader<'_> {
     fn config(&mut self, value: &Value) -> Option<Config> {
         let map = self.map("", value, &["version", WAYS[0], WAYS[1], WAYS[2]])?;
         if map.get("version").and_then(Value::as_u64) != Some(1) {
-            let said = map
+            let evidence = map
                 .get("version")
                 .map_or("there is no `version`".to_owned(), |v| format!("`version` is {v}"));
-            self.tell("/version", said, "write `version: 1`");
+            self.problem("/version", evidence, "write `version: 1`");
         }
         let ways: Vec<&str> = WAYS.into_iter().filter(|way| map.contains_key(*way)).collect();
         let [way] = ways[..] else {
-            let said = match ways[..] {
+            let evidence = match ways[..] {
                 [] => "it says none of commandUpdated, patchUpdated and scanForFiles".to_owned(),
                 _ => format!("it says {}", ways.join(" and ")),
             };
             let at = ways.last().map(|way| format!("/{way}")).unwrap_or_default();
-            self.tell(&at, said, "say exactly one of commandUpdated, patchUpdated and scanForFiles");
+            self.problem(&at, evidence, "say exactly one of commandUpdated, patchUpdated and scanForFiles");
             return None;
         };
         let (at, value) = (format!("/{way}"), map.get(way)?);
@@ -145,8 +150,8 @@ impl Reader<'_> {
             None => false,
             Some(Value::Bool(allowed)) => *allowed,
             Some(other) => {
-                let said = format!("`allowEmpty` is {other}");
-                self.tell(&format!("{at}/allowEmpty"), said, "write `true` or `false`");
+                let evidence = format!("`allowEmpty` is {other}");
+                self.problem(&format!("{at}/allowEmpty"), evidence, "write `true` or `false`");
                 false
             }
         };
@@ -158,7 +163,7 @@ impl Reader<'_> {
             .filter_map(|(i, value)| self.command(&format!("{at}/{i}"), value))
             .collect();
         if commands.is_empty() {
-            self.tell(&at, "there are no generators".to_owned(), "write `generators: [{command: …}]`");
+            self.problem(&at, "there are no generators".to_owned(), "write `generators: [{command: …}]`");
         }
         Generators { commands, allow_empty, place: self.place(&at) }
     }
@@ -185,8 +190,8 @@ impl Reader<'_> {
             Some(value) => match value.as_str().and_then(parse_duration) {
                 Some(timeout) => Duration::try_from(timeout).ok().filter(|timeout| *timeout >= SHORTEST),
                 None => {
-                    let said = format!("`timeout` is {value}");
-                    self.tell(&format!("{at}/timeout"), said, "write a duration such as 90s or 5m");
+                    let evidence = format!("`timeout` is {value}");
+                    self.problem(&format!("{at}/timeout"), evidence, "write a duration such as 90s or 5m");
                     None
                 }
             },
@@ -196,13 +201,14 @@ impl Reader<'_> {
 
     fn map<'v>(&mut self, at: &str, value: &'v Value, known: &[&str]) -> Option<&'v Map<String, Value>> {
         let Some(map) = value.as_object() else {
-            let said = if value.is_null() { "it is empty".to_owned() } else { "it is no mapping".to_owned() };
-            self.tell(at, said, &one_of(known));
+            let evidence =
+                if value.is_null() { "it is empty".to_owned() } else { "it is no mapping".to_owned() };
+            self.problem(at, evidence, &one_of(known));
             return None;
         };
         for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
-            let said = format!("there is no key `{key}` here");
-            self.tell(&format!("{at}/{}", escape(key)), said, &one_of(known));
+            let evidence = format!("there is no key `{key}` here");
+            self.problem(&format!("{at}/{}", escape(key)), evidence, &one_of(known));
         }
         Some(map)
     }
@@ -212,7 +218,7 @@ impl Reader<'_> {
             None | Some(Value::Null) => &[],
             Some(Value::Array(list)) => list,
             Some(_) => {
-                self.tell(at, "it is no list".to_owned(), "write a list, each item after a dash");
+                self.problem(at, "it is no list".to_owned(), "write a list, each item after a dash");
                 &[]
             }
         }
@@ -223,25 +229,25 @@ impl Reader<'_> {
             Some(Value::String(text)) if !text.trim().is_empty() => Some(text.clone()),
             _ => {
                 let name = at.rsplit('/').next().unwrap_or_default();
-                self.tell(at, format!("`{name}` is missing, or no text"), &format!("write `{name}: …`"));
+                self.problem(at, format!("`{name}` is missing, or no text"), &format!("write `{name}: …`"));
                 None
             }
         }
     }
 
-    /// Tells of a mistake at the place of a pointer.
-    fn tell(&mut self, at: &str, evidence: String, remedy: &str) {
+    /// Adds a mistake at the place of a pointer.
+    fn problem(&mut self, at: &str, evidence: String, remedy: &str) {
         self.findings.push(invalid(self.place(at), evidence, remedy));
     }
 
-    /// The place of a pointer, or of the nearest thing around it that has one.
+    /// Returns the place of a pointer, or of the nearest thing around it that has one.
     fn place(&self, at: &str) -> Place {
         let (line, column) = self.places.nearest(at).unwrap_or((1, 1));
-        Place { path: self.path.to_owned(), line, column }
+        Place::in_file(self.path, Position { line, column })
     }
 }
 
-/// The finding about something in a `.flux.yaml`.
+/// Returns the finding about something in a `.flux.yaml`.
 pub(crate) fn invalid(place: Place, evidence: String, remedy: &str) -> Finding {
     Finding {
         code: Code::InvalidGeneration,
@@ -263,7 +269,7 @@ mod tests {
     use super::*;
 
     fn at(line: u32, column: u32) -> Place {
-        Place { path: ".flux.yaml".to_owned(), line, column }
+        Place::in_file(".flux.yaml", Position { line, column })
     }
 
     fn command(text: &str, place: Place) -> Command {
@@ -304,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_at_their_line() {
+    fn mistakes_are_reported_at_their_line() {
         let table = [
             ("", (1, 1)),
             ("a: [", (1, 4)),
@@ -323,7 +329,7 @@ mod tests {
         ];
         for (text, spot) in table {
             let InvalidConfig(findings) = Config::parse("x/.flux.yaml", text.as_bytes()).unwrap_err();
-            let place = findings[0].place.as_ref().map(|place| (place.line, place.column));
+            let place = findings[0].place.as_ref().map(|place| (place.position.line, place.position.column));
             assert_eq!(place, Some(spot), "{text:?}: {findings:?}");
             assert!(findings.iter().all(|f| !f.remedy.is_empty() && f.subject == "x/.flux.yaml"), "{text:?}");
         }

@@ -29,8 +29,8 @@ pub enum PatchError {
     NotExpressible(String),
 }
 
-/// Applies patches to generated objects, each to the one of its group, kind, namespace and name. What is wrong with single ones is returned with their
-/// indexes; the others are applied.
+/// Applies patches to generated objects, each to the one of its group, kind, namespace and name.
+/// What is wrong with single ones is returned with their indexes; the others are applied.
 pub fn apply_patches(objects: &mut [Value], patches: &[Value]) -> Vec<(usize, PatchError)> {
     let mut wrong = Vec::new();
     for (at, patch) in patches.iter().enumerate() {
@@ -46,10 +46,12 @@ pub fn apply_patches(objects: &mut [Value], patches: &[Value]) -> Vec<(usize, Pa
     wrong
 }
 
-/// The text of the patch file that makes of generated objects others: one document for each that differs, sorted by id.
+/// The text of the patch file that makes of generated objects others: one document for each that
+/// differs, sorted by id.
 ///
 /// # Errors
-/// [`PatchError`] if an object is not among the generated ones, or if no patch expresses the difference.
+/// [`PatchError`] if an object is not among the generated ones, or if no patch expresses the
+/// difference.
 pub fn patch_file(generated: &[Value], wanted: &[Value]) -> Result<String, PatchError> {
     let mut documents = Vec::new();
     for wanted in wanted {
@@ -78,7 +80,7 @@ pub fn patch_file(generated: &[Value], wanted: &[Value]) -> Result<String, Patch
     Ok(documents.into_iter().map(|(_, text)| format!("---\n{text}")).collect())
 }
 
-/// What tells objects apart. A namespace that is not written is `default`.
+/// The key that tells objects apart. A namespace that is not written is `default`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Identity {
     group: String,
@@ -182,7 +184,7 @@ fn into(value: &mut Value, patch: &Value, path: &FieldPath, merge: Merge) {
     }
 }
 
-/// What the directives beside the keys of a patch say about the lists and keys.
+/// Applies the directives beside the keys of a patch to the lists and keys.
 fn directives(map: &mut Map<String, Value>, changes: &Map<String, Value>, path: &FieldPath, merge: Merge) {
     for (key, value) in changes {
         let Some(items) = value.as_array() else { continue };
@@ -299,7 +301,8 @@ fn list_difference(
     patch.insert(name.to_owned(), items.into());
 }
 
-/// The items that patch a list of named items; none if their names do not tell them apart, or if they change places.
+/// The items that patch a list of named items; none if their names do not tell them apart, or if
+/// they change places.
 fn keyed_difference(
     key: &str,
     old: &[Value],

@@ -15,14 +15,15 @@ const FLUX_YAML: &str = ".flux.yaml";
 /// How the paths end under which generated objects are known.
 pub(crate) const GENERATED: &str = "#generated";
 
-/// What kustomize is run by.
+/// The command that runs kustomize.
 pub(super) const KUSTOMIZE: &str = "if command -v kustomize >/dev/null 2>&1; then exec kustomize build .; \
 elif command -v kubectl >/dev/null 2>&1; then exec kubectl kustomize .; \
 else echo 'neither kustomize nor kubectl is in PATH' >&2; exit 127; fi";
 
-/// What decides on a git path.
+/// The file that decides how the manifests of a git path are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+#[non_exhaustive]
+pub enum Detected {
     /// Nothing: its files are read as they stand.
     Nothing,
     /// This `.flux.yaml`.
@@ -31,40 +32,44 @@ pub enum Found {
     Kustomization(String),
 }
 
-/// What decides on each git path, in their order. `files` are the paths of the tree.
-pub fn find<'p>(paths: &'p [String], files: &BTreeSet<&str>) -> Vec<(&'p str, Found)> {
+/// Detects the file that decides on each git path, in their order. `files` are the paths of the
+/// tree.
+pub fn find<'p>(paths: &'p [String], files: &BTreeSet<&str>) -> Vec<(&'p str, Detected)> {
     let roots: Vec<&str> = match paths {
         [] => vec![""],
         paths => paths.iter().map(|path| normal(path)).collect(),
     };
-    roots.into_iter().map(|path| (path, found(path, files))).collect()
+    roots.into_iter().map(|path| (path, detect(path, files))).collect()
 }
 
-fn found(path: &str, files: &BTreeSet<&str>) -> Found {
+fn detect(path: &str, files: &BTreeSet<&str>) -> Detected {
     if files.contains(path) {
-        return match says_how(path) {
-            true if is_config(path) => Found::FluxYaml(path.to_owned()),
-            true => Found::Kustomization(path.to_owned()),
-            false => Found::Nothing,
+        return match decides(path) {
+            true if is_config(path) => Detected::FluxYaml(path.to_owned()),
+            true => Detected::Kustomization(path.to_owned()),
+            false => Detected::Nothing,
         };
     }
     let there = |folder: &str, name: &str| Some(join(folder, name)).filter(|p| files.contains(p.as_str()));
     if let Some(file) = ancestors(path).find_map(|folder| there(folder, FLUX_YAML)) {
-        return Found::FluxYaml(file);
+        return Detected::FluxYaml(file);
     }
     KUSTOMIZATION_FILES
         .into_iter()
         .find_map(|name| there(path, name))
-        .map_or(Found::Nothing, Found::Kustomization)
+        .map_or(Detected::Nothing, Detected::Kustomization)
 }
 
-/// Whether a path is that of a `.flux.yaml`.
+/// Returns whether a path is that of a `.flux.yaml`.
 pub(crate) fn is_config(path: &str) -> bool {
     repo_path::name(path) == FLUX_YAML
 }
 
-/// What has to be in view of a repository that is narrowed to git paths: these, the folder of one that is a `.flux.yaml` or a kustomization itself, and
-/// the `.flux.yaml` files above, whether or not there are such, as they may say that a path is generated.
+/// Returns the paths that have to be in view of a repository that is narrowed to git paths.
+///
+/// These are the paths themselves, the folder of one that is a `.flux.yaml` or a kustomization
+/// itself, and the `.flux.yaml` files above, whether or not there are such, as they may say that a
+/// path is generated.
 ///
 /// ```
 /// let paths = ["deploy/prod", "deploy/dev/kustomization.yaml"].map(str::to_owned);
@@ -78,17 +83,17 @@ pub fn in_view(paths: &[String]) -> Vec<String> {
     folders.iter().map(|path| (*path).to_owned()).chain(configs).collect()
 }
 
-/// The folder that a git path is for: that of a file which says how it is generated.
+/// Returns the folder that a git path is for: that of a file which says how it is generated.
 pub(crate) fn folder(path: &str) -> &str {
-    if says_how(path) { repo_path::folder(path) } else { path }
+    if decides(path) { repo_path::folder(path) } else { path }
 }
 
-fn says_how(path: &str) -> bool {
+fn decides(path: &str) -> bool {
     let name = repo_path::name(path);
     name == FLUX_YAML || KUSTOMIZATION_FILES.contains(&name)
 }
 
-/// The deepest of the git paths that a file is under, by its index.
+/// Returns the deepest of the git paths that a file is under, by its index.
 pub fn owner(file: &str, paths: &[&str]) -> Option<usize> {
     paths
         .iter()
@@ -100,18 +105,20 @@ pub fn owner(file: &str, paths: &[&str]) -> Option<usize> {
 
 /// A git path whose manifests are generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Source {
     /// The git path, without slashes around it; empty for the root.
     pub path: String,
     /// The file that says how.
     pub by: String,
-    /// How.
-    pub how: How,
+    /// The method.
+    pub method: Method,
 }
 
-/// How a git path is generated.
+/// The methods by which a git path is generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum How {
+#[non_exhaustive]
+pub enum Method {
     /// By commands, with others that change the files they read.
     Commands {
         /// The commands.
@@ -131,70 +138,72 @@ pub enum How {
 }
 
 impl Source {
-    /// A git path as its `.flux.yaml` says; none if its files are to be read as they stand.
+    /// Makes the source of a git path as its `.flux.yaml` says; `None` if its files are to be read
+    /// as they stand.
     ///
     /// # Errors
     /// [`InvalidConfig`] if the patch file would lie outside of the repository.
     pub fn of_config(path: &str, by: &str, config: Config) -> Result<Option<Self>, InvalidConfig> {
-        let how = match config {
+        let method = match config {
             Config::ScanForFiles => return Ok(None),
-            Config::CommandUpdated { generators, updaters } => How::Commands { generators, updaters },
+            Config::CommandUpdated { generators, updaters } => Method::Commands { generators, updaters },
             Config::PatchUpdated { generators, patch_file, patch_place } => {
                 let file = patch_file_at(folder_of(path, by), &patch_file).ok_or_else(|| {
                     let evidence = format!("the patch file `{patch_file}` is outside of the repository");
                     let remedy = "name a file within the repository, relative to the git path";
                     InvalidConfig(vec![invalid(patch_place, evidence, remedy)])
                 })?;
-                How::Patches { generators, file }
+                Method::Patches { generators, file }
             }
         };
-        Ok(Some(Self { path: path.to_owned(), by: by.to_owned(), how }))
+        Ok(Some(Self { path: path.to_owned(), by: by.to_owned(), method }))
     }
 
-    /// A git path that kustomize builds.
+    /// Makes the source of a git path that kustomize builds.
     pub fn of_kustomization(path: &str, by: &str) -> Self {
-        Self { path: path.to_owned(), by: by.to_owned(), how: How::Kustomize }
+        Self { path: path.to_owned(), by: by.to_owned(), method: Method::Kustomize }
     }
 
-    /// The folder in which commands run, from the root of the repository; empty for the root.
+    /// Returns the folder in which commands run, from the root of the repository; empty for the
+    /// root.
     pub fn folder(&self) -> &str {
         folder_of(&self.path, &self.by)
     }
 
-    /// The path under which the generated objects are known. No file has it.
+    /// Returns the path under which the generated objects are known. No file has it.
     pub fn output_path(&self) -> String {
         format!("{}{GENERATED}", join(self.folder(), repo_path::name(&self.by)))
     }
 
-    /// The commands that print the manifests.
+    /// Returns the commands that print the manifests.
     pub fn generators(&self) -> Generators {
-        match &self.how {
-            How::Commands { generators, .. } | How::Patches { generators, .. } => generators.clone(),
-            How::Kustomize => {
-                let place = Place { path: self.by.clone(), line: 1, column: 1 };
+        match &self.method {
+            Method::Commands { generators, .. } | Method::Patches { generators, .. } => generators.clone(),
+            Method::Kustomize => {
+                let place = Place::start_of(&*self.by);
                 let command = Command { text: KUSTOMIZE.to_owned(), timeout: None, place: place.clone() };
                 Generators { commands: vec![command], allow_empty: false, place }
             }
         }
     }
 
-    /// Where it is said that the manifests are generated.
+    /// Returns the place that decides that the manifests are generated.
     pub fn place(&self) -> Place {
         self.generators().place
     }
 
-    /// How long a command may run.
+    /// Returns how long a command may run.
     pub fn timeout(command: &Command, default: Duration) -> Duration {
         command.timeout.unwrap_or(default)
     }
 }
 
-/// The folder of a git path that may be the file itself.
+/// Returns the folder of a git path that may be the file itself.
 fn folder_of<'p>(path: &'p str, by: &str) -> &'p str {
     if path == by { repo_path::folder(path) } else { path }
 }
 
-/// The path of a patch file that is named from a folder; none if none can be there.
+/// Returns the path of a patch file that is named from a folder; `None` if none can be there.
 fn patch_file_at(folder: &str, named: &str) -> Option<String> {
     if named.contains('\0') {
         return None;
@@ -202,7 +211,7 @@ fn patch_file_at(folder: &str, named: &str) -> Option<String> {
     resolve(folder, named).filter(|path| !path.is_empty())
 }
 
-/// A configured path without what does not count.
+/// Returns a configured path without what does not count.
 pub(crate) fn normal(path: &str) -> &str {
     let path = path.trim_start_matches("./").trim_matches('/');
     if path == "." { "" } else { path }
@@ -222,15 +231,15 @@ mod tests {
             "prod/eu/kustomization.yaml",
         ]
         .into();
-        let flux = |path: &str| Found::FluxYaml(path.to_owned());
+        let flux = |path: &str| Detected::FluxYaml(path.to_owned());
         let table = [
             ("", flux(".flux.yaml")),
             ("./dev/", flux(".flux.yaml")),
             ("prod", flux("prod/.flux.yaml")),
             ("prod/eu", flux("prod/.flux.yaml")),
             ("prod/.flux.yaml", flux("prod/.flux.yaml")),
-            ("prod/eu/kustomization.yaml", Found::Kustomization("prod/eu/kustomization.yaml".to_owned())),
-            ("dev/web.yaml", Found::Nothing),
+            ("prod/eu/kustomization.yaml", Detected::Kustomization("prod/eu/kustomization.yaml".to_owned())),
+            ("dev/web.yaml", Detected::Nothing),
         ];
         for (path, expected) in table {
             let paths = [path.to_owned()];
@@ -242,10 +251,10 @@ mod tests {
     #[test]
     fn a_kustomization_counts_in_the_git_path_itself_only() {
         let files: BTreeSet<&str> = ["kustomization.yaml", "a/web.yaml", "b/Kustomization"].into();
-        let kustomization = |path: &str| Found::Kustomization(path.to_owned());
+        let kustomization = |path: &str| Detected::Kustomization(path.to_owned());
         for (path, expected) in [
             ("", kustomization("kustomization.yaml")),
-            ("a", Found::Nothing),
+            ("a", Detected::Nothing),
             ("b", kustomization("b/Kustomization")),
         ] {
             assert_eq!(find(&[path.to_owned()], &files)[0].1, expected, "{path}");

@@ -18,6 +18,7 @@ use crate::{
             keys::{Names, lists},
         },
     },
+    position::Position,
     repo_path::folder,
 };
 
@@ -51,7 +52,7 @@ impl PartFiles {
                 Finding {
                 code: Code::PatchAlone,
                 subject: patch.name.clone(),
-                place: Some(Place { path: path.clone(), line: patch.line, column: patch.column }),
+                place: Some(Place::in_file(path, Position { line: patch.line, column: patch.column })),
                 evidence: format!(
                     "a kustomization names it as a patch, and no file that is loaded describes the {} itself",
                     patch.kind

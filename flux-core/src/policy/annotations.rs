@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Freeze, Guards, Hold, InvalidPattern, Patterns, TagPattern, parse_duration, parse_platforms};
 use crate::{
-    finding::{Code, Place, Problem},
+    finding::{Code, Problem},
     image::Platform,
     manifest::Annotation,
+    position::Position,
 };
 
 /// The policies of one workload.
@@ -164,11 +165,11 @@ impl Policies {
         self.all.get(&format!("tag.{container}")).or_else(|| self.all.get(EVERY_CONTAINER))
     }
 
-    /// Where a policy stands: in the workload's own file at `path`, or in the file of the rule that sets it.
-    pub fn from(&self, policy: &str, path: &str) -> Option<Place> {
+    /// Returns the path and the position of a policy: in the workload's own file at `path`, or in the file of the rule that sets it.
+    pub fn from<'p>(&'p self, policy: &str, path: &'p str) -> Option<(&'p str, Position)> {
         let text = self.all.get(policy)?;
-        let path = text.rule.clone().unwrap_or_else(|| path.to_owned());
-        Some(Place { path, line: text.line, column: text.column })
+        let position = Position { line: text.line, column: text.column };
+        Some((text.rule.as_deref().unwrap_or(path), position))
     }
 
     /// The annotation keys under which a policy stands, the one that counts first: all of them go when it is removed.

@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::{Needs, Snapshot};
 use crate::{
-    finding::{Code, Finding, Place},
+    finding::{Code, Finding},
     image::ImageName,
     manifest::{Annotation, is_policy_document},
     manifest_set::{Located, Manifests},
     policy::{Patterns, Policies, PolicyRules, PolicySubject},
+    position::Position,
 };
 
 /// The rules that the policy documents of a repository set.
@@ -43,7 +44,7 @@ impl PolicyBook {
         documents.sort_by_key(|located| (located.path, located.index));
         for located in documents {
             let problems = book.rules.add(located.path, located.resource, source(located.path));
-            book.findings.extend(problems.iter().map(|problem| problem.at(located.path)));
+            book.findings.extend(problems.iter().map(|problem| located.finding(problem)));
         }
         book
     }
@@ -144,7 +145,7 @@ pub fn policy_findings<'a>(manifests: &Manifests, source: impl Fn(&str) -> Optio
 fn of_workload(located: &Located<'_>, own: &Policies, findings: &mut Vec<Finding>) {
     let subject = || located.workload_id().to_string();
     findings.extend(
-        own.problems.iter().map(|problem| Finding { subject: subject(), ..problem.at(located.path) }),
+        own.problems.iter().map(|problem| Finding { subject: subject(), ..located.finding(problem) }),
     );
     let containers = located.resource.workload.as_deref().unwrap_or_default();
     for (name, text) in &own.all {
@@ -156,7 +157,7 @@ fn of_workload(located: &Located<'_>, own: &Policies, findings: &mut Vec<Finding
         findings.push(Finding {
             code: Code::UnknownContainer,
             subject: subject(),
-            place: Some(Place { path: located.path.to_owned(), line: text.line, column: text.column }),
+            place: Some(located.place_of(Position { line: text.line, column: text.column })),
             evidence: format!(
                 "`{}` names the container `{container}`, and there is none of that name",
                 text.key

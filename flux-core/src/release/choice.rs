@@ -164,7 +164,8 @@ impl Chooser<'_> {
         if !forced {
             match self.pattern(fields) {
                 Ok(pattern) if !pattern.matches(tag.as_str()) => {
-                    let message = format!("{tag} is not taken by {pattern}; --force disregards patterns");
+                    let message =
+                        format!("{tag} is not taken by {pattern}; a forced release disregards patterns");
                     return Chosen::left(Reason::TagNotMatching, message);
                 }
                 Ok(_) => {}

@@ -12,10 +12,11 @@ use super::{
 };
 use crate::{
     edit::{Edit, EditError, ImageChange, Intent, PlacedEdit, image_edits, version_label_edits},
-    finding::{Code, Finding, Place},
+    finding::{Code, Finding},
     generate::{GeneratedChange, GeneratedEdit},
     manifest::{Container, WorkloadId},
     manifest_set::Located,
+    position::Position,
 };
 
 /// What a plan is put together from.
@@ -97,7 +98,7 @@ impl Draft {
         self.findings.extend(labels.skipped.into_iter().map(|label| Finding {
             code: Code::VersionLabelLeft,
             subject: located.workload_id().to_string(),
-            place: Some(Place { path: located.path.to_owned(), line: label.line, column: label.column }),
+            place: Some(located.place_of(Position { line: label.line, column: label.column })),
             evidence: format!("`{}` stays at the old tag: {}", label.pointer, label.why),
             remedy: "change it by hand, or take the policy `version-labels` off".to_owned(),
         }));

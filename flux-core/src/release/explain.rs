@@ -17,6 +17,7 @@ use crate::{
     manifest::{Container, WorkloadId},
     manifest_set::Located,
     policy::{self, Choice, Frozen, Hold, Lock, Policies, Rule, Stop, TagPattern, Verdict},
+    position::Position,
     workload::Class,
 };
 
@@ -156,10 +157,9 @@ fn explained(
     now: Timestamp,
 ) -> Explanation {
     let written = policies.pattern_text(&container.name);
-    let from = written.map(|text| Place {
-        path: text.rule.clone().unwrap_or_else(|| located.path.to_owned()),
-        line: text.line,
-        column: text.column,
+    let from = written.map(|text| {
+        let position = Position { line: text.line, column: text.column };
+        snapshot.manifests.place(text.rule.as_deref().unwrap_or(located.path), position)
     });
     let text = written.map_or_else(|| TagPattern::any().to_string(), |text| text.value.clone());
     let mut explanation = Explanation {
@@ -198,7 +198,7 @@ fn explained(
     question.newer_than = taken_back.as_ref().map(|t| &t.tag);
     let choice = policy::choose(&question);
     explanation.tags = policy::explain(&question).into_iter().map(|(tag, v)| tag_verdict(tag, v)).collect();
-    name_places(&mut explanation, policies, located.path);
+    name_places(&mut explanation, policies, snapshot, located.path);
     explanation.selected = match choice {
         Choice::Update { tag, .. } => Some(tag),
         Choice::Keep { tag, .. } => tag,
@@ -208,7 +208,7 @@ fn explained(
         Some(Class::ReadOnly(why)) => Some((Reason::ReadOnly, why.to_owned(), BTreeMap::new())),
         _ => None,
     };
-    let stop = policies.stop(now, true).map(|stop| stopped(&stop, policies, located.path));
+    let stop = policies.stop(now, true).map(|stop| stopped(&stop, policies, snapshot, located.path));
     let stop = read_only.or(stop);
     let group = group.map(|why| (Reason::GroupIncomplete, why.to_owned(), BTreeMap::new()));
     if let Some((reason, message, evidence)) = stop.or(group) {
@@ -225,13 +225,14 @@ fn explained(
 }
 
 /// Names, for tags that a guard rejects, where the guard stands.
-fn name_places(explanation: &mut Explanation, policies: &Policies, path: &str) {
+fn name_places(explanation: &mut Explanation, policies: &Policies, snapshot: &Snapshot, path: &str) {
     const GUARDS: [(Rule, &str); 3] =
         [(Rule::MinAge, "min-age"), (Rule::Platforms, "platforms"), (Rule::NoDigest, "pin-digest")];
     for tag in &mut explanation.tags {
         let guard = GUARDS.iter().find(|(rule, _)| rule.as_str() == tag.reason);
-        if let Some(from) = guard.and_then(|(_, policy)| policies.from(policy, path)) {
-            tag.evidence.insert("from".to_owned(), from.to_string());
+        if let Some((path, position)) = guard.and_then(|(_, policy)| policies.from(policy, path)) {
+            let place = snapshot.manifests.place(path, position);
+            tag.evidence.insert("from".to_owned(), place.to_string());
         }
     }
 }
@@ -276,7 +277,12 @@ fn tag_verdict(tag: Tag, verdict: Verdict) -> TagVerdict {
 }
 
 /// The reason, the words and the evidence of what stops a workload.
-fn stopped(stop: &Stop, policies: &Policies, path: &str) -> (Reason, String, BTreeMap<String, String>) {
+fn stopped(
+    stop: &Stop,
+    policies: &Policies,
+    snapshot: &Snapshot,
+    path: &str,
+) -> (Reason, String, BTreeMap<String, String>) {
     let mut evidence = BTreeMap::new();
     let mut tell = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -304,8 +310,8 @@ fn stopped(stop: &Stop, policies: &Policies, path: &str) -> (Reason, String, BTr
             Reason::OnHold
         }
     };
-    if let Some(from) = policies.from(stop.policy(), path) {
-        evidence.insert("from".to_owned(), from.to_string());
+    if let Some((path, position)) = policies.from(stop.policy(), path) {
+        evidence.insert("from".to_owned(), snapshot.manifests.place(path, position).to_string());
     }
     (reason, stop.to_string(), evidence)
 }

@@ -63,7 +63,7 @@ fn of_error(error: &RegistryError) -> (Code, &'static str) {
             (Code::ImageRepositoryNotFound, "correct the image's name in the manifest, or push the image")
         }
         RegistryError::Unauthorized(_) | RegistryError::Forbidden(_) => {
-            (Code::RegistryUnauthorized, "give credentials that may pull it, with --docker-config or a login")
+            (Code::RegistryUnauthorized, "give credentials that may pull it, or log in to the registry")
         }
         RegistryError::RateLimited { .. } => {
             (Code::RegistryUnavailable, "ask less often, or with credentials that have a higher limit")

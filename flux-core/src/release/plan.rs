@@ -243,6 +243,7 @@ impl<'a> Walk<'a> {
             Stop::Held(_) => (Reason::OnHold, stop.to_string()),
         };
         let from = policies.from(stop.policy(), located.path);
+        let from = from.map(|(path, position)| self.snapshot.manifests.place(path, position));
         let told = from.map_or_else(|| stop.to_string(), |from| format!("{stop} ({from})"));
         let containers = list.iter().map(|c| verdict_on(c, None, reason, told.clone())).collect::<Vec<_>>();
         Some(What::Whole(WorkloadVerdict { containers, ..WorkloadVerdict::whole(reason).saying(message) }))

@@ -17,6 +17,7 @@ use crate::{
     backend::{Cluster, RolloutState},
     finding::{Code, Place},
     manifest::ResourceId,
+    position::Position,
     sync::{self, Desired, DesiredObject, Outcome, Reason, SyncOptions, SyncReport, SyncSet},
 };
 
@@ -143,7 +144,7 @@ impl<'a> Bench<'a> {
                 .zip(1..)
                 .map(|(object, line)| DesiredObject {
                     object: Arc::new(object.clone()),
-                    place: Place { path: "all.yaml".to_owned(), line, column: 1 },
+                    place: Place::in_file("all.yaml", Position { line, column: 1 }),
                 })
                 .collect(),
             ..Desired::default()

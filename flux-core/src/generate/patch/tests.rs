@@ -62,7 +62,7 @@ fn custom_kinds_merge_as_json() {
 }
 
 #[test]
-fn a_patch_for_nothing_is_told_and_the_others_are_applied() {
+fn a_patch_for_nothing_is_reported_and_the_others_are_applied() {
     let mut objects = [deployment(json!({"replicas": 1}))];
     let ghost = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "ghost"}});
     let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"replicas": 2}});

@@ -25,7 +25,7 @@ fn config_map(name: &str, data: Value) -> Value {
 }
 
 fn sync(cluster: &MemoryCluster, objects: &[Value]) -> SyncReport {
-    let place = Place { path: "a.yaml".to_owned(), line: 1, column: 1 };
+    let place = Place::start_of("a.yaml");
     let objects =
         objects.iter().map(|o| DesiredObject { object: Arc::new(o.clone()), place: place.clone() }).collect();
     let desired = Desired { objects, ..Desired::default() };

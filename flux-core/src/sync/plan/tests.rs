@@ -11,6 +11,7 @@ use crate::{
     backend::Cluster,
     finding::Place,
     memory::MemoryCluster,
+    position::Position,
     sync::{Outcome, SyncReport, SyncSet, owned},
 };
 
@@ -23,7 +24,7 @@ fn pruning() -> SyncOptions {
 }
 
 fn desired(objects: &[Value]) -> Desired {
-    let place = |line| Place { path: "all.yaml".to_owned(), line, column: 1 };
+    let place = |line| Place::in_file("all.yaml", Position { line, column: 1 });
     let objects = objects.iter().zip(1..);
     Desired {
         objects: objects
@@ -129,7 +130,7 @@ fn an_unknown_kind_fails_alone_and_says_where() {
     assert_eq!((&step(&plan, "w").action, step(&plan, "w").reason), (&Action::Fail, Reason::UnknownKind));
     assert!(matches!(step(&plan, "a").action, Action::Create { .. }));
     assert_eq!(codes(&plan), [Code::UnknownKind]);
-    assert_eq!(plan.findings[0].place.as_ref().unwrap().line, 1);
+    assert_eq!(plan.findings[0].place.as_ref().unwrap().position.line, 1);
     assert!(plan.findings[0].remedy.contains("CustomResourceDefinition"));
 }
 
@@ -448,7 +449,7 @@ mod pruning {
         let broken = Finding {
             code: Code::InvalidYaml,
             subject: "b.yaml".to_owned(),
-            place: Some(Place { path: "b.yaml".to_owned(), line: 3, column: 1 }),
+            place: Some(Place::in_file("b.yaml", Position { line: 3, column: 1 })),
             evidence: String::new(),
             remedy: String::new(),
         };

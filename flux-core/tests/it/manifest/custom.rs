@@ -109,7 +109,8 @@ fn mistakes_are_told_with_their_place_and_the_rest_is_used() {
         let app = app("{main: {image: x:1}}");
         let all = manifests(&[("app.yaml", &app), ("policy.yaml", &policy)]);
         let findings = all.findings();
-        let told: Vec<_> = findings.iter().map(|f| (f.code, f.place.as_ref().unwrap().line)).collect();
+        let told: Vec<_> =
+            findings.iter().map(|f| (f.code, f.place.as_ref().unwrap().position.line)).collect();
         assert_eq!(told, [(Code::InvalidPolicy, 6)], "{rule}: {findings:?}");
         assert!(findings[0].evidence.contains(why), "{rule}: {}", findings[0].evidence);
         assert_eq!(all.workloads().count(), 1);
@@ -135,7 +136,7 @@ fn an_image_that_is_no_text_to_yaml_is_told() {
     );
     let all = manifests(&[("app.yaml", &app), ("policy.yaml", &policy)]);
     let told: Vec<_> =
-        all.findings().into_iter().map(|f| (f.code, f.evidence, f.place.unwrap().line)).collect();
+        all.findings().into_iter().map(|f| (f.code, f.evidence, f.place.unwrap().position.line)).collect();
     let said =
         |c, text, what| format!("container {c}: `{text}` is no image: it is {what} to YAML, not a text");
     let expected = [

@@ -1,12 +1,13 @@
-//! What kustomizations list: whether it is there, of the right kind, listed once, and does not lead back.
+//! The paths that kustomizations list: each is there, of the right kind, and listed once.
 //!
-//! Remote resources are taken for granted, and so is what the tree does not tell of: outside of the configured paths, and behind links.
+//! Remote resources are taken for granted, and so is what the tree does not show: outside of the
+//! configured paths, and behind links.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Kustomization, Wrong, in_folder};
+use super::kustomization::{Kustomization, files_in};
 use crate::{
     backend::Tree,
     kustomize::{Mistake, join},
@@ -17,9 +18,9 @@ use crate::{
     repo_path::{ancestors, folder, is_under},
 };
 
-/// What an entry may name.
+/// The kinds of things that an entry may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wants {
+pub(super) enum Wants {
     /// A file, or a folder with a kustomization.
     Either,
     /// The same, or the text itself.
@@ -33,8 +34,8 @@ enum Wants {
 }
 
 impl Wants {
-    /// Whether the folders that are named become part of what is built.
-    fn is_built(self) -> bool {
+    /// Returns whether the folders that are named become part of what is built.
+    pub(super) fn is_built(self) -> bool {
         matches!(self, Self::Either | Self::Component)
     }
 }
@@ -51,15 +52,15 @@ const LISTS: [(Names, Wants); 6] = [
 
 /// An entry that names a path.
 #[derive(Debug)]
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     list: &'a str,
-    pointer: String,
-    text: &'a str,
-    wants: Wants,
+    pub(super) pointer: String,
+    pub(super) text: &'a str,
+    pub(super) wants: Wants,
 }
 
-/// All entries of a kustomization that name paths.
-fn entries(object: &Value) -> Vec<Entry<'_>> {
+/// Returns all entries of a kustomization that name paths.
+pub(super) fn entries(object: &Value) -> Vec<Entry<'_>> {
     let items = |value: &Value, list: &str| value.get(list).and_then(Value::as_array).map_or(0, Vec::len);
     let mut found = Vec::new();
     let mut take = |list: &'static str, pointer: String, wants: Wants| {
@@ -92,15 +93,15 @@ fn entries(object: &Value) -> Vec<Entry<'_>> {
     found
 }
 
-/// The folders within the repository that a kustomization lists.
-pub(super) fn folders(kustomization: &Kustomization) -> Vec<String> {
+/// Returns the folders within the repository that a kustomization lists.
+pub(super) fn listed_folders(kustomization: &Kustomization) -> Vec<String> {
     let entries = entries(&kustomization.object);
     let folders = entries.iter().filter(|entry| !matches!(entry.wants, Wants::File | Wants::FileOrText));
     folders.filter_map(|entry| join(folder(&kustomization.path), entry.text)).collect()
 }
 
-/// What is wrong with the entries of a kustomization.
-pub(super) fn mistakes(
+/// Returns the mistakes in the entries of a kustomization.
+pub(super) fn entry_mistakes(
     kustomization: &Kustomization,
     tree: &Tree,
     all: &BTreeMap<String, Kustomization>,
@@ -109,25 +110,25 @@ pub(super) fn mistakes(
     let mut found = Vec::new();
     let mut before: BTreeMap<String, String> = BTreeMap::new();
     for entry in entries(&kustomization.object) {
-        found.extend(mistake(&entry, own, tree, all));
+        found.extend(entry_mistake(&entry, own, tree, all));
         let path = join(own, entry.text).filter(|_| entry.wants == Wants::Either);
         let Some(path) = path.filter(|_| !entry.text.is_empty()) else { continue };
         if let Some(first) = before.insert(path, entry.pointer.clone()) {
-            let said = format!("{} is listed twice: it is at {first} as well", entry.text);
-            found.push(Mistake::error(entry.pointer, said, "keep one of them"));
+            let evidence = format!("{} is listed twice: it is at {first} as well", entry.text);
+            found.push(Mistake::error(entry.pointer, evidence, "keep one of them"));
         }
     }
     found
 }
 
-fn mistake(
+fn entry_mistake(
     entry: &Entry<'_>,
     own: &str,
     tree: &Tree,
     all: &BTreeMap<String, Kustomization>,
 ) -> Option<Mistake> {
     let Entry { list, ref pointer, text, wants } = *entry;
-    let error = |said: String, remedy: &str| Some(Mistake::error(&**pointer, said, remedy));
+    let error = |evidence: String, remedy: &str| Some(Mistake::error(&**pointer, evidence, remedy));
     let may_be_text = matches!(wants, Wants::EitherOrText | Wants::FileOrText);
     if may_be_text && (text.contains('\n') || text.trim_start().starts_with('{')) {
         return None;
@@ -148,8 +149,8 @@ fn mistake(
         if is_remote(text) {
             return None;
         }
-        let said = format!("{text} leads out of the repository, or of the folder that is looked at");
-        return Some(Mistake::warning(&**pointer, said, "keep what it lists in the repository"));
+        let evidence = format!("{text} leads out of the repository, or of the folder that is looked at");
+        return Some(Mistake::warning(&**pointer, evidence, "keep what it lists in the repository"));
     };
     match at(tree, &path) {
         At::Unseen => None,
@@ -157,8 +158,8 @@ fn mistake(
         At::Nothing => {
             let other = other_ending(&path).filter(|other| at(tree, other) == At::File);
             let remedy = other.map(|other| format!("did you mean {other}?"));
-            let said = format!("{path} is not in the repository");
-            error(said, remedy.as_deref().unwrap_or("add it, or take the entry away"))
+            let evidence = format!("{path} is not in the repository");
+            error(evidence, remedy.as_deref().unwrap_or("add it, or take the entry away"))
         }
         At::File if wants == Wants::Component => {
             error(format!("{path} is a file"), "list the folder of a component")
@@ -167,10 +168,10 @@ fn mistake(
             error(format!("{path} is a kustomization, and no object"), "list its folder")
         }
         At::File if !is_under(&path, own) => {
-            let said =
+            let evidence =
                 format!("{path} is outside of the kustomization's folder: kustomize refuses it by default");
             let remedy = "list its folder, with a kustomization there, or keep a copy beside this one";
-            Some(Mistake::warning(&**pointer, said, remedy))
+            Some(Mistake::warning(&**pointer, evidence, remedy))
         }
         At::File => None,
         At::Folder if matches!(wants, Wants::File | Wants::FileOrText) => {
@@ -180,43 +181,43 @@ fn mistake(
             format!("{text} holds the kustomization itself"),
             "take the entry away: it leads round in a circle",
         ),
-        At::Folder => in_that(entry, &path, tree, all),
+        At::Folder => folder_mistake(entry, &path, tree, all),
     }
 }
 
-/// What is wrong with the kustomization in a folder that is listed.
-fn in_that(
+/// Returns the mistake of an entry that lists a folder, by the kustomization there.
+fn folder_mistake(
     entry: &Entry<'_>,
     path: &str,
     tree: &Tree,
     all: &BTreeMap<String, Kustomization>,
 ) -> Option<Mistake> {
-    let Some(file) = in_folder(tree, path).next() else {
+    let Some(file) = files_in(tree, path).next() else {
         let is_hidden = FILES.iter().any(|name| tree.hides(&format!("{path}/{name}")));
-        let said = format!("the folder {path} has no kustomization.yaml");
+        let evidence = format!("the folder {path} has no kustomization.yaml");
         let remedy = "add one, or list the folder's files one by one";
-        return (tree.covers(path) && !is_hidden).then(|| Mistake::error(&*entry.pointer, said, remedy));
+        return (tree.covers(path) && !is_hidden).then(|| Mistake::error(&*entry.pointer, evidence, remedy));
     };
     let (is_component, wants_one) = (all.get(&file)?.is_component(), entry.wants == Wants::Component);
     if is_component == wants_one || !entry.wants.is_built() {
         return None;
     }
-    let (said, remedy) = match wants_one {
+    let (evidence, remedy) = match wants_one {
         true => {
             (format!("{file} is no component"), "list it in `resources`, or write `kind: Component` there")
         }
         false => (format!("{file} is a component"), "list it in `components`"),
     };
-    Some(Mistake::error(&*entry.pointer, said, remedy))
+    Some(Mistake::error(&*entry.pointer, evidence, remedy))
 }
 
-/// What the tree has at a path.
+/// The things that the tree may have at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     File,
     Folder,
     Nothing,
-    /// It would not tell of it.
+    /// Nothing that the tree shows: it would not show it if it were there.
     Unseen,
 }
 
@@ -237,7 +238,7 @@ fn at(tree: &Tree, path: &str) -> At {
     if is_hidden || holds_some || !tree.covers(path) { At::Unseen } else { At::Nothing }
 }
 
-/// The same name as people confuse it.
+/// Returns the same name with the other ending that people confuse it with.
 fn other_ending(path: &str) -> Option<String> {
     let (stem, ending) = path.rsplit_once('.')?;
     let other = match ending {
@@ -248,106 +249,10 @@ fn other_ending(path: &str) -> Option<String> {
     Some(format!("{stem}.{other}"))
 }
 
-/// Whether an entry is an address elsewhere, as far as can be told: a URL, `host:path`, or a path that begins with the name of a host.
+/// Returns whether an entry is an address elsewhere, as far as the text shows: a URL, `host:path`,
+/// or a path that begins with the name of a host.
 fn is_remote(text: &str) -> bool {
     let (first, rest) = text.split_once('/').unwrap_or((text, ""));
     let is_host = !rest.is_empty() && !first.starts_with('.') && first.contains('.');
     is_host || text.contains("://") || text.contains("?ref=") || first.contains(':') || text.contains(".git/")
 }
-
-/// The entries that close a circle of several kustomizations, by the paths of these.
-pub(super) fn cycles(all: &BTreeMap<String, Kustomization>) -> BTreeMap<&str, Wrong> {
-    let by_folder: BTreeMap<&str, &str> =
-        all.keys().rev().map(|path| (folder(path), path.as_str())).collect();
-    let mut circles = Walk { state: BTreeMap::new(), found: BTreeMap::new() };
-    for path in all.keys() {
-        circles.from(path, all, &by_folder);
-    }
-    circles.found
-}
-
-/// A walk along what kustomizations list.
-struct Walk<'a> {
-    state: BTreeMap<&'a str, State>,
-    found: BTreeMap<&'a str, Wrong>,
-}
-
-/// How far the walk is with a kustomization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Still below it: where it stands on the way.
-    On(usize),
-    Done,
-}
-
-/// A kustomization on the way, with what it lists and is not walked yet.
-type Step<'a> = (&'a str, std::vec::IntoIter<(String, &'a str)>);
-
-impl<'a> Walk<'a> {
-    fn from(
-        &mut self,
-        start: &'a str,
-        all: &'a BTreeMap<String, Kustomization>,
-        by_folder: &BTreeMap<&'a str, &'a str>,
-    ) {
-        let lists = |path: &str| -> Vec<(String, &'a str)> {
-            let Some(kustomization) = all.get(path) else { return Vec::new() };
-            let entries = entries(&kustomization.object).into_iter();
-            entries
-                .filter(|entry| entry.wants.is_built())
-                .filter_map(|entry| {
-                    let to = by_folder.get(join(folder(path), entry.text)?.as_str())?;
-                    // A folder around its own is told of by itself.
-                    (!is_under(folder(path), folder(to))).then_some((entry.pointer, *to))
-                })
-                .collect()
-        };
-        if self.state.contains_key(start) {
-            return;
-        }
-        // A stack of its own: chains may be long.
-        let mut way: Vec<Step<'a>> = vec![(start, lists(start).into_iter())];
-        self.state.insert(start, State::On(0));
-        while let Some((path, rest)) = way.last_mut() {
-            let path = *path;
-            let Some((pointer, to)) = rest.next() else {
-                self.state.insert(path, State::Done);
-                way.pop();
-                continue;
-            };
-            match self.state.get(to) {
-                Some(State::Done) => {}
-                None => {
-                    self.state.insert(to, State::On(way.len()));
-                    way.push((to, lists(to).into_iter()));
-                }
-                Some(&State::On(at)) => {
-                    let round = way.get(at..).unwrap_or_default();
-                    self.found.entry(path).or_default().add(|| circle(pointer, round));
-                }
-            }
-        }
-    }
-}
-
-/// The paths that are told of a circle.
-const ROUND: usize = 10;
-
-/// The mistake of the entry that leads from the last of these back to the first.
-fn circle(pointer: String, round: &[Step<'_>]) -> Mistake {
-    let path = |step: &Step<'_>| step.0.to_owned();
-    let mut told: Vec<String> = match round.len().checked_sub(ROUND) {
-        None | Some(0) => round.iter().map(path).collect(),
-        Some(more) => {
-            // The first ones, and the one that leads back.
-            let (first, last) = (round.iter().take(ROUND - 1), round.last());
-            first.map(path).chain([format!("{more} more")]).chain(last.map(path)).collect()
-        }
-    };
-    told.extend(round.first().map(path));
-    let said = format!("it leads round in a circle: {}", told.join(" → "));
-    Mistake::error(pointer, said, "take one of these out of the other's lists")
-}
-
-#[cfg(test)]
-mod tests;

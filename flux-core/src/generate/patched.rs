@@ -1,47 +1,39 @@
-//! What commands printed, with the patches of a file applied: what they change, and what of the file could not be applied.
-
-use std::collections::BTreeMap;
+//! Applying the patches of a file to what commands printed.
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{
-    DeployError,
-    generate::{failed, file, values},
-};
+use super::{Source, apply_patches, files::RevisionFiles, findings::failed, objects::objects_of};
 use crate::{
-    backend::{ConfigRepo, Tree},
+    backend::RepoError,
     finding::{Code, Finding, Place},
-    generate::{self, Source},
     manifest::{self, ParsedFile, Resource},
+    position::Position,
     workload, yaml,
 };
 
-/// What was printed, with the patches of a file applied.
+/// The objects that commands printed, with the patches of a file applied.
 pub(super) struct Patched {
     pub(super) file: ParsedFile,
-    /// What is wrong with the patches.
+    /// The findings about the patches.
     pub(super) findings: Vec<Finding>,
-    /// What was not applied, if anything.
+    /// The part of the patch file that was not applied, if any.
     pub(super) unapplied: Option<String>,
 }
 
 impl Patched {
-    /// Reads the patch file; none if there is none yet.
+    /// Reads the patch file; `None` if there is none yet.
     pub(super) async fn read(
-        repo: &dyn ConfigRepo,
-        tree: &Tree,
-        over: &BTreeMap<String, Bytes>,
+        revision: RevisionFiles<'_>,
         source: &Source,
         path: &str,
         printed: &ParsedFile,
-    ) -> Result<Option<Self>, DeployError> {
-        Ok(match patch_file(repo, tree, over, path).await? {
+    ) -> Result<Option<Self>, RepoError> {
+        Ok(match patch_file(revision, path).await? {
             Ok(text) => text.map(|text| Self::of(source, path, printed, &text)),
             Err(why) => {
-                let place = Place { path: path.to_owned(), line: 1, column: 1 };
                 let remedy = "put a file there that can be read, or name another patch file";
-                let finding = failed(source, place, why, remedy);
+                let finding = failed(source, Place::start_of(path), why, remedy);
                 let unapplied = Some(not_rewritten(&finding));
                 Some(Self { file: printed.clone(), findings: vec![finding], unapplied })
             }
@@ -53,12 +45,12 @@ impl Patched {
         // That a patch is no whole workload is no mistake.
         let wrong = patches.problems.iter().filter(|p| p.subject.is_none() || UNREAD.contains(&p.code));
         let mut findings: Vec<Finding> = wrong.map(|problem| problem.at(path)).collect();
-        let generated = values(printed);
+        let generated = objects_of(printed);
         let mut objects = generated.clone();
-        for (at, error) in generate::apply_patches(&mut objects, &values(&patches)) {
+        for (at, error) in apply_patches(&mut objects, &objects_of(&patches)) {
             let place = patches.resources.get(at).map_or_else(
                 || source.place(),
-                |patch| Place { path: path.to_owned(), line: patch.line, column: patch.column },
+                |patch| Place::in_file(path, Position { line: patch.line, column: patch.column }),
             );
             let remedy = "remove the patch, or correct its kind, namespace and name";
             findings.push(failed(source, place, error.to_string(), remedy));
@@ -70,20 +62,16 @@ impl Patched {
     }
 }
 
-/// The contents of a patch file; none if there is none yet, or why it cannot be read.
+/// Reads a patch file; `None` if there is none yet, or why it cannot be read.
 async fn patch_file(
-    repo: &dyn ConfigRepo,
-    tree: &Tree,
-    over: &BTreeMap<String, Bytes>,
+    revision: RevisionFiles<'_>,
     path: &str,
-) -> Result<Result<Option<Bytes>, String>, DeployError> {
-    if let Some(bytes) = over.get(path) {
-        return Ok(Ok(Some(bytes.clone())));
-    }
-    if tree.links.contains(path) {
+) -> Result<Result<Option<Bytes>, String>, RepoError> {
+    let RevisionFiles { tree, over, .. } = revision;
+    if !over.contains_key(path) && tree.links.contains(path) {
         return Ok(Err("the patch file is a link or a submodule, which is not followed".to_owned()));
     }
-    Ok(match file(repo, &tree.files, path).await? {
+    Ok(match revision.read(path).await? {
         None if tree.files.contains_key(path) => {
             Err(format!("the patch file has more than {} bytes", manifest::MAX_FILE_BYTES))
         }
@@ -91,7 +79,7 @@ async fn patch_file(
     })
 }
 
-/// What keeps a document of a patch file from being read.
+/// The problems that keep a document of a patch file from being read.
 const UNREAD: [Code; 7] = [
     Code::InvalidYaml,
     Code::TooLarge,
@@ -102,7 +90,7 @@ const UNREAD: [Code; 7] = [
     Code::Encrypted,
 ];
 
-/// Why a patch file cannot be rewritten of which something was not applied.
+/// Returns why a patch file cannot be rewritten of which something was not applied.
 fn not_rewritten(wrong: &Finding) -> String {
     let place = wrong.place.as_ref().map_or_else(|| wrong.subject.clone(), ToString::to_string);
     format!(
@@ -111,8 +99,10 @@ fn not_rewritten(wrong: &Finding) -> String {
     )
 }
 
-/// What was printed, with other objects in the place of those that patches changed. The others stay as they were read: a tag that YAML takes for a
-/// number is known as it was written.
+/// Returns the printed objects, with others in the place of those that patches changed.
+///
+/// The others stay as they were read: a tag that YAML takes for a number is known as it was
+/// written.
 fn replaced(printed: &ParsedFile, generated: &[Value], objects: &[Value]) -> ParsedFile {
     let mut file = ParsedFile::default();
     let starts: Vec<(u32, u32)> = printed.resources.iter().map(|r| (r.line, r.column)).collect();
@@ -139,7 +129,7 @@ fn replaced(printed: &ParsedFile, generated: &[Value], objects: &[Value]) -> Par
     file
 }
 
-/// An object that is the one of its file of this index.
+/// Returns an object as the one of its file of this index.
 fn numbered(mut resource: Resource, index: usize) -> Resource {
     for container in resource.workload.iter_mut().flatten() {
         container.resource = index;
@@ -147,7 +137,7 @@ fn numbered(mut resource: Resource, index: usize) -> Resource {
     resource
 }
 
-/// Gives a patched object the lines of what was printed: nobody sees the text between.
+/// Gives a patched object the lines of the printed one: nobody sees the text between.
 fn stand_as_printed(file: &mut ParsedFile, printed: &Resource) {
     for problem in &mut file.problems {
         (problem.line, problem.column) = (printed.line, printed.column);

@@ -1,70 +1,32 @@
-//! Changes of generated workloads, as data, and the commands that make them.
+//! The commands that change generated workloads.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
-use super::{Command, How, Run, Source};
+use super::{Command, Method, Run, Source, Updater};
 use crate::{image::ImageRef, manifest::WorkloadId};
 
-/// A change of a generated workload: what a release is to bring about where no bytes can be edited.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct GeneratedEdit {
-    /// The path under which the workload is known.
-    pub path: String,
-    /// The workload.
-    pub workload: WorkloadId,
-    /// What is to change.
-    #[serde(flatten)]
-    pub change: GeneratedChange,
-}
-
-/// What is to change in a generated workload.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "change")]
-pub enum GeneratedChange {
-    /// A container's image.
-    Image {
-        /// The container.
-        container: String,
-        /// The image as it is generated.
-        before: String,
-        /// The image that is to be generated.
-        after: ImageRef,
-    },
-    /// A policy.
-    Policy {
-        /// Its name, without prefix.
-        policy: String,
-        /// Its annotation.
-        key: String,
-        /// Its value; none if it is to go.
-        value: Option<String>,
-    },
-}
-
 impl Source {
-    /// Why images cannot be changed here, if they cannot.
+    /// Returns why images cannot be changed here; `None` if they can.
     pub fn refuses_images(&self) -> Option<String> {
         self.refuses("containerImage", |updater| updater.container_image.as_ref())
     }
 
-    /// Why policies cannot be changed here, if they cannot.
+    /// Returns why policies cannot be changed here; `None` if they can.
     pub fn refuses_policies(&self) -> Option<String> {
         self.refuses("policy", |updater| updater.policy.as_ref())
     }
 
-    fn refuses(&self, key: &str, of: impl Fn(&super::Updater) -> Option<&Command>) -> Option<String> {
-        match &self.how {
-            How::Commands { updaters, .. } if updaters.iter().any(|updater| of(updater).is_some()) => None,
-            How::Commands { .. } => Some(format!("{} has no updater with a `{key}` command", self.by)),
+    fn refuses(&self, key: &str, of: impl Fn(&Updater) -> Option<&Command>) -> Option<String> {
+        match &self.method {
+            Method::Commands { updaters, .. } if updaters.iter().any(|updater| of(updater).is_some()) => None,
+            Method::Commands { .. } => Some(format!("{} has no updater with a `{key}` command", self.by)),
             // Where it is written is found object by object.
-            How::Patches { .. } | How::Kustomize => None,
+            Method::Patches { .. } | Method::Kustomize => None,
         }
     }
 }
 
-/// The commands that set the image of a container, in their order.
+/// Returns the commands that set the image of a container, in their order.
 pub fn image_runs(
     source: &Source,
     workload: &WorkloadId,
@@ -72,7 +34,7 @@ pub fn image_runs(
     image: &ImageRef,
     default: Duration,
 ) -> Vec<Run> {
-    let mut env = of_workload(workload);
+    let mut env = workload_env(workload);
     env.insert("FLUX_CONTAINER".to_owned(), container.to_owned());
     env.insert("FLUX_IMG".to_owned(), image.name.to_string());
     env.insert("FLUX_TAG".to_owned(), image.tag.as_ref().map(ToString::to_string).unwrap_or_default());
@@ -82,7 +44,7 @@ pub fn image_runs(
     runs(source, &env, default, |updater| updater.container_image.as_ref())
 }
 
-/// The commands that set or remove a policy, in their order.
+/// Returns the commands that set or remove a policy, in their order.
 pub fn policy_runs(
     source: &Source,
     workload: &WorkloadId,
@@ -90,7 +52,7 @@ pub fn policy_runs(
     value: Option<&str>,
     default: Duration,
 ) -> Vec<Run> {
-    let mut env = of_workload(workload);
+    let mut env = workload_env(workload);
     env.insert("FLUX_POLICY".to_owned(), policy.to_owned());
     if let Some(value) = value {
         env.insert("FLUX_POLICY_VALUE".to_owned(), value.to_owned());
@@ -98,7 +60,7 @@ pub fn policy_runs(
     runs(source, &env, default, |updater| updater.policy.as_ref())
 }
 
-fn of_workload(id: &WorkloadId) -> BTreeMap<String, String> {
+fn workload_env(id: &WorkloadId) -> BTreeMap<String, String> {
     [
         ("FLUX_WORKLOAD", id.to_string()),
         ("FLUX_WL_NS", id.namespace().to_owned()),
@@ -113,9 +75,9 @@ fn runs(
     source: &Source,
     env: &BTreeMap<String, String>,
     default: Duration,
-    of: impl Fn(&super::Updater) -> Option<&Command>,
+    of: impl Fn(&Updater) -> Option<&Command>,
 ) -> Vec<Run> {
-    let How::Commands { updaters, .. } = &source.how else { return Vec::new() };
+    let Method::Commands { updaters, .. } = &source.method else { return Vec::new() };
     let run = |command: &Command| Run {
         command: command.text.clone(),
         folder: source.folder().to_owned(),
@@ -143,8 +105,8 @@ mod tests {
         let id: WorkloadId = "shop:deployment/web".parse().unwrap();
         let image: ImageRef = "quay.io/shop/web:1.2".parse().unwrap();
         let runs = image_runs(&source(COMMANDS), &id, "main", &image, Duration::from_secs(60));
-        let told: Vec<_> = runs.iter().map(|run| (run.command.as_str(), run.timeout.as_secs())).collect();
-        assert_eq!(told, [("one", 5), ("two", 60)]);
+        let commands: Vec<_> = runs.iter().map(|run| (run.command.as_str(), run.timeout.as_secs())).collect();
+        assert_eq!(commands, [("one", 5), ("two", 60)]);
         assert_eq!(runs[0].folder, "prod");
         let env: Vec<String> = runs[0].env.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(

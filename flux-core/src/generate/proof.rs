@@ -1,11 +1,12 @@
-//! The proof that what is generated after a change differs from what was generated before as is meant, and in nothing else.
+//! The proof that the objects generated after a change differ from those before as intended, and in
+//! nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::{GeneratedChange, GeneratedEdit, Method, objects::objects_of};
 use crate::{
-    generate::{GeneratedChange, GeneratedEdit, How},
     image::ImageRef,
     manifest::{CLUSTER, Container, ParsedFile, Resource, Scope, WorkloadId, scope_of},
     pointer::escape,
@@ -13,31 +14,32 @@ use crate::{
     workload::Class,
 };
 
-/// Proves that of two generations of a path the images and policies differ as `edits` say, and nowhere else. Of what no command of the
-/// repository's own makes, nothing else differs either.
-pub(super) fn proven(
-    how: &How,
+/// Verifies that two generations of a path differ as `edits` say.
+///
+/// Images and policies differ as they say, and nowhere else. In what no command of the repository's
+/// own makes, nothing else differs either.
+pub(super) fn verify(
+    method: &Method,
     before: &ParsedFile,
     after: &ParsedFile,
     edits: &[&GeneratedEdit],
 ) -> Result<(), String> {
-    said(before, after, edits)?;
-    match how {
+    verify_declared(before, after, edits)?;
+    match method {
         // The labels and checksums of a chart may follow.
-        How::Commands { .. } => Ok(()),
-        How::Patches { .. } | How::Kustomize => exact(before, after, edits),
+        Method::Commands { .. } => Ok(()),
+        Method::Patches { .. } | Method::Kustomize => verify_exact(before, after, edits),
     }
 }
 
-/// The objects of a file as they are to be after `edits`.
-pub(super) fn meant(file: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<Vec<Value>, String> {
-    let mut wanted: Vec<Value> =
-        file.resources.iter().map(|resource| Value::clone(&resource.object)).collect();
+/// Returns the objects of a file as they are to be after `edits`.
+pub(super) fn expected(file: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<Vec<Value>, String> {
+    let mut wanted = objects_of(file);
     for GeneratedEdit { workload, change, .. } in edits.iter().copied() {
         let at = file
             .resources
             .iter()
-            .position(|resource| is(resource, workload))
+            .position(|resource| is_named(resource, workload))
             .ok_or_else(|| format!("{workload} is not generated"))?;
         let (resource, object) = (&file.resources[at], &mut wanted[at]);
         match change {
@@ -77,13 +79,13 @@ fn id(resource: &Resource) -> WorkloadId {
     WorkloadId::new(resource.namespace.as_deref().unwrap_or(none), &resource.kind, &resource.name)
 }
 
-/// Whether an object is what an id names, with its API group or without.
-fn is(resource: &Resource, workload: &WorkloadId) -> bool {
+/// Returns whether an id names an object, with its API group or without.
+fn is_named(resource: &Resource, workload: &WorkloadId) -> bool {
     let id = id(resource);
     id == *workload || id.in_group(resource.group()) == *workload
 }
 
-/// What tells one object from all others.
+/// Returns the key that tells one object from all others.
 fn key(resource: &Resource) -> Key {
     (id(resource), resource.group().to_owned())
 }
@@ -94,18 +96,20 @@ fn containers(resource: &Resource) -> impl Iterator<Item = &Container> {
     resource.workload.iter().flatten()
 }
 
-/// Whether an image changes as one of the edits changes another: a Job is not released by itself, and follows what it takes its image from.
+/// Returns whether an image changes as one of the edits changes another.
+///
+/// A Job is not released by itself, and follows what it takes its image from.
 fn follows(edits: &[&GeneratedEdit], was: &str, is: &str) -> bool {
     edits.iter().any(|edit| {
         matches!(&edit.change, GeneratedChange::Image { before, after, .. } if before == was && after.to_string() == is)
     })
 }
 
-/// Proves it of images and policies.
-fn said(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
+/// Verifies the images and policies.
+fn verify_declared(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
     let mut wanted = facts(before);
     for edit in edits {
-        let object = before.resources.iter().find(|resource| is(resource, &edit.workload));
+        let object = before.resources.iter().find(|resource| is_named(resource, &edit.workload));
         let object = object.map(key).ok_or_else(|| format!("{} is not generated", edit.workload))?;
         match &edit.change {
             GeneratedChange::Image { container, after, .. } => {
@@ -120,22 +124,23 @@ fn said(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Re
             }
         }
     }
-    let made = facts(after);
+    let generated = facts(after);
     let read_only: BTreeSet<(Key, String)> = before
         .resources
         .iter()
         .filter(|resource| is_read_only(resource))
         .flat_map(|resource| containers(resource).map(|c| (key(resource), container_fact(&c.name))))
         .collect();
-    let keys: BTreeSet<_> = wanted.keys().chain(made.keys()).collect();
+    let keys: BTreeSet<_> = wanted.keys().chain(generated.keys()).collect();
     for key in keys {
-        let (wanted, made) = (wanted.get(key), made.get(key));
-        let may_follow = || wanted.zip(made).is_some_and(|(was, is)| follows(edits, was, is));
-        if wanted != made && !(read_only.contains(key) && may_follow()) {
-            let said = |text: Option<&String>| text.map_or("nothing".to_owned(), |text| format!("`{text}`"));
-            let (((id, _), what), wanted, made) = (key, said(wanted), said(made));
+        let (wanted, generated) = (wanted.get(key), generated.get(key));
+        let may_follow = || wanted.zip(generated).is_some_and(|(was, is)| follows(edits, was, is));
+        if wanted != generated && !(read_only.contains(key) && may_follow()) {
+            let quoted =
+                |text: Option<&String>| text.map_or("nothing".to_owned(), |text| format!("`{text}`"));
+            let (((id, _), what), wanted, generated) = (key, quoted(wanted), quoted(generated));
             return Err(format!(
-                "after the update, {id} would have {made} for {what}, where {wanted} is meant"
+                "after the update, {id} would have {generated} for {what}, where {wanted} is intended"
             ));
         }
     }
@@ -146,10 +151,10 @@ fn is_read_only(resource: &Resource) -> bool {
     matches!(resource.class(), Some(Class::ReadOnly(_)))
 }
 
-/// A policy of this value says what one that is not there says.
+/// A policy with this value counts as one that is not there.
 const UNSET: &str = "false";
 
-/// The objects of a file, their images and their policies.
+/// Returns the images and policies of the objects of a file.
 fn facts(file: &ParsedFile) -> BTreeMap<(Key, String), String> {
     let mut facts = BTreeMap::new();
     for resource in &file.resources {
@@ -175,9 +180,9 @@ fn image(container: &Container) -> String {
     container.image.as_ref().map_or_else(|bad| bad.text.clone(), ImageRef::to_string)
 }
 
-/// Proves it of every field of every object.
-fn exact(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
-    let mut wanted = meant(before, edits)?;
+/// Verifies every field of every object.
+fn verify_exact(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
+    let mut wanted = expected(before, edits)?;
     let mut objects: BTreeMap<Key, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for (at, resource) in before.resources.iter().enumerate() {
         objects.entry(key(resource)).or_default().0.push(at);
@@ -220,7 +225,8 @@ fn follow(wanted: &mut Value, was: &Resource, is: &Resource, edits: &[&Generated
     }
 }
 
-/// The first field, as a JSON pointer, in which two objects differ. No annotations are as good as an empty mapping of them.
+/// Returns the first field, as a JSON pointer, in which two objects differ. No annotations are as
+/// good as an empty mapping of them.
 fn difference(one: &Value, other: &Value) -> Option<String> {
     field(&without_empty_annotations(one), &without_empty_annotations(other))
 }

@@ -1,51 +1,41 @@
-//! Asking for what a planner needs, and no more: the registries, the texts and the past of files, other revisions.
+//! Gathering what a planner needs, and no more: facts of registries and of the cluster, texts and
+//! past of files, other revisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
-use super::{DeployError, Deployer, Look};
+use super::{DeployError, Deployer, LoadedRepo};
 use crate::{
     backend::{
         Commit, Completeness, ContentId, FileBody, Images, InspectError, Observation, Range, RegistryError,
         RepoError, Revision,
     },
+    finding::{Code, Finding},
     image::{CanonicalName, ImageName, Tag},
     manifest,
-    release::{ImageFacts, Needs, PastFile, RepositoryFacts, Snapshot},
+    release::{ClusterFacts, ImageFacts, Needs, PastFile, RepositoryFacts, Snapshot},
 };
 
-/// How many repositories are asked at the same time.
-const CONCURRENT_REPOSITORIES: usize = 16;
-
-/// How often a planner may ask for more before it has to decide on what it has.
-const MAX_ROUNDS: usize = 32;
-
-/// How many commits are looked at to tell what was done to a file.
-const PAST_COMMITS: usize = 100;
-
-/// How many changes of a file are enough to tell who set and who took back an image.
-const PAST_CHANGES: usize = 8;
-
 impl Deployer {
-    /// Asks for what `needs` says until nothing is missing, or nothing more is to be had.
-    pub(super) async fn learn(
+    /// Gathers what `needs` says until nothing is missing, or nothing more is to be had.
+    pub(super) async fn gather(
         &self,
-        look: &Look,
+        loaded: &LoadedRepo,
         snapshot: &mut Snapshot,
         needs: impl Fn(&Snapshot) -> Needs,
     ) -> Result<(), DeployError> {
-        for _ in 0..MAX_ROUNDS {
+        for _ in 0..self.options.rounds {
             let needs = needs(snapshot);
             if needs.is_empty() {
                 return Ok(());
             }
-            self.ask(&needs, &mut snapshot.images).await;
-            self.sources(look, &needs.sources, snapshot).await?;
-            self.past(look, &needs.past, snapshot).await?;
+            self.gather_images(&needs, &mut snapshot.images).await;
+            self.gather_texts(loaded, &needs.sources, snapshot).await?;
+            self.gather_past(loaded, &needs.past, snapshot).await?;
             for revision in &needs.revisions {
-                let found = match self.looker.read(&*self.repo, revision).await {
-                    Ok(look) => Some(look.manifests),
+                let found = match self.loader.read(&*self.repo, revision, &self.options).await {
+                    Ok(loaded) => Some(loaded.manifests),
                     Err(DeployError::Repo(RepoError::NotFound(_) | RepoError::Invalid(_))) => None,
                     Err(error) => return Err(error),
                 };
@@ -55,15 +45,16 @@ impl Deployer {
         Ok(())
     }
 
-    /// Reads the texts of files. One that cannot be had is noted as empty, so that it is not asked for again.
-    async fn sources(
+    /// Reads the texts of files. One that cannot be had is noted as empty, so that it is not asked
+    /// for again.
+    async fn gather_texts(
         &self,
-        look: &Look,
+        loaded: &LoadedRepo,
         paths: &BTreeSet<String>,
         snapshot: &mut Snapshot,
     ) -> Result<(), DeployError> {
         let (known, ids): (Vec<&String>, Vec<ContentId>) =
-            paths.iter().filter_map(|path| Some((path, look.address(path)?.clone()))).unzip();
+            paths.iter().filter_map(|path| Some((path, loaded.address(path)?.clone()))).unzip();
         let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
         for (path, body) in known.into_iter().zip(bodies) {
             if let FileBody::Bytes(bytes) = body {
@@ -76,24 +67,24 @@ impl Deployer {
         Ok(())
     }
 
-    /// Finds the commits that changed files, newest first, with what the files were before.
-    async fn past(
+    /// Finds the commits that changed files, newest first, with the contents of the files before.
+    async fn gather_past(
         &self,
-        look: &Look,
+        loaded: &LoadedRepo,
         paths: &BTreeSet<String>,
         snapshot: &mut Snapshot,
     ) -> Result<(), DeployError> {
         if paths.is_empty() {
             return Ok(());
         }
-        let range = Range { after: None, upto: look.revision.clone(), limit: PAST_COMMITS };
+        let range = Range { after: None, upto: loaded.revision.clone(), limit: self.options.history_commits };
         let commits = self.repo.history(&range).await?;
         let mut changes: BTreeMap<&String, Vec<(&Commit, Option<ContentId>)>> =
             paths.iter().map(|path| (path, Vec::new())).collect();
-        let mut after = look.files.clone();
-        after.extend(look.built_from.clone());
+        let mut after = loaded.files.clone();
+        after.extend(loaded.built_from.clone());
         for pair in commits.windows(2) {
-            if changes.values().all(|found| found.len() >= PAST_CHANGES) {
+            if changes.values().all(|found| found.len() >= self.options.history_changes) {
                 break;
             }
             let before = self.repo.tree(&pair[1].revision).await?.files;
@@ -105,7 +96,7 @@ impl Deployer {
             after = before;
         }
         let ids = changes.values().flatten().filter_map(|(_, id)| id.as_ref());
-        let (parsed, _) = self.looker.parsed(&*self.repo, ids).await?;
+        let parsed = self.loader.parse(&*self.repo, ids, &self.options).await?;
         for (path, found) in changes {
             let past = found.into_iter().map(|(commit, id)| PastFile {
                 commit: commit.clone(),
@@ -116,7 +107,8 @@ impl Deployer {
         Ok(())
     }
 
-    /// The full name of a revision that is written short: the one among those reachable from the tip that begins so.
+    /// Returns the full name of a revision that is written short: the one among those reachable
+    /// from the tip that begins so.
     ///
     /// # Errors
     /// [`RepoError::NotFound`] if there is none, [`RepoError::Invalid`] if there are several.
@@ -140,11 +132,13 @@ impl Deployer {
         }
     }
 
-    /// Asks the registries for what is needed. What cannot be had is noted as such, so that it is not asked again.
-    pub(super) async fn ask(&self, needs: &Needs, facts: &mut ImageFacts) {
+    /// Asks the registries for what is needed. What cannot be had is noted as such, so that it is
+    /// not asked again.
+    pub(super) async fn gather_images(&self, needs: &Needs, facts: &mut ImageFacts) {
+        let concurrent = self.options.concurrent_repositories.max(1);
         let tags = stream::iter(needs.tags.clone())
             .map(|(key, name)| async move { (key, self.registry.tags(&name).await) })
-            .buffer_unordered(CONCURRENT_REPOSITORIES)
+            .buffer_unordered(concurrent)
             .collect::<Vec<_>>()
             .await;
         for (key, answer) in tags {
@@ -152,7 +146,7 @@ impl Deployer {
         }
         let details = stream::iter(needs.details.clone())
             .map(|(key, (name, tags))| self.inspect(key, name, tags))
-            .buffer_unordered(CONCURRENT_REPOSITORIES)
+            .buffer_unordered(concurrent)
             .collect::<Vec<_>>()
             .await;
         for (key, asked, answer) in details {
@@ -191,5 +185,39 @@ impl Deployer {
         let list: Vec<Tag> = tags.iter().cloned().collect();
         let answer = self.registry.inspect(&name, &list).await;
         (key, tags, answer)
+    }
+
+    /// Gathers which workloads the cluster has, and the findings about what it does not show.
+    pub(super) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {
+        let seen = self.cluster.workloads(None).await?;
+        let findings = partial_cluster(&seen.completeness);
+        let workloads = seen.value.into_iter().map(|w| w.id).collect();
+        Ok((ClusterFacts { workloads, complete: findings.is_empty() }, findings))
+    }
+}
+
+/// Returns the findings about a cluster that was not seen whole.
+pub(super) fn partial_cluster(completeness: &Completeness) -> Vec<Finding> {
+    let finding = |evidence: String, remedy: &str| Finding {
+        code: Code::PartialCluster,
+        subject: "cluster".to_owned(),
+        place: None,
+        evidence,
+        remedy: remedy.to_owned(),
+    };
+    match completeness {
+        Completeness::Complete => Vec::new(),
+        Completeness::Partial(missing) => missing
+            .iter()
+            .map(|what| {
+                finding(what.clone(), "grant get, list and watch on it, or leave it out of what is synced")
+            })
+            .collect(),
+        Completeness::Stale { age, reason } => {
+            vec![finding(
+                format!("last seen {age:#} ago: {reason}"),
+                "see that the API server can be reached",
+            )]
+        }
     }
 }

@@ -1,18 +1,18 @@
-//! What is told of kustomizations, against what kustomize says of them.
+//! Findings about kustomizations, against what kustomize says of them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use futures::executor::block_on;
-use serde::Deserialize;
-
-use crate::{
+use flux_core::{
     deployer::Deployer,
     finding::{Code, Finding},
     generate::Generation,
     memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
 };
+use futures::executor::block_on;
+use serde::Deserialize;
 
-/// Folders `x` with a kustomization, and what kustomize 5.5 said of them (`kubectl kustomize x`). The tests on real servers ask it again.
+/// Folders `x` with a kustomization, and the verdict of kustomize 5.5 (`kubectl kustomize x`).
+/// The tests on real servers ask it again.
 #[derive(Debug, Deserialize)]
 struct Verdicts {
     /// The files that are there in every case.
@@ -24,8 +24,8 @@ struct Verdicts {
 struct Case {
     kustomize: String,
     files: BTreeMap<String, String>,
-    told: Vec<String>,
-    /// Why it is told of as a warning only.
+    findings: Vec<String>,
+    /// Why it is a warning only.
     because: Option<String>,
 }
 
@@ -39,7 +39,7 @@ fn findings<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>, paths: &[&s
 }
 
 /// `error path:line:column` of each finding about a kustomization.
-fn told(findings: &[Finding]) -> Vec<String> {
+fn reported(findings: &[Finding]) -> Vec<String> {
     let line = |finding: &Finding| {
         let word = match finding.code {
             Code::InvalidKustomization => "error",
@@ -53,13 +53,13 @@ fn told(findings: &[Finding]) -> Vec<String> {
 }
 
 #[test]
-fn what_kustomize_refuses_is_told_at_its_line_and_what_it_takes_is_no_error() {
+fn mistakes_are_reported_at_their_line_and_what_kustomize_takes_is_no_error() {
     let Verdicts { beside, cases } = serde_json::from_str(include_str!("verdicts.json")).unwrap();
     for case in cases {
         let files = beside.iter().chain(&case.files).map(|(path, text)| (path.as_str(), text.as_str()));
         let found = findings(files, &[]);
-        assert_eq!(told(&found), case.told, "{:?}\n{found:?}", case.files);
-        let is_error = case.told.iter().any(|told| told.starts_with("error"));
+        assert_eq!(reported(&found), case.findings, "{:?}\n{found:?}", case.files);
+        let is_error = case.findings.iter().any(|text| text.starts_with("error"));
         let is_refused = case.kustomize == "refuses";
         assert_eq!(is_error || case.because.is_some(), is_refused, "{case:?}");
     }
@@ -68,19 +68,19 @@ fn what_kustomize_refuses_is_told_at_its_line_and_what_it_takes_is_no_error() {
 const BUILDS: &str = "resources: [../base]\n";
 
 #[test]
-fn what_the_tree_does_not_tell_of_is_taken_for_granted() {
+fn what_the_tree_does_not_show_is_taken_for_granted() {
     let (overlay, base) =
         (("prod/kustomization.yaml", BUILDS), ("base/kustomization.yaml", "nameprefix: [1]\n"));
-    assert_eq!(told(&findings([overlay], &[])), ["error prod/kustomization.yaml:1:13"]);
-    assert_eq!(told(&findings([overlay], &["prod"])), [""; 0]);
-    assert_eq!(told(&findings([overlay, base], &["prod"])), [""; 0]);
+    assert_eq!(reported(&findings([overlay], &[])), ["error prod/kustomization.yaml:1:13"]);
+    assert_eq!(reported(&findings([overlay], &["prod"])), [""; 0]);
+    assert_eq!(reported(&findings([overlay, base], &["prod"])), [""; 0]);
     // Of what is listed the kustomization counts, wherever it is.
     let both = ["error base/kustomization.yaml:1:1", "warning base/kustomization.yaml:1:1"];
-    assert_eq!(told(&findings([overlay, base], &[])), both);
+    assert_eq!(reported(&findings([overlay, base], &[])), both);
 }
 
 #[test]
-fn a_circle_is_told_once_however_it_is_walked() {
+fn a_circle_is_reported_once_wherever_the_search_starts() {
     let files = [
         ("a/kustomization.yaml", "resources: [../b]\n"),
         ("b/kustomization.yaml", "resources:\n- ../c\n- ../d\n"),
@@ -89,14 +89,14 @@ fn a_circle_is_told_once_however_it_is_walked() {
         ("e/kustomization.yaml", "resources: [../b]\n"),
     ];
     let found = findings(files, &[]);
-    assert_eq!(told(&found), ["error d/kustomization.yaml:1:19"]);
+    assert_eq!(reported(&found), ["error d/kustomization.yaml:1:19"]);
     let circle = found.iter().find(|finding| finding.code == Code::InvalidKustomization).unwrap();
     let round = "a/kustomization.yaml → b/kustomization.yaml → d/kustomization.yaml → a/";
     assert!(circle.evidence.contains(round), "{circle}");
 }
 
 #[test]
-fn circles_of_many_are_told_in_few_words() {
+fn circles_of_many_are_reported_in_few_words() {
     const COUNT: usize = 150;
     let list: String = (0..COUNT).map(|n| format!("- ../{n:03}\n")).collect();
     let files: Vec<(String, String)> = (0..COUNT)
@@ -117,7 +117,7 @@ fn circles_of_many_are_told_in_few_words() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_once() {
+fn an_unreadable_file_is_reported_once() {
     let sealed = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nsops: {mac: x}\n";
     let codes = |files: &[(&str, &str)], paths: &[&str]| -> Vec<Code> {
         findings(files.iter().copied(), paths).into_iter().map(|finding| finding.code).collect()
@@ -132,14 +132,14 @@ fn a_long_chain_and_a_long_list_are_walked() {
         .map(|n| (format!("{n}/kustomization.yaml"), format!("resources: [../{}]\n", (n + 1) % 3000)))
         .collect();
     let found = findings(chain.iter().map(|(path, text)| (path.as_str(), text.as_str())), &[]);
-    assert_eq!(told(&found).len(), 1);
+    assert_eq!(reported(&found).len(), 1);
     let list: String = (0..1000).map(|n| format!("- {n}.yaml\n")).collect();
     let found = findings([("kustomization.yaml", format!("resources:\n{list}").as_str())], &[]);
     assert_eq!(found.len(), 101);
     assert!(found.iter().any(|finding| finding.evidence == "there are 900 mistakes more"));
     let list: String = (0..60_000).map(|n| format!("- {n}.yaml\n")).collect();
     let found = findings([("kustomization.yaml", format!("resources:\n{list}").as_str())], &[]);
-    assert_eq!(told(&found), ["warning kustomization.yaml:1:1"]);
+    assert_eq!(reported(&found), ["warning kustomization.yaml:1:1"]);
 }
 
 #[test]
@@ -152,14 +152,14 @@ fn remote_resources_are_not_asked_for() {
         "git.example.com/shop/config",
     ] {
         let text = format!("resources: ['{remote}']\n");
-        assert_eq!(told(&findings([("kustomization.yaml", text.as_str())], &[])), [""; 0], "{remote}");
+        assert_eq!(reported(&findings([("kustomization.yaml", text.as_str())], &[])), [""; 0], "{remote}");
     }
 }
 
 #[test]
-fn what_only_a_kustomize_run_would_do_is_told_where_none_is_run() {
+fn fields_that_only_a_kustomize_run_applies_are_reported_where_none_is_run() {
     let web = ("web.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
-    for (kustomization, told) in [
+    for (kustomization, place) in [
         ("resources: [web.yaml]\nimages: [{name: x, newTag: v2}]\n", None),
         (
             "resources: [web.yaml]\nnamePrefix: a-\ncommonAnnotations: {fluxcd.io/locked: 'true'}\n",
@@ -172,6 +172,6 @@ fn what_only_a_kustomize_run_would_do_is_told_where_none_is_run() {
             .filter(|finding| finding.code == Code::NotBuilt)
             .map(|finding| finding.place.as_ref().unwrap().to_string())
             .collect();
-        assert_eq!(places, Vec::from_iter(told), "{found:?}");
+        assert_eq!(places, Vec::from_iter(place), "{found:?}");
     }
 }

@@ -1,4 +1,9 @@
-//! What the deployer does around the planners, on in-memory backends; mocks stand for what these do not do on demand.
+//! The deployer around the planners, on in-memory backends; mocks stand for what these do not do on
+//! demand.
+
+mod approval;
+mod generated;
+mod kustomizations;
 
 use std::{
     collections::BTreeMap,
@@ -9,11 +14,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::executor::block_on;
-
-use super::*;
-use crate::{
-    backend::{Change, Commit, ContentId, FileBody, FixedClock, Range, RegistryError, RepoError, Tree},
+use flux_core::{
+    backend::{
+        Change, Commit, ConfigRepo, ContentId, FileBody, FixedClock, Range, Registry, RegistryError,
+        RepoError, Revision, Tree,
+    },
+    deployer::{DeployError, Deployer, Options},
     finding::Code,
     image::{ImageInfo, ImageName},
     manifest::WorkloadId,
@@ -21,6 +27,7 @@ use crate::{
     release::{Reason, Request, Status},
     sync::{Outcome, SyncOptions, SyncSet},
 };
+use futures::executor::block_on;
 
 fn manifest(name: &str, tag: &str) -> String {
     format!(
@@ -65,7 +72,8 @@ fn deployer(repo: Arc<dyn ConfigRepo>, registry: Arc<dyn Registry>) -> Deployer 
     deployer
 }
 
-/// A repository around another, on which somebody else commits before each of the first `races` commits.
+/// A repository around another, on which somebody else commits before each of the first `races`
+/// commits.
 #[derive(Debug)]
 struct Contended {
     inner: MemoryRepo,
@@ -123,8 +131,9 @@ fn a_release_is_one_commit_on_the_revision_that_was_planned_on() {
     assert_eq!(commits.len(), 1);
     assert_eq!(commits[0].message, "Release all latest to shop:deployment/web");
     assert_eq!(commits[0].note.as_deref(), Some(report.plan.note().as_str()));
-    let look = block_on(deployer.look()).unwrap();
-    let image = look.manifests.workload(&web()).unwrap().resource.workload.as_ref().unwrap()[0].image.clone();
+    let loaded = block_on(deployer.load()).unwrap();
+    let image =
+        loaded.manifests.workload(&web()).unwrap().resource.workload.as_ref().unwrap()[0].image.clone();
     assert_eq!(image.unwrap().to_string(), "team/web:1.1");
 }
 
@@ -134,17 +143,20 @@ fn when_the_branch_moves_the_release_is_planned_anew_and_nothing_is_lost() {
     let deployer = deployer(repo.clone(), Arc::new(registry()));
     let report = block_on(deployer.release(&Request::latest(web()))).unwrap();
     assert!(report.revision.is_some());
-    let look = block_on(deployer.look()).unwrap();
-    let ids: Vec<String> = look.manifests.workloads().map(|w| w.id.to_string()).collect();
+    let loaded = block_on(deployer.load()).unwrap();
+    let ids: Vec<String> = loaded.manifests.workloads().map(|w| w.id.to_string()).collect();
     assert_eq!(ids.len(), 5, "{ids:?}");
 }
 
 #[test]
 fn a_branch_that_keeps_moving_is_given_up_on_with_nothing_written() {
     let repo = Contended::new(repo(), usize::MAX);
-    let deployer = deployer(repo, Arc::new(registry()));
+    let mut options = Options::default();
+    options.attempts = 3;
+    let deployer = deployer(repo, Arc::new(registry())).with_options(options);
     let error = block_on(deployer.release(&Request::latest(web()))).unwrap_err();
-    assert!(matches!(error, DeployError::KeptMoving { attempts: MAX_ATTEMPTS }), "{error}");
+    assert!(error.is_retryable());
+    assert!(matches!(error, DeployError::KeptMoving { attempts: 3 }), "{error}");
 }
 
 #[test]
@@ -153,20 +165,27 @@ fn a_plan_of_an_older_revision_does_not_land() {
     let deployer = deployer(repo.clone(), Arc::new(registry()));
     let planned = block_on(deployer.plan_release(&Request::latest(web()))).unwrap();
     repo.push_file("shop/new.yaml", manifest("new", "1.0"), "Another hand");
+    let head = block_on(repo.head()).unwrap();
+    let base = planned.plan.base.clone();
     let error = block_on(deployer.carry_out(planned)).unwrap_err();
-    assert!(matches!(error, DeployError::Repo(RepoError::Moved { .. })), "{error}");
+    assert!(!error.is_retryable());
+    assert!(
+        matches!(&error, DeployError::Outdated { planned, head: now } if (planned, now) == (&base, &head)),
+        "{error}"
+    );
+    assert_eq!(block_on(repo.head()).unwrap(), head, "nothing is written");
 }
 
 #[test]
-fn what_was_read_once_is_not_read_again() {
+fn a_file_that_was_read_once_is_not_read_again() {
     let repo = Contended::new(repo(), 0);
     let deployer = deployer(repo.clone(), Arc::new(registry()));
     repo.reads.lock().unwrap().clear();
     block_on(deployer.plan_sync(&options())).unwrap();
     assert_eq!(repo.reads.lock().unwrap().len(), 0, "an unmoved tip");
     repo.inner.push_file("shop/web.yaml", manifest("web", "1.1"), "By hand");
-    let look = block_on(deployer.look()).unwrap();
-    assert_eq!(look.reading, Reading { files: 2, parsed: 1 });
+    let loaded = block_on(deployer.load()).unwrap();
+    assert_eq!((loaded.stats.files, loaded.stats.parsed), (2, 1));
     assert_eq!(repo.reads.lock().unwrap().len(), 1);
 }
 
@@ -191,7 +210,7 @@ fn one_repository_that_cannot_be_read_stops_no_other() {
     let refused = RegistryError::Unauthorized("team/api wants a login".to_owned());
     let registry = registry().with_error(&api, refused);
     let deployer = deployer(Arc::new(repo()), Arc::new(registry));
-    let request = Request::image(crate::release::Selection::All, crate::release::Wish::Latest);
+    let request = Request::image(flux_core::release::Selection::All, flux_core::release::Wish::Latest);
     let report = block_on(deployer.release(&request)).unwrap();
     let verdicts: BTreeMap<String, Reason> =
         report.plan.workloads.iter().map(|(id, v)| (id.name().to_owned(), v.reason)).collect();
@@ -201,7 +220,7 @@ fn one_repository_that_cannot_be_read_stops_no_other() {
 }
 
 #[test]
-fn a_broken_file_stops_no_other_and_is_told_by_release_and_sync_alike() {
+fn a_broken_file_stops_no_other_and_is_reported_by_release_and_sync_alike() {
     let repo = Arc::new(repo());
     repo.push_file("shop/broken.yaml", "kind: [\n", "Break");
     let deployer = deployer(repo, Arc::new(registry()));
@@ -231,13 +250,13 @@ fn lists_join_git_the_cluster_and_the_registry() {
 mod failing {
     //! Errors that the in-memory backends do not produce.
 
-    use futures::FutureExt as _;
-
-    use super::*;
-    use crate::{
+    use flux_core::{
         backend::{ClusterError, InspectError, Observation},
         testing::{MockCluster, MockConfigRepo, MockRegistry},
     };
+    use futures::FutureExt as _;
+
+    use super::*;
 
     #[test]
     fn a_repository_that_is_away_fails_the_operation_and_asks_nothing_else() {
@@ -263,7 +282,7 @@ mod failing {
     }
 
     #[test]
-    fn a_registry_that_tells_nothing_of_the_newest_tag_decides_nothing() {
+    fn a_registry_that_knows_nothing_of_the_newest_tag_decides_nothing() {
         let mut registry = MockRegistry::new();
         registry.expect_tags().returning(|_| {
             Ok(Observation::complete(vec!["1.0".parse().unwrap(), "1.1".parse().unwrap()], "test"))
@@ -282,7 +301,7 @@ mod failing {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_and_keeps_nothing_else_from_being_looked_at() {
+    fn a_file_that_cannot_be_read_is_reported_and_keeps_no_other_from_being_loaded() {
         let lists = "resources: [../closed, ../shop, b.yaml, c.yaml]\n";
         let inner = repo();
         inner.push_file("all/kustomization.yaml", lists, "List them");
@@ -298,15 +317,15 @@ mod failing {
         });
         hidden.expect_read().returning(move |ids, limit| inner.read(ids, limit).now_or_never().unwrap());
         let deployer = Deployer::new(Arc::new(hidden), Arc::new(registry()), Arc::new(MemoryCluster::new()));
-        let look = block_on(deployer.look()).unwrap();
-        assert_eq!(look.manifests.workloads().count(), 2);
-        let told: Vec<String> = look
+        let loaded = block_on(deployer.load()).unwrap();
+        assert_eq!(loaded.manifests.workloads().count(), 2);
+        let reported: Vec<String> = loaded
             .findings
             .iter()
             .map(|f| format!("{} {}: {}", f.code, f.place.as_ref().unwrap(), f.evidence))
             .collect();
         assert_eq!(
-            told,
+            reported,
             [
                 "unreadable-file all/b.yaml:1:1: the file is not loaded: Permission denied",
                 "unreadable-file closed/:1:1: the folder, and all that is in it, is not loaded: Permission denied",
@@ -315,6 +334,6 @@ mod failing {
                 "invalid-kustomization all/kustomization.yaml:1:41: all/c.yaml is not in the repository",
             ]
         );
-        assert!(look.findings[0].code.hides_objects());
+        assert!(loaded.findings[0].code.hides_objects());
     }
 }

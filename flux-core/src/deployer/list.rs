@@ -1,11 +1,11 @@
-//! What people list: workloads with what runs, and images with what could run.
+//! Lists for people: workloads with the images that run, and images with the tags that could run.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{DeployError, Deployer, generate::told, release::partial_cluster};
+use super::{DeployError, Deployer, gather::partial_cluster};
 use crate::{
     backend::RolloutState,
     finding::Finding,
@@ -15,21 +15,24 @@ use crate::{
     release::{self, ImageFacts, Needs, PolicyBook},
 };
 
-/// A list, and what could not be listed.
+/// A list, and the findings about what could not be listed.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Listing<T> {
     /// The entries, sorted by id.
     pub entries: Vec<T>,
-    /// What could not be read.
+    /// The findings, sorted.
     pub findings: Vec<Finding>,
 }
 
-/// A workload with what runs.
+/// A workload with the images that run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct WorkloadView {
     /// Its id.
     pub id: WorkloadId,
-    /// Its containers: as the cluster runs them, or as git has them when the cluster does not have the workload.
+    /// Its containers: as the cluster runs them, or as git has them when the cluster does not have
+    /// the workload.
     pub containers: Vec<ContainerView>,
     /// How far its rollout is.
     pub status: RolloutState,
@@ -38,7 +41,8 @@ pub struct WorkloadView {
 }
 
 /// A container with its image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ContainerView {
     /// Its name.
     pub name: String,
@@ -48,6 +52,7 @@ pub struct ContainerView {
 
 /// A workload with the images that its containers could run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ImagesView {
     /// Its id.
     pub id: WorkloadId,
@@ -57,10 +62,12 @@ pub struct ImagesView {
 
 /// A container with the tags of its image repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ContainerImages {
     /// Its name.
     pub name: String,
-    /// Its image as the cluster runs it, or as git has it when the cluster does not have the workload.
+    /// Its image as the cluster runs it, or as git has it when the cluster does not have the
+    /// workload.
     pub current: String,
     /// All tags, newest first by the container's pattern.
     pub available: Vec<AvailableTag>,
@@ -68,14 +75,15 @@ pub struct ContainerImages {
 
 /// A tag of an image repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct AvailableTag {
     /// The tag.
     pub tag: Tag,
-    /// When its image was built; null if unknown.
+    /// When its image was built; `None` if unknown.
     pub created: Option<Timestamp>,
-    /// The digest that the tag points to; null if unknown.
+    /// The digest that the tag points to; `None` if unknown.
     pub digest: Option<Digest>,
-    /// Whether the container's pattern takes it.
+    /// Set if the container's pattern takes it.
     pub matches: bool,
 }
 
@@ -102,10 +110,12 @@ impl Deployer {
         Ok(Listing { entries, findings: listed.findings })
     }
 
-    /// Lists, for the workloads that `wanted` takes, every tag of each container's image repository.
+    /// Lists, for the workloads that `wanted` takes, every tag of each container's image
+    /// repository.
     ///
     /// # Errors
-    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at. An image repository that cannot be read is a finding.
+    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at. An image
+    /// repository that cannot be read is a finding.
     pub async fn list_images(
         &self,
         wanted: impl Fn(&WorkloadId) -> bool,
@@ -121,14 +131,14 @@ impl Deployer {
         let mut facts = ImageFacts::default();
         let mut needs = Needs::default();
         images.iter().for_each(|image| needs.tags_of(&image.name));
-        self.ask(&needs, &mut facts).await;
+        self.gather_images(&needs, &mut facts).await;
         let mut needs = Needs::default();
         for image in &images {
             if let Some(Ok(known)) = facts.get(&image.name) {
                 needs.details_of(&image.name, &known.tags);
             }
         }
-        self.ask(&needs, &mut facts).await;
+        self.gather_images(&needs, &mut facts).await;
 
         let entries = listed
             .workloads
@@ -147,19 +157,18 @@ impl Deployer {
         Ok(Listing { entries, findings })
     }
 
-    /// What git and the cluster have, of one namespace or of all.
+    /// Returns the workloads of git and of the cluster, of one namespace or of all.
     async fn listed(&self, namespace: Option<&str>) -> Result<Listed, DeployError> {
-        let look = self.look().await?;
+        let loaded = self.load().await?;
         let seen = self.cluster.workloads(namespace).await?;
-        let book = PolicyBook::read(&look.manifests, |_| None);
-        let mut findings = look.findings.clone();
-        findings.extend(book.findings(&look.manifests));
+        let book = PolicyBook::read(&loaded.manifests, |_| None);
+        let mut findings = loaded.findings.clone();
+        findings.extend(book.findings(&loaded.manifests));
         findings.extend(partial_cluster(&seen.completeness));
-        told(&look.generated, &mut findings);
         findings.sort();
         findings.dedup();
         let mut workloads: BTreeMap<WorkloadId, ListedWorkload> = BTreeMap::new();
-        for located in look.manifests.workloads() {
+        for located in loaded.manifests.workloads() {
             let id = located.workload_id();
             if namespace.is_some_and(|namespace| namespace != id.namespace()) {
                 continue;
@@ -185,13 +194,14 @@ impl Deployer {
     }
 }
 
-/// What git and the cluster have.
+/// The workloads of git and of the cluster.
 struct Listed {
     workloads: BTreeMap<WorkloadId, ListedWorkload>,
     findings: Vec<Finding>,
 }
 
-/// A workload: its containers as the cluster runs them, or as git has them when the cluster does not have it.
+/// A workload: its containers as the cluster runs them, or as git has them when the cluster does
+/// not have it.
 #[derive(Default)]
 struct ListedWorkload {
     containers: Vec<ContainerView>,
@@ -225,7 +235,7 @@ fn candidate(tag: &AvailableTag) -> Candidate<'_> {
     Candidate { tag: tag.tag.as_str(), created: tag.created }
 }
 
-/// The image as written, whether or not it can be parsed.
+/// Returns the image as written, whether or not it can be parsed.
 fn written(image: &Result<ImageRef, crate::manifest::BadImage>) -> String {
     image.as_ref().map_or_else(|bad| bad.text.clone(), ToString::to_string)
 }

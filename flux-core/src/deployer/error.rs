@@ -1,0 +1,80 @@
+//! Errors of whole operations.
+
+use crate::{
+    backend::{ClusterError, RepoError, Revision},
+    edit::EditError,
+    generate::GenerateError,
+};
+
+/// How an operation fails as a whole. Failures of single files, images, workloads or objects are in
+/// the reports.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeployError {
+    /// The config repository failed.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// The cluster failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Manifests cannot be generated at all.
+    #[error(transparent)]
+    Generate(GenerateError),
+    /// The edits of a plan do not do exactly what they are intended to. Nothing was written.
+    #[error("{path}: {source}; nothing was written")]
+    Edit {
+        /// The file.
+        path: String,
+        /// Why the edits of the file cannot be verified.
+        source: EditError,
+    },
+    /// The files of a prepared release are not those that its plan makes. Nothing was written.
+    #[error("{path}: {why}; nothing was written, plan the release anew")]
+    Altered {
+        /// The file, or the path under which generated workloads are known.
+        path: String,
+        /// The difference.
+        why: String,
+    },
+    /// The branch moved each time that the change was planned anew.
+    #[error(
+        "the branch moved {attempts} times while the change was made; nothing was written, try again when it is quieter"
+    )]
+    KeptMoving {
+        /// How often it was planned.
+        attempts: usize,
+    },
+    /// The plan was made on another revision than the tip. Nothing was written.
+    #[error("the plan was made on {planned} and the branch is at {head} now; plan anew")]
+    Outdated {
+        /// The revision that was planned on.
+        planned: Revision,
+        /// The tip.
+        head: Revision,
+    },
+}
+
+impl DeployError {
+    /// Returns whether the same call may succeed later with nothing else changed.
+    ///
+    /// A prepared release whose plan is outdated, or whose files were altered, never will: it is
+    /// planned anew.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Repo(error) => error.is_retryable(),
+            Self::Cluster(error) => error.is_retryable(),
+            Self::Generate(error) => error.is_retryable(),
+            Self::KeptMoving { .. } => true,
+            Self::Edit { .. } | Self::Altered { .. } | Self::Outdated { .. } => false,
+        }
+    }
+}
+
+impl From<GenerateError> for DeployError {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Repo(error) => Self::Repo(error),
+            other => Self::Generate(other),
+        }
+    }
+}

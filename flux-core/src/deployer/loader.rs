@@ -1,0 +1,175 @@
+//! Loading the config repository at a revision: only contents that were never parsed are read.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{DeployError, Options};
+use crate::{
+    backend::{Clock, ConfigRepo, ContentId, RepoError, Revision},
+    finding::{Code, Finding},
+    generate::{self, Engine, GeneratedManifests, Generation, Method},
+    kustomize_checks,
+    manifest::ParsedFile,
+    manifest_set::Manifests,
+    parse_cache::{CachedParser, ParseCache, Parsed},
+};
+
+/// The config repository as loaded at a revision.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct LoadedRepo {
+    /// The revision.
+    pub revision: Revision,
+    /// The manifests.
+    pub manifests: Arc<Manifests>,
+    /// The address of each manifest file.
+    pub files: BTreeMap<String, ContentId>,
+    /// The address of each file that kustomize builds from.
+    pub built_from: BTreeMap<String, ContentId>,
+    /// The manifests that commands made, by the paths that they are known under.
+    pub generated: BTreeMap<String, GeneratedManifests>,
+    /// The findings about files and paths, sorted.
+    pub findings: Vec<Finding>,
+    /// The cost of loading it.
+    pub stats: LoadStats,
+}
+
+impl LoadedRepo {
+    /// Returns the address of a file whose text is of interest: a manifest, or one that kustomize
+    /// builds from.
+    pub(super) fn address(&self, path: &str) -> Option<&ContentId> {
+        self.files.get(path).or_else(|| self.built_from.get(path))
+    }
+}
+
+/// The cost of a load. Files that kustomize builds from and kustomizations outside of the
+/// configured paths are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadStats {
+    /// Manifest files at the revision.
+    pub files: usize,
+    /// Of these, how many were read and parsed. The others were known by their address.
+    pub parsed: usize,
+}
+
+/// Loads the repository, and remembers the last load.
+#[derive(Debug)]
+pub(super) struct Loader {
+    cache: Arc<dyn ParseCache>,
+    pub(super) generation: Generation,
+    last: Mutex<Option<LastLoad>>,
+}
+
+#[derive(Clone, Debug)]
+struct LastLoad {
+    loaded: Arc<LoadedRepo>,
+    /// When it was made, if commands failed.
+    failed: Option<Timestamp>,
+}
+
+impl LastLoad {
+    /// Returns whether it still counts: what failed is tried again after a while.
+    fn is_fresh(&self, now: Timestamp, failure_memory: Duration) -> bool {
+        self.failed.is_none_or(|failed| {
+            let age = now.duration_since(failed);
+            !age.is_negative() && age.unsigned_abs() < failure_memory
+        })
+    }
+}
+
+impl Loader {
+    pub(super) fn new(cache: Arc<dyn ParseCache>, generation: Generation) -> Self {
+        Self { cache, generation, last: Mutex::new(None) }
+    }
+
+    /// Returns the same with another cache, nothing loaded yet.
+    pub(super) fn with_cache(&self, cache: Arc<dyn ParseCache>) -> Self {
+        Self::new(cache, self.generation.clone())
+    }
+
+    /// Returns the same with other rules for generated manifests, nothing loaded yet.
+    pub(super) fn with_generation(&self, generation: Generation) -> Self {
+        Self::new(self.cache.clone(), generation)
+    }
+
+    /// Loads a revision, or returns the last load if it is the same.
+    pub(super) async fn load(
+        &self,
+        repo: &dyn ConfigRepo,
+        at: &Revision,
+        clock: &dyn Clock,
+        options: &Options,
+    ) -> Result<Arc<LoadedRepo>, DeployError> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_fresh = |last: &LastLoad| last.is_fresh(clock.now(), options.failure_memory);
+        if let Some(last) = last.filter(|last| last.loaded.revision == *at && is_fresh(last)) {
+            return Ok(last.loaded);
+        }
+        let loaded = Arc::new(self.read(repo, at, options).await?);
+        let LoadStats { files, parsed } = loaded.stats;
+        tracing::debug!(revision = %at, files, parsed, "read the config repository");
+        let failed = loaded.findings.iter().any(|finding| finding.code == Code::GenerationFailed);
+        let last = LastLoad { loaded: loaded.clone(), failed: failed.then(|| clock.now()) };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        Ok(loaded)
+    }
+
+    /// Reads a revision, leaving the last load as it is.
+    pub(super) async fn read(
+        &self,
+        repo: &dyn ConfigRepo,
+        at: &Revision,
+        options: &Options,
+    ) -> Result<LoadedRepo, DeployError> {
+        let tree = repo.tree(at).await?;
+        let parser = self.parser(repo, options);
+        let engine = Engine::new(&self.generation, repo, &tree);
+        let sources = engine.detect().await?;
+        let files: BTreeMap<String, ContentId> = sources
+            .raw_manifests(tree.files.keys().map(String::as_str))
+            .into_iter()
+            .filter_map(|path| Some((path.to_owned(), tree.files.get(path)?.clone())))
+            .collect();
+        let Parsed { files: parsed, fresh } = parser.parse(files.values()).await?;
+        let (generated, failed) = engine.generate(&sources.generated).await?;
+        let generated: BTreeMap<String, GeneratedManifests> =
+            generated.into_iter().map(|of| (of.source.output_path(), of)).collect();
+        let (builds, built_from) = generate::builds(parser, &tree, &generated).await?;
+        let mut by_path: BTreeMap<String, Arc<ParsedFile>> =
+            files.iter().filter_map(|(path, id)| Some((path.clone(), parsed.get(id)?.clone()))).collect();
+        by_path.extend(generated.iter().map(|(path, of)| (path.clone(), of.file.clone())));
+        let marks = generated.iter().map(|(path, of)| (path.clone(), of.to_generated())).collect();
+        let manifests = Arc::new(Manifests::of(by_path, marks).with_builds(builds));
+        let mut findings = manifests.findings();
+        findings.extend(sources.not_loaded(&self.generation, &tree));
+        findings.extend(failed);
+        let of_kustomize = sources.generated.iter().filter(|source| source.method == Method::Kustomize);
+        let built = of_kustomize.map(|source| source.by.clone());
+        findings.extend(kustomize_checks::check(parser, &tree, &files, &parsed, built).await?);
+        findings.extend(sources.findings);
+        findings.sort();
+        findings.dedup();
+        let stats = LoadStats { files: files.len(), parsed: fresh };
+        Ok(LoadedRepo { revision: at.clone(), manifests, files, built_from, generated, findings, stats })
+    }
+
+    /// Parses the files with these addresses, those that the cache does not know.
+    pub(super) async fn parse(
+        &self,
+        repo: &dyn ConfigRepo,
+        ids: impl IntoIterator<Item = &ContentId>,
+        options: &Options,
+    ) -> Result<HashMap<ContentId, Arc<ParsedFile>>, RepoError> {
+        Ok(self.parser(repo, options).parse(ids).await?.files)
+    }
+
+    fn parser<'a>(&'a self, repo: &'a dyn ConfigRepo, options: &Options) -> CachedParser<'a> {
+        CachedParser { repo, cache: &*self.cache, batch: options.read_batch }
+    }
+}

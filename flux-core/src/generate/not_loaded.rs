@@ -1,0 +1,64 @@
+//! The findings about what counts and is not loaded.
+
+use super::{Generation, detect::PathSources, findings::missing_path, in_view};
+use crate::{
+    backend::Tree,
+    finding::{Code, Finding, Place},
+    repo_path::name,
+};
+
+impl PathSources {
+    /// Returns the findings about paths, files and folders that are not loaded though they count.
+    pub(crate) fn not_loaded(&self, generation: &Generation, tree: &Tree) -> Vec<Finding> {
+        // Those of the configured paths are among the sources' findings; a `.flux.yaml` above them may be there, and need not.
+        let in_view = in_view(&generation.paths);
+        let missing = tree.missing.iter().filter(|path| !in_view.contains(path));
+        let mut findings: Vec<Finding> = missing.map(|path| missing_path(path)).collect();
+        let misnamed_ones = tree.misnamed.iter().filter(|path| self.may_hold_manifests(path));
+        findings.extend(misnamed_ones.map(|path| misnamed(path)));
+        let manifests = self.raw_manifests(tree.files.keys().chain(&tree.links).map(String::as_str));
+        // What is called like a folder may be one, with manifests in it; README and LICENSE are not.
+        let is_bare = |name: &str| !name.contains('.') && !name.contains(char::is_uppercase);
+        let is_raw = self.are_raw();
+        let may_be_folder = |path: &str| is_bare(name(path)) && is_raw(path);
+        let leads_on = |path: &&String| manifests.contains(path.as_str()) || may_be_folder(path);
+        findings.extend(tree.links.iter().filter(leads_on).map(|path| linked(path)));
+        let hidden = tree.unreadable.iter().filter(|(path, _)| self.counts(path));
+        findings.extend(hidden.map(|(path, why)| unreadable(path, why)));
+        findings
+    }
+}
+
+fn misnamed(path: &str) -> Finding {
+    let what = if path.ends_with('/') { "folder and all that is in it" } else { "file" };
+    Finding {
+        code: Code::InvalidName,
+        subject: path.to_owned(),
+        place: Some(Place::start_of(path)),
+        evidence: format!("its name is not UTF-8 (shown with `\u{fffd}`), so the {what} is not loaded"),
+        remedy: "rename it".to_owned(),
+    }
+}
+
+fn linked(path: &str) -> Finding {
+    Finding {
+        code: Code::LinkedManifest,
+        subject: path.to_owned(),
+        place: Some(Place::start_of(path)),
+        evidence:
+            "it is a symbolic link or a submodule, which is not followed: manifests that it leads to are not loaded"
+                .to_owned(),
+        remedy: "put the manifests themselves there, or name the folder that it leads to as a path too".to_owned(),
+    }
+}
+
+fn unreadable(path: &str, why: &str) -> Finding {
+    let what = if path.ends_with('/') { "the folder, and all that is in it, is" } else { "the file is" };
+    Finding {
+        code: Code::UnreadableFile,
+        subject: path.to_owned(),
+        place: Some(Place::start_of(path)),
+        evidence: format!("{what} not loaded: {why}"),
+        remedy: "let the user that runs this read it, or keep it elsewhere".to_owned(),
+    }
+}

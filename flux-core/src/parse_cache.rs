@@ -1,0 +1,138 @@
+//! Reading files of the config repository: each content is parsed once, and known by its address
+//! from then on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    backend::{ConfigRepo, ContentId, FileBody, RepoError},
+    finding::{Code, Problem},
+    manifest::{self, ParsedFile},
+    workload,
+};
+
+/// Where parsed files are kept, by the address of their content. An entry never changes, so a cache
+/// may forget, but never be wrong.
+///
+/// Calls may block for as long as a small local file takes to read.
+pub trait ParseCache: fmt::Debug + Send + Sync {
+    /// Returns the parses of `ids`, in their order; `None` where unknown.
+    fn get(&self, ids: &[ContentId]) -> Vec<Option<Arc<ParsedFile>>>;
+
+    /// Keeps parses.
+    fn put(&self, parsed: &[(ContentId, Arc<ParsedFile>)]);
+}
+
+/// A [`ParseCache`] for the life of the process.
+#[derive(Debug, Default)]
+pub struct MemoryParseCache(Mutex<HashMap<ContentId, Arc<ParsedFile>>>);
+
+impl ParseCache for MemoryParseCache {
+    fn get(&self, ids: &[ContentId]) -> Vec<Option<Arc<ParsedFile>>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.iter().map(|id| known.get(id).cloned()).collect()
+    }
+
+    fn put(&self, parsed: &[(ContentId, Arc<ParsedFile>)]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(parsed.iter().cloned());
+    }
+}
+
+/// Parses files of a repository through a cache.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CachedParser<'a> {
+    /// The repository.
+    pub(crate) repo: &'a dyn ConfigRepo,
+    /// The cache.
+    pub(crate) cache: &'a dyn ParseCache,
+    /// How many files are held in memory as bytes at a time.
+    pub(crate) batch: usize,
+}
+
+/// Parsed files by their addresses.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
+    /// The files.
+    pub(crate) files: HashMap<ContentId, Arc<ParsedFile>>,
+    /// How many of them the cache did not know.
+    pub(crate) fresh: usize,
+}
+
+impl CachedParser<'_> {
+    /// Parses the files with these addresses, those that the cache does not know.
+    pub(crate) async fn parse(&self, ids: impl IntoIterator<Item = &ContentId>) -> Result<Parsed, RepoError> {
+        let ids: BTreeSet<&ContentId> = ids.into_iter().collect();
+        let ids: Vec<ContentId> = ids.into_iter().cloned().collect();
+        let mut files: HashMap<ContentId, Arc<ParsedFile>> = HashMap::with_capacity(ids.len());
+        let mut unknown = Vec::new();
+        for (id, parsed) in ids.iter().zip(self.cache.get(&ids)) {
+            match parsed {
+                Some(file) => drop(files.insert(id.clone(), file)),
+                None => unknown.push(id.clone()),
+            }
+        }
+        let mut fresh = Vec::with_capacity(unknown.len());
+        // In batches, so that a large repository is never held in memory as bytes.
+        for batch in unknown.chunks(self.batch.max(1)) {
+            let bodies = self.repo.read(batch, manifest::MAX_FILE_BYTES).await?;
+            for (id, body) in batch.iter().zip(bodies) {
+                fresh.push((id.clone(), Arc::new(parse_body(&body))));
+            }
+        }
+        let count = fresh.len();
+        if count > 0 {
+            self.cache.put(&fresh);
+            files.extend(fresh);
+        }
+        Ok(Parsed { files, fresh: count })
+    }
+
+    /// Parses files by their paths.
+    pub(crate) async fn parse_paths(
+        &self,
+        files: &BTreeMap<String, ContentId>,
+    ) -> Result<BTreeMap<String, Arc<ParsedFile>>, RepoError> {
+        let parsed = self.parse(files.values()).await?.files;
+        Ok(files.iter().filter_map(|(path, id)| Some((path.clone(), parsed.get(id)?.clone()))).collect())
+    }
+}
+
+fn parse_body(body: &FileBody) -> ParsedFile {
+    match body {
+        FileBody::Bytes(bytes) => workload::parse(bytes),
+        FileBody::TooLarge { size } => ParsedFile {
+            resources: Vec::new(),
+            problems: vec![Problem {
+                code: Code::TooLarge,
+                subject: None,
+                line: 1,
+                column: 1,
+                evidence: format!("the file has {size} bytes; at most {} are read", manifest::MAX_FILE_BYTES),
+                remedy: "split the file, or keep it outside the configured paths".to_owned(),
+            }],
+        },
+    }
+}
+
+/// Reads the texts of files by their paths. Those that are not there, too large or not UTF-8 are
+/// left out.
+pub(crate) async fn read_texts<'p>(
+    repo: &dyn ConfigRepo,
+    files: &BTreeMap<String, ContentId>,
+    paths: impl IntoIterator<Item = &'p str>,
+) -> Result<BTreeMap<String, String>, RepoError> {
+    let (paths, ids): (Vec<&str>, Vec<ContentId>) =
+        paths.into_iter().filter_map(|path| Some((path, files.get(path)?.clone()))).unzip();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let bodies = repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
+    let texts = paths.into_iter().zip(bodies).filter_map(|(path, body)| match body {
+        FileBody::Bytes(bytes) => Some((path.to_owned(), String::from_utf8(bytes.to_vec()).ok()?)),
+        FileBody::TooLarge { .. } => None,
+    });
+    Ok(texts.collect())
+}
