@@ -5,6 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
+mod constraints;
+mod notes;
+mod sources;
+
 use super::*;
 use crate::{
     backend::{Completeness, InspectError, RegistryError, Revision},
@@ -54,6 +58,7 @@ fn snapshot(files: &[(&str, String)], images: &[(&str, &[(&str, Option<&str>)])]
     }
     Snapshot {
         images: facts,
+        sources: files.iter().map(|(path, text)| ((*path).to_owned(), text.clone().into())).collect(),
         ..Snapshot::new(Revision::from("0123456789"), Arc::new(Manifests::new(parsed)))
     }
 }
