@@ -4,8 +4,8 @@
 //! at, a pure planner ([`release::plan`], [`sync::plan`]) turns what was seen into a plan, and the plan is plain data
 //! that is read, tested or approved before it is acted on.
 //!
-//! Modules stand in the order in which data flows: [`image`], [`policy`], [`manifest`], [`generate`], [`release`], [`sync`],
-//! [`backend`], `deployer`, `daemon`, [`memory`], `testing`. All but the last four are pure.
+//! Modules stand in the order in which data flows: [`image`], [`manifest`], [`policy`], [`generate`],
+//! [`plan`], [`release`], [`sync`], [`backend`], `deployer`, `daemon`, [`memory`], `testing`. All but the last four are pure.
 //!
 //! With default features off only the model, the planners, the traits and the in-memory backends are compiled;
 //! there is no async runtime, network, disk or clock among the dependencies.
@@ -21,6 +21,7 @@ pub mod image;
 pub mod manifest;
 pub mod memory;
 mod path;
+pub mod plan;
 mod pointer;
 pub mod policy;
 pub mod release;

@@ -15,11 +15,12 @@ use super::{
     BadImage, Container, ContainerRole, ParsedFile, Resource, WorkloadId,
     leaves::matches,
     parts::Parts,
+    policy_document::is_policy_document,
     scalar::other_than_text,
     site::{Context, Leaf},
     workload::{LISTS, QUOTES},
 };
-use crate::{finding::Finding, policy::is_policy_document};
+use crate::finding::Finding;
 
 use rule::{ImagePaths, Path, Rule, rules};
 

@@ -122,6 +122,7 @@ mod mend;
 mod merge;
 mod parts;
 mod places;
+mod policy_document;
 mod prove;
 mod quote;
 mod scalar;
@@ -159,6 +160,7 @@ pub(crate) use kustomize::{FILES as KUSTOMIZATION_FILES, is_file as is_kustomiza
 pub use labels::{LeftLabel, VersionLabels, version_label_edits};
 pub use load::parse;
 pub(crate) use places::{Places, Spot};
+pub use policy_document::{POLICY_GROUP, POLICY_KIND, is_policy_document};
 pub use prove::prove;
 pub use site::{Leaf, NewKey, Part, SharedScalar, Site};
 pub use workload::Class;

@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, fmt};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Freeze, Guards, Hold, InvalidPattern, Patterns, TagPattern, parse_duration, parse_platforms};
+use super::{
+    guard::{Freeze, Guards, Hold, parse_duration, parse_platforms},
+    pattern::{InvalidPattern, TagPattern},
+    patterns::Patterns,
+    similar::did_you_mean,
+};
 use crate::{
     finding::{Code, Place},
     image::Platform,
@@ -14,38 +19,43 @@ use crate::{
 
 /// The policies of one workload.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Policies {
-    /// Every policy by its v1 name (`automated`, `locked`, `tag.web`, …), with the value as written.
+    /// Every policy by its v1 name (`automated`, `locked`, `tag.web`, …), with the value as
+    /// written.
     pub all: BTreeMap<String, PolicyText>,
-    /// Whether automation may release it.
+    /// `true` if automation may release it.
     pub automated: bool,
     /// Set if nothing may release it.
     pub locked: Option<Lock>,
-    /// Whether and how sync and releases leave it alone.
+    /// Set if sync and releases leave it alone.
     pub ignore: Option<Ignore>,
-    /// Whether labels that repeat a container's tag follow it.
+    /// `true` if labels that repeat a container's tag follow it.
     pub version_labels: bool,
-    /// What keeps a release back although a tag would be newer.
+    /// The guards: they keep a release back although a tag would be newer.
     pub guards: Guards,
-    /// The names of policies that are there to keep something back and whose values cannot be read. What they would have kept
-    /// back is not known, so nothing is released while there are any: see [`Policies::stop`].
+    /// The names of policies that are there to keep something back and whose values cannot be read.
+    /// What they would have kept back is not known, so nothing is released while there are any: see
+    /// [`Policies::stop`].
     pub invalid_guards: Vec<String>,
-    /// What is wrong with the annotations. Those of rules are told where the rules are read.
+    /// The problems of the annotations. Those of rules are reported where the rules are read.
     pub problems: Vec<Problem>,
 }
 
 /// The value of a policy and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PolicyText {
     /// The value as written.
     pub value: String,
-    /// The annotation key that it was read from; of a rule its place in the document, such as `spec.rules[0].policy.tag`.
+    /// The annotation key that it was read from; of a rule its place in the document, such as
+    /// `spec.rules[0].policy.tag`.
     pub key: String,
     /// Line, counted from 1.
     pub line: u32,
     /// Column in characters, counted from 1.
     pub column: u32,
-    /// The file of the rule that sets it; none if it is an annotation of the workload itself.
+    /// The file of the rule that sets it; `None` if it is an annotation of the workload itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
 }
@@ -53,7 +63,7 @@ pub struct PolicyText {
 /// A lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
-    /// Who locked it.
+    /// The person who locked it.
     pub user: Option<String>,
     /// Why.
     pub message: Option<String>,
@@ -72,7 +82,8 @@ pub enum Ignore {
 /// The prefix that policies are written with.
 pub const PREFIX: &str = "fluxcd.io/";
 
-/// The prefixes that policies are read with, the strongest first, and what each stands for in the name.
+/// The prefixes that policies are read with, the strongest first, and what each stands for in the
+/// name.
 const PREFIXES: [(&str, &str); 3] = [(PREFIX, ""), ("flux.weave.works/", ""), ("filter.fluxcd.io/", "tag.")];
 
 /// The policies by name, beside `tag.<container>`.
@@ -93,13 +104,13 @@ const NAMES: [&str; 14] = [
     "version-labels",
 ];
 
-/// What stands under the same prefixes and is no policy: Flux v1's own marks.
+/// Keys under the same prefixes that are no policies: Flux v1's own marks.
 const MARKS: [&str; 4] = ["antecedent", "sync-checksum", "sync-gc-mark", "sync-hwm"];
 
 /// The name under which a rule keeps a pattern for every container.
 pub(super) const EVERY_CONTAINER: &str = "tag.*";
 
-/// Whether there is a policy of this name.
+/// Reports that there is a policy of this name.
 pub(super) fn is_policy(name: &str) -> bool {
     NAMES.contains(&name) || name.strip_prefix("tag.").is_some_and(|container| !container.is_empty())
 }
@@ -107,8 +118,8 @@ pub(super) fn is_policy(name: &str) -> bool {
 impl Policies {
     /// Reads the policies off the annotations of a workload.
     ///
-    /// A policy `P` is the annotation `fluxcd.io/P`; if there is none, `flux.weave.works/P`; and the pattern of container `C`, `tag.C`, is
-    /// also `filter.fluxcd.io/C`.
+    /// A policy `P` is the annotation `fluxcd.io/P`; if there is none, `flux.weave.works/P`; and
+    /// the pattern of container `C`, `tag.C`, is also `filter.fluxcd.io/C`.
     pub fn of(annotations: &BTreeMap<String, Annotation>) -> Self {
         Self::reading(annotations, &mut Patterns::default())
     }
@@ -151,7 +162,8 @@ impl Policies {
         }
     }
 
-    /// The tag pattern of a container: as set for it, as a rule sets it for every container, or [`TagPattern::any`].
+    /// The tag pattern of a container: as set for it, as a rule sets it for every container, or
+    /// [`TagPattern::any`].
     ///
     /// # Errors
     /// [`InvalidPattern`] if one is set and cannot be parsed; such a pattern matches nothing.
@@ -159,19 +171,21 @@ impl Policies {
         self.pattern_text(container).map_or_else(|| Ok(TagPattern::any()), |text| text.value.parse())
     }
 
-    /// Where the tag pattern of a container stands; none if it is the default.
+    /// Returns where the tag pattern of a container stands; `None` if it is the default.
     pub fn pattern_text(&self, container: &str) -> Option<&PolicyText> {
         self.all.get(&format!("tag.{container}")).or_else(|| self.all.get(EVERY_CONTAINER))
     }
 
-    /// Where a policy stands: in the workload's own file at `path`, or in the file of the rule that sets it.
+    /// Where a policy stands: in the workload's own file at `path`, or in the file of the rule that
+    /// sets it.
     pub fn from(&self, policy: &str, path: &str) -> Option<Place> {
         let text = self.all.get(policy)?;
         let path = text.rule.clone().unwrap_or_else(|| path.to_owned());
         Some(Place { path, line: text.line, column: text.column })
     }
 
-    /// The annotation keys under which a policy stands, the one that counts first: all of them go when it is removed.
+    /// The annotation keys under which a policy stands, the one that counts first: all of them go
+    /// when it is removed.
     pub fn keys(policy: &str, annotations: &BTreeMap<String, Annotation>) -> Vec<String> {
         let spelt = PREFIXES
             .iter()
@@ -179,14 +193,15 @@ impl Policies {
         spelt.filter(|key| annotations.contains_key(key)).collect()
     }
 
-    /// The annotation key by which a policy is written: the one it stands under, or that of [`PREFIX`].
+    /// The annotation key by which a policy is written: the one it stands under, or that of
+    /// [`PREFIX`].
     pub fn key(&self, policy: &str) -> String {
         let there = self.all.get(policy).filter(|text| text.rule.is_none());
         there.map_or_else(|| format!("{PREFIX}{policy}"), |text| text.key.clone())
     }
 }
 
-/// The annotations that are policies, or are meant to be, by policy name.
+/// Returns the annotations under the prefixes of policies, by policy name.
 pub(super) fn texts(annotations: &BTreeMap<String, Annotation>) -> BTreeMap<String, PolicyText> {
     let mut all = BTreeMap::new();
     for (prefix, stands_for) in PREFIXES {
@@ -206,7 +221,7 @@ pub(super) fn texts(annotations: &BTreeMap<String, Annotation>) -> BTreeMap<Stri
     all
 }
 
-/// What becomes of a policy whose value cannot be read.
+/// The effect of a policy whose value cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Malformed {
     /// It is as if it were not set: that is the careful side.
@@ -258,7 +273,8 @@ impl Reader<'_> {
         for (name, text) in self.all {
             if !is_policy(name) {
                 let remedy = format!(
-                    "remove it, or write one of {}, and tag.<container>; keys start with {PREFIX}",
+                    "{}remove it, or write one of {}, and tag.<container>; keys start with {PREFIX}",
+                    did_you_mean(name, &NAMES),
                     NAMES.join(", ")
                 );
                 self.problem(Code::UnknownPolicy, text, format!("{} is no policy", text.key), remedy);

@@ -1,8 +1,10 @@
-//! What may be released: tag patterns, the orders they imply, guards, and the annotations that set policy.
+//! Release policies: tag patterns, the orders they imply, guards, and the annotations that set
+//! policy.
 //!
 //! # Policies
 //!
-//! A policy `P` of a workload is its annotation `fluxcd.io/P`, in v1's older spelling `flux.weave.works/P`. [`Policies::of`] reads them.
+//! A policy `P` of a workload is its annotation `fluxcd.io/P`, in v1's older spelling
+//! `flux.weave.works/P`. [`Policies::of`] reads them.
 //!
 //! | policy | value | means |
 //! |---|---|---|
@@ -19,8 +21,9 @@
 //! | `group` | a name | workloads of one group move together or not at all |
 //! | `version-labels` | `true` | labels that repeat a container's tag follow it: `version`, `app.kubernetes.io/version` |
 //!
-//! A value that cannot be read is a [`Problem`](crate::manifest::Problem) with its place. It never opens what it was to keep shut: an unreadable pattern
-//! matches nothing, and while a guard is unreadable [`Policies::stop`] lets nothing through.
+//! A value that cannot be read is a [`Problem`](crate::manifest::Problem) with its place. It never
+//! opens what it was to keep shut: an unreadable pattern matches nothing, and while a guard is
+//! unreadable [`Policies::stop`] lets nothing through.
 //!
 //! The same can be set for many workloads at once by [rules in a file](PolicyRules).
 //!
@@ -57,15 +60,19 @@
 //! assert_eq!(newest("glob:none-*", &tags), None);
 //! ```
 //!
-//! - **latest**: a tag that is `latest`, in whatever case, is a name that moves. Only the patterns `latest` and `glob:latest` take it.
+//! - **latest**: a tag that is `latest`, in whatever case, is a name that moves. Only the patterns
+//!   `latest` and `glob:latest` take it.
 //! - **Case, white space, prefixes** count. A pattern whose prefix is not in the table is a glob.
-//! - **Numbers** of any length compare exactly; nothing is ever a float, so `1234e56` and `NaN` are text.
-//! - **Regular expressions** are those of the `regex` crate, in which Go's are valid but for rare escapes.
+//! - **Numbers** of any length compare exactly; nothing is ever a float, so `1234e56` and `NaN` are
+//!   text.
+//! - **Regular expressions** are those of the `regex` crate, in which Go's are valid but for rare
+//!   escapes.
 //!
 //! # Versions and constraints
 //!
-//! Read loosely, `1`, `1.2`, `v1`, `01.2.3` and any number are versions, zeros standing for what is missing; `1.2.3.4` is none. Build
-//! metadata (`+…`) does not count. Precedence is that of Semantic Versioning 2.0.
+//! Read loosely, `1`, `1.2`, `v1`, `01.2.3` and any number are versions, zeros standing for what is
+//! missing; `1.2.3.4` is none. Build metadata (`+…`) does not count. Precedence is that of Semantic
+//! Versioning 2.0.
 //!
 //! A constraint is what Masterminds/semver, and so Flux v1, takes:
 //!
@@ -81,15 +88,18 @@
 //! | `A, B` or `A B` | both |
 //! | `A \|\| B` | either |
 //!
-//! **Pre-releases** are taken only where every comparator of an alternative has one itself, `!=` of a full version
-//! excepted: `>=1.2.3` never takes `1.3.0-rc.1`, `>=1.2.3-0` does, and `>=1.0.0-rc.0, <1.0.1` does not, because `<1.0.1` has none.
+//! **Pre-releases** are taken only where every comparator of an alternative has one itself, `!=` of
+//! a full version excepted: `>=1.2.3` never takes `1.3.0-rc.1`, `>=1.2.3-0` does, and
+//! `>=1.0.0-rc.0, <1.0.1` does not, because `<1.0.1` has none.
 //!
 //! # Orders
 //!
-//! Orders are total, so that the same tags give the same answer in whatever order a registry lists them. Tags of which an order says nothing
-//! (no trustworthy date, no version) come last. Of equal build dates and numbers the tag whose text comes first wins; of
-//! equal versions, such as `v1.2.3` and `1.2.3`, the one whose text comes last, as in v1. The tag that runs wins every
-//! tie: see [`choose`], which has the rules by which one tag is chosen, and [`explain`], which says of every tag why.
+//! Orders are total, so that the same tags give the same answer in whatever order a registry lists
+//! them. Tags of which an order says nothing (no trustworthy date, no version) come last. Of equal
+//! build dates and numbers the tag whose text comes first wins; of equal versions, such as `v1.2.3`
+//! and `1.2.3`, the one whose text comes last, as in v1. The tag that runs wins every tie: see
+//! [`choose`], which has the rules by which one tag is chosen, and [`explain`], which says of every
+//! tag why.
 
 mod annotations;
 mod constraint;
@@ -101,17 +111,20 @@ mod number;
 mod pattern;
 mod patterns;
 mod select;
+mod similar;
 mod stop;
 mod version;
 
 pub use annotations::{Ignore, Lock, PREFIX, Policies, PolicyText};
-pub use document::{POLICY_GROUP, POLICY_KIND, PolicyRules, PolicySubject, is_policy_document};
+pub use document::{PolicyRules, PolicySubject};
 pub use group::{Apart, Member, apart};
 pub use guard::{Freeze, Frozen, Guards, Hold, parse_duration, parse_platforms};
 pub use pattern::{Candidate, InvalidPattern, Order, Rank, TagPattern};
 pub(crate) use patterns::Patterns;
 pub use select::{
-    Choice, Field, Listing, Missing, Question, Rejection, Rule, Seen, Tagged, Verdict, choose, explain,
-    guarded,
+    CandidateSet, Choice, Listing, Missing, Rejection, Rule, Seen, SelectionInput, Tagged, Verdict, choose,
+    explain, guarded,
 };
 pub use stop::Stop;
+
+pub use crate::manifest::{POLICY_GROUP, POLICY_KIND, is_policy_document};

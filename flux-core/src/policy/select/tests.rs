@@ -1,16 +1,20 @@
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::{TagPattern, parse_platforms};
+use crate::{
+    image::{Digest, ImageInfo},
+    policy::{Guards, TagPattern, parse_platforms},
+};
 
-/// What a test says of a tag.
+/// The registry's answer about a tag.
 #[derive(Clone, Debug)]
-enum Told {
+enum Answer {
     NotAsked,
-    /// The day of 2026 on which it was built, if the registry says, and whether it says for which platforms.
+    /// The day of 2026 on which it was built, if the registry says, and whether it says for which
+    /// platforms.
     Built(Option<i64>),
     /// Built in 1970.
     Epoch,
@@ -18,7 +22,7 @@ enum Told {
     Unreadable,
 }
 
-use Told::{Built, Epoch, Gone, NotAsked, Unreadable};
+use Answer::{Built, Epoch, Gone, NotAsked, Unreadable};
 
 fn day(day: i64) -> Timestamp {
     let new_year: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
@@ -36,18 +40,18 @@ fn digest_of(tag: &str) -> Digest {
 struct Case {
     pattern: &'static str,
     current: String,
-    tags: Vec<(String, Told)>,
+    tags: Vec<(String, Answer)>,
     complete: bool,
     guards: Guards,
     newer_than: Option<&'static str>,
     automatic: bool,
 }
 
-fn case(pattern: &'static str, current: &str, tags: &[(&str, Told)]) -> Case {
+fn case(pattern: &'static str, current: &str, tags: &[(&str, Answer)]) -> Case {
     Case {
         pattern,
         current: current.to_owned(),
-        tags: tags.iter().map(|(tag, told)| ((*tag).to_owned(), told.clone())).collect(),
+        tags: tags.iter().map(|(tag, answer)| ((*tag).to_owned(), answer.clone())).collect(),
         complete: true,
         guards: Guards::default(),
         newer_than: None,
@@ -56,12 +60,12 @@ fn case(pattern: &'static str, current: &str, tags: &[(&str, Told)]) -> Case {
 }
 
 /// Tags of which the registry was not asked for more than the names.
-fn names(tags: &[&'static str]) -> Vec<(&'static str, Told)> {
+fn names(tags: &[&'static str]) -> Vec<(&'static str, Answer)> {
     tags.iter().map(|tag| (*tag, NotAsked)).collect()
 }
 
 impl Case {
-    fn ask<T>(&self, then: impl FnOnce(&Question<'_>) -> T) -> T {
+    fn ask<T>(&self, then: impl FnOnce(&SelectionInput<'_>) -> T) -> T {
         let platforms = parse_platforms("linux/amd64").unwrap();
         let info = |tag: &str, created| ImageInfo {
             digest: Some(digest_of(tag)),
@@ -72,8 +76,8 @@ impl Case {
         let infos: Vec<(Tag, ImageInfo)> = self
             .tags
             .iter()
-            .map(|(tag, told)| {
-                let created = match told {
+            .map(|(tag, answer)| {
+                let created = match answer {
                     Built(at) => at.map(day),
                     Epoch => Some(Timestamp::UNIX_EPOCH),
                     _ => None,
@@ -81,9 +85,9 @@ impl Case {
                 (tag.parse().unwrap(), info(tag, created))
             })
             .collect();
-        let tags = infos.iter().zip(&self.tags).map(|((tag, info), (_, told))| Tagged {
+        let tags = infos.iter().zip(&self.tags).map(|((tag, info), (_, answer))| Tagged {
             tag,
-            seen: match told {
+            seen: match answer {
                 NotAsked => Seen::NotAsked,
                 Built(_) | Epoch => Seen::Known(info),
                 Gone => Seen::Gone("manifest unknown"),
@@ -92,8 +96,8 @@ impl Case {
         });
         let pattern: TagPattern = self.pattern.parse().unwrap();
         let newer_than = self.newer_than.map(|tag| tag.parse().unwrap());
-        then(&Question {
-            field: &Field::new(pattern, Listing::new(tags, self.complete)),
+        then(&SelectionInput {
+            candidates: &CandidateSet::new(pattern, Listing::new(tags, self.complete)),
             current: &self.current.parse().unwrap(),
             guards: &self.guards,
             newer_than: newer_than.as_ref(),
@@ -148,13 +152,13 @@ impl Case {
         let text = |verdict| match verdict {
             Verdict::Selected => "selected".to_owned(),
             Verdict::Current => "current".to_owned(),
-            Verdict::Rejected(rejection) => rejection.rule.as_str().to_owned(),
+            Verdict::Rejected { by, .. } => by.rule.as_str().to_owned(),
         };
         self.ask(explain).into_iter().map(|(tag, verdict)| (tag.to_string(), text(verdict))).collect()
     }
 }
 
-const D: fn(i64) -> Told = |day| Built(Some(day));
+const D: fn(i64) -> Answer = |day| Built(Some(day));
 
 #[test]
 fn by_date_the_newest_build_that_the_pattern_takes_is_chosen() {
@@ -223,7 +227,7 @@ fn automation_never_goes_down_and_a_person_may() {
     let dated = [("prod-1", D(1)), ("prod-2", D(2)), ("dev-9", D(9))];
     let named = names(&["1.0.0", "1.5.0", "2.0.0"]);
     // Pattern, current, tags, by automation, when downgrades are allowed, by hand.
-    let table: [(_, _, &[(&str, Told)], _, _, _); 13] = [
+    let table: [(_, _, &[(&str, Answer)], _, _, _); 13] = [
         ("semver:~1", "web:2.0.0", &named, "=2.0.0", ">1.5.0", ">1.5.0"),
         ("semver:~1", "web:1.9.0", &named, "=1.9.0", ">1.5.0", ">1.5.0"),
         ("semver:~1", "web:1.5", &named, "=1.5", "=1.5", "=1.5"),
@@ -269,7 +273,7 @@ fn equal_rank_never_rewrites() {
 #[test]
 fn dates_that_cannot_be_trusted_decide_nothing() {
     // Tags, current, by automation, by hand.
-    let table: [(&[(&str, Told)], _, _, _); 9] = [
+    let table: [(&[(&str, Answer)], _, _, _); 9] = [
         // One known to have no date is no candidate.
         (&[("a", D(1)), ("b", D(2)), ("c", Built(None))], "web:a", ">b", ">b"),
         (&[("a", D(1)), ("b", D(2)), ("c", Epoch)], "web:a", ">b", ">b"),
@@ -335,9 +339,9 @@ fn a_message_names_a_few_tags_and_counts_the_others() {
 fn a_tag_that_is_listed_twice_counts_once() {
     let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
     let tags = [&b, &a, &b].map(|tag| Tagged { tag, seen: Seen::NotAsked });
-    let field = Field::new(TagPattern::any(), Listing::new(tags, true));
-    assert_eq!(field.listing().tags().iter().map(|t| t.tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(field.len(), 2);
+    let all = CandidateSet::new(TagPattern::any(), Listing::new(tags, true));
+    assert_eq!(all.listing().tags().iter().map(|t| t.tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(all.len(), 2);
 }
 
 #[test]
@@ -352,7 +356,7 @@ fn an_incomplete_list_decides_nothing_unless_the_pattern_names_the_tag() {
 #[test]
 fn an_image_must_be_old_enough() {
     let old = |g: &mut Guards| g.min_age = Some(SignedDuration::from_hours(48));
-    let table: [(_, &[(&str, Told)], _, _); 7] = [
+    let table: [(_, &[(&str, Answer)], _, _); 7] = [
         // It is day 100: day 98 is old enough to the second.
         ("semver:*", &[("1", D(1)), ("2", D(98)), ("3", D(99))], ">2", None),
         ("semver:*", &[("1", D(1)), ("3", D(99))], "=1", Some(("3", Rule::MinAge))),
@@ -525,7 +529,7 @@ const PATTERNS: [&str; 12] = [
     r"regexp:^v?(?P<order>\w+)",
 ];
 
-fn told() -> impl Strategy<Value = Told> {
+fn answer() -> impl Strategy<Value = Answer> {
     prop_oneof![
         6 => (0..4_i64).prop_map(|d| Built(Some(97 + d))),
         1 => Just(Built(None)),
@@ -561,7 +565,7 @@ fn any_case() -> impl Strategy<Value = Case> {
             pin_digest: pin,
             ..Guards::default()
         });
-    let tags = proptest::collection::btree_map(tag(), told(), 0..7);
+    let tags = proptest::collection::btree_map(tag(), answer(), 0..7);
     let newer_than = proptest::option::weighted(0.2, proptest::sample::select(&["1", "v1.0.0", "main"][..]));
     (proptest::sample::select(&PATTERNS[..]), tag(), any::<u8>(), tags, guards, newer_than, any::<bool>())
         .prop_map(|(pattern, running, shape, tags, guards, newer_than, automatic)| Case {
@@ -581,7 +585,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         })
 }
 
-/// The image that a choice leads to; none if nothing is decided.
+/// The image that a choice leads to; `None` if nothing is decided.
 fn leads_to(case: &Case) -> Option<String> {
     match case.choice() {
         Choice::Update { image, .. } => Some(image.to_string()),
@@ -633,9 +637,9 @@ proptest! {
         let automatic = Case { automatic: true, guards: Guards { allow_downgrade: false, ..case.guards.clone() }, ..case };
         automatic.ask(|q| {
             let Choice::Update { tag, .. } = choose(q) else { return };
-            let created = |tag: &str| q.field.listing().get(tag)?.seen.info()?.built();
+            let created = |tag: &str| q.candidates.listing().get(tag)?.seen.info()?.built();
             let Some(running) = q.current.effective_tag() else { return };
-            let pattern = q.field.pattern();
+            let pattern = q.candidates.pattern();
             if running == "latest" || pattern.order().needs_created() && !pattern.matches(running) {
                 return;
             }

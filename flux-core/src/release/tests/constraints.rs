@@ -59,8 +59,9 @@ fn to_both() -> Request {
         (web(), update("web", "team/web:1.1")),
         (id("shop:deployment/api"), update("api", "team/api:1.1")),
     ]);
-    let spec = Spec::Containers(ContainersRelease { containers, skip_mismatches: false, force: false });
-    Request { spec, cause: Cause::default() }
+    let operation =
+        Operation::Containers(ContainersRelease { containers, skip_mismatches: false, force: false });
+    Request { operation, cause: Cause::default() }
 }
 
 #[test]
@@ -68,8 +69,7 @@ fn whatever_keeps_one_named_container_from_being_done_keeps_all_from_it() {
     let plain = |name: &str| deployment(name, &format!("team/{name}:1.0"), &[]);
     let api = |annotations: &[(&str, &str)]| deployment("api", "team/api:1.0", annotations);
     let encrypted = format!("{}sops: {{mac: x, version: '3'}}\n", plain("api"));
-    let anchored =
-        plain("api").replace("image: team/api:1.0", "image: !!binary dGVhbS9hcGk6MS4w");
+    let anchored = plain("api").replace("image: team/api:1.0", "image: !!binary dGVhbS9hcGk6MS4w");
     let cases = [
         ("locked", api(&[("fluxcd.io/locked", "true")]), Reason::Locked),
         ("ignored", api(&[("fluxcd.io/ignore", "true")]), Reason::IgnoredByPolicy),
@@ -87,4 +87,20 @@ fn whatever_keeps_one_named_container_from_being_done_keeps_all_from_it() {
         assert_eq!(plan.edits, [], "{case}: nothing of the request is done");
         assert_eq!(plan.workloads[&web()].reason, Reason::NothingDone, "{case}");
     }
+}
+
+#[test]
+fn the_verdict_names_the_member_that_keeps_its_group_back() {
+    let seen = snapshot(&shared_with_a_locked_one(&GROUP), &images());
+    let plan = plan(&seen, &Request::automation(), now());
+    let api = plan.verdict("shop:deployment/api").unwrap();
+    assert_eq!(api.blocked_by(), [&web()].into());
+    assert_eq!(api.message, "a member of the release group cannot move: shop:deployment/web");
+    let json = serde_json::to_value(api).unwrap();
+    assert_eq!(json["containers"][0]["blocked_by"], serde_json::json!(["shop:deployment/web"]));
+    let lines: Vec<String> = plan.to_string().lines().map(str::to_owned).collect();
+    assert_eq!(
+        lines[0],
+        "shop:deployment/api skipped (group-incomplete): a member of the release group cannot move: shop:deployment/web"
+    );
 }
