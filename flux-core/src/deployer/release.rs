@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use super::{DeployError, Deployer, Listing, Look, MAX_ATTEMPTS, generate::told};
 use crate::{
-    backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
+    backend::{Author, Change, Completeness, RepoError, Revision},
     finding::{Code, Finding},
-    manifest::{self, EditError},
-    release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, Reason, ReleasePlan, Request, Snapshot},
+    release::{
+        self, ClusterFacts, ExplainRequest, Explanation, ImageFacts, Reason, ReleasePlan, Request, Snapshot,
+    },
 };
 
 /// What a release did.
@@ -31,10 +32,10 @@ pub struct Released {
 }
 
 impl Deployer {
-    /// Plans a release and proves its edits, and stops there.
+    /// Plans a release, verifies its edits, and stops there.
     ///
     /// # Errors
-    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at, or if an edit would not do what it is meant to.
+    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at.
     pub async fn plan_release(&self, request: &Request) -> Result<Released, DeployError> {
         let look = self.look().await?;
         let facts = ImageFacts::default();
@@ -89,15 +90,15 @@ impl Deployer {
     ///
     /// # Errors
     /// [`DeployError`] if the repository as a whole cannot be looked at.
-    pub async fn explain(&self, inquiry: &Inquiry) -> Result<Listing<Explanation>, DeployError> {
+    pub async fn explain(&self, request: &ExplainRequest) -> Result<Listing<Explanation>, DeployError> {
         let look = self.look().await?;
         let now = self.clock.now();
         let mut snapshot = Snapshot {
             past: Some(BTreeMap::new()),
             ..Snapshot::new(look.revision.clone(), look.manifests.clone())
         };
-        self.learn(&look, &mut snapshot, |snapshot| release::explain_needs(snapshot, inquiry, now)).await?;
-        let (entries, mut findings) = release::explain(&snapshot, inquiry, now);
+        self.learn(&look, &mut snapshot, |snapshot| release::explain_needs(snapshot, request, now)).await?;
+        let (entries, mut findings) = release::explain(&snapshot, request, now);
         findings.extend(look.findings.iter().cloned());
         told(&look.generated, &mut findings);
         findings.sort();
@@ -121,16 +122,7 @@ impl Deployer {
         };
         self.learn(look, &mut snapshot, |snapshot| release::needs(snapshot, request, now)).await?;
         let (mut plan, files) = loop {
-            let plan = release::plan(&snapshot, request, now);
-            let (mut files, failed) = self.prove(look, &plan).await?;
-            // What cannot be done for one workload is left out; each time round there is one file less to fail.
-            if let Some((path, source)) = failed.first_key_value() {
-                if failed.keys().all(|path| snapshot.unproven.contains_key(path)) {
-                    return Err(DeployError::Edit { path: path.clone(), source: source.clone() });
-                }
-                snapshot.unproven.extend(failed.into_iter().map(|(path, why)| (path, why.to_string())));
-                continue;
-            }
+            let (plan, mut files) = release::plan_with_files(&snapshot, request, now);
             match self.update_generated(look, &plan, &files).await? {
                 Ok(updated) => {
                     files.extend(updated);
@@ -147,28 +139,6 @@ impl Deployer {
         plan.findings.sort();
         plan.findings.dedup();
         Ok((Released { plan, files }, snapshot.images))
-    }
-
-    /// Reads the files that a plan edits, and proves the edits: their new contents, and those that cannot be proven.
-    async fn prove(
-        &self,
-        look: &Look,
-        plan: &ReleasePlan,
-    ) -> Result<(BTreeMap<String, Bytes>, BTreeMap<String, EditError>), DeployError> {
-        let edits = plan.edits_by_path();
-        let (paths, ids): (Vec<&str>, Vec<_>) =
-            edits.keys().filter_map(|path| Some((*path, look.address(path)?.clone()))).unzip();
-        let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
-        let (mut files, mut failed) = (BTreeMap::new(), BTreeMap::new());
-        for (path, body) in paths.into_iter().zip(bodies) {
-            let FileBody::Bytes(source) = body else { continue };
-            let intents = plan.intents.get(path).map(Vec::as_slice).unwrap_or_default();
-            match manifest::prove(&source, &edits[path], intents) {
-                Ok(after) => drop(files.insert(path.to_owned(), Bytes::from(after))),
-                Err(why) => drop(failed.insert(path.to_owned(), why)),
-            }
-        }
-        Ok((files, failed))
     }
 
     pub(super) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {

@@ -12,7 +12,7 @@ use crate::{
     image::{Digest, ImageInfo, ImageRef, Tag},
     manifest::WorkloadId,
     policy::{Candidate, Policies, TagPattern},
-    release::{self, ImageFacts, Needs, PolicyBook},
+    release::{self, ImageFacts, Needs, PolicyIndex},
 };
 
 /// A list, and what could not be listed.
@@ -151,7 +151,7 @@ impl Deployer {
     async fn listed(&self, namespace: Option<&str>) -> Result<Listed, DeployError> {
         let look = self.look().await?;
         let seen = self.cluster.workloads(namespace).await?;
-        let book = PolicyBook::read(&look.manifests, |_| None);
+        let book = PolicyIndex::read(&look.manifests, |_| None);
         let mut findings = look.findings.clone();
         findings.extend(book.findings(&look.manifests));
         findings.extend(partial_cluster(&seen.completeness));
