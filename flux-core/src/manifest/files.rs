@@ -208,7 +208,7 @@ impl Manifests {
 
     /// The workload with an id, or the only one that it [may mean](Self::meant).
     pub fn workload(&self, id: &WorkloadId) -> Option<Located<'_>> {
-        let at = self.workloads.get(id).or_else(|| match self.meant(id).as_slice() {
+        let at = self.workloads.get(id).or_else(|| match self.candidates_for(id).as_slice() {
             [one] => self.workloads.get(one),
             _ => None,
         });
@@ -216,7 +216,7 @@ impl Manifests {
     }
 
     /// The ids of the workloads that an id may mean: the one that has it, else all that it fits, with the API group or without.
-    pub fn meant(&self, id: &WorkloadId) -> Vec<WorkloadId> {
+    pub fn candidates_for(&self, id: &WorkloadId) -> Vec<WorkloadId> {
         if self.workloads.contains_key(id) {
             return vec![id.clone()];
         }

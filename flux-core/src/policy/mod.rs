@@ -9,17 +9,20 @@
 //! | policy | value | means |
 //! |---|---|---|
 //! | `automated` | `true` | automation releases it |
-//! | `tag.CONTAINER` (also `filter.fluxcd.io/CONTAINER`) | a pattern, below | which tags may be released; `glob:*` when not set |
-//! | `locked`, `locked_user`, `locked_msg` | `true`, who, why | nothing is released, by automation or by hand |
+//! | `tag.CONTAINER`, `filter.fluxcd.io/CONTAINER` | a pattern, below | which tags may be released |
+//! | `locked`, `locked_user`, `locked_msg` | `true`, who, why | nothing is released by anybody |
 //! | `ignore` | `true`, `sync_only` | left alone by releases and sync; applied but never pruned |
 //! | `allow-downgrade` | `true` | automation may go to something older |
 //! | `min-age` | `24h`, `90m`, `7d`, `2w` | an image must have been built that long ago |
-//! | `freeze` | `0 16 * * 5 for 64h Europe/Berlin`, several with `;` | nothing is released in these windows |
+//! | `freeze` | `0 16 * * 5 for 64h Europe/Berlin` | nothing is released in such a window |
 //! | `hold`, `hold_msg` | `true`, why | automation waits |
 //! | `platforms` | `linux/amd64,linux/arm64` | an image must have been built for all of them |
 //! | `pin-digest` | `true` | digests are written beside tags, and followed when a tag moves |
 //! | `group` | a name | workloads of one group move together or not at all |
-//! | `version-labels` | `true` | labels that repeat a container's tag follow it: `version`, `app.kubernetes.io/version` |
+//! | `version-labels` | `true` | the labels that repeat a container's tag follow it |
+//!
+//! Several freeze windows have `;` between them. The labels are `version` and
+//! `app.kubernetes.io/version`.
 //!
 //! A value that cannot be read is a [`Problem`](crate::manifest::Problem) with its place. It never
 //! opens what it was to keep shut: an unreadable pattern matches nothing, and while a guard is
@@ -31,13 +34,17 @@
 //!
 //! | pattern | takes | order, newest first |
 //! |---|---|---|
-//! | `glob:GLOB`, or the glob alone | tags that match as a whole; only `*` is special | by build date |
+//! | `glob:GLOB`, or the glob | tags that match as a whole; only `*` is special | by build date |
 //! | `regexp:RE`, `regex:RE` | tags in which the expression is found | by build date |
-//! | `regexp:RE` with a group named `order` | the same, if the group captures something | by what it captures: whole numbers, the highest first, then text, the last first |
+//! | `regexp:RE` with a group `order` | the same, if the group captures text | by the captured text |
 //! | `semver:CONSTRAINT` | versions, read loosely | by version |
-//! | `semver-strict:CONSTRAINT` | versions of Semantic Versioning 2.0, with an optional `v` | by version |
-//! | `numeric:GLOB` | of the tags that match (all if empty) those that are whole numbers, or have one in the place of `*` | by number |
+//! | `semver-strict:CONSTRAINT` | Semantic Versioning 2.0, with an optional `v` | by version |
+//! | `numeric:GLOB` | tags that match and are whole numbers, or have one for `*` | by number |
 //! | `alpha:GLOB` | tags that match (all if empty) | by text, the last first |
+//!
+//! Without a pattern of its own a container has `glob:*`. An empty glob of `numeric:` and `alpha:`
+//! takes every tag. What the group `order` captures is compared as whole numbers, the highest
+//! first, then as text, the last first.
 //!
 //! ```
 //! use flux_core::policy::{Candidate, TagPattern};
@@ -48,7 +55,8 @@
 //!     let taken = candidates.filter(|c| pattern.matches(c.tag));
 //!     taken.min_by(|a, b| pattern.newest_first(a, b)).map(|c| c.tag.to_owned())
 //! };
-//! let tags = ["1.9.0", "v1.10.0", "2.0.0-rc.1", "20260102", "build-9", "build-10", "1234e56", "latest"];
+//! let tags =
+//!     ["1.9.0", "v1.10.0", "2.0.0-rc.1", "20260102", "build-9", "build-10", "1234e56", "latest"];
 //! assert_eq!(newest("semver:~1", &tags).unwrap(), "v1.10.0");
 //! assert_eq!(newest("semver:*", &tags).unwrap(), "20260102");
 //! assert_eq!(newest("semver-strict:*", &tags).unwrap(), "v1.10.0");

@@ -11,7 +11,7 @@ use crate::{
 /// one workload that it can name. Everything that an excluded id may name is left out; an id
 /// that may name several workloads stays as it is, and is not found.
 pub(super) fn resolve_ids(operation: &Operation, manifests: &Manifests) -> Operation {
-    let one = |id: &WorkloadId| match manifests.meant(id).as_slice() {
+    let one = |id: &WorkloadId| match manifests.candidates_for(id).as_slice() {
         [one] => one.clone(),
         _ => id.clone(),
     };
@@ -24,7 +24,7 @@ pub(super) fn resolve_ids(operation: &Operation, manifests: &Manifests) -> Opera
     match &mut resolved {
         Operation::Image(release) => {
             selection(&mut release.workloads);
-            release.exclude = release.exclude.iter().flat_map(|id| manifests.meant(id)).collect();
+            release.exclude = release.exclude.iter().flat_map(|id| manifests.candidates_for(id)).collect();
         }
         Operation::Rollback(rollback) => selection(&mut rollback.workloads),
         Operation::Containers(release) => {

@@ -51,7 +51,7 @@ fn out_of_scope<'a>(operation: &Operation, id: &WorkloadId, policies: &Policies)
 pub(super) fn not_described(context: &Context<'_>, id: &WorkloadId) -> WorkloadVerdict {
     let runs = context.snapshot.cluster.as_ref().is_some_and(|facts| facts.workloads.contains(id));
     let verdict = WorkloadVerdict::whole(if runs { Reason::NotInRepository } else { Reason::NotFound });
-    match context.snapshot.manifests.meant(id).as_slice() {
+    match context.snapshot.manifests.candidates_for(id).as_slice() {
         [] | [_] => verdict,
         several => {
             let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
