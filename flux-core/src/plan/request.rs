@@ -194,3 +194,27 @@ impl Request {
         Self { operation, cause: Cause::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_of_a_request_has_the_keys_that_stored_plans_have() {
+        let request = Request::image(Selection::All, ImageTarget::Image("team/web:1".parse().unwrap()));
+        let json = serde_json::json!({
+            "spec": {
+                "type": "image",
+                "workloads": "all",
+                "image": {"image": "team/web:1"},
+                "exclude": [],
+                "force": false,
+            },
+            "cause": {"user": null, "message": null},
+        });
+        assert_eq!(serde_json::to_value(&request).unwrap(), json);
+        assert_eq!(serde_json::from_value::<Request>(json).unwrap(), request);
+        let auto: Request = serde_json::from_str(r#"{"spec": {"type": "auto"}}"#).unwrap();
+        assert_eq!(auto, Request::automation());
+    }
+}

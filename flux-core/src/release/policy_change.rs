@@ -60,7 +60,7 @@ pub(super) fn decide<'a>(
     }
     let Some(source) = context.snapshot.sources.get(located.path) else {
         context.ask_source(located.path);
-        return Decision::whole(Reason::Incomplete);
+        return unread(located.path);
     };
     match manifest::annotation_edits(source, located.index, &changes) {
         Ok((edits, intents)) => {
@@ -73,6 +73,11 @@ pub(super) fn decide<'a>(
 
 fn changed<'a>(edits: PolicyEdits) -> Decision<'a> {
     Decision::Policies(edits)
+}
+
+fn unread<'a>(path: &str) -> Decision<'a> {
+    let why = format!("the text of {path} is not known, so that it cannot be edited");
+    Decision::whole_with(Reason::Incomplete, why)
 }
 
 fn not_editable<'a>(why: String) -> Decision<'a> {
@@ -124,7 +129,7 @@ fn in_its_files<'a>(
     for ((path, resource), changes) in by_document {
         let Some(source) = context.snapshot.sources.get(path) else {
             context.ask_source(path);
-            return Decision::whole(Reason::Incomplete);
+            return unread(path);
         };
         match manifest::annotation_edits(source, resource, &changes) {
             Ok((edits, intents)) => texts.push((path.to_owned(), edits, intents)),

@@ -26,8 +26,8 @@
 //!      `latest` and texts without a version or number are older than nothing; by date it is judged
 //!      only if the pattern takes the running tag, and if that tag's date is unknown then, nothing
 //!      is decided. A person who asks for a release, and `allow-downgrade`, may go down.
-//! 5. **Guards** that need to know an image ([minimum age](Guards::min_age),
-//!    [platforms](Guards::platforms), [digests](Guards::pin_digest)) and know nothing of it decide
+//! 5. **Guards** that need to know an image ([minimum age](crate::policy::Guards::min_age),
+//!    [platforms](crate::policy::Guards::platforms), [digests](crate::policy::Guards::pin_digest)) and know nothing of it decide
 //!    nothing; they say which tags to ask for. What is known of an image is taken as it is: no
 //!    trustworthy date is not old enough, platforms not listed are not there. The tag that runs is
 //!    not held against guards again.
