@@ -78,4 +78,45 @@ proptest! {
         let (one, other) = (build(false), build(true));
         prop_assert_eq!(serde_json::to_string(&one).unwrap(), serde_json::to_string(&other).unwrap());
     }
+
+    #[test]
+    fn a_group_moves_whole_or_not_at_all_whatever_keeps_a_member_back(
+        members in prop::collection::btree_map("[a-d]", (0..2u32, 0..5u8, any::<bool>()), 1..5),
+    ) {
+        const LOCKED: u8 = 1;
+        const UNREAD: u8 = 2;
+        const MOVED: u8 = 3;
+        let files: Vec<(String, String)> = members
+            .iter()
+            .map(|(name, (tag, state, grouped))| {
+                let mut annotations = vec![("fluxcd.io/automated", "true")];
+                annotations.extend(grouped.then_some(("fluxcd.io/group", "shop")));
+                annotations.extend((*state == LOCKED).then_some(("fluxcd.io/locked", "true")));
+                (format!("{name}.yaml"), deployment(name, &format!("team/web:1.{tag}"), &annotations))
+            })
+            .collect();
+        let files: Vec<(&str, String)> = files.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
+        let mut seen = snapshot(&files, &[("team/web", &WEB[..2])]);
+        for (name, (_, state, _)) in &members {
+            let path = format!("{name}.yaml");
+            match *state {
+                UNREAD => drop(seen.sources.remove(&path)),
+                MOVED => drop(seen.sources.insert(path, "kind: Other\n".into())),
+                _ => {}
+            }
+        }
+        let plan = plan(&seen, &Request::automation(), now());
+        let target = |name: &str| plan.target(&format!("shop:deployment/{name}"), name);
+        let mut ends = std::collections::BTreeSet::new();
+        let mut moves = false;
+        for (name, (tag, _, grouped)) in &members {
+            let has_edit = plan.edits.iter().any(|edit| edit.path == format!("{name}.yaml"));
+            prop_assert_eq!(has_edit, target(name).is_some(), "a success has an edit, and an edit a success");
+            if *grouped {
+                moves |= has_edit;
+                ends.insert(target(name).map_or_else(|| format!("team/web:1.{tag}"), ToString::to_string));
+            }
+        }
+        prop_assert!(!moves || ends.len() == 1, "{}", plan);
+    }
 }
