@@ -21,7 +21,7 @@ use flux::{
     git::GitRepo,
     image::{ImageInfo, ImageName},
     memory::{MemoryCluster, MemoryRegistry},
-    release::{Request, Selection, Wish},
+    release::{ImageTarget, Request, Selection},
     sync::{SyncOptions, SyncSet},
 };
 
@@ -71,7 +71,7 @@ async fn release(
             .with_parse_cache(Arc::new(cache::FileParseCache::open(cache)));
     let workload = "ns-7:deployment/app-507".parse().expect("an id");
     let image = format!("registry.example/team/app-7:{tag}").parse().expect("an image");
-    let request = Request::image(Selection::Named([workload].into()), Wish::Image(image));
+    let request = Request::image(Selection::Named([workload].into()), ImageTarget::Image(image));
     let report = deployer.release(&request).await.expect("the release lands");
     assert!(report.revision.is_some(), "nothing was released: {:?}", report.plan.workloads);
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use flux::{
     Code,
     manifest::WorkloadId,
-    release::{Inquiry, Request},
+    release::{ExplainRequest, Request},
     sync::{Outcome, SyncOptions},
 };
 
@@ -110,7 +110,7 @@ async fn explain(args: &Explain, with: &Composition, out: &mut Out) -> Result<u8
     let mut findings = Vec::new();
     let mut code = DONE;
     for workload in workloads::named(&args.which, &with.deployer).await? {
-        let inquiry = Inquiry { workload: workload.clone(), container: args.container.clone() };
+        let inquiry = ExplainRequest { workload: workload.clone(), container: args.container.clone() };
         let listing = with.deployer.explain(&inquiry).await?;
         if listing.entries.is_empty() {
             let what = args.container.as_ref().map_or_else(

@@ -9,7 +9,7 @@ use flux::{
     Finding,
     backend::Revision,
     deployer::{AvailableTag, ContainerImages, ImagesView, WorkloadView},
-    release::{Explanation, PolicyUpdate, ReleasePlan, Spec, Status, TagStatus},
+    release::{Explanation, Operation, PolicyUpdate, ReleasePlan, Status, TagStatus},
     sync::{Outcome, SyncReport},
 };
 use serde::Serialize;
@@ -58,13 +58,15 @@ impl Out {
         let rows: Vec<Vec<String>> = of
             .tags
             .iter()
-            .map(|tag| {
+            .flat_map(|tag| {
                 let glyph = match tag.verdict {
                     TagStatus::Selected => "=>",
                     TagStatus::Current => "'->",
                     TagStatus::Rejected => "",
                 };
-                row(&["", glyph, tag.tag.as_str(), &tag.reason, &tag.message])
+                let first = row(&["", glyph, tag.tag.as_str(), &tag.because.reason, &tag.because.message]);
+                let also = tag.also.iter().map(|also| row(&["", "", "", &also.reason, &also.message]));
+                std::iter::once(first).chain(also)
             })
             .collect();
         self.table(&rows)
@@ -204,7 +206,7 @@ pub(crate) fn release(plan: &ReleasePlan, verbose: bool) -> Vec<Vec<String>> {
                 updates.push(format!("{}: {}{flag}", container.container, container.message));
             }
         }
-        if let (Spec::Policy(change), Status::Success) = (&plan.request.spec, verdict.status) {
+        if let (Operation::Policy(change), Status::Success) = (&plan.request.operation, verdict.status) {
             let update = change.updates.get(id).into_iter();
             let of = |u: &PolicyUpdate| -> Vec<String> {
                 let set = u.add.iter().map(|(name, value)| format!("{name}: {value}"));

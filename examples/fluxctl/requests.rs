@@ -7,7 +7,8 @@ use flux::{
     manifest::{Annotation, WorkloadId},
     policy::{Policies, TagPattern},
     release::{
-        Cause, ImageRelease, PolicyChange, PolicyUpdate, Request, Rollback as Back, Selection, Spec, Wish,
+        Cause, ImageRelease, ImageTarget, Operation, PolicyChange, PolicyUpdate, Request, Rollback as Back,
+        Selection,
     },
 };
 
@@ -21,10 +22,10 @@ use crate::{
 pub(crate) async fn release(args: &Release, with: &Composition) -> Result<Request, Failure> {
     let cause = cause(&args.landing);
     if args.automated {
-        return Ok(Request { spec: Spec::Auto, cause });
+        return Ok(Request { operation: Operation::Auto, cause });
     }
     let image = match &args.update_image[..] {
-        [] => Wish::Latest,
+        [] => ImageTarget::Latest,
         [_, _, ..] => return Err(Failure::usage("one release is of one image: give --update-image once")),
         [text] => {
             let image: ImageRef = text.parse().map_err(Failure::usage)?;
@@ -33,13 +34,13 @@ pub(crate) async fn release(args: &Release, with: &Composition) -> Result<Reques
                     "`{text}` names no tag: write name:tag, or use --update-all-images"
                 )));
             }
-            Wish::Image(image)
+            ImageTarget::Image(image)
         }
     };
     let exclude = workloads::parsed(&args.exclude, args.which.namespace.as_deref())?;
     let workloads = selection(&args.which, args.all, with).await?;
     let force = args.force && !args.all;
-    Ok(Request { spec: Spec::Image(ImageRelease { workloads, image, exclude, force }), cause })
+    Ok(Request { operation: Operation::Image(ImageRelease { workloads, image, exclude, force }), cause })
 }
 
 /// The request of `automate`, `deautomate`, `lock` and `unlock`.
@@ -107,7 +108,7 @@ pub(crate) async fn rollback(args: &Rollback, with: &Composition) -> Result<Requ
     let to = with.deployer.resolve(&args.to).await?;
     let workloads = selection(&args.which, args.all, with).await?;
     let force = args.force && !args.all;
-    Ok(Request { spec: Spec::Rollback(Back { to, workloads, force }), cause: cause(&args.landing) })
+    Ok(Request { operation: Operation::Rollback(Back { to, workloads, force }), cause: cause(&args.landing) })
 }
 
 /// What a lock consists of.
@@ -152,7 +153,7 @@ async fn change(
     let ids: BTreeSet<WorkloadId> = workloads::named(which, &with.deployer).await?;
     let updates: BTreeMap<WorkloadId, PolicyUpdate> =
         ids.into_iter().map(|id| (id, update.clone())).collect();
-    Ok(Request { spec: Spec::Policy(PolicyChange { updates }), cause: cause(landing) })
+    Ok(Request { operation: Operation::Policy(PolicyChange { updates }), cause: cause(landing) })
 }
 
 /// Which workloads: those named, all, or all of a namespace.

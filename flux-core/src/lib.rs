@@ -4,8 +4,8 @@
 //! at, a pure planner ([`release::plan`], [`sync::plan`]) turns what was seen into a plan, and the plan is plain data
 //! that is read, tested or approved before it is acted on.
 //!
-//! Modules stand in the order in which data flows: [`image`], [`policy`], [`manifest`], [`generate`], [`release`], [`sync`],
-//! [`backend`], `deployer`, `daemon`, [`memory`], `testing`. All but the last four are pure.
+//! Modules stand in the order in which data flows: [`image`], [`manifest`], [`policy`], [`generate`],
+//! [`plan`], [`release`], [`sync`], [`backend`], `deployer`, `daemon`, [`memory`], `testing`. All but the last four are pure.
 //!
 //! # Features
 //!
@@ -37,6 +37,7 @@ pub mod manifest_set;
 pub mod memory;
 #[cfg(feature = "deployer")]
 mod parse_cache;
+pub mod plan;
 mod pointer;
 pub mod policy;
 mod position;

@@ -2,8 +2,8 @@
 
 use crate::{
     backend::{ClusterError, RepoError, Revision},
-    edit::EditError,
     generate::GenerateError,
+    plan::PlanFileError,
 };
 
 /// How an operation fails as a whole. Failures of single files, images, workloads or objects are in
@@ -20,14 +20,9 @@ pub enum DeployError {
     /// Manifests cannot be generated at all.
     #[error(transparent)]
     Generate(GenerateError),
-    /// The edits of a plan do not do exactly what they are intended to. Nothing was written.
-    #[error("{path}: {source}; nothing was written")]
-    Edit {
-        /// The file.
-        path: String,
-        /// Why the edits of the file cannot be verified.
-        source: EditError,
-    },
+    /// The edits of a plan do not make the files that they are intended to. Nothing was written.
+    #[error("{0}; nothing was written")]
+    Files(PlanFileError),
     /// The files of a prepared release are not those that its plan makes. Nothing was written.
     #[error("{path}: {why}; nothing was written, plan the release anew")]
     Altered {
@@ -65,7 +60,7 @@ impl DeployError {
             Self::Cluster(error) => error.is_retryable(),
             Self::Generate(error) => error.is_retryable(),
             Self::KeptMoving { .. } => true,
-            Self::Edit { .. } | Self::Altered { .. } | Self::Outdated { .. } => false,
+            Self::Files(_) | Self::Altered { .. } | Self::Outdated { .. } => false,
         }
     }
 }

@@ -45,7 +45,7 @@ impl Deployer {
         Ok(())
     }
 
-    /// Reads the texts of files. One that cannot be had is noted as empty, so that it is not asked
+    /// Reads the texts of files. One that cannot be had is noted as such, so that it is not asked
     /// for again.
     async fn gather_texts(
         &self,
@@ -61,9 +61,8 @@ impl Deployer {
                 snapshot.sources.insert(path.clone(), bytes);
             }
         }
-        for path in paths {
-            snapshot.sources.entry(path.clone()).or_default();
-        }
+        let unreadable = paths.iter().filter(|path| !snapshot.sources.contains_key(*path));
+        snapshot.unreadable.extend(unreadable.cloned());
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::{
     image::{Digest, ImageInfo, ImageRef, Tag},
     manifest::WorkloadId,
     policy::{Candidate, Policies, TagPattern},
-    release::{self, ImageFacts, Needs, PolicyBook},
+    release::{self, ImageFacts, Needs, PolicyIndex},
 };
 
 /// A list, and the findings about what could not be listed.
@@ -161,7 +161,7 @@ impl Deployer {
     async fn listed(&self, namespace: Option<&str>) -> Result<Listed, DeployError> {
         let loaded = self.load().await?;
         let seen = self.cluster.workloads(namespace).await?;
-        let book = PolicyBook::read(&loaded.manifests, |_| None);
+        let book = PolicyIndex::read(&loaded.manifests, |_| None);
         let mut findings = loaded.findings.clone();
         findings.extend(book.findings(&loaded.manifests));
         findings.extend(partial_cluster(&seen.completeness));

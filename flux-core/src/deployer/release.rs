@@ -2,16 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use bytes::Bytes;
-
 use super::{DeployError, Deployer, LoadedRepo, PreparedRelease};
 use crate::{
     backend::{Author, Change, FileBody, RepoError, Revision},
-    edit::{self, EditError},
     finding::{Code, Finding},
     generate::{Engine, Files, RefusedPath},
     manifest,
-    release::{self, ClusterFacts, ImageFacts, Reason, ReleasePlan, Request, Snapshot},
+    plan::{Reason, ReleasePlan, Request},
+    release::{self, ClusterFacts, ImageFacts, Snapshot},
 };
 
 /// The result of a release.
@@ -24,20 +22,11 @@ pub struct ReleaseReport {
     pub revision: Option<Revision>,
 }
 
-/// The reason why a plan cannot be proven.
-enum Unproven {
-    /// The edits of these files do not do what they are intended to.
-    Edits(BTreeMap<String, EditError>),
-    /// The changes of this generated path cannot be made.
-    Generated(RefusedPath),
-}
-
 impl Deployer {
-    /// Plans a release and proves its edits, and stops there.
+    /// Plans a release, verifies its edits, and stops there.
     ///
     /// # Errors
-    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at, or if an
-    /// edit would not do what it is intended to.
+    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at.
     pub async fn plan_release(&self, request: &Request) -> Result<PreparedRelease, DeployError> {
         let loaded = self.load().await?;
         let cluster = self.cluster_facts().await?;
@@ -120,8 +109,8 @@ impl Deployer {
         Ok(ReleaseReport { plan, revision: Some(revision) })
     }
 
-    /// Gathers, plans and proves. Workloads whose changes cannot be proven are planned again
-    /// without these.
+    /// Gathers, plans and verifies. Generated workloads whose changes cannot be proven are planned
+    /// again without these.
     async fn prepare(
         &self,
         loaded: &LoadedRepo,
@@ -137,24 +126,16 @@ impl Deployer {
             past: Some(BTreeMap::new()),
             ..Snapshot::new(loaded.revision.clone(), loaded.manifests.clone())
         };
-        self.gather(loaded, &mut snapshot, |snapshot| release::needs(snapshot, request, now)).await?;
         let (mut plan, files) = loop {
-            let plan = release::plan(&snapshot, request, now);
-            match self.prove(loaded, &plan).await? {
-                Ok(files) => break (plan, files),
-                // Each time round there is one file less to fail.
-                Err(Unproven::Edits(failed)) => {
-                    if let Some((path, source)) = failed.first_key_value()
-                        && failed.keys().all(|path| snapshot.unproven.contains_key(path))
-                    {
-                        return Err(DeployError::Edit { path: path.clone(), source: source.clone() });
-                    }
-                    snapshot.unproven.extend(failed.into_iter().map(|(path, why)| (path, why.to_string())));
+            self.gather(loaded, &mut snapshot, |snapshot| release::needs(snapshot, request, now)).await?;
+            let (plan, mut files) = release::plan_with_files(&snapshot, request, now);
+            match self.update_generated(loaded, &plan, &files).await? {
+                Ok(updated) => {
+                    files.extend(updated);
+                    break (plan, files);
                 }
                 // Each time round one path less is changed.
-                Err(Unproven::Generated(refused)) => {
-                    snapshot.manifests = Arc::new(refused.mark(&snapshot.manifests));
-                }
+                Err(refused) => snapshot.manifests = Arc::new(refused.mark(&snapshot.manifests)),
             }
         };
         mention_hidden_objects(&mut plan, loaded);
@@ -165,74 +146,43 @@ impl Deployer {
         Ok((PreparedRelease { plan, files }, snapshot.images))
     }
 
-    /// Proves a plan: returns the contents of all files it changes, or why it cannot be carried out
-    /// as it is.
-    async fn prove(
+    /// Returns the new contents of the files that bring a plan's changes of generated workloads
+    /// about, or the path whose changes cannot be made. `edited` are the files edited in place.
+    async fn update_generated(
         &self,
         loaded: &LoadedRepo,
         plan: &ReleasePlan,
-    ) -> Result<Result<Files, Unproven>, DeployError> {
-        let mut files = match self.prove_edits(loaded, plan).await? {
-            Ok(files) => files,
-            Err(failed) => return Ok(Err(Unproven::Edits(failed))),
-        };
+        edited: &Files,
+    ) -> Result<Result<Files, RefusedPath>, DeployError> {
         if plan.generated.is_empty() {
-            return Ok(Ok(files));
+            return Ok(Ok(Files::new()));
         }
         let tree = self.repo.tree(&loaded.revision).await?;
         let engine = Engine::new(&self.loader.generation, &*self.repo, &tree);
-        let updated = engine.update(&loaded.manifests, &loaded.generated, &plan.generated, &files).await?;
-        Ok(match updated {
-            Ok(updated) => {
-                files.extend(updated);
-                Ok(files)
-            }
-            Err(refused) => Err(Unproven::Generated(refused)),
-        })
-    }
-
-    /// Reads the files that a plan edits in place, and proves the edits: their new contents, or
-    /// those that cannot be proven.
-    async fn prove_edits(
-        &self,
-        loaded: &LoadedRepo,
-        plan: &ReleasePlan,
-    ) -> Result<Result<Files, BTreeMap<String, EditError>>, DeployError> {
-        let edits = plan.edits_by_path();
-        let (paths, ids): (Vec<&str>, Vec<_>) =
-            edits.keys().filter_map(|path| Some((*path, loaded.address(path)?.clone()))).unzip();
-        let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
-        let sources: BTreeMap<&str, FileBody> = paths.into_iter().zip(bodies).collect();
-        let (mut files, mut failed) = (Files::new(), BTreeMap::new());
-        for (path, edits) in &edits {
-            let intents = plan.intents.get(*path).map(Vec::as_slice).unwrap_or_default();
-            let proven = match sources.get(path) {
-                Some(FileBody::Bytes(source)) => edit::prove(source, edits, intents),
-                Some(FileBody::TooLarge { .. }) | None => {
-                    Err(EditError::NotProven("the file cannot be read".to_owned()))
-                }
-            };
-            match proven {
-                Ok(after) => drop(files.insert((*path).to_owned(), Bytes::from(after))),
-                Err(why) => drop(failed.insert((*path).to_owned(), why)),
-            }
-        }
-        Ok(if failed.is_empty() { Ok(files) } else { Err(failed) })
+        Ok(engine.update(&loaded.manifests, &loaded.generated, &plan.generated, edited).await?)
     }
 
     /// Proves that a prepared release has exactly the files that its plan makes.
     async fn prove_again(&self, loaded: &LoadedRepo, prepared: &PreparedRelease) -> Result<(), DeployError> {
-        let files = match self.prove(loaded, &prepared.plan).await? {
-            Ok(files) => files,
-            Err(Unproven::Generated(refused)) => {
+        let plan = &prepared.plan;
+        let (paths, ids): (Vec<String>, Vec<_>) = plan
+            .edits_by_path()
+            .keys()
+            .filter_map(|path| Some(((*path).to_owned(), loaded.address(path)?.clone())))
+            .unzip();
+        let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
+        let texts = paths.into_iter().zip(bodies).filter_map(|(path, body)| match body {
+            FileBody::Bytes(text) => Some((path, text)),
+            FileBody::TooLarge { .. } => None,
+        });
+        let mut files = plan.files(&texts.collect()).map_err(DeployError::Files)?;
+        match self.update_generated(loaded, plan, &files).await? {
+            Ok(updated) => files.extend(updated),
+            Err(refused) => {
                 let (path, why) = refused.into_parts();
                 return Err(DeployError::Altered { path, why });
             }
-            Err(Unproven::Edits(failed)) => match failed.into_iter().next() {
-                Some((path, source)) => return Err(DeployError::Edit { path, source }),
-                None => Files::new(),
-            },
-        };
+        }
         let mut paths = files.keys().chain(prepared.files.keys());
         match paths.find(|path| files.get(*path) != prepared.files.get(*path)) {
             None => Ok(()),

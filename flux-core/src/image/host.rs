@@ -2,12 +2,13 @@
 
 use std::net::Ipv6Addr;
 
-/// Whether the first element of a name is meant to be a host, right or wrong.
+/// Reports that the first element of a name is taken for a host, right or wrong.
 pub(super) fn looks_like_host(element: &str) -> bool {
     element == "localhost" || element.contains(['.', ':', '[', ']'])
 }
 
-/// Whether a text is a host: a DNS name, an IPv4 address or an IPv6 address in brackets, with an optional port.
+/// Reports that a text is a host: a DNS name, an IPv4 address or an IPv6 address in brackets, with
+/// an optional port.
 pub(super) fn is_host(text: &str) -> bool {
     let (name, rest) = match text.strip_prefix('[') {
         Some(inner) => match inner.split_once(']') {

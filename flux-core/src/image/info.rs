@@ -1,4 +1,4 @@
-//! What a registry tells of an image.
+//! Images as registries describe them.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, InvalidImage};
 
-/// What a registry tells of one image.
+/// An image as its registry describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ImageInfo {
     /// The digest of the manifest or index that the tag points to.
     pub digest: Option<Digest>,
-    /// When the image was built; none if unknown. Dates of 1970 and before are no dates (reproducible builds
-    /// write them) and are read as none by [`ImageInfo::built`].
+    /// When the image was built; `None` if unknown. Dates of 1970 and before are no dates
+    /// (reproducible builds write them) and are read as none by [`ImageInfo::built`].
     pub created: Option<Timestamp>,
     /// The labels of the image's configuration.
     pub labels: BTreeMap<String, String>,

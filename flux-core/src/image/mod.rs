@@ -1,9 +1,9 @@
-//! Image names, references, tags and digests, and what a registry tells of an image.
+//! Image names, references, tags and digests, and images as registries describe them.
 //!
 //! # What is read
 //!
-//! A reference is `[host/]path[:tag][@digest]`. Printing gives back exactly what was written; comparing is done on
-//! [canonical](ImageName::canonical) names.
+//! A reference is `[host/]path[:tag][@digest]`. Printing gives back exactly what was written;
+//! comparing is done on [canonical](ImageName::canonical) names.
 //!
 //! ```
 //! use flux_core::image::ImageRef;
@@ -16,14 +16,17 @@
 //! # Ok::<(), flux_core::image::InvalidImage>(())
 //! ```
 //!
-//! - **Host**: the part before the first `/` is a host if it contains a `.` or a `:`, or is `localhost`; so the kubelet reads it.
-//!   `a/b/c` is a path on Docker Hub. A host is a DNS name, an IPv4 address or an IPv6 address in brackets, with an optional port.
-//! - **Path**: elements of letters, digits and, between them, `.`, `_`, `__` or any number of `-`; 255 characters at most.
-//!   Upper case is read and printed, as Flux v1 did: the reference is not ours to correct, and its registry will say
-//!   that it does not exist. White space, empty elements, `.` and `..` are refused.
+//! - **Host**: the part before the first `/` is a host if it contains a `.` or a `:`, or is
+//!   `localhost`; so the kubelet reads it. `a/b/c` is a path on Docker Hub. A host is a DNS name,
+//!   an IPv4 address or an IPv6 address in brackets, with an optional port.
+//! - **Path**: elements of letters, digits and, between them, `.`, `_`, `__` or any number of `-`;
+//!   255 characters at most. Upper case is read and printed, as Flux v1 did: the reference is not
+//!   ours to correct, and its registry will say that it does not exist. White space, empty
+//!   elements, `.` and `..` are refused.
 //! - **Tag**: up to 128 letters, digits, `_`, `.`, `-`; the first is neither `.` nor `-`.
 //! - **Digest**: `algorithm:value` of any algorithm, with a value of 32 characters or more.
-//! - **Docker Hub**: no host, `docker.io` and `index.docker.io` are the same host, and there a path of one element is under `library/`.
+//! - **Docker Hub**: no host, `docker.io` and `index.docker.io` are the same host, and there a path
+//!   of one element is under `library/`.
 //!
 //! ```
 //! # use flux_core::image::ImageName;
@@ -50,8 +53,9 @@
 //!
 //! # Setting a tag
 //!
-//! In Flux v1 setting a tag on a reference with a digest changed nothing. Here [`ImageRef::with_tag`] sets both, or says
-//! that the reference is [`Pinned`] when the digest of the new tag is not given.
+//! In Flux v1 setting a tag on a reference with a digest changed nothing. Here
+//! [`ImageRef::with_tag`] sets both, or says that the reference is [`Pinned`] when the digest of
+//! the new tag is not given.
 
 mod host;
 mod info;
@@ -73,7 +77,7 @@ pub use tag::{Digest, Tag};
 pub struct InvalidImage {
     /// The text.
     pub text: String,
-    /// What is wrong with it.
+    /// The rule that it breaks.
     pub problem: &'static str,
 }
 
@@ -96,4 +100,4 @@ macro_rules! text_conversions {
     )*};
 }
 
-text_conversions!(ImageName, Tag, Digest, ImageRef, Platform);
+text_conversions!(ImageName, CanonicalName, Tag, Digest, ImageRef, Platform);

@@ -1,13 +1,10 @@
 //! Names of image repositories, as written and in canonical form.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    ImageRef, InvalidImage, Tag,
-    host::{is_host, looks_like_host},
-};
+use super::host::{is_host, looks_like_host};
 
 /// The registry that an image name without a host belongs to, in v1's canonical spelling.
 pub const DEFAULT_REGISTRY: &str = "index.docker.io";
@@ -24,7 +21,10 @@ pub struct ImageName {
 }
 
 /// An image name with its host spelt out and Docker Hub's aliases resolved, for comparing.
+///
+/// One is made by [`ImageName::canonical`], or read from text that is canonical already.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct CanonicalName(String);
 
 impl CanonicalName {
@@ -73,14 +73,10 @@ impl ImageName {
         }
     }
 
-    /// The canonical form, for comparing: the host spelt out and in lower case, since hosts differ in case only by accident.
+    /// The canonical form, for comparing: the host spelt out and in lower case, since hosts differ
+    /// in case only by accident.
     pub fn canonical(&self) -> CanonicalName {
         CanonicalName(format!("{}/{}", self.registry().to_ascii_lowercase(), self.repository()))
-    }
-
-    /// The reference to `tag` of this name.
-    pub fn with_tag(&self, tag: Tag) -> ImageRef {
-        ImageRef { name: self.clone(), tag: Some(tag), digest: None }
     }
 
     /// Reads a name that has neither tag nor digest; `Err` says what is wrong.
@@ -107,7 +103,8 @@ impl ImageName {
     }
 }
 
-/// Whether a text is one element of a path: words of letters and digits, joined by `.`, `_`, `__` or any number of `-`.
+/// Reports that a text is one element of a path: words of letters and digits, joined by `.`, `_`,
+/// `__` or any number of `-`.
 fn is_element(text: &str) -> bool {
     let joint = |s: &str| matches!(s, "." | "_" | "__") || s.bytes().all(|b| b == b'-');
     let is_word = |c: char| c.is_ascii_alphanumeric();
@@ -120,17 +117,5 @@ impl fmt::Display for ImageName {
             Some(host) => write!(f, "{host}/{}", self.path),
             None => f.write_str(&self.path),
         }
-    }
-}
-
-impl FromStr for ImageName {
-    type Err = InvalidImage;
-
-    fn from_str(text: &str) -> Result<Self, InvalidImage> {
-        let image: ImageRef = text.parse()?;
-        if image.tag.is_some() || image.digest.is_some() {
-            return Err(InvalidImage { text: text.to_owned(), problem: "a name has no tag and no digest" });
-        }
-        Ok(image.name)
     }
 }

@@ -4,7 +4,11 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, ImageName, InvalidImage, Tag};
+use super::{
+    InvalidImage,
+    name::{CanonicalName, ImageName},
+    tag::{Digest, Tag},
+};
 
 /// A reference to an image: `name[:tag][@digest]`, kept as written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,8 +22,8 @@ pub struct ImageRef {
     pub digest: Option<Digest>,
 }
 
-/// A tag cannot be set on a reference with a digest when the digest of the new tag is not known: what runs is what the
-/// digest says, and the tag beside it would be a lie.
+/// A tag cannot be set on a reference with a digest when the digest of the new tag is not known:
+/// what runs is what the digest says, and the tag beside it would be a lie.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{image}` is pinned by its digest, and the digest of tag `{tag}` is not known")]
 pub struct Pinned {
@@ -56,8 +60,8 @@ impl ImageRef {
         Ok(Self { name: self.name.clone(), tag: Some(tag), digest })
     }
 
-    /// The tag that this reference stands for: as written, `latest` when there is neither tag nor digest, none when there is
-    /// only a digest.
+    /// The tag that this reference stands for: as written, `latest` when there is neither tag nor
+    /// digest, none when there is only a digest.
     pub fn effective_tag(&self) -> Option<&str> {
         match (&self.tag, &self.digest) {
             (Some(tag), _) => Some(tag.as_str()),
@@ -102,5 +106,38 @@ impl FromStr for ImageRef {
         };
         let name = ImageName::parse(name).map_err(invalid)?;
         Ok(Self { name, tag, digest })
+    }
+}
+
+impl ImageName {
+    /// Returns the reference to `tag` of this name.
+    pub fn with_tag(&self, tag: Tag) -> ImageRef {
+        ImageRef { name: self.clone(), tag: Some(tag), digest: None }
+    }
+}
+
+impl FromStr for ImageName {
+    type Err = InvalidImage;
+
+    fn from_str(text: &str) -> Result<Self, InvalidImage> {
+        let image: ImageRef = text.parse()?;
+        if image.tag.is_some() || image.digest.is_some() {
+            return Err(InvalidImage { text: text.to_owned(), problem: "a name has no tag and no digest" });
+        }
+        Ok(image.name)
+    }
+}
+
+impl FromStr for CanonicalName {
+    type Err = InvalidImage;
+
+    fn from_str(text: &str) -> Result<Self, InvalidImage> {
+        let canonical = text.parse::<ImageName>()?.canonical();
+        if canonical.as_str() == text {
+            return Ok(canonical);
+        }
+        let problem = "it is not in canonical form: write the host in lower case, `index.docker.io` for \
+                       Docker Hub, and `library/` before a path of one element there";
+        Err(InvalidImage { text: text.to_owned(), problem })
     }
 }

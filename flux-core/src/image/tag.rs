@@ -45,6 +45,14 @@ impl FromStr for Tag {
     }
 }
 
+impl TryFrom<&str> for Tag {
+    type Error = InvalidImage;
+
+    fn try_from(text: &str) -> Result<Self, InvalidImage> {
+        text.parse()
+    }
+}
+
 /// A content digest, `algorithm:value`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -6,6 +6,18 @@ const SHA: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef012345
 
 /// Text, canonical name, tag, digest.
 #[test]
+fn a_canonical_name_is_read_from_canonical_text_only() {
+    let read = |text: &str| serde_json::from_value::<CanonicalName>(text.into());
+    for text in ["index.docker.io/library/nginx", "quay.io/team/web", "registry:5000/web"] {
+        assert_eq!(read(text).unwrap().as_str(), text);
+    }
+    for text in ["nginx", "docker.io/library/nginx", "index.docker.io/nginx", "Quay.io/team/web", "", "a:1"] {
+        assert!(read(text).is_err(), "{text}");
+    }
+    assert_eq!(Tag::try_from("1.0"), "1.0".parse());
+}
+
+#[test]
 fn references_are_read_as_the_kubelet_reads_them() {
     let sha512 = format!("sha512:{}", "ab".repeat(64));
     let table: &[(&str, &str, Option<&str>, Option<&str>)] = &[

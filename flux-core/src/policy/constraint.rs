@@ -65,13 +65,14 @@ impl Constraint {
         text.split("||").map(all_of).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether a version satisfies one of the alternatives.
+    /// Reports that a version satisfies one of the alternatives.
     pub(super) fn allows(&self, version: &Version<'_>) -> bool {
         self.0.iter().any(|all| all.iter().all(|one| one.allows(version)))
     }
 }
 
-/// Reads comparators with spaces, a comma, or nothing before an operator between them; `A - B` is `>=A <=B`.
+/// Reads comparators with spaces, a comma, or nothing before an operator between them; `A - B` is
+/// `>=A <=B`.
 fn all_of(text: &str) -> Result<Vec<Comparator>, String> {
     let mut found = Vec::new();
     let mut rest = text.trim();
@@ -176,7 +177,8 @@ impl Comparator {
         }
     }
 
-    /// `~`: not lower, and the same as far as the minor version, or as the major one if no more is written.
+    /// `~`: not lower, and the same as far as the minor version, or as the major one if no more is
+    /// written.
     fn same_as_written(&self, v: &Version<'_>) -> bool {
         let c = &self.version;
         let zero = c.major.is_zero() && c.minor.is_zero() && c.patch.is_zero();

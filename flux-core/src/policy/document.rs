@@ -16,6 +16,7 @@
 //!     enforce: true
 //! ```
 
+mod reader;
 mod rule;
 
 #[cfg(test)]
@@ -23,17 +24,19 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use super::{Patterns, Policies, PolicyText, annotations::EVERY_CONTAINER, glob::Glob};
+use super::{
+    annotations::{EVERY_CONTAINER, Policies, PolicyText},
+    patterns::Patterns,
+};
 use crate::{
     finding::{Code, Problem},
-    image::ImageName,
     manifest::Resource,
     yaml::Places,
 };
 
-use rule::Reader;
+use reader::Reader;
+pub use rule::PolicySubject;
+use rule::Rule;
 
 /// The version of policy documents that is read.
 const VERSION: &str = "fluxcd.io/v1alpha1";
@@ -43,71 +46,41 @@ const VERSION: &str = "fluxcd.io/v1alpha1";
 /// # Schema
 ///
 /// `spec.rules` is a list of rules, each with
-/// - `select`: what it is for. `namespaces`, `kinds` (in any case), `names` and `images` are lists of globs, of which one must match;
-///   images are matched by name, as written and in canonical form, and one of the workload's is enough. `labels` are labels of the
-///   workload, which must all be there with that value. What is not written selects all; an empty list selects nothing.
-/// - `policy`: `automated`, `locked`, `lockedUser`, `lockedMsg`, `allowDowngrade`, `minAge`, `freeze` (text or a list), `hold`, `holdMsg`,
-///   `platforms` (text or a list), `pinDigest`, `group`, `versionLabels`, with the values that the annotations have; `tag`, a pattern for every container;
-///   `tags`, patterns by container.
+/// - `select`: what it is for. `namespaces`, `kinds` (in any case), `names` and `images` are lists
+///   of globs, of which one must match; images are matched by name, as written and in canonical
+///   form, and one of the workload's is enough. `labels` are labels of the workload, which must all
+///   be there with that value. What is not written selects all; an empty list selects nothing.
+/// - `policy`: `automated`, `locked`, `lockedUser`, `lockedMsg`, `allowDowngrade`, `minAge`,
+///   `freeze` (text or a list), `hold`, `holdMsg`, `platforms` (text or a list), `pinDigest`,
+///   `group`, `versionLabels`, with the values that the annotations have; `tag`, a pattern for
+///   every container; `tags`, patterns by container.
 /// - `enforce`: `true` if annotations cannot override it.
 ///
-/// `spec.workloads` says where the images of custom kinds stand; [`Manifests::new`](crate::manifest_set::Manifests::new) reads it.
+/// `spec.workloads` says where the images of custom kinds stand;
+/// [`Manifests::new`](crate::manifest_set::Manifests::new) reads it.
 ///
 /// # Which one wins
 ///
-/// Policy by policy: an annotation of the workload over a rule; of rules the last that matches; an enforced rule over all that
-/// are not. A rule's `tag` replaces what rules before it say of single containers.
+/// Policy by policy: an annotation of the workload over a rule; of rules the last that matches; an
+/// enforced rule over all that are not. A rule's `tag` replaces what rules before it say of single
+/// containers.
 ///
 /// # Mistakes
 ///
-/// Unknown keys and values that cannot be read are errors with their line. A rule that has one sets nothing, and is an
-/// [invalid guard](Policies::invalid_guards) of every workload that the rest of its `select` matches: what it was to keep
-/// back is not known.
+/// Unknown keys and values that cannot be read are errors with their line. A rule that has one sets
+/// nothing, and is an [invalid guard](Policies::invalid_guards) of every workload that the rest of
+/// its `select` matches: what it was to keep back is not known.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyRules {
     rules: Vec<Rule>,
 }
 
-/// One rule.
-#[derive(Clone, Debug)]
-struct Rule {
-    select: Select,
-    policy: BTreeMap<String, PolicyText>,
-    enforce: bool,
-    /// What the rule is called when it cannot be read.
-    broken: Option<String>,
-}
-
-/// What a rule is for; none selects all.
-#[derive(Clone, Debug, Default)]
-struct Select {
-    namespaces: Option<Vec<Glob>>,
-    kinds: Option<Vec<Glob>>,
-    names: Option<Vec<Glob>>,
-    images: Option<Vec<Glob>>,
-    labels: BTreeMap<String, String>,
-}
-
-/// What rules look at to tell whether they are for a workload.
-#[derive(Clone, Copy, Debug)]
-pub struct PolicySubject<'a> {
-    /// Its namespace.
-    pub namespace: &'a str,
-    /// Its kind.
-    pub kind: &'a str,
-    /// Its name.
-    pub name: &'a str,
-    /// Its own labels, not those of its pods.
-    pub labels: &'a BTreeMap<String, String>,
-    /// The names of its images.
-    pub images: &'a [&'a ImageName],
-}
-
 impl PolicyRules {
-    /// Adds the rules of a policy document, and returns what is wrong with it. Documents are to be added in the order of their paths,
-    /// and of their places in a file.
+    /// Adds the rules of a policy document, and returns the problems of it.
     ///
-    /// `source` is the text of the file, for the places of problems; without it they are told at the document's start.
+    /// Documents are to be added in the order of their paths, and of their places in a file.
+    /// `source` is the text of the file, for the places of problems; without it they stand at the
+    /// document's start.
     pub fn add(&mut self, path: &str, document: &Resource, source: Option<&str>) -> Vec<Problem> {
         let places = source.map(|source| Places::of(source, document.line)).unwrap_or_default();
         let mut reader = Reader::new(path, document, places);
@@ -123,12 +96,13 @@ impl PolicyRules {
         problems
     }
 
-    /// Whether there are no rules.
+    /// Reports that there are no rules.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// The policies of a workload: those of its annotations, and those of the rules that match it.
+    /// Returns the policies of a workload: those of its annotations, and those of the rules that
+    /// match it.
     pub fn apply(&self, subject: &PolicySubject<'_>, own: Policies) -> Policies {
         self.reading(subject, own, &mut Patterns::default())
     }
@@ -164,37 +138,4 @@ fn overlay(all: &mut BTreeMap<String, PolicyText>, layer: &BTreeMap<String, Poli
         all.retain(|name, _| !name.starts_with("tag."));
     }
     all.extend(layer.iter().map(|(name, text)| (name.clone(), text.clone())));
-}
-
-impl Select {
-    fn matches(&self, subject: &PolicySubject<'_>) -> bool {
-        let any = |globs: &Option<Vec<Glob>>, texts: &[&str]| match globs {
-            Some(globs) => globs.iter().any(|glob| texts.iter().any(|text| glob.matches(text))),
-            None => true,
-        };
-        let images = || {
-            let names = subject.images.iter().flat_map(|name| {
-                let canonical = name.canonical().to_string();
-                // Docker Hub goes by two names.
-                let hub = canonical.strip_prefix("index.").unwrap_or(&canonical).to_owned();
-                [name.to_string(), hub, canonical]
-            });
-            let names: Vec<String> = names.collect();
-            any(&self.images, &names.iter().map(String::as_str).collect::<Vec<_>>())
-        };
-        any(&self.namespaces, &[subject.namespace])
-            && any(&self.kinds, &[&subject.kind.to_lowercase()])
-            && any(&self.names, &[subject.name])
-            && self.labels.iter().all(|(key, value)| subject.labels.get(key) == Some(value))
-            && (self.images.is_none() || images())
-    }
-}
-
-/// A scalar as the text of an annotation.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-        _ => None,
-    }
 }

@@ -34,7 +34,8 @@ impl Glob {
         })
     }
 
-    /// What stands between the first literal part and the last, if there is a `*` and both are there.
+    /// The parts between the first literal part and the last, if there is a `*` and both are
+    /// there.
     pub(super) fn starred<'a>(&self, text: &'a str) -> Option<&'a str> {
         match &self.parts[..] {
             [first, .., last] => text.strip_prefix(first.as_str())?.strip_suffix(last.as_str()),

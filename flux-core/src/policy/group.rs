@@ -9,7 +9,8 @@ use crate::{image::Tag, manifest::WorkloadId};
 pub struct Member<'a> {
     /// The workload.
     pub id: &'a WorkloadId,
-    /// The tags that containers run and keep: there is nothing newer for them, or something holds it back.
+    /// The tags that containers run and keep: there is nothing newer for them, or something holds
+    /// it back.
     pub keeps: BTreeSet<&'a Tag>,
     /// The tags that containers are to go to.
     pub moves: BTreeSet<&'a Tag>,
@@ -17,16 +18,20 @@ pub struct Member<'a> {
 
 /// That a group cannot move.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Apart {
     /// The tag that most of them could have.
     pub tag: Tag,
-    /// Those that could not, in ascending order; none if each could and some container is to go elsewhere.
+    /// Those that could not, in ascending order; empty if each could and some container is to go
+    /// elsewhere.
     pub missing: Vec<WorkloadId>,
 }
 
-/// Whether a group can move, and if not why. It can if all moves are to one tag, and each member moves to it or has it.
+/// Returns why a group cannot move; `None` if it can. It can if all moves are to one tag, and each
+/// member moves to it or has it.
 ///
-/// Containers that keep what they run do not count, so a side-car with tags of its own is no hindrance until it is to move too.
+/// Containers that keep what they run do not count, so a side-car with tags of its own is no
+/// hindrance until it is to move too.
 pub fn apart(members: &[Member<'_>]) -> Option<Apart> {
     let goals: BTreeSet<&Tag> = members.iter().flat_map(|m| m.moves.iter().copied()).collect();
     let missing = |tag: &Tag| -> Vec<WorkloadId> {

@@ -1,6 +1,7 @@
 //! Whole numbers of any length, compared exactly.
 //!
-//! Build numbers, calendar dates and nanosecond stamps outgrow 64 bits and lose digits as floats; here they stay digits.
+//! Build numbers, calendar dates and nanosecond stamps outgrow 64 bits and lose digits as floats;
+//! here they stay digits.
 
 use std::{borrow::Cow, cmp::Ordering};
 
@@ -11,7 +12,7 @@ pub(super) struct Number<'a>(Cow<'a, str>);
 impl<'a> Number<'a> {
     pub(super) const ZERO: Self = Self(Cow::Borrowed(""));
 
-    /// Reads ASCII digits; none for anything else and for no digits.
+    /// Reads ASCII digits; `None` for anything else and for no digits.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let ok = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         ok.then(|| Self(Cow::Borrowed(text.trim_start_matches('0'))))

@@ -37,16 +37,18 @@ enum Kind {
 /// Why a text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a tag pattern: {problem}")]
+#[non_exhaustive]
 pub struct InvalidPattern {
     /// The text.
     pub text: String,
-    /// What is wrong with it.
+    /// The rule that it breaks.
     pub problem: String,
 }
 
 /// By what tags are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Order {
     /// By build date, the newest first.
     Created,
@@ -56,18 +58,19 @@ pub enum Order {
     Number,
     /// By text, the last first.
     Text,
-    /// By what a regular expression's group `order` captures: numbers, the highest first, then text, the last first.
+    /// By what a regular expression's group `order` captures: numbers, the highest first, then
+    /// text, the last first.
     Extracted,
 }
 
 impl Order {
-    /// Whether build dates are needed to order tags; if not, their names are enough.
+    /// Reports that build dates are needed to order tags; if not, their names are enough.
     pub const fn needs_created(self) -> bool {
         matches!(self, Self::Created)
     }
 }
 
-/// What is known of a tag when it is ordered.
+/// A tag with the facts that order it.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// The tag.
@@ -78,15 +81,16 @@ pub struct Candidate<'a> {
 
 /// Where a tag stands in the order of a pattern. Greater is newer; the order is total.
 ///
-/// Tags that the order says nothing of (no date, no version, no number) are the oldest. Of tags that it holds equal the one
-/// whose text comes first is the newer; only of versions of equal precedence it is the one whose text comes last, as in Flux v1.
+/// Tags that the order says nothing of (no date, no version, no number) are the oldest. Of tags
+/// that it holds equal the one whose text comes first is the newer; only of versions of equal
+/// precedence it is the one whose text comes last, as in Flux v1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rank<'a> {
     key: Key<'a>,
     tag: &'a str,
 }
 
-/// What tags are compared by; the order of the variants counts.
+/// The values that tags are compared by; the order of the variants counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key<'a> {
     None,
@@ -97,12 +101,12 @@ enum Key<'a> {
 }
 
 impl Rank<'_> {
-    /// Whether the order says anything of the tag: it has a date, a version, a number.
+    /// Reports that the order says anything of the tag: it has a date, a version, a number.
     pub fn is_known(&self) -> bool {
         self.key != Key::None
     }
 
-    /// Whether both stand at the same place, so that neither is an update of the other.
+    /// Reports that both stand at the same place, so that neither is an update of the other.
     pub fn same(&self, other: &Self) -> bool {
         self.tag == other.tag || self.is_known() && self.key == other.key
     }
@@ -123,7 +127,8 @@ impl PartialOrd for Rank<'_> {
     }
 }
 
-/// Whether a tag is `latest`, in whatever case: a name that moves, and so no candidate unless it is asked for by name.
+/// Reports that a tag is `latest`, in whatever case: a name that moves, and so no candidate unless
+/// it is asked for by name.
 pub(super) fn is_latest(tag: &str) -> bool {
     tag.eq_ignore_ascii_case("latest")
 }
@@ -132,7 +137,8 @@ impl TagPattern {
     /// The text of [`TagPattern::any`].
     pub const ANY: &'static str = "glob:*";
 
-    /// The pattern of a container for which none is set: every tag but `latest`, newest build first.
+    /// The pattern of a container for which none is set: every tag but `latest`, newest build
+    /// first.
     pub fn any() -> Self {
         Self { text: Self::ANY.to_owned(), kind: Kind::Glob(Glob::new("*")) }
     }
@@ -153,7 +159,7 @@ impl TagPattern {
         }
     }
 
-    /// Whether a tag competes.
+    /// Reports that a tag competes.
     pub fn matches(&self, tag: &str) -> bool {
         if is_latest(tag) {
             return tag == "latest" && self.literal() == Some("latest");
@@ -178,8 +184,9 @@ impl TagPattern {
 
     /// Where a tag stands in the order of this pattern, whether or not the pattern takes the tag.
     ///
-    /// Versions are read loosely here, so that a running `1.2` can be told from a candidate `1.1.0` by a
-    /// `semver-strict:` pattern too; except that digits alone, which may be a date or a hash, are no version to such a pattern.
+    /// Versions are read loosely here, so that a running `1.2` can be told from a candidate `1.1.0`
+    /// by a `semver-strict:` pattern too; except that digits alone, which may be a date or a hash,
+    /// are no version to such a pattern.
     pub fn rank<'a>(&self, candidate: &Candidate<'a>) -> Rank<'a> {
         let tag = candidate.tag;
         let version = |tag| Version::loose(tag).map_or(Key::None, Key::Version);
@@ -196,18 +203,19 @@ impl TagPattern {
         Rank { key, tag }
     }
 
-    /// Compares two tags: `Less` means that `a` is newer and comes first. Total; ties are broken as [`Rank`] says.
+    /// Compares two tags: `Less` means that `a` is newer and comes first. Total; ties are broken as
+    /// [`Rank`] says.
     pub fn newest_first(&self, a: &Candidate<'_>, b: &Candidate<'_>) -> Ordering {
         self.rank(b).cmp(&self.rank(a))
     }
 
-    /// Whether two tags have the same rank, so that neither is an update of the other.
+    /// Reports that two tags have the same rank, so that neither is an update of the other.
     pub fn same_rank(&self, a: &Candidate<'_>, b: &Candidate<'_>) -> bool {
         self.rank(a).same(&self.rank(b))
     }
 }
 
-/// What the group `order` captures, if it captures anything.
+/// Returns what the group `order` captures, if it captures anything.
 fn extract<'a>(regex: &Regex, tag: &'a str) -> Option<&'a str> {
     let text = regex.captures(tag)?.name("order")?.as_str();
     (!text.is_empty()).then_some(text)

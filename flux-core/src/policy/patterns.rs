@@ -1,4 +1,5 @@
-//! Patterns by their texts: many workloads share few, and a regular expression takes longer to compile than to match against all its tags.
+//! Patterns by their texts: many workloads share few, and a regular expression takes longer to
+//! compile than to match against all its tags.
 
 use std::{collections::BTreeMap, sync::Arc};
 

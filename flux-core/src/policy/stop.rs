@@ -1,4 +1,4 @@
-//! What stops any release of a workload, whatever tags there are.
+//! Stops: the policies that stop any release of a workload, whatever tags there are.
 
 use std::fmt;
 
@@ -6,8 +6,11 @@ use jiff::Timestamp;
 
 use super::{Frozen, Hold, Ignore, Lock, Policies};
 
-/// Why nothing of a workload is released. A person may pass all of these by force, as in Flux v1.
+/// The reason why nothing of a workload is released.
+///
+/// A person may pass all of these by force, as in Flux v1.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stop {
     /// It is locked.
     Locked(Lock),
@@ -22,31 +25,33 @@ pub enum Stop {
 }
 
 impl Policies {
-    /// What stops a release at a time. Locks, `ignore`, freeze windows and guards that cannot be read stop a person's
-    /// releases as well; a hold stops only automation.
-    ///
-    /// The first that applies is told, in the order of [`Stop`]'s variants.
+    /// Returns the first policy that stops a release at a time; see [`stops`](Self::stops).
     pub fn stop(&self, now: Timestamp, automatic: bool) -> Option<Stop> {
-        if let Some(lock) = &self.locked {
-            return Some(Stop::Locked(lock.clone()));
-        }
+        self.stops(now, automatic).into_iter().next()
+    }
+
+    /// Returns all policies that stop a release at a time, in the order of [`Stop`]'s variants.
+    ///
+    /// Locks, `ignore`, freeze windows and guards that cannot be read stop a person's releases as
+    /// well; a hold stops only automation.
+    pub fn stops(&self, now: Timestamp, automatic: bool) -> Vec<Stop> {
+        let mut stops: Vec<Stop> = self.locked.iter().map(|lock| Stop::Locked(lock.clone())).collect();
         if self.ignore == Some(Ignore::True) {
-            return Some(Stop::Ignored);
+            stops.push(Stop::Ignored);
         }
-        let invalid: Vec<String> =
-            self.invalid_guards.iter().filter(|name| automatic || *name != "hold").cloned().collect();
+        let names = self.invalid_guards.iter().filter(|name| automatic || *name != "hold");
+        let invalid: Vec<String> = names.cloned().collect();
         if !invalid.is_empty() {
-            return Some(Stop::InvalidGuards(invalid));
+            stops.push(Stop::InvalidGuards(invalid));
         }
-        if let Some(frozen) = self.guards.freeze.as_ref().and_then(|freeze| freeze.frozen(now)) {
-            return Some(Stop::Frozen(frozen));
-        }
-        self.guards.hold.clone().filter(|_| automatic).map(Stop::Held)
+        stops.extend(self.guards.freeze.as_ref().and_then(|freeze| freeze.frozen(now)).map(Stop::Frozen));
+        stops.extend(self.guards.hold.clone().filter(|_| automatic).map(Stop::Held));
+        stops
     }
 }
 
 impl Stop {
-    /// The name of the policy that stops.
+    /// Returns the name of the policy that stops.
     pub fn policy(&self) -> &str {
         match self {
             Self::Locked(_) => "locked",

@@ -1,4 +1,5 @@
-//! Versions: read loosely, as v1 did, or strictly; compared by the precedence of Semantic Versioning 2.0.
+//! Versions: read loosely, as v1 did, or strictly; compared by the precedence of Semantic
+//! Versioning 2.0.
 
 use std::{borrow::Cow, cmp::Ordering};
 
@@ -10,18 +11,18 @@ pub(super) struct Version<'a> {
     pub(super) major: Number<'a>,
     pub(super) minor: Number<'a>,
     pub(super) patch: Number<'a>,
-    /// What follows the first `-`; empty for a release.
+    /// The part behind the first `-`; empty for a release.
     pub(super) pre: Cow<'a, str>,
 }
 
 /// The text of a version, cut up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut<'a> {
-    /// Whether it starts with `v`.
+    /// `true` if it starts with `v`.
     pub(super) v: bool,
     /// The parts between the dots: one to three.
     pub(super) parts: [Option<&'a str>; 3],
-    /// What follows the first `-`; empty if there is none.
+    /// The part behind the first `-`; empty if there is none.
     pub(super) pre: &'a str,
 }
 
@@ -39,7 +40,7 @@ pub(super) fn cut(text: &str) -> Option<Cut<'_>> {
     split.next().is_none().then_some(Cut { v: rest.len() != text.len(), parts, pre: pre.unwrap_or_default() })
 }
 
-/// Whether a text is made of words of letters, digits and `-`, with dots between.
+/// Reports that a text is made of words of letters, digits and `-`, with dots between.
 fn dotted(text: &str) -> bool {
     text.split('.')
         .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
@@ -50,7 +51,8 @@ fn no_leading_zero(word: &str) -> bool {
 }
 
 impl<'a> Version<'a> {
-    /// Reads a version loosely: `1`, `1.2`, `v1`, `01.2.3` and any number are versions; `1.2.3.4` is not.
+    /// Reads a version loosely: `1`, `1.2`, `v1`, `01.2.3` and any number are versions; `1.2.3.4`
+    /// is not.
     pub(super) fn loose(text: &'a str) -> Option<Self> {
         Self::of(&cut(text)?)
     }
@@ -87,7 +89,8 @@ impl<'a> Version<'a> {
     }
 }
 
-/// Compares pre-releases by precedence: number by number, word by word; a release comes after all of them.
+/// Compares pre-releases by precedence: number by number, word by word; a release comes after all
+/// of them.
 pub(super) fn compare_pre(a: &str, b: &str) -> Ordering {
     match (a.is_empty(), b.is_empty()) {
         (true, true) => Ordering::Equal,

@@ -1,79 +1,60 @@
-//! Named images to named containers: all of it, or nothing.
+//! Named images to named containers.
 
-use super::{
-    ContainerUpdate, ContainersRelease, Reason, WorkloadVerdict,
-    choice::Chosen,
-    plan::{Decided, What},
+use super::decision::{ContainerDecision, Decision};
+use crate::{
+    image::ImageRef,
+    manifest::Container,
+    plan::{ContainerUpdate, ContainersRelease, Reason},
 };
-use crate::{image::ImageRef, manifest::Container};
 
-/// Decides on a workload whose containers are named with their images.
+/// Decides about a workload whose containers are named with their images.
 pub(super) fn decide<'a>(
-    list: &'a [Container],
+    containers: &'a [Container],
     updates: Option<&Vec<ContainerUpdate>>,
     release: &ContainersRelease,
-) -> What<'a> {
+) -> Decision<'a> {
     let updates = updates.map(Vec::as_slice).unwrap_or_default();
     let names = |names: Vec<&str>| names.join(", ");
     let missing: Vec<&str> = updates
         .iter()
-        .filter(|update| list.iter().all(|c| c.name != update.container))
+        .filter(|update| containers.iter().all(|c| c.name != update.container))
         .map(|update| update.container.as_str())
         .collect();
     if !missing.is_empty() {
         let message = format!("container(s) not found: {}", names(missing));
-        return What::Whole(WorkloadVerdict::whole(Reason::ContainerNotFound).saying(message));
+        return Decision::whole_with(Reason::ContainerNotFound, message);
     }
     let of = |container: &Container| updates.iter().find(|update| update.container == container.name);
     let mismatch = |container: &Container, update: &ContainerUpdate| {
         update.current.as_ref().is_some_and(|expected| container.image.as_ref().ok() != Some(expected))
     };
-    let mismatched: Vec<&str> = list
+    let mismatched: Vec<&str> = containers
         .iter()
         .filter(|c| of(c).is_some_and(|update| mismatch(c, update)))
         .map(|c| c.name.as_str())
         .collect();
     if !mismatched.is_empty() && !release.skip_mismatches {
         let message = format!("container(s) tag mismatch: {}", names(mismatched));
-        return What::Whole(WorkloadVerdict::whole(Reason::ContainerMismatch).saying(message));
+        return Decision::whole_with(Reason::ContainerMismatch, message);
     }
-    let chosen = list.iter().map(|container| match of(container) {
-        None => (container, Chosen::left(Reason::OtherImage, "it is not named")),
+    let decided = containers.iter().map(|container| match of(container) {
+        None => (container, ContainerDecision::keep(Reason::OtherImage, "it is not named")),
         Some(update) if mismatch(container, update) => {
             let message = "it runs something else than was expected";
-            (container, Chosen::left(Reason::OtherImage, message))
+            (container, ContainerDecision::keep(Reason::OtherImage, message))
         }
         Some(ContainerUpdate { target, .. }) => (container, set(container, target)),
     });
-    What::Containers(chosen.collect())
+    Decision::Containers(decided.collect())
 }
 
-fn set(container: &Container, target: &ImageRef) -> Chosen {
+fn set(container: &Container, target: &ImageRef) -> ContainerDecision {
     match &container.image {
-        Ok(current) if current == target => Chosen::up_to_date(current),
-        _ => Chosen::Update {
+        Ok(current) if current == target => ContainerDecision::up_to_date(current),
+        _ => ContainerDecision::Update {
             target: target.clone(),
             reason: Reason::RequestedImage,
             message: format!("{target} was asked for"),
         },
-    }
-}
-
-/// Leaves every workload as it is, if any that was named cannot be done.
-pub(super) fn all_or_nothing(all: &mut [Decided<'_>]) {
-    let failed = |decided: &Decided<'_>| {
-        let What::Whole(verdict) = &decided.what else { return false };
-        matches!(verdict.reason, Reason::ContainerNotFound | Reason::ContainerMismatch)
-    };
-    if !all.iter().any(failed) {
-        return;
-    }
-    for decided in all {
-        let What::Containers(containers) = &mut decided.what else { continue };
-        for (_, chosen) in containers {
-            if matches!(chosen, Chosen::Update { .. }) {
-                *chosen = Chosen::left(Reason::NothingDone, "something else of the request cannot be done");
-            }
-        }
     }
 }

@@ -1,165 +1,149 @@
-//! "Why was this not released?": for a container, what speaks for or against every known tag.
+//! "Why was this not released?": what speaks for or against every known tag of a container.
 //!
-//! The question put to [`policy::explain`] is the one that the planner asks for automation; on top of it comes what stops the workload as a whole.
+//! The input put to [`policy::explain`] is the one that the planner uses for automation; on top of
+//! it comes whatever stops the workload as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::{
-    Needs, Reason, Request, Selection, Snapshot, Wish, book::PolicyBook, choice::Chooser,
-    facts::image_findings, fields::Fields, needs, plan,
+    candidates::Candidates,
+    chooser::Chooser,
+    explanation::{ExplainRequest, Explanation, PatternFrom, TagReason, TagStatus, TagVerdict},
+    needs::Needs,
+    planner::{needs, plan},
+    policy_index::PolicyIndex,
+    registry_findings::image_findings,
+    snapshot::Snapshot,
 };
 use crate::{
     finding::{Finding, Place},
     image::{ImageRef, Tag},
-    manifest::{Container, WorkloadId},
+    manifest::Container,
     manifest_set::Located,
-    policy::{self, Choice, Frozen, Hold, Lock, Policies, Rule, Stop, TagPattern, Verdict},
-    position::Position,
+    plan::{ImageTarget, Reason, Request, Selection},
+    policy::{self, Choice, Frozen, Hold, Lock, Policies, Rejection, Rule, Stop, TagPattern, Verdict},
     workload::Class,
 };
 
-/// What is explained.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inquiry {
-    /// Of which workload.
-    pub workload: WorkloadId,
-    /// Of which container; none for all.
-    pub container: Option<String>,
-}
-
-/// What speaks for or against every tag that a container could run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// The workload.
-    pub id: WorkloadId,
-    /// The container.
-    pub container: String,
-    /// Its image as git has it.
-    pub image: String,
-    /// The pattern that its tags are held against.
-    pub pattern: PatternFrom,
-    /// The tag that should run, also when it runs already; none when that is undecided.
-    pub selected: Option<Tag>,
-    /// Every known tag, newest first.
-    pub tags: Vec<TagVerdict>,
-}
-
-/// A pattern and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PatternFrom {
-    /// The pattern as written, or the default.
-    pub text: String,
-    /// Where it stands; none if it is the default.
-    pub from: Option<Place>,
-}
-
-/// The verdict on a tag.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TagVerdict {
-    /// The tag.
-    pub tag: Tag,
-    /// What becomes of it.
-    pub verdict: TagStatus,
-    /// Why: a code of [`policy::Rule`] or of [`Reason`].
-    pub reason: String,
-    /// Why, for people.
-    pub message: String,
-    /// What was compared, by name.
-    pub evidence: BTreeMap<String, String>,
-}
-
-/// What becomes of a tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TagStatus {
-    /// It should run, and does not yet.
-    Selected,
-    /// It runs.
-    Current,
-    /// Something speaks against it.
-    Rejected,
-}
-
-/// Says what must be asked before an inquiry can be answered; see [`needs`].
-pub fn explain_needs(snapshot: &Snapshot, inquiry: &Inquiry, now: Timestamp) -> Needs {
-    let Some(request) = request(snapshot, inquiry) else { return Needs::default() };
-    let mut needs = needs(snapshot, &request, now);
+/// Returns the facts that must be asked for before a request can be answered; see [`needs`].
+pub fn explain_needs(snapshot: &Snapshot, request: &ExplainRequest, now: Timestamp) -> Needs {
+    let Some(located) = snapshot.manifests.workload(&request.workload) else { return Needs::default() };
+    let mut needs = match group_request(snapshot, request) {
+        Some(group) => needs(snapshot, &group, now),
+        None => Needs::default(),
+    };
     // What stops the workload as a whole does not keep its tags from being explained.
-    let Some(located) = snapshot.manifests.workload(&inquiry.workload) else { return needs };
-    let policies = PolicyBook::of(snapshot, &mut needs).policies(&located);
-    let mut fields = Fields::of(&snapshot.images);
+    let policies = PolicyIndex::of(snapshot, &mut needs).policies(&located);
+    let mut candidates = Candidates::of(&snapshot.images);
     for container in located.resource.workload.iter().flatten() {
         if let Ok(current) = &container.image {
             if snapshot.images.get(&current.name).is_none() {
                 // Also where the pattern cannot be read: every tag has its verdict.
                 needs.tags_of(&current.name);
             }
-            chooser(snapshot, &located, container, current, &policies, now).newest(&mut needs, &mut fields);
+            chooser(snapshot, &located, container, current, &policies, now)
+                .newest(&mut needs, &mut candidates);
         }
     }
     needs
 }
 
-/// Answers an inquiry on what `snapshot` knows, with what was wrong with that. Pure. No explanation at all means that git does not describe the
-/// workload, or that it has no such container.
-pub fn explain(snapshot: &Snapshot, inquiry: &Inquiry, now: Timestamp) -> (Vec<Explanation>, Vec<Finding>) {
+/// Explains the tags of containers on what `snapshot` knows, with the findings about that. Pure.
+///
+/// No explanation at all means that git does not describe the workload, or that it has no such
+/// container.
+///
+/// ```
+/// use flux_core::release::{self, ExplainRequest, Snapshot, TagStatus};
+///
+/// let manifest = r#"
+/// apiVersion: apps/v1
+/// kind: Deployment
+/// metadata:
+///   name: web
+///   namespace: shop
+///   annotations: {fluxcd.io/automated: "true", fluxcd.io/tag.web: "semver:~1.4"}
+/// spec: {template: {spec: {containers: [{name: web, image: "team/web:1.4.0"}]}}}
+/// "#;
+/// let snapshot = Snapshot::of_files([("web.yaml", manifest)])
+///     .with_images("team/web", ["1.4.0", "1.4.7", "1.5.0"])?;
+/// let request = ExplainRequest { workload: "shop:deployment/web".parse()?, container: None };
+/// let (explained, _) = release::explain(&snapshot, &request, "2026-11-21T12:00:00Z".parse()?);
+///
+/// let verdict = |tag: &str| explained[0].tags.iter().find(|v| v.tag.as_str() == tag).unwrap();
+/// assert_eq!(verdict("1.4.7").verdict, TagStatus::Selected);
+/// assert_eq!(verdict("1.5.0").because.reason, "pattern-mismatch");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn explain(
+    snapshot: &Snapshot,
+    request: &ExplainRequest,
+    now: Timestamp,
+) -> (Vec<Explanation>, Vec<Finding>) {
     let mut missing = Needs::default();
-    let book = PolicyBook::of(snapshot, &mut missing);
+    let index = PolicyIndex::of(snapshot, &mut missing);
     let mut findings = image_findings(&snapshot.images);
-    findings.extend(book.findings(&snapshot.manifests));
+    findings.extend(index.findings(&snapshot.manifests));
     findings.sort();
     findings.dedup();
-    let Some(located) = snapshot.manifests.workload(&inquiry.workload) else { return (Vec::new(), findings) };
-    let policies = book.policies(&located);
-    let group = group_block(snapshot, inquiry, now);
+    let Some(located) = snapshot.manifests.workload(&request.workload) else { return (Vec::new(), findings) };
+    let policies = index.policies(&located);
+    let mut stops = read_only(&located);
+    stops.extend(policies.stops(now, true).iter().map(|stop| stopped(stop, &policies, located.path)));
+    stops.extend(group_block(snapshot, request, now));
     let containers = located.resource.workload.as_deref().unwrap_or_default();
     let explained = containers
         .iter()
-        .filter(|c| inquiry.container.as_ref().is_none_or(|name| *name == c.name))
-        .map(|container| explained(snapshot, &located, container, &policies, group.as_deref(), now))
+        .filter(|c| request.container.as_ref().is_none_or(|name| *name == c.name))
+        .map(|container| explained(snapshot, &located, container, &policies, &stops, now))
         .collect();
     (explained, findings)
 }
 
-/// The request whose plan decides what the inquiry asks about: automation's, or a person's for the workload and what moves with it.
-fn request(snapshot: &Snapshot, inquiry: &Inquiry) -> Option<Request> {
-    let book = PolicyBook::of(snapshot, &mut Needs::default());
-    let policies = book.policies(&snapshot.manifests.workload(&inquiry.workload)?);
+/// Returns the request whose plan decides about the workload's release group: automation's, or a
+/// person's for all of its members. `None` if it is in no group.
+fn group_request(snapshot: &Snapshot, request: &ExplainRequest) -> Option<Request> {
+    let index = PolicyIndex::of(snapshot, &mut Needs::default());
+    let policies = index.policies(&snapshot.manifests.workload(&request.workload)?);
+    let group = policies.guards.group.as_ref()?;
     if policies.automated {
         return Some(Request::automation());
     }
-    let mut ids = std::collections::BTreeSet::from([inquiry.workload.clone()]);
-    if policies.guards.group.is_some() {
-        let members = snapshot.manifests.workloads();
-        let members = members.filter(|m| book.policies(m).guards.group == policies.guards.group);
-        ids.extend(members.map(|m| m.workload_id()));
-    }
-    Some(Request::image(Selection::Named(ids), Wish::Latest))
+    let members = snapshot.manifests.workloads();
+    let members = members.filter(|m| index.policies(m).guards.group.as_ref() == Some(group));
+    let ids: BTreeSet<_> = members.map(|m| m.workload_id()).collect();
+    Some(Request::image(Selection::Named(ids), ImageTarget::Latest))
 }
 
-/// Why the workload's release group cannot move, if it cannot.
-fn group_block(snapshot: &Snapshot, inquiry: &Inquiry, now: Timestamp) -> Option<String> {
-    let plan = plan(snapshot, &request(snapshot, inquiry)?, now);
-    let verdict = plan.workloads.get(&inquiry.workload)?;
+/// Returns the reason why the workload's release group cannot move, if it cannot.
+fn group_block(snapshot: &Snapshot, request: &ExplainRequest, now: Timestamp) -> Option<TagReason> {
+    let plan = plan(snapshot, &group_request(snapshot, request)?, now);
+    let verdict = plan.workloads.get(&request.workload)?;
     let blocked = verdict.containers.iter().find(|c| c.reason == Reason::GroupIncomplete)?;
-    Some(blocked.message.clone())
+    let mut evidence = BTreeMap::new();
+    if !blocked.blocked_by.is_empty() {
+        let ids: Vec<String> = blocked.blocked_by.iter().map(ToString::to_string).collect();
+        evidence.insert("blocked_by".to_owned(), ids.join(","));
+    }
+    Some(TagReason::of(Reason::GroupIncomplete.as_str(), blocked.message.clone(), evidence))
 }
 
+/// Explains the tags of one container; `stops` are the reasons that stop the workload as a whole.
 fn explained(
     snapshot: &Snapshot,
     located: &Located<'_>,
     container: &Container,
     policies: &Policies,
-    group: Option<&str>,
+    stops: &[TagReason],
     now: Timestamp,
 ) -> Explanation {
     let written = policies.pattern_text(&container.name);
-    let from = written.map(|text| {
-        let position = Position { line: text.line, column: text.column };
-        snapshot.manifests.place(text.rule.as_deref().unwrap_or(located.path), position)
+    let from = written.map(|text| Place {
+        path: text.rule.clone().unwrap_or_else(|| located.path.to_owned()),
+        line: text.line,
+        column: text.column,
     });
     let text = written.map_or_else(|| TagPattern::any().to_string(), |text| text.value.clone());
     let mut explanation = Explanation {
@@ -174,16 +158,16 @@ fn explained(
         tags: Vec::new(),
     };
     let Ok(current) = &container.image else { return explanation };
-    let mut fields = Fields::of(&snapshot.images);
-    let Some(Ok(known)) = fields.known(&current.name) else { return explanation };
-    let pattern = match fields.patterns.read(&explanation.pattern.text) {
+    let mut candidates = Candidates::of(&snapshot.images);
+    let Some(Ok(known)) = candidates.known(&current.name) else { return explanation };
+    let pattern = match candidates.patterns.read(&explanation.pattern.text) {
         Ok(pattern) => pattern,
         Err(invalid) => {
-            let tags = fields.listing(known).tags().iter();
+            let tags = candidates.listing(known).tags().iter();
             explanation.tags = tags
                 .map(|tag| {
                     if current.effective_tag() == Some(tag.tag.as_str()) {
-                        tag_verdict(tag.tag.clone(), Verdict::Current)
+                        TagVerdict::of(tag.tag.clone(), Verdict::Current)
                     } else {
                         unmatched(tag.tag, &invalid.to_string())
                     }
@@ -194,50 +178,25 @@ fn explained(
     };
     let chooser = chooser(snapshot, located, container, current, policies, now);
     let taken_back = chooser.taken_back().flatten().filter(|_| !chooser.hold_is_lifted());
-    let mut question = chooser.question(fields.field(known, &pattern));
-    question.newer_than = taken_back.as_ref().map(|t| &t.tag);
-    let choice = policy::choose(&question);
-    explanation.tags = policy::explain(&question).into_iter().map(|(tag, v)| tag_verdict(tag, v)).collect();
-    name_places(&mut explanation, policies, snapshot, located.path);
+    let mut input = chooser.input(candidates.set(known, &pattern));
+    input.newer_than = taken_back.as_ref().map(|t| &t.tag);
+    let choice = policy::choose(&input);
+    explanation.tags = policy::explain(&input).into_iter().map(|(tag, v)| TagVerdict::of(tag, v)).collect();
     explanation.selected = match choice {
         Choice::Update { tag, .. } => Some(tag),
         Choice::Keep { tag, .. } => tag,
         Choice::Undecided(_) | Choice::NoCandidate => None,
     };
-    let read_only = match located.resource.class() {
-        Some(Class::ReadOnly(why)) => Some((Reason::ReadOnly, why.to_owned(), BTreeMap::new())),
-        _ => None,
-    };
-    let stop = policies.stop(now, true).map(|stop| stopped(&stop, policies, snapshot, located.path));
-    let stop = read_only.or(stop);
-    let group = group.map(|why| (Reason::GroupIncomplete, why.to_owned(), BTreeMap::new()));
-    if let Some((reason, message, evidence)) = stop.or(group) {
-        let selected = explanation.tags.iter_mut().find(|tag| tag.verdict == TagStatus::Selected);
-        if let Some(tag) = selected {
-            tag.verdict = TagStatus::Rejected;
-            tag.reason = reason.as_str().to_owned();
-            tag.message = message;
-            tag.evidence = evidence;
+    for tag in &mut explanation.tags {
+        tag.name_places(policies, located.path);
+        if tag.hold_back(stops) {
             explanation.selected = current.effective_tag().and_then(|tag| tag.parse().ok());
         }
     }
     explanation
 }
 
-/// Names, for tags that a guard rejects, where the guard stands.
-fn name_places(explanation: &mut Explanation, policies: &Policies, snapshot: &Snapshot, path: &str) {
-    const GUARDS: [(Rule, &str); 3] =
-        [(Rule::MinAge, "min-age"), (Rule::Platforms, "platforms"), (Rule::NoDigest, "pin-digest")];
-    for tag in &mut explanation.tags {
-        let guard = GUARDS.iter().find(|(rule, _)| rule.as_str() == tag.reason);
-        if let Some((path, position)) = guard.and_then(|(_, policy)| policies.from(policy, path)) {
-            let place = snapshot.manifests.place(path, position);
-            tag.evidence.insert("from".to_owned(), place.to_string());
-        }
-    }
-}
-
-/// What automation would choose for a container.
+/// Returns the choice of automation for a container, to be made.
 fn chooser<'a>(
     snapshot: &'a Snapshot,
     located: &'a Located<'a>,
@@ -249,69 +208,121 @@ fn chooser<'a>(
     Chooser { snapshot, now, automatic: true, current, container, located, policies }
 }
 
+impl TagReason {
+    fn of(reason: &str, message: String, evidence: BTreeMap<String, String>) -> Self {
+        Self { reason: reason.to_owned(), message, evidence }
+    }
+
+    fn of_rule(rejection: Rejection) -> Self {
+        let evidence = rejection.evidence.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Self::of(rejection.rule.as_str(), rejection.message, evidence.collect())
+    }
+}
+
+/// The rules of the guards, each with the policy that sets it.
+const GUARDS: [(Rule, &str); 3] =
+    [(Rule::MinAge, "min-age"), (Rule::Platforms, "platforms"), (Rule::NoDigest, "pin-digest")];
+
+/// The rules that hold a tag back that is newer than the one that runs.
+const HOLDS: [Rule; 5] = [Rule::TakenBack, Rule::NoDate, Rule::MinAge, Rule::Platforms, Rule::NoDigest];
+
+impl TagVerdict {
+    fn of(tag: Tag, verdict: Verdict) -> Self {
+        let simple = |status: TagStatus, reason: Reason, message: &str| {
+            let because = TagReason::of(reason.as_str(), message.to_owned(), BTreeMap::new());
+            (status, because, Vec::new())
+        };
+        let (verdict, because, also) = match verdict {
+            Verdict::Selected => {
+                let message = "it is the newest that policy allows";
+                simple(TagStatus::Selected, Reason::NewerImage, message)
+            }
+            Verdict::Current => simple(TagStatus::Current, Reason::UpToDate, "it runs"),
+            Verdict::Rejected { by, also } => {
+                let also = also.into_iter().map(TagReason::of_rule).collect();
+                (TagStatus::Rejected, TagReason::of_rule(by), also)
+            }
+        };
+        Self { tag, verdict, because, also }
+    }
+
+    /// Names, for each guard among the reasons, where it stands.
+    fn name_places(&mut self, policies: &Policies, path: &str) {
+        for reason in [&mut self.because].into_iter().chain(&mut self.also) {
+            let guard = GUARDS.iter().find(|(rule, _)| rule.as_str() == reason.reason);
+            if let Some(from) = guard.and_then(|(_, policy)| policies.from(policy, path)) {
+                reason.evidence.insert("from".to_owned(), from.to_string());
+            }
+        }
+    }
+
+    /// Adds the reasons that stop the workload as a whole. Returns `true` if the tag would have
+    /// been selected without them.
+    fn hold_back(&mut self, stops: &[TagReason]) -> bool {
+        let Some((first, others)) = stops.split_first() else { return false };
+        if self.verdict == TagStatus::Selected {
+            self.verdict = TagStatus::Rejected;
+            self.because = first.clone();
+            self.also = others.to_vec();
+            return true;
+        }
+        if HOLDS.iter().any(|rule| rule.as_str() == self.because.reason) {
+            self.also.extend_from_slice(stops);
+        }
+        false
+    }
+}
+
 fn unmatched(tag: &Tag, invalid: &str) -> TagVerdict {
     TagVerdict {
         tag: tag.clone(),
         verdict: TagStatus::Rejected,
-        reason: Reason::InvalidPattern.as_str().to_owned(),
-        message: invalid.to_owned(),
-        evidence: BTreeMap::new(),
+        because: TagReason::of(Reason::InvalidPattern.as_str(), invalid.to_owned(), BTreeMap::new()),
+        also: Vec::new(),
     }
 }
 
-fn tag_verdict(tag: Tag, verdict: Verdict) -> TagVerdict {
-    let (verdict, reason, message, evidence) = match verdict {
-        Verdict::Selected => {
-            let message = "it is the newest that policy allows".to_owned();
-            (TagStatus::Selected, Reason::NewerImage.as_str(), message, BTreeMap::new())
+/// Returns the reason that stops every release of a kind that is only read.
+fn read_only(located: &Located<'_>) -> Vec<TagReason> {
+    match located.resource.class() {
+        Some(Class::ReadOnly(why)) => {
+            vec![TagReason::of(Reason::ReadOnly.as_str(), why.to_owned(), BTreeMap::new())]
         }
-        Verdict::Current => {
-            (TagStatus::Current, Reason::UpToDate.as_str(), "it runs".to_owned(), BTreeMap::new())
-        }
-        Verdict::Rejected(rejection) => {
-            let evidence = rejection.evidence.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
-            (TagStatus::Rejected, rejection.rule.as_str(), rejection.message, evidence)
-        }
-    };
-    TagVerdict { tag, verdict, reason: reason.to_owned(), message, evidence }
+        _ => Vec::new(),
+    }
 }
 
-/// The reason, the words and the evidence of what stops a workload.
-fn stopped(
-    stop: &Stop,
-    policies: &Policies,
-    snapshot: &Snapshot,
-    path: &str,
-) -> (Reason, String, BTreeMap<String, String>) {
+/// Returns a policy that stops a workload as a reason.
+fn stopped(stop: &Stop, policies: &Policies, path: &str) -> TagReason {
     let mut evidence = BTreeMap::new();
-    let mut tell = |name: &str, value: Option<String>| {
+    let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             evidence.insert(name.to_owned(), value);
         }
     };
     let reason = match stop {
         Stop::Locked(Lock { user, message }) => {
-            tell("user", user.clone());
-            tell("message", message.clone());
+            add("user", user.clone());
+            add("message", message.clone());
             Reason::Locked
         }
         Stop::Ignored => Reason::IgnoredByPolicy,
         Stop::InvalidGuards(names) => {
-            tell("policies", Some(names.join(", ")));
+            add("policies", Some(names.join(", ")));
             Reason::InvalidPolicy
         }
         Stop::Frozen(Frozen { window, opens }) => {
-            tell("window", Some(window.clone()));
-            tell("opens", opens.map(|t| t.to_string()));
+            add("window", Some(window.clone()));
+            add("opens", opens.map(|t| t.to_string()));
             Reason::Frozen
         }
         Stop::Held(Hold { message }) => {
-            tell("message", message.clone());
+            add("message", message.clone());
             Reason::OnHold
         }
     };
-    if let Some((path, position)) = policies.from(stop.policy(), path) {
-        evidence.insert("from".to_owned(), snapshot.manifests.place(path, position).to_string());
+    if let Some(from) = policies.from(stop.policy(), path) {
+        evidence.insert("from".to_owned(), from.to_string());
     }
-    (reason, stop.to_string(), evidence)
+    TagReason::of(reason.as_str(), stop.to_string(), evidence)
 }

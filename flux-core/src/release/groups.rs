@@ -2,28 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Reason,
-    choice::Chosen,
-    plan::{Decided, What},
-};
+use super::decision::{ContainerDecision, Decision, Progress, WorkloadDecision};
 use crate::{
     image::Tag,
     manifest::Container,
+    plan::Reason,
     policy::{Member, apart},
 };
 
-/// Leaves every member of a group as it is, if they cannot all go to one tag.
-pub(super) fn hold_together(all: &mut [Decided<'_>]) {
+/// Holds back every member of a group whose members cannot all go to one tag.
+pub(super) fn hold(decisions: &mut [WorkloadDecision<'_>]) -> Progress {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (i, decided) in all.iter().enumerate() {
-        if let Some(group) = &decided.policies.guards.group {
-            groups.entry(group.clone()).or_default().push(i);
+    for (index, workload) in decisions.iter().enumerate() {
+        if let Some(group) = &workload.policies.guards.group {
+            groups.entry(group.clone()).or_default().push(index);
         }
     }
+    let mut changed = false;
     for (group, members) in groups {
         let apart = {
-            let members: Vec<Member<'_>> = members.iter().map(|i| member(&all[*i])).collect();
+            let members: Vec<Member<'_>> = members.iter().map(|i| member(&decisions[*i])).collect();
             apart(&members)
         };
         let Some(apart) = apart else { continue };
@@ -33,31 +31,31 @@ pub(super) fn hold_together(all: &mut [Decided<'_>]) {
         } else {
             format!("group {group} cannot go to {} together: missing is {}", apart.tag, missing.join(", "))
         };
-        for i in members {
-            let What::Containers(containers) = &mut all[i].what else { continue };
-            for (_, chosen) in containers {
-                if matches!(chosen, Chosen::Update { .. }) {
-                    *chosen = Chosen::left(Reason::GroupIncomplete, message.clone());
-                }
-            }
+        for index in members {
+            changed |= decisions[index].take_back(|_| ContainerDecision::Keep {
+                reason: Reason::GroupIncomplete,
+                message: message.clone(),
+                blocked_by: apart.missing.clone(),
+            });
         }
     }
+    Progress::of(changed)
 }
 
-fn member<'a>(decided: &'a Decided<'_>) -> Member<'a> {
+fn member<'a>(workload: &'a WorkloadDecision<'_>) -> Member<'a> {
     let (mut keeps, mut moves): (BTreeSet<&Tag>, BTreeSet<&Tag>) = Default::default();
     let current =
         |container: &'a Container| container.image.as_ref().ok().and_then(|image| image.tag.as_ref());
-    match &decided.what {
-        What::Containers(containers) => {
-            for (container, chosen) in containers {
-                match chosen {
-                    Chosen::Update { target, .. } => moves.extend(&target.tag),
-                    Chosen::Left { .. } => keeps.extend(current(container)),
+    match &workload.decision {
+        Decision::Containers(containers) => {
+            for (container, decision) in containers {
+                match decision {
+                    ContainerDecision::Update { target, .. } => moves.extend(&target.tag),
+                    ContainerDecision::Keep { .. } => keeps.extend(current(container)),
                 }
             }
         }
-        _ => keeps.extend(decided.located.resource.workload.iter().flatten().filter_map(current)),
+        _ => keeps.extend(workload.located.resource.workload.iter().flatten().filter_map(current)),
     }
-    Member { id: &decided.id, keeps, moves }
+    Member { id: &workload.id, keeps, moves }
 }

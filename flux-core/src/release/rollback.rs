@@ -1,50 +1,55 @@
 //! Back to the images of an earlier revision.
 
 use super::{
-    Reason, Rollback, WorkloadVerdict,
-    choice::Chosen,
-    plan::{Walk, What},
+    context::Context,
+    decision::{ContainerDecision, Decision},
 };
-use crate::manifest::{Container, WorkloadId};
+use crate::{
+    manifest::{Container, WorkloadId},
+    plan::{Reason, Rollback},
+};
 
-/// Decides on a workload that is to go back.
+/// Decides about a workload that is to go back.
 pub(super) fn decide<'a>(
-    walk: &mut Walk<'a>,
+    context: &mut Context<'_>,
     id: &WorkloadId,
-    list: &'a [Container],
+    containers: &'a [Container],
     to: &Rollback,
-) -> What<'a> {
+) -> Decision<'a> {
     let revision = &to.to;
-    let then = match walk.snapshot.revisions.get(revision) {
+    let then = match context.snapshot.revisions.get(revision) {
         Some(Some(manifests)) => manifests,
         Some(None) => {
             let message = format!("revision {revision} is not in the repository");
-            return What::Whole(WorkloadVerdict::whole(Reason::RevisionNotFound).saying(message));
+            return Decision::whole_with(Reason::RevisionNotFound, message);
         }
         None => {
-            walk.needs.revisions.insert(revision.clone());
-            return What::Whole(WorkloadVerdict::whole(Reason::Incomplete));
+            context.needs.revisions.insert(revision.clone());
+            return Decision::whole(Reason::Incomplete);
         }
     };
     let Some(before) = then.workload(id) else {
-        return What::Whole(WorkloadVerdict::whole(Reason::NotInRevision));
+        return Decision::whole(Reason::NotInRevision);
     };
     let before = before.resource.workload.as_deref().unwrap_or_default();
-    What::Containers(list.iter().map(|container| (container, back(container, before, to))).collect())
+    Decision::Containers(
+        containers.iter().map(|container| (container, back(container, before, to))).collect(),
+    )
 }
 
-fn back(container: &Container, before: &[Container], to: &Rollback) -> Chosen {
+fn back(container: &Container, before: &[Container], to: &Rollback) -> ContainerDecision {
     let short = to.to.short();
     let Some(then) = before.iter().find(|c| c.name == container.name) else {
-        return Chosen::left(Reason::NotInRevision, format!("{short} has no container of this name"));
+        let message = format!("{short} has no container of this name");
+        return ContainerDecision::keep(Reason::NotInRevision, message);
     };
     match (&then.image, &container.image) {
-        (Err(bad), _) => Chosen::left(
+        (Err(bad), _) => ContainerDecision::keep(
             Reason::InvalidImage,
             format!("in {short}, `{}` is not an image reference: {}", bad.text, bad.problem),
         ),
-        (Ok(then), Ok(now)) if then == now => Chosen::up_to_date(now),
-        (Ok(then), _) => Chosen::Update {
+        (Ok(then), Ok(now)) if then == now => ContainerDecision::up_to_date(now),
+        (Ok(then), _) => ContainerDecision::Update {
             target: then.clone(),
             reason: Reason::RolledBack,
             message: format!("{then} is what {short} has"),

@@ -1,4 +1,4 @@
-//! What was seen, and what must still be asked: the inputs of the planner.
+//! Snapshots: everything that a plan is made from.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,36 +10,56 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backend::{Commit, Completeness, Images, Observation, RegistryError, Revision, Tags},
-    image::{CanonicalName, ImageName, Tag},
-    manifest::{ParsedFile, WorkloadId},
+    image::{CanonicalName, ImageInfo, ImageName, InvalidImage, Tag},
+    manifest::{self, ParsedFile, WorkloadId},
     manifest_set::Manifests,
+    workload,
 };
 
-/// Everything a plan is made from.
+/// Everything that a plan is made from.
+///
+/// ```
+/// use flux_core::release::{self, Request, Snapshot};
+///
+/// let manifest = r#"
+/// apiVersion: apps/v1
+/// kind: Deployment
+/// metadata: {name: web, namespace: shop, annotations: {fluxcd.io/automated: "true"}}
+/// spec: {template: {spec: {containers: [{name: web, image: "team/web:1.4.0"}]}}}
+/// "#;
+/// let snapshot = Snapshot::of_files([("web.yaml", manifest)])
+///     .with_images("team/web", ["1.4.0", "1.4.7"])?;
+/// let plan = release::plan(&snapshot, &Request::automation(), "2026-11-21T12:00:00Z".parse()?);
+/// // The default pattern orders by build date, and none is known.
+/// assert_eq!(plan.verdict("shop:deployment/web").unwrap().reason.as_str(), "incomplete");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The revision that the manifests were read at.
     pub base: Revision,
-    /// What git describes.
+    /// The manifests that git describes.
     pub manifests: Arc<Manifests>,
-    /// What the registries hold, as far as it was asked.
+    /// The facts of the registries, as far as they were asked.
     pub images: ImageFacts,
-    /// Which workloads the cluster has; none where a composition has no cluster to ask.
+    /// The workloads that the cluster has; `None` where a composition has no cluster to ask.
     pub cluster: Option<ClusterFacts>,
     /// The texts of files, as far as they were asked for, by path.
     pub sources: BTreeMap<String, Bytes>,
-    /// The files whose edits could not be proven when a plan was carried out before, with the reason. Their images are left as they are; what
-    /// changes policies in them is proven workload by workload, and left out where it cannot be.
-    pub unproven: BTreeMap<String, String>,
-    /// What the commits did to files, as far as it was asked for, by path: the newest commit first. None where a composition has no history to
-    /// ask; then nothing is known to have been taken back.
+    /// The files that were asked for and whose texts cannot be had. They are not edited.
+    pub unreadable: BTreeSet<String>,
+    /// The commits that changed files, as far as they were asked for, by path: the newest first.
+    ///
+    /// `None` where a composition has no history to ask; then nothing is known to have been taken
+    /// back.
     pub past: Option<BTreeMap<String, Vec<PastFile>>>,
-    /// What git described at other revisions, as far as it was asked for; none where there is no such revision.
+    /// The manifests of other revisions, as far as they were asked for; `None` where there is no
+    /// such revision.
     pub revisions: BTreeMap<Revision, Option<Arc<Manifests>>>,
 }
 
 impl Snapshot {
-    /// A snapshot of manifests, with nothing asked yet.
+    /// Makes a snapshot of manifests, with nothing asked yet.
     pub fn new(base: Revision, manifests: Arc<Manifests>) -> Self {
         Self {
             base,
@@ -47,19 +67,69 @@ impl Snapshot {
             images: ImageFacts::default(),
             cluster: None,
             sources: BTreeMap::new(),
-            unproven: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             past: None,
             revisions: BTreeMap::new(),
         }
     }
+
+    /// Makes a snapshot of files by their paths, with their texts: for tests of policies, and
+    /// wherever no repository is at hand. The revision is `none`.
+    pub fn of_files<P, T>(files: impl IntoIterator<Item = (P, T)>) -> Self
+    where
+        P: Into<String>,
+        T: AsRef<[u8]>,
+    {
+        let sources: BTreeMap<String, Bytes> = files
+            .into_iter()
+            .map(|(path, text)| (path.into(), Bytes::copy_from_slice(text.as_ref())))
+            .collect();
+        let parse = |(path, text): (&String, &Bytes)| (path.clone(), Arc::new(workload::parse(text)));
+        let manifests = Manifests::new(sources.iter().map(parse).collect());
+        Self { sources, ..Self::new(Revision::from("none"), Arc::new(manifests)) }
+    }
+
+    /// Adds a repository with all its tags, of whose images nothing is known.
+    ///
+    /// # Errors
+    /// [`InvalidImage`] if a text is not a name or a tag.
+    pub fn with_images<T: AsRef<str>>(
+        mut self,
+        name: &str,
+        tags: impl IntoIterator<Item = T>,
+    ) -> Result<Self, InvalidImage> {
+        self.images.change(name, |facts| {
+            for tag in tags {
+                facts.tags.push(Tag::try_from(tag.as_ref())?);
+            }
+            Ok(())
+        })?;
+        Ok(self)
+    }
+
+    /// Adds a tag of a repository, with its image.
+    ///
+    /// # Errors
+    /// [`InvalidImage`] if a text is not a name or a tag.
+    pub fn with_image(mut self, name: &str, tag: &str, info: ImageInfo) -> Result<Self, InvalidImage> {
+        self.images.change(name, |facts| {
+            let tag = Tag::try_from(tag)?;
+            if !facts.tags.contains(&tag) {
+                facts.tags.push(tag.clone());
+            }
+            facts.images.insert(tag, Ok(info));
+            Ok(())
+        })?;
+        Ok(self)
+    }
 }
 
-/// A commit that changed a file, and what the file was before.
+/// A commit that changed a file, with the file before it.
 #[derive(Clone, Debug)]
 pub struct PastFile {
     /// The commit.
     pub commit: Commit,
-    /// The file before it; none if it was not there.
+    /// The file before it; `None` if it was not there.
     pub before: Option<Arc<ParsedFile>>,
 }
 
@@ -68,78 +138,58 @@ pub struct PastFile {
 pub struct ClusterFacts {
     /// Their ids.
     pub workloads: BTreeSet<WorkloadId>,
-    /// Whether these are all.
+    /// `true` if these are all.
     pub complete: bool,
 }
 
-/// What the registries hold, by canonical name.
+/// The facts of the registries, by canonical name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImageFacts {
     /// One entry a repository asked for.
     pub repositories: BTreeMap<CanonicalName, Result<RepositoryFacts, RegistryError>>,
 }
 
-/// What one image repository holds.
+/// The facts of one image repository.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RepositoryFacts {
     /// Its tags, in no particular order.
     pub tags: Tags,
-    /// Whether these are all.
+    /// Says if these are all.
     pub completeness: Completeness,
-    /// What was learnt of the tags asked for.
+    /// The images of the tags that were asked for.
     pub images: Images,
 }
 
 impl RepositoryFacts {
-    /// Of an observation of its tags, with no details yet.
+    /// Makes facts of an observation of the tags, with no images yet.
     pub fn of(tags: Observation<Tags>) -> Self {
         Self { tags: tags.value, completeness: tags.completeness, images: Images::new() }
     }
 }
 
 impl ImageFacts {
-    /// What is known of a repository; none if it was not asked.
+    /// Returns the facts of a repository; `None` if it was not asked.
     pub fn get(&self, name: &ImageName) -> Option<&Result<RepositoryFacts, RegistryError>> {
         self.repositories.get(&name.canonical())
     }
-}
 
-/// What must be asked before a plan can be made. Empty when everything is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Needs {
-    /// Repositories whose tags are needed.
-    pub tags: BTreeMap<CanonicalName, ImageName>,
-    /// Tags of which details are needed.
-    pub details: BTreeMap<CanonicalName, (ImageName, BTreeSet<Tag>)>,
-    /// Files whose text is needed.
-    pub sources: BTreeSet<String>,
-    /// Files whose past is needed: the commits that changed them.
-    pub past: BTreeSet<String>,
-    /// Revisions whose manifests are needed.
-    pub revisions: BTreeSet<Revision>,
-}
-
-impl Needs {
-    /// Whether nothing needs to be asked.
-    pub fn is_empty(&self) -> bool {
-        self == &Self::default()
-    }
-
-    /// Adds a repository whose tags are needed.
-    pub(crate) fn tags_of(&mut self, name: &ImageName) {
-        self.tags.entry(name.canonical()).or_insert_with(|| name.clone());
-    }
-
-    /// Adds tags of which details are needed. Workloads of one repository mostly ask for the same ones: given in ascending order, those are only compared.
-    pub(crate) fn details_of(&mut self, name: &ImageName, tags: &[Tag]) {
-        if tags.is_empty() {
-            return;
-        }
-        let (_, there) =
-            self.details.entry(name.canonical()).or_insert_with(|| (name.clone(), BTreeSet::new()));
-        let mut known = there.iter();
-        if !tags.iter().all(|tag| known.any(|other| other == tag)) {
-            there.extend(tags.iter().cloned());
-        }
+    /// Changes the facts of a repository; a new one is complete and empty.
+    fn change(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut RepositoryFacts) -> Result<(), InvalidImage>,
+    ) -> Result<(), InvalidImage> {
+        let name = name.parse::<ImageName>()?.canonical();
+        let mut facts = match self.repositories.remove(&name) {
+            Some(Ok(facts)) => facts,
+            _ => RepositoryFacts {
+                tags: Tags::new(),
+                completeness: Completeness::Complete,
+                images: Images::new(),
+            },
+        };
+        change(&mut facts)?;
+        self.repositories.insert(name, Ok(facts));
+        Ok(())
     }
 }

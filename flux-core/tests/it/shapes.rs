@@ -9,8 +9,8 @@ use flux_core::{
     image::{ImageInfo, ImageName},
     manifest_set::Manifests,
     release::{
-        ClusterFacts, ImageFacts, Reason, ReleasePlan, RepositoryFacts, Request, Selection, Snapshot, Wish,
-        plan,
+        ClusterFacts, ImageFacts, ImageTarget, Reason, ReleasePlan, RepositoryFacts, Request, Selection,
+        Snapshot, plan,
     },
     workload::parse,
 };
@@ -43,7 +43,7 @@ fn release(files: &[(&str, &str)]) -> (ReleasePlan, BTreeMap<String, String>) {
         sources: sources.collect(),
         ..Snapshot::new(Revision::from("0123456789"), manifests)
     };
-    let request = Request::image(Selection::All, Wish::Image("x:2".parse().unwrap()));
+    let request = Request::image(Selection::All, ImageTarget::Image("x:2".parse().unwrap()));
     let plan = plan(&snapshot, &request, "2016-11-18T16:35:00Z".parse().unwrap());
     let edited = plan.edits_by_path().into_iter().map(|(path, edits)| {
         let source = files.iter().find(|(p, _)| *p == path).unwrap().1;

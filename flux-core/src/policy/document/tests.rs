@@ -1,9 +1,13 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
+use serde_json::Value;
 
 use super::*;
-use crate::manifest::{Annotation, is_policy_document};
+use crate::{
+    image::ImageName,
+    manifest::{Annotation, is_policy_document},
+};
 
 /// A policy document with these lines under `rules:`, which is line 5.
 fn text(rules: &str) -> String {
@@ -26,7 +30,7 @@ fn document(text: &str) -> Resource {
         object: Arc::new(object),
         annotations: BTreeMap::new(),
         workload: None,
-        scalars: Vec::new(),
+        leaves: Vec::new(),
         version_labels: Vec::new(),
     }
 }

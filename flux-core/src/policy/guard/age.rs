@@ -18,7 +18,8 @@ const UNITS: [(&str, i128); 9] = [
 /// The longest duration read: 100 years of 365 days, in nanoseconds.
 const LONGEST: i128 = 100 * 365 * 24 * 3_600 * 1_000_000_000;
 
-/// Reads a duration as Go writes it, such as `24h`, `1h30m` or `1.5h`, and with days of 24 hours (`7d`) and weeks (`2w`).
+/// Reads a duration as Go writes it, such as `24h`, `1h30m` or `1.5h`, and with days of 24 hours
+/// (`7d`) and weeks (`2w`).
 ///
 /// ```
 /// # use flux_core::policy::parse_duration;
@@ -26,7 +27,7 @@ const LONGEST: i128 = 100 * 365 * 24 * 3_600 * 1_000_000_000;
 /// assert_eq!(parse_duration("a while"), None);
 /// ```
 ///
-/// None for anything else, for negative durations, and for more than 100 years.
+/// `None` for anything else, for negative durations, and for more than 100 years.
 pub fn parse_duration(text: &str) -> Option<SignedDuration> {
     if text == "0" {
         return Some(SignedDuration::ZERO);
@@ -39,7 +40,7 @@ pub fn parse_duration(text: &str) -> Option<SignedDuration> {
         if whole.is_empty() && fraction.is_empty() {
             return None;
         }
-        // `m` must not take the first letter of `ms`, so the longest unit that fits is meant.
+        // `m` must not take the first letter of `ms`, so the longest unit that fits counts.
         let (unit, nanos) =
             UNITS.iter().filter(|(unit, _)| after.starts_with(unit)).max_by_key(|(unit, _)| unit.len())?;
         sum = sum.checked_add(scaled(whole, fraction, *nanos)?)?;

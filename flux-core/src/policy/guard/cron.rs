@@ -4,8 +4,9 @@ use jiff::civil::Date;
 
 /// A schedule: which minutes of which days.
 ///
-/// Fields are numbers, names of months and days (`jan`, `fri`, in any case), `*` or `?` for all, ranges `a-b`, steps `*/n`, `a-b/n` and `a/n`
-/// (from `a` to the end), and lists of these with commas. Sunday is 0 or 7. If both days are limited, a day that fits either is taken.
+/// Fields are numbers, names of months and days (`jan`, `fri`, in any case), `*` or `?` for all,
+/// ranges `a-b`, steps `*/n`, `a-b/n` and `a/n` (from `a` to the end), and lists of these with
+/// commas. Sunday is 0 or 7. If both days are limited, a day that fits either is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cron {
     minutes: u64,
@@ -13,7 +14,7 @@ pub(super) struct Cron {
     days: u64,
     months: u64,
     weekdays: u64,
-    /// Whether both the day of month and the day of week are limited, so that either is enough.
+    /// `true` if both the day of month and the day of week are limited, so that either is enough.
     either: bool,
 }
 
@@ -21,7 +22,8 @@ const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/// What a field is made of: its name, its first and last value, and the names of values from `named` on.
+/// The rules of a field: its name, its first and last value, and the names of values from
+/// `named` on.
 struct Field {
     name: &'static str,
     first: u32,

@@ -1,11 +1,13 @@
 //! Freeze windows: times in which nothing is released, in the form that Argo CD's users know.
 //!
-//! A window is a cron schedule, `for` how long, and a time zone: `0 16 * * 5 for 64h Europe/Berlin` is closed every Friday from four in the
-//! afternoon, Berlin time, for 64 hours. Several are separated by `;`. Without a time zone it is UTC.
+//! A window is a cron schedule, `for` how long, and a time zone: `0 16 * * 5 for 64h Europe/Berlin`
+//! is closed every Friday from four in the afternoon, Berlin time, for 64 hours. Several are
+//! separated by `;`. Without a time zone it is UTC.
 //!
-//! Over a change of daylight saving time: a window starts when the clock on the wall shows the time of its schedule; if the clock
-//! skips that time, when it skips it; if it shows it twice, the first time. The duration is time that passes, so
-//! a window of 24 hours that starts before the clock is put back ends an hour earlier by the wall.
+//! Over a change of daylight saving time: a window starts when the clock on the wall shows the time
+//! of its schedule; if the clock skips that time, when it skips it; if it shows it twice, the first
+//! time. The duration is time that passes, so a window of 24 hours that starts before the clock is
+//! put back ends an hour earlier by the wall.
 
 use jiff::{
     SignedDuration, Timestamp,
@@ -40,18 +42,19 @@ impl Eq for Window {}
 
 /// That nothing is released now.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Frozen {
     /// The window, as written.
     pub window: String,
     /// When releases are open again, overlapping and adjoining windows taken together. None if that
-    /// is too far off to be told: some 4,000 windows follow each other without a gap.
+    /// is too far off to be found: some 4,000 windows follow each other without a gap.
     pub opens: Option<Timestamp>,
 }
 
 /// The longest window, in hours.
 const LONGEST: i64 = 366 * 24;
 
-/// How many windows are followed before it is said that it does not open.
+/// How many windows are followed before it counts as never opening.
 const MOST_WINDOWS: usize = 4_096;
 
 impl Freeze {
@@ -67,13 +70,14 @@ impl Freeze {
     /// ```
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// The problem, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let windows = text.split(';').map(Window::parse).collect::<Result<_, _>>()?;
         Ok(Self { windows })
     }
 
-    /// Whether nothing is released at `now`, by which window and until when. The window that closes last is named.
+    /// Returns the window in which nothing is released at `now`, with the time when it opens. The
+    /// window that closes last is named.
     pub fn frozen(&self, now: Timestamp) -> Option<Frozen> {
         let (mut end, window) = self.end(now)?;
         let frozen = |opens| Some(Frozen { window: window.text.clone(), opens });
@@ -182,7 +186,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Windows, a time, when it opens; none if it is open.
+    /// Windows, a time, when it opens; `None` if it is open.
     const TABLE: &[(&str, &str, Option<&str>)] = &[
         // A weekend, in winter and in summer.
         ("0 16 * * 5 for 64h Europe/Berlin", "2026-11-20T14:59:59Z", None),
@@ -203,7 +207,7 @@ mod tests {
         ("30 2 * * * for 1h Europe/Berlin", "2026-10-25T01:30:00Z", None),
         ("0 3 * * * for 1h Europe/Berlin", "2026-10-25T02:00:00Z", Some("2026-10-25T03:00:00Z")),
         ("55 2 * * * for 90m Europe/Berlin", "2026-10-25T01:10:00Z", Some("2026-10-25T02:25:00Z")),
-        // UTC when nothing is said, and odd zones.
+        // UTC without a zone, and odd zones.
         ("0 0 * * * for 1h", "2026-11-20T00:30:00Z", Some("2026-11-20T01:00:00Z")),
         ("0 0 * * * for 1h Asia/Kathmandu", "2026-11-19T18:15:00Z", Some("2026-11-19T19:15:00Z")),
         ("0 0 * * * for 1h UTC", "2026-11-20T01:00:00Z", None),

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-
-use crate::image::Platform;
 
 /// The rule that rejects a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,34 +68,15 @@ impl Serialize for Rule {
 
 /// Why a tag is not chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Rejection {
     /// The rule.
     #[serde(rename = "reason")]
     pub rule: Rule,
     /// In words.
     pub message: String,
-    /// What was compared, by name.
+    /// The values that were compared, by name.
     pub evidence: BTreeMap<&'static str, String>,
-}
-
-/// What speaks against a competitor.
-#[derive(Debug)]
-pub(super) enum Bar<'a> {
-    SameRank,
-    Downgrade,
-    TakenBack,
-    NoDate,
-    MinAge {
-        built: Timestamp,
-        from: Timestamp,
-    },
-    Platforms {
-        lacking: Vec<&'a Platform>,
-        had: &'a [Platform],
-    },
-    NoDigest,
-    /// Its image must be known, and is not.
-    Unknown,
 }
 
 impl Rejection {

@@ -210,7 +210,7 @@ fn one_repository_that_cannot_be_read_stops_no_other() {
     let refused = RegistryError::Unauthorized("team/api wants a login".to_owned());
     let registry = registry().with_error(&api, refused);
     let deployer = deployer(Arc::new(repo()), Arc::new(registry));
-    let request = Request::image(flux_core::release::Selection::All, flux_core::release::Wish::Latest);
+    let request = Request::image(flux_core::release::Selection::All, flux_core::release::ImageTarget::Latest);
     let report = block_on(deployer.release(&request)).unwrap();
     let verdicts: BTreeMap<String, Reason> =
         report.plan.workloads.iter().map(|(id, v)| (id.name().to_owned(), v.reason)).collect();

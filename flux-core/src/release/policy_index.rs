@@ -1,63 +1,64 @@
-//! The policies of every workload: annotations and the rules of policy documents, and what is wrong with either.
+//! The policies of every workload: its annotations and the rules of policy documents, and the
+//! findings about either.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Needs, Snapshot};
+use super::{needs::Needs, snapshot::Snapshot};
 use crate::{
-    finding::{Code, Finding},
+    finding::{Code, Finding, Place},
     image::ImageName,
-    manifest::{Annotation, is_policy_document},
+    manifest::Annotation,
     manifest_set::{Located, Manifests},
-    policy::{Patterns, Policies, PolicyRules, PolicySubject},
-    position::Position,
+    policy::{Patterns, Policies, PolicyRules, PolicySubject, is_policy_document},
 };
 
 /// The rules that the policy documents of a repository set.
 #[derive(Debug)]
-pub struct PolicyBook {
+pub struct PolicyIndex {
     rules: PolicyRules,
     findings: Vec<Finding>,
 }
 
-impl PolicyBook {
+impl PolicyIndex {
     /// Reads the policy documents. Their texts are needed, for the places of rules.
     pub(super) fn of(snapshot: &Snapshot, needs: &mut Needs) -> Self {
         let source =
             |path: &str| snapshot.sources.get(path).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let book = Self::read(&snapshot.manifests, source);
+        let index = Self::read(&snapshot.manifests, source);
         for path in policy_documents(&snapshot.manifests) {
-            if !snapshot.sources.contains_key(path) {
+            if !snapshot.sources.contains_key(path) && !snapshot.unreadable.contains(path) {
                 needs.sources.insert(path.to_owned());
             }
         }
-        book
+        index
     }
 
-    /// Reads the policy documents among manifests. `source` gives the texts of files, for the places of rules.
+    /// Reads the policy documents among manifests. `source` gives the texts of files, for the
+    /// places of rules.
     pub fn read<'a>(manifests: &Manifests, source: impl Fn(&str) -> Option<&'a str>) -> Self {
-        let mut book = Self { rules: PolicyRules::default(), findings: Vec::new() };
+        let mut index = Self { rules: PolicyRules::default(), findings: Vec::new() };
         // In the order of paths and of places in a file: of the rules, the last that matches wins.
         let mut documents: Vec<Located<'_>> =
             manifests.resources().filter(|located| is_policy_document(located.resource)).collect();
         documents.sort_by_key(|located| (located.path, located.index));
         for located in documents {
-            let problems = book.rules.add(located.path, located.resource, source(located.path));
-            book.findings.extend(problems.iter().map(|problem| located.finding(problem)));
+            let problems = index.rules.add(located.path, located.resource, source(located.path));
+            index.findings.extend(problems.iter().map(|problem| problem.at(located.path)));
         }
-        book
+        index
     }
 
-    /// The policies of a workload.
+    /// Returns the policies of a workload.
     pub fn policies(&self, located: &Located<'_>) -> Policies {
         let mut patterns = Patterns::default();
         let own = Policies::reading(&located.resource.annotations, &mut patterns);
         self.with_rules(located, own, &mut patterns)
     }
 
-    /// The policies of a workload; adds what is wrong with its annotations to `findings`.
-    pub(super) fn told(
+    /// Returns the policies of a workload; adds the findings about its annotations to `findings`.
+    pub(super) fn evaluate(
         &self,
         located: &Located<'_>,
         patterns: &mut Patterns,
@@ -68,7 +69,7 @@ impl PolicyBook {
         self.with_rules(located, own, patterns)
     }
 
-    /// The policies that a workload would have with other annotations.
+    /// Returns the policies that a workload would have with other annotations.
     pub(super) fn policies_with(
         &self,
         located: &Located<'_>,
@@ -110,7 +111,7 @@ impl PolicyBook {
         self.rules.reading(&subject, own, patterns)
     }
 
-    /// What is wrong with policy documents and with the policies of workloads.
+    /// Returns the findings about policy documents and about the policies of workloads.
     pub fn findings(&self, manifests: &Manifests) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         let mut patterns = Patterns::default();
@@ -121,31 +122,34 @@ impl PolicyBook {
         findings
     }
 
-    /// What is wrong with policy documents.
+    /// Returns the findings about policy documents.
     pub(super) fn document_findings(&self) -> &[Finding] {
         &self.findings
     }
 }
 
-/// The paths of the files that hold policy documents, whose texts are needed to tell the places of rules.
+/// Returns the paths of the files that hold policy documents.
+///
+/// Their texts are needed for the places of rules.
 pub fn policy_documents(manifests: &Manifests) -> impl Iterator<Item = &str> {
     manifests.resources().filter(|located| is_policy_document(located.resource)).map(|located| located.path)
 }
 
-/// What is wrong with the policies of a repository: those of annotations, and those of policy documents. `source` gives the texts of files; a document without
-/// one is told at its start.
+/// Returns the findings about the policies of a repository: annotations and policy documents.
+///
+/// `source` gives the texts of files; the findings about a document without one name its start.
 pub fn policy_findings<'a>(manifests: &Manifests, source: impl Fn(&str) -> Option<&'a str>) -> Vec<Finding> {
-    let mut findings = PolicyBook::read(manifests, source).findings(manifests);
+    let mut findings = PolicyIndex::read(manifests, source).findings(manifests);
     findings.sort();
     findings.dedup();
     findings
 }
 
-/// What is wrong with the annotations of a workload.
+/// Adds the findings about the annotations of a workload.
 fn of_workload(located: &Located<'_>, own: &Policies, findings: &mut Vec<Finding>) {
     let subject = || located.workload_id().to_string();
     findings.extend(
-        own.problems.iter().map(|problem| Finding { subject: subject(), ..located.finding(problem) }),
+        own.problems.iter().map(|problem| Finding { subject: subject(), ..problem.at(located.path) }),
     );
     let containers = located.resource.workload.as_deref().unwrap_or_default();
     for (name, text) in &own.all {
@@ -157,7 +161,7 @@ fn of_workload(located: &Located<'_>, own: &Policies, findings: &mut Vec<Finding
         findings.push(Finding {
             code: Code::UnknownContainer,
             subject: subject(),
-            place: Some(located.place_of(Position { line: text.line, column: text.column })),
+            place: Some(Place { path: located.path.to_owned(), line: text.line, column: text.column }),
             evidence: format!(
                 "`{}` names the container `{container}`, and there is none of that name",
                 text.key

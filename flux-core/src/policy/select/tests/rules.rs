@@ -1,160 +1,6 @@
-use std::collections::BTreeMap;
-
-use jiff::{SignedDuration, ToSpan};
-use proptest::prelude::*;
+//! The rules by which a tag is chosen, one by one.
 
 use super::*;
-use crate::policy::{TagPattern, parse_platforms};
-
-/// What a test says of a tag.
-#[derive(Clone, Debug)]
-enum Told {
-    NotAsked,
-    /// The day of 2026 on which it was built, if the registry says, and whether it says for which platforms.
-    Built(Option<i64>),
-    /// Built in 1970.
-    Epoch,
-    Gone,
-    Unreadable,
-}
-
-use Told::{Built, Epoch, Gone, NotAsked, Unreadable};
-
-fn day(day: i64) -> Timestamp {
-    let new_year: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    new_year.checked_add((day * 24).hours()).unwrap()
-}
-
-fn digest_of(tag: &str) -> Digest {
-    let hex: String =
-        tag.bytes().map(|b| format!("{b:02x}")).chain(std::iter::repeat("00".to_owned())).take(32).collect();
-    format!("sha256:{hex}").parse().unwrap()
-}
-
-/// A question that owns its parts. It is day 100 of 2026, and automation asks.
-#[derive(Clone, Debug)]
-struct Case {
-    pattern: &'static str,
-    current: String,
-    tags: Vec<(String, Told)>,
-    complete: bool,
-    guards: Guards,
-    newer_than: Option<&'static str>,
-    automatic: bool,
-}
-
-fn case(pattern: &'static str, current: &str, tags: &[(&str, Told)]) -> Case {
-    Case {
-        pattern,
-        current: current.to_owned(),
-        tags: tags.iter().map(|(tag, told)| ((*tag).to_owned(), told.clone())).collect(),
-        complete: true,
-        guards: Guards::default(),
-        newer_than: None,
-        automatic: true,
-    }
-}
-
-/// Tags of which the registry was not asked for more than the names.
-fn names(tags: &[&'static str]) -> Vec<(&'static str, Told)> {
-    tags.iter().map(|tag| (*tag, NotAsked)).collect()
-}
-
-impl Case {
-    fn ask<T>(&self, then: impl FnOnce(&Question<'_>) -> T) -> T {
-        let platforms = parse_platforms("linux/amd64").unwrap();
-        let info = |tag: &str, created| ImageInfo {
-            digest: Some(digest_of(tag)),
-            created,
-            labels: BTreeMap::new(),
-            platforms: platforms.clone(),
-        };
-        let infos: Vec<(Tag, ImageInfo)> = self
-            .tags
-            .iter()
-            .map(|(tag, told)| {
-                let created = match told {
-                    Built(at) => at.map(day),
-                    Epoch => Some(Timestamp::UNIX_EPOCH),
-                    _ => None,
-                };
-                (tag.parse().unwrap(), info(tag, created))
-            })
-            .collect();
-        let tags = infos.iter().zip(&self.tags).map(|((tag, info), (_, told))| Tagged {
-            tag,
-            seen: match told {
-                NotAsked => Seen::NotAsked,
-                Built(_) | Epoch => Seen::Known(info),
-                Gone => Seen::Gone("manifest unknown"),
-                Unreadable => Seen::Unreadable("500"),
-            },
-        });
-        let pattern: TagPattern = self.pattern.parse().unwrap();
-        let newer_than = self.newer_than.map(|tag| tag.parse().unwrap());
-        then(&Question {
-            field: &Field::new(pattern, Listing::new(tags, self.complete)),
-            current: &self.current.parse().unwrap(),
-            guards: &self.guards,
-            newer_than: newer_than.as_ref(),
-            now: day(100),
-            automatic: self.automatic,
-        })
-    }
-
-    fn choice(&self) -> Choice {
-        self.ask(choose)
-    }
-
-    /// The choice in a word: `=tag`, `>tag`, `?`, `-`.
-    fn word(&self) -> String {
-        match self.choice() {
-            Choice::Keep { tag, .. } => format!("={}", tag.as_ref().map_or("", Tag::as_str)),
-            Choice::Update { tag, .. } => format!(">{tag}"),
-            Choice::Undecided(_) => "?".to_owned(),
-            Choice::NoCandidate => "-".to_owned(),
-        }
-    }
-
-    /// The rule that holds back a newer tag.
-    fn held(&self) -> Option<(String, Rule)> {
-        match self.choice() {
-            Choice::Keep { held, .. } => held.map(|(tag, rejection)| (tag.to_string(), rejection.rule)),
-            _ => None,
-        }
-    }
-
-    fn by_hand(mut self) -> Self {
-        self.automatic = false;
-        self
-    }
-
-    fn guarded(mut self, set: impl FnOnce(&mut Guards)) -> Self {
-        set(&mut self.guards);
-        self
-    }
-
-    fn incomplete(mut self) -> Self {
-        self.complete = false;
-        self
-    }
-
-    fn newer_than(mut self, tag: &'static str) -> Self {
-        self.newer_than = Some(tag);
-        self
-    }
-
-    fn verdicts(&self) -> Vec<(String, String)> {
-        let text = |verdict| match verdict {
-            Verdict::Selected => "selected".to_owned(),
-            Verdict::Current => "current".to_owned(),
-            Verdict::Rejected(rejection) => rejection.rule.as_str().to_owned(),
-        };
-        self.ask(explain).into_iter().map(|(tag, verdict)| (tag.to_string(), text(verdict))).collect()
-    }
-}
-
-const D: fn(i64) -> Told = |day| Built(Some(day));
 
 #[test]
 fn by_date_the_newest_build_that_the_pattern_takes_is_chosen() {
@@ -223,7 +69,7 @@ fn automation_never_goes_down_and_a_person_may() {
     let dated = [("prod-1", D(1)), ("prod-2", D(2)), ("dev-9", D(9))];
     let named = names(&["1.0.0", "1.5.0", "2.0.0"]);
     // Pattern, current, tags, by automation, when downgrades are allowed, by hand.
-    let table: [(_, _, &[(&str, Told)], _, _, _); 13] = [
+    let table: [(_, _, &[(&str, Answer)], _, _, _); 13] = [
         ("semver:~1", "web:2.0.0", &named, "=2.0.0", ">1.5.0", ">1.5.0"),
         ("semver:~1", "web:1.9.0", &named, "=1.9.0", ">1.5.0", ">1.5.0"),
         ("semver:~1", "web:1.5", &named, "=1.5", "=1.5", "=1.5"),
@@ -269,7 +115,7 @@ fn equal_rank_never_rewrites() {
 #[test]
 fn dates_that_cannot_be_trusted_decide_nothing() {
     // Tags, current, by automation, by hand.
-    let table: [(&[(&str, Told)], _, _, _); 9] = [
+    let table: [(&[(&str, Answer)], _, _, _); 9] = [
         // One known to have no date is no candidate.
         (&[("a", D(1)), ("b", D(2)), ("c", Built(None))], "web:a", ">b", ">b"),
         (&[("a", D(1)), ("b", D(2)), ("c", Epoch)], "web:a", ">b", ">b"),
@@ -335,9 +181,9 @@ fn a_message_names_a_few_tags_and_counts_the_others() {
 fn a_tag_that_is_listed_twice_counts_once() {
     let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
     let tags = [&b, &a, &b].map(|tag| Tagged { tag, seen: Seen::NotAsked });
-    let field = Field::new(TagPattern::any(), Listing::new(tags, true));
-    assert_eq!(field.listing().tags().iter().map(|t| t.tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(field.len(), 2);
+    let all = CandidateSet::new(TagPattern::any(), Listing::new(tags, true));
+    assert_eq!(all.listing().tags().iter().map(|t| t.tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(all.len(), 2);
 }
 
 #[test]
@@ -352,7 +198,7 @@ fn an_incomplete_list_decides_nothing_unless_the_pattern_names_the_tag() {
 #[test]
 fn an_image_must_be_old_enough() {
     let old = |g: &mut Guards| g.min_age = Some(SignedDuration::from_hours(48));
-    let table: [(_, &[(&str, Told)], _, _); 7] = [
+    let table: [(_, &[(&str, Answer)], _, _); 7] = [
         // It is day 100: day 98 is old enough to the second.
         ("semver:*", &[("1", D(1)), ("2", D(98)), ("3", D(99))], ">2", None),
         ("semver:*", &[("1", D(1)), ("3", D(99))], "=1", Some(("3", Rule::MinAge))),
@@ -508,150 +354,4 @@ fn every_rule_has_a_code_of_its_own() {
         serde_json::to_string(&rejection).unwrap(),
         r#"{"reason":"min-age","message":"too young","evidence":{"built":"x"}}"#
     );
-}
-
-const PATTERNS: [&str; 12] = [
-    "glob:*",
-    "glob:1*",
-    "regexp:^v",
-    "glob:latest",
-    "glob:1",
-    "semver:*",
-    "semver:~1",
-    "semver-strict:*-0",
-    "numeric:",
-    "numeric:v*",
-    "alpha:",
-    r"regexp:^v?(?P<order>\w+)",
-];
-
-fn told() -> impl Strategy<Value = Told> {
-    prop_oneof![
-        6 => (0..4_i64).prop_map(|d| Built(Some(97 + d))),
-        1 => Just(Built(None)),
-        1 => Just(Epoch),
-        1 => Just(Gone),
-        1 => Just(NotAsked),
-        1 => Just(Unreadable),
-    ]
-}
-
-fn tag() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "v?[01]\\.[0-2]\\.[0-2](-rc\\.[12])?",
-        "v?[0-2]",
-        Just("latest".to_owned()),
-        Just("1234e56".to_owned()),
-        Just("9007199254740993".to_owned()),
-        Just("9007199254740992".to_owned()),
-        Just("main".to_owned()),
-    ]
-}
-
-fn any_case() -> impl Strategy<Value = Case> {
-    let guards =
-        (any::<bool>(), 0..3_i64, 0..3_usize, any::<bool>()).prop_map(|(down, age, platform, pin)| Guards {
-            allow_downgrade: down,
-            min_age: (age > 0).then(|| SignedDuration::from_hours(age * 24)),
-            platforms: parse_platforms("linux/amd64,linux/arm64")
-                .unwrap()
-                .into_iter()
-                .take(platform / 2)
-                .collect(),
-            pin_digest: pin,
-            ..Guards::default()
-        });
-    let tags = proptest::collection::btree_map(tag(), told(), 0..7);
-    let newer_than = proptest::option::weighted(0.2, proptest::sample::select(&["1", "v1.0.0", "main"][..]));
-    (proptest::sample::select(&PATTERNS[..]), tag(), any::<u8>(), tags, guards, newer_than, any::<bool>())
-        .prop_map(|(pattern, running, shape, tags, guards, newer_than, automatic)| Case {
-            pattern,
-            current: match shape % 8 {
-                0 => "web".to_owned(),
-                1 => format!("web@{}", digest_of(&running)),
-                2 => format!("web:{running}@{}", digest_of(&running)),
-                3 => format!("web:{running}@{}", digest_of("old")),
-                _ => format!("web:{running}"),
-            },
-            tags: tags.into_iter().collect(),
-            complete: true,
-            guards,
-            newer_than,
-            automatic,
-        })
-}
-
-/// The image that a choice leads to; none if nothing is decided.
-fn leads_to(case: &Case) -> Option<String> {
-    match case.choice() {
-        Choice::Update { image, .. } => Some(image.to_string()),
-        Choice::Keep { .. } | Choice::NoCandidate => Some(case.current.clone()),
-        Choice::Undecided(_) => None,
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
-
-    #[test]
-    fn the_order_of_tags_does_not_matter(case in any_case(), seed: u64) {
-        let mut shuffled = case.clone();
-        shuffled.tags.sort_by_key(|(tag, _)| tag.bytes().fold(seed, |h, b| h.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(b)));
-        prop_assert_eq!(case.choice(), shuffled.choice());
-        prop_assert_eq!(case.ask(explain), shuffled.ask(explain));
-    }
-
-    #[test]
-    fn removing_information_changes_a_decision_only_to_undecided(case in any_case(), at: prop::sample::Index, how in 0..3) {
-        let mut less = case.clone();
-        match how {
-            0 => less.complete = false,
-            _ if less.tags.is_empty() => {}
-            _ => {
-                let at = at.index(less.tags.len());
-                // What is known to be gone is known: forgetting that is outside the law, since names alone are enough for some orders.
-                if !matches!(less.tags[at].1, Gone) {
-                    less.tags[at].1 = if how == 1 { NotAsked } else { Unreadable };
-                }
-            }
-        }
-        if let Some(image) = leads_to(&less) {
-            prop_assert_eq!(Some(image), leads_to(&case));
-        }
-    }
-
-    #[test]
-    fn planning_on_the_result_changes_nothing(case in any_case()) {
-        if let Choice::Update { image, .. } = case.choice() {
-            let again = Case { current: image.to_string(), ..case };
-            prop_assert_eq!(leads_to(&again).unwrap_or_else(|| again.current.clone()), again.current.clone());
-        }
-    }
-
-    #[test]
-    fn automation_never_chooses_something_older(case in any_case()) {
-        let automatic = Case { automatic: true, guards: Guards { allow_downgrade: false, ..case.guards.clone() }, ..case };
-        automatic.ask(|q| {
-            let Choice::Update { tag, .. } = choose(q) else { return };
-            let created = |tag: &str| q.field.listing().get(tag)?.seen.info()?.built();
-            let Some(running) = q.current.effective_tag() else { return };
-            let pattern = q.field.pattern();
-            if running == "latest" || pattern.order().needs_created() && !pattern.matches(running) {
-                return;
-            }
-            let rank = |tag| crate::policy::Candidate { tag, created: created(tag) };
-            let (new, old) = (rank(tag.as_str()), rank(running));
-            assert!(pattern.newest_first(&new, &old).is_lt() || tag.as_str() == running || !pattern.rank(&old).is_known());
-        });
-    }
-
-    #[test]
-    fn verdicts_agree_with_the_choice(case in any_case()) {
-        let selected: Vec<String> = case.verdicts().into_iter().filter(|(_, v)| v == "selected").map(|(t, _)| t).collect();
-        let chosen: Vec<String> = match case.choice() {
-            Choice::Update { tag, .. } => vec![tag.to_string()],
-            _ => Vec::new(),
-        };
-        prop_assert_eq!(selected, chosen);
-    }
 }

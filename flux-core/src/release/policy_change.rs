@@ -1,16 +1,17 @@
 //! Changes of policies, written as annotations in the spelling that stands there already.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
-    PolicyChange, PolicyUpdate, Reason, WorkloadVerdict,
-    plan::{PolicyEdits, Walk, What},
+    context::Context,
+    decision::{Decision, PolicyEdits, WorkloadDecision},
 };
 use crate::{
-    edit::{self, Edit, EditError, Intent},
+    edit,
     generate::GeneratedChange,
-    manifest::{Annotation, Resource, WorkloadId},
+    manifest::{self, Annotation, Resource},
     manifest_set::Located,
+    plan::{PolicyChange, PolicyUpdate, Reason},
     policy::{Policies, PolicyText, TagPattern},
 };
 
@@ -19,20 +20,16 @@ const TAG_ALL: &str = "tag_all";
 
 /// Decides on a workload whose policies are to change.
 pub(super) fn decide<'a>(
-    walk: &mut Walk<'a>,
-    id: &WorkloadId,
-    located: &Located<'a>,
-    policies: &Policies,
+    context: &mut Context<'a>,
+    workload: &WorkloadDecision<'a>,
     change: &PolicyChange,
-) -> What<'a> {
-    let Some(update) = change.updates.get(id) else { return What::OutOfScope };
-    if located.resource.is_encrypted() {
-        return What::Whole(WorkloadVerdict::whole(Reason::Encrypted));
-    }
-    let wanted = wanted(update, located).and_then(|wanted| against_rules(walk, located, policies, wanted));
+) -> Decision<'a> {
+    let (located, policies) = (&workload.located, &workload.policies);
+    let Some(update) = change.updates.get(&workload.id) else { return Decision::OutOfScope };
+    let wanted = wanted(update, located).and_then(|wanted| against_rules(context, located, policies, wanted));
     let wanted = match wanted {
         Ok(wanted) => wanted,
-        Err(message) => return What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(message)),
+        Err(message) => return not_editable(message),
     };
     let annotations = &located.resource.annotations;
     let keys = |name: &str, value: &Option<String>| match value {
@@ -50,22 +47,24 @@ pub(super) fn decide<'a>(
             .map(|(policy, key, value)| GeneratedChange::Policy { key, policy, value })
             .collect();
         return match &generated.refuses_policies {
-            _ if changes.is_empty() => What::Whole(WorkloadVerdict::whole(Reason::PolicyUnchanged)),
+            _ if changes.is_empty() => Decision::whole(Reason::PolicyUnchanged),
             Some(refused) => not_editable(refused.clone()),
-            None if walk.snapshot.manifests.is_build(located.path) => in_its_files(walk, located, changes),
+            None if context.snapshot.manifests.is_build(located.path) => {
+                in_its_files(context, located, changes)
+            }
             None => changed(PolicyEdits { generated: changes, ..PolicyEdits::default() }),
         };
     }
     let changes: BTreeMap<String, Option<String>> =
         changes.into_iter().map(|(_, key, value)| (key, value)).collect();
     if changes.is_empty() {
-        return What::Whole(WorkloadVerdict::whole(Reason::PolicyUnchanged));
+        return Decision::whole(Reason::PolicyUnchanged);
     }
-    let Some(source) = walk.snapshot.sources.get(located.path) else {
-        walk.needs.sources.insert(located.path.to_owned());
-        return What::Whole(WorkloadVerdict::whole(Reason::Incomplete));
+    let Some(source) = context.snapshot.sources.get(located.path) else {
+        context.ask_source(located.path);
+        return unread(located.path);
     };
-    match proven(walk, located.path, edit::annotation_edits(source, located.index, &changes), source) {
+    match edit::annotation_edits(source, located.index, &changes) {
         Ok((edits, intents)) => {
             let texts = vec![(located.path.to_owned(), edits, intents)];
             changed(PolicyEdits { texts, ..PolicyEdits::default() })
@@ -74,42 +73,38 @@ pub(super) fn decide<'a>(
     }
 }
 
-/// Edits of a file. Where those of all workloads together were found wanting, each workload's are tried alone.
-fn proven(
-    walk: &Walk<'_>,
-    path: &str,
-    edits: Result<(Vec<Edit>, Vec<Intent>), EditError>,
-    source: &[u8],
-) -> Result<(Vec<Edit>, Vec<Intent>), EditError> {
-    let (edits, intents) = edits?;
-    if walk.snapshot.unproven.contains_key(path) {
-        edit::prove(source, &edits, &intents)?;
-    }
-    Ok((edits, intents))
+fn changed<'a>(edits: PolicyEdits) -> Decision<'a> {
+    Decision::Policies(edits)
 }
 
-fn changed<'a>(edits: PolicyEdits) -> What<'a> {
-    What::Policies(WorkloadVerdict::whole(Reason::PolicyChanged), edits)
+fn unread<'a>(path: &str) -> Decision<'a> {
+    let why = format!("the text of {path} is not known, so that it cannot be edited");
+    Decision::whole_with(Reason::Incomplete, why)
 }
 
-fn not_editable<'a>(why: String) -> What<'a> {
-    What::Whole(WorkloadVerdict::whole(Reason::NotEditable).saying(why))
+fn not_editable<'a>(why: String) -> Decision<'a> {
+    Decision::whole_with(Reason::NotEditable, why)
 }
 
-/// Writes policies in the files that kustomize builds a workload from: where they stand already, else beside the object, else in a patch of it.
-fn in_its_files<'a>(walk: &mut Walk<'a>, located: &Located<'a>, changes: Vec<GeneratedChange>) -> What<'a> {
-    let documents = walk.snapshot.manifests.described(located);
+/// Writes policies in the files that kustomize builds a workload from: where they stand already,
+/// else beside the object, else in a patch of it.
+fn in_its_files<'a>(
+    context: &mut Context<'a>,
+    located: &Located<'a>,
+    changes: Vec<GeneratedChange>,
+) -> Decision<'a> {
+    let documents = context.snapshot.manifests.described(located);
     let mut by_document: BTreeMap<(&str, usize), BTreeMap<String, Option<String>>> = BTreeMap::new();
     for change in &changes {
         let GeneratedChange::Policy { key, value, .. } = change else { continue };
         let has_it = |(_, resource): &&(_, &Resource)| resource.annotations.contains_key(key);
         let value_in = |resource: &Resource| resource.annotations.get(key).map(|a| a.value.clone());
-        let (now, said) = (
+        let (now, written) = (
             value_in(located.resource),
             documents.iter().rfind(has_it).and_then(|(_, resource)| value_in(resource)),
         );
-        if now.is_some() && now != said {
-            let by = walk.snapshot.manifests.annotated_by(located, key);
+        if now.is_some() && now != written {
+            let by = context.snapshot.manifests.annotated_by(located, key);
             let by = by.unwrap_or_else(|| "something that is not followed, as a JSON patch".to_owned());
             return not_editable(format!("`{key}` comes from {by}: change it there"));
         }
@@ -134,11 +129,11 @@ fn in_its_files<'a>(walk: &mut Walk<'a>, located: &Located<'a>, changes: Vec<Gen
     }
     let mut texts = Vec::new();
     for ((path, resource), changes) in by_document {
-        let Some(source) = walk.snapshot.sources.get(path) else {
-            walk.needs.sources.insert(path.to_owned());
-            return What::Whole(WorkloadVerdict::whole(Reason::Incomplete));
+        let Some(source) = context.snapshot.sources.get(path) else {
+            context.ask_source(path);
+            return unread(path);
         };
-        match proven(walk, path, edit::annotation_edits(source, resource, &changes), source) {
+        match edit::annotation_edits(source, resource, &changes) {
             Ok((edits, intents)) => texts.push((path.to_owned(), edits, intents)),
             Err(error) => return not_editable(format!("{path}: {error}")),
         }
@@ -146,7 +141,7 @@ fn in_its_files<'a>(walk: &mut Walk<'a>, located: &Located<'a>, changes: Vec<Gen
     changed(PolicyEdits { texts, generated: changes })
 }
 
-/// The values that policies are to have, by name; none for those that are to go.
+/// Returns the values that policies are to have, by name; `None` for those that are to go.
 fn wanted(update: &PolicyUpdate, located: &Located<'_>) -> Result<BTreeMap<String, Option<String>>, String> {
     let containers = located.resource.workload.as_deref().unwrap_or_default();
     let spelt = |name: &str| -> Vec<String> {
@@ -173,16 +168,18 @@ fn wanted(update: &PolicyUpdate, located: &Located<'_>) -> Result<BTreeMap<Strin
     Ok(wanted)
 }
 
-/// The same values, where rules of policy documents have their say too: what is to go and is set by a rule is written as its opposite.
+/// Returns the same values as they must be written beside the rules of policy documents.
+///
+/// A policy that is to go and that a rule sets is written as its opposite.
 fn against_rules(
-    walk: &Walk<'_>,
+    context: &Context<'_>,
     located: &Located<'_>,
     policies: &Policies,
     mut wanted: BTreeMap<String, Option<String>>,
 ) -> Result<BTreeMap<String, Option<String>>, String> {
     let mut annotations = located.resource.annotations.clone();
     annotations.retain(|key, _| !wanted.keys().any(|name| policies.key(name) == *key));
-    let of_rules = walk.book.policies_with(located, &annotations);
+    let of_rules = context.index.policies_with(located, &annotations);
     for (name, value) in &mut wanted {
         let rule = match name.strip_prefix("tag.") {
             Some(container) => of_rules.pattern_text(container),
@@ -204,7 +201,7 @@ fn against_rules(
             annotations.insert(policies.key(name), annotation);
         }
     }
-    let after = walk.book.policies_with(located, &annotations);
+    let after = context.index.policies_with(located, &annotations);
     for (name, value) in &wanted {
         let set = after.all.get(name);
         if let (Some(value), Some(PolicyText { value: has, rule: Some(path), line, .. })) = (value, set)
@@ -214,25 +211,4 @@ fn against_rules(
         }
     }
     Ok(wanted)
-}
-
-/// What a change does, in v1's words, with the workloads it does it to: for commit messages.
-pub(super) fn events(change: &PolicyChange) -> BTreeMap<&'static str, BTreeSet<&WorkloadId>> {
-    let mut events: BTreeMap<&'static str, BTreeSet<&WorkloadId>> = BTreeMap::new();
-    for (id, update) in &change.updates {
-        let added = update.add.keys().filter(|name| !update.remove.contains(*name)).map(|name| (name, true));
-        let removed = update.remove.iter().map(|name| (name, false));
-        for (name, added) in added.chain(removed) {
-            let event = match (name.as_str(), added) {
-                ("automated", true) => "Automated",
-                ("automated", false) => "Deautomated",
-                // The user and the message of a lock are part of it.
-                ("locked" | "locked_user" | "locked_msg", true) => "Locked",
-                ("locked" | "locked_user" | "locked_msg", false) => "Unlocked",
-                _ => "Updated policies",
-            };
-            events.entry(event).or_default().insert(id);
-        }
-    }
-    events
 }

@@ -1,16 +1,16 @@
-//! What is wrong with what the registries told, as findings.
+//! Findings about registries: repositories that could not be read, or not whole.
 
-use super::ImageFacts;
+use super::snapshot::ImageFacts;
 use crate::{
     backend::{Completeness, RegistryError},
     finding::{Code, Finding},
 };
 
-/// The findings about repositories that could not be read, or not whole.
+/// Returns the findings about repositories that could not be read, or not whole.
 pub fn image_findings(facts: &ImageFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, known) in &facts.repositories {
-        let mut tell = |code: Code, evidence: String, remedy: &str| {
+        let mut add = |code: Code, evidence: String, remedy: &str| {
             findings.push(Finding {
                 code,
                 subject: name.to_string(),
@@ -23,21 +23,21 @@ pub fn image_findings(facts: &ImageFacts) -> Vec<Finding> {
             Ok(known) => known,
             Err(error) => {
                 let (code, remedy) = of_error(error);
-                tell(code, error.to_string(), remedy);
+                add(code, error.to_string(), remedy);
                 continue;
             }
         };
         match &known.completeness {
             Completeness::Complete => {}
             Completeness::Partial(missing) => {
-                tell(
+                add(
                     Code::PartialImages,
                     missing.join("; "),
                     "try again; nothing is decided that the missing part could change",
                 );
             }
             Completeness::Stale { age, reason } => {
-                tell(
+                add(
                     Code::PartialImages,
                     format!("last read {age:#} ago: {reason}"),
                     "see that the registry can be reached",
@@ -46,7 +46,7 @@ pub fn image_findings(facts: &ImageFacts) -> Vec<Finding> {
         }
         for (tag, image) in &known.images {
             if let Err(error) = image {
-                tell(
+                add(
                     Code::ImageUnreadable,
                     format!("{tag}: {error}"),
                     "push the image again, or remove the tag",

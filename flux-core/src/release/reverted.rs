@@ -1,13 +1,13 @@
-//! Holds that nobody wrote down: a person took an automated image back, so automation waits for something newer.
+//! Holds that nobody wrote down: a person took an automated image back, so automation waits for
+//! something newer.
 
-use serde::Deserialize;
-
-use super::PastFile;
+use super::snapshot::PastFile;
 use crate::{
     backend::Commit,
     image::{ImageRef, Tag},
     kustomize,
-    manifest::{Container, ImageOrigin, ParsedFile, Resource, WorkloadId},
+    manifest::{self, Container, ImageOrigin, ParsedFile, Resource, WorkloadId},
+    plan::{NoteKind, note_kind},
 };
 
 /// An image that a person took back.
@@ -19,20 +19,10 @@ pub(super) struct TakenBack {
     pub(super) commit: Commit,
 }
 
-/// What the note of a commit of ours says it was.
-#[derive(Deserialize)]
-struct Note {
-    spec: NoteSpec,
-}
-
-#[derive(Deserialize)]
-struct NoteSpec {
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-/// The image that was taken back from a container: by a person's commit that replaced what automation had set, or by a rollback, with nothing
-/// that automation did since.
+/// Returns the image that was taken back from a container.
+///
+/// A person's commit that replaced an image set by automation takes it back, and so does a
+/// rollback, unless automation changed the image since.
 pub(super) fn taken_back(
     past: &[PastFile],
     workload: &WorkloadId,
@@ -42,19 +32,19 @@ pub(super) fn taken_back(
     let mut changes = changes(past, workload, container, current).peekable();
     while let Some((change, before)) = changes.next() {
         let kind = kind_of(&change.commit);
-        if kind.as_deref() == Some("auto") {
+        if kind == Some(NoteKind::Automation) {
             return None;
         }
         let was_automated =
-            changes.peek().is_some_and(|(set, _)| kind_of(&set.commit).as_deref() == Some("auto"));
-        if kind.as_deref() == Some("rollback") || was_automated {
+            changes.peek().is_some_and(|(set, _)| kind_of(&set.commit) == Some(NoteKind::Automation));
+        if kind == Some(NoteKind::Rollback) || was_automated {
             return Some(TakenBack { tag: before.tag?, commit: change.commit.clone() });
         }
     }
     None
 }
 
-/// The commits that changed a container's image, newest first, with the image before.
+/// Returns the commits that changed a container's image, newest first, with the image before.
 fn changes<'a>(
     past: &'a [PastFile],
     workload: &'a WorkloadId,
@@ -72,7 +62,7 @@ fn changes<'a>(
     })
 }
 
-/// The image that a file gives a container. `after` is what a later state of the file made of it.
+/// Returns the image that a file gives a container; `after` is that of a later state of the file.
 fn image_in(
     file: &ParsedFile,
     workload: &WorkloadId,
@@ -91,7 +81,6 @@ fn image_in(
     }
 }
 
-fn kind_of(commit: &Commit) -> Option<String> {
-    let note: Note = serde_json::from_str(commit.note.as_deref()?).ok()?;
-    Some(note.spec.kind)
+fn kind_of(commit: &Commit) -> Option<NoteKind> {
+    note_kind(commit.note.as_deref()?)
 }

@@ -1,17 +1,18 @@
-//! Who competes, and in which order: what a pattern makes of the tags of a repository.
+//! Candidates: the tags of a repository that a pattern takes, in their order.
 //!
-//! This is the part of a decision that depends neither on the workload nor on the time, and the only part whose cost grows with the number of
-//! tags. A [`Field`] is made once and asked about as many workloads as share repository and pattern.
+//! This is the part of a decision that depends neither on the workload nor on the time, and the
+//! only part whose cost grows with the number of tags. A [`CandidateSet`] is made once, for as many
+//! workloads as share repository and pattern.
 
 use std::{cmp::Ordering, sync::Arc};
 
-use super::{Seen, Tagged};
+use super::tagged::{Seen, Tagged};
 use crate::{
     image::ImageInfo,
     policy::{Candidate, Rank, TagPattern},
 };
 
-/// The tags of a repository, and what is known of each.
+/// The tags of a repository, with what is known of each.
 #[derive(Clone, Debug)]
 pub struct Listing<'a> {
     /// In ascending order, each once.
@@ -20,7 +21,9 @@ pub struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    /// Of tags in whatever order; `complete` says whether these are all tags of the repository. A tag that is listed twice counts once.
+    /// Lists tags, given in whatever order; `complete` says that these are all of the repository.
+    ///
+    /// A tag that is listed twice counts once.
     pub fn new(tags: impl IntoIterator<Item = Tagged<'a>>, complete: bool) -> Self {
         let mut tags: Vec<Tagged<'a>> = tags.into_iter().collect();
         tags.sort_by_key(|t| t.tag);
@@ -28,29 +31,30 @@ impl<'a> Listing<'a> {
         Self { tags, complete }
     }
 
-    /// The tags in ascending order.
+    /// Returns the tags in ascending order.
     pub fn tags(&self) -> &[Tagged<'a>] {
         &self.tags
     }
 
-    /// Whether these are all tags of the repository.
+    /// Reports that these are all tags of the repository.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// A tag, if it is listed.
+    /// Returns a tag, if it is listed.
     pub fn get(&self, tag: &str) -> Option<Tagged<'a>> {
         let at = self.tags.binary_search_by(|t| t.tag.as_str().cmp(tag)).ok()?;
         self.tags.get(at).copied()
     }
 }
 
-/// The tags of a repository that compete under a pattern, in their order: those that the pattern takes and whose images are not known to be gone.
+/// The tags of a repository that compete under a pattern, in their order.
 ///
-/// Making one looks at every tag; what is asked of it afterwards costs what it has to look at. It keeps a few bytes a tag beside the [`Listing`],
-/// which the fields of one repository share.
+/// Those compete that the pattern takes and whose images are not known to be gone. Making a set
+/// looks at every tag; everything else costs what it has to look at. A set keeps a few bytes a tag
+/// beside the [`Listing`], which the sets of one repository share.
 #[derive(Clone, Debug)]
-pub struct Field<'a> {
+pub struct CandidateSet<'a> {
     pattern: Arc<TagPattern>,
     listing: Arc<Listing<'a>>,
     /// Where the competitors stand in the listing; the newest comes first.
@@ -59,8 +63,8 @@ pub struct Field<'a> {
     unknown: Vec<usize>,
 }
 
-impl<'a> Field<'a> {
-    /// What `pattern` makes of `listing`.
+impl<'a> CandidateSet<'a> {
+    /// Orders the tags of `listing` by `pattern`.
     pub fn new(pattern: impl Into<Arc<TagPattern>>, listing: impl Into<Arc<Listing<'a>>>) -> Self {
         let (pattern, listing) = (pattern.into(), listing.into());
         let mut competing: Vec<(usize, Rank<'a>)> = Vec::new();
@@ -79,40 +83,40 @@ impl<'a> Field<'a> {
         Self { pattern, listing, order, unknown }
     }
 
-    /// The pattern.
+    /// Returns the pattern.
     pub fn pattern(&self) -> &TagPattern {
         &self.pattern
     }
 
-    /// All tags, not only the competitors.
+    /// Returns all tags, not only the competitors.
     pub fn listing(&self) -> &Listing<'a> {
         &self.listing
     }
 
-    /// The competitors, newest first. What is not looked at costs nothing.
-    pub(super) fn newest_first(&self) -> impl Iterator<Item = Entrant<'a>> {
-        self.at(&self.order).map(|tagged| self.entrant(tagged))
+    /// Returns the competitors, newest first. Those that are not looked at cost nothing.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = RankedTag<'a>> {
+        self.at(&self.order).map(|tagged| self.ranked(tagged))
     }
 
-    /// How many compete.
+    /// Counts the competitors.
     pub(super) fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// The competitors of whose images nothing is known, in ascending order.
+    /// Returns the competitors of whose images nothing is known, in ascending order.
     pub(super) fn unknown(&self) -> impl Iterator<Item = Tagged<'a>> {
         self.at(&self.unknown)
     }
 
-    /// A tag, if it competes.
-    pub(super) fn competitor(&self, tag: &str) -> Option<Entrant<'a>> {
+    /// Returns a tag, if it competes.
+    pub(super) fn competitor(&self, tag: &str) -> Option<RankedTag<'a>> {
         let tagged = self.listing.get(tag).filter(|tagged| competes(&self.pattern, tagged))?;
-        Some(self.entrant(tagged))
+        Some(self.ranked(tagged))
     }
 
-    /// A tag with its rank, whether or not it competes.
-    pub(super) fn entrant(&self, tagged: Tagged<'a>) -> Entrant<'a> {
-        Entrant { rank: rank(&self.pattern, &tagged), tagged }
+    /// Returns a tag with its rank; it need not compete.
+    pub(super) fn ranked(&self, tagged: Tagged<'a>) -> RankedTag<'a> {
+        RankedTag { rank: rank(&self.pattern, &tagged), tagged }
     }
 
     fn at(&self, places: &[usize]) -> impl Iterator<Item = Tagged<'a>> {
@@ -131,27 +135,27 @@ fn rank<'a>(pattern: &TagPattern, tagged: &Tagged<'a>) -> Rank<'a> {
 
 /// A tag with its rank.
 #[derive(Clone, Debug)]
-pub(super) struct Entrant<'a> {
+pub(super) struct RankedTag<'a> {
     pub(super) rank: Rank<'a>,
     pub(super) tagged: Tagged<'a>,
 }
 
-impl Ord for Entrant<'_> {
+impl Ord for RankedTag<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.rank.cmp(&other.rank)
     }
 }
 
-impl PartialOrd for Entrant<'_> {
+impl PartialOrd for RankedTag<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Entrant<'_> {
+impl PartialEq for RankedTag<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Entrant<'_> {}
+impl Eq for RankedTag<'_> {}

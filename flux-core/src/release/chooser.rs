@@ -1,40 +1,25 @@
-//! What one container should run: the facts of the registry put to [`policy::choose`], and its answer put into verdicts.
+//! The image that one container should run: the facts of the registry are put to
+//! [`policy::choose`], and its answer becomes a decision.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::{
-    Needs, Reason, RepositoryFacts, Snapshot,
-    fields::{Fields, Known},
-    past::{self, TakenBack},
+    candidates::{Candidates, KnownRepository},
+    decision::ContainerDecision,
+    needs::Needs,
+    reverted::{self, TakenBack},
+    snapshot::{RepositoryFacts, Snapshot},
 };
 use crate::{
     backend::RegistryError,
     image::{ImageInfo, ImageRef, Tag},
     manifest::Container,
     manifest_set::Located,
-    policy::{self, Choice, Field, Missing, Policies, Question, Rule, TagPattern},
+    plan::Reason,
+    policy::{self, CandidateSet, Choice, Missing, Policies, Rule, SelectionInput, TagPattern},
 };
-
-/// What is decided about a container.
-#[derive(Debug)]
-pub(super) enum Chosen {
-    /// It is left as it is.
-    Left { reason: Reason, message: String },
-    /// It is to run another image.
-    Update { target: ImageRef, reason: Reason, message: String },
-}
-
-impl Chosen {
-    pub(super) fn left(reason: Reason, message: impl Into<String>) -> Self {
-        Self::Left { reason, message: message.into() }
-    }
-
-    pub(super) fn up_to_date(current: &ImageRef) -> Self {
-        Self::left(Reason::UpToDate, format!("{current} is what should run"))
-    }
-}
 
 /// Decides about one container.
 #[derive(Debug)]
@@ -49,51 +34,57 @@ pub(super) struct Chooser<'a> {
 }
 
 impl Chooser<'_> {
-    /// The newest image that policy allows.
-    pub(super) fn newest(&self, needs: &mut Needs, fields: &mut Fields<'_>) -> Chosen {
-        let pattern = match self.pattern(fields) {
+    /// Decides on the newest image that policy allows.
+    pub(super) fn newest(&self, needs: &mut Needs, candidates: &mut Candidates<'_>) -> ContainerDecision {
+        let pattern = match self.pattern(candidates) {
             Ok(pattern) => pattern,
-            Err(left) => return left,
+            Err(kept) => return kept,
         };
-        let known = match self.known(needs, fields) {
+        let known = match self.known(needs, candidates) {
             Ok(known) => known,
-            Err(left) => return left,
+            Err(kept) => return kept,
         };
-        let mut question = self.question(fields.field(known, &pattern));
-        let mut choice = policy::choose(&question);
+        let mut input = self.input(candidates.set(known, &pattern));
+        let mut choice = policy::choose(&input);
         let taken_back = match choice {
             Choice::Update { .. } if self.automatic && !self.hold_is_lifted() => match self.taken_back() {
                 Some(taken_back) => taken_back,
                 None => {
                     needs.past.insert(self.place().to_owned());
-                    return Chosen::left(Reason::Incomplete, "what commits did to the file is not known");
+                    return ContainerDecision::keep(
+                        Reason::Incomplete,
+                        "what commits did to the file is not known",
+                    );
                 }
             },
             _ => None,
         };
         if let Some(taken_back) = &taken_back {
-            question.newer_than = Some(&taken_back.tag);
-            choice = policy::choose(&question);
+            input.newer_than = Some(&taken_back.tag);
+            choice = policy::choose(&input);
         }
         match choice {
             Choice::Keep { held: Some((tag, rejection)), .. } if rejection.rule == Rule::TakenBack => {
                 let by = taken_back.map(|t| {
                     format!("; {} took it back in {}", t.commit.author.name, t.commit.revision.short())
                 });
-                Chosen::left(Reason::TakenBack, format!("{tag}: {rejection}{}", by.unwrap_or_default()))
+                ContainerDecision::keep(
+                    Reason::TakenBack,
+                    format!("{tag}: {rejection}{}", by.unwrap_or_default()),
+                )
             }
             Choice::Update { tag, image } => {
                 let message = format!("{tag} is the newest that {pattern} takes");
-                Chosen::Update { target: image, reason: Reason::NewerImage, message }
+                ContainerDecision::Update { target: image, reason: Reason::NewerImage, message }
             }
             Choice::Keep { held: Some((tag, rejection)), .. } => {
-                Chosen::left(held_by(rejection.rule), format!("{tag}: {rejection}"))
+                ContainerDecision::keep(held_by(rejection.rule), format!("{tag}: {rejection}"))
             }
-            Choice::Keep { .. } => Chosen::up_to_date(self.current),
+            Choice::Keep { .. } => ContainerDecision::up_to_date(self.current),
             Choice::NoCandidate => {
                 let tags = known.facts.tags.len();
                 let message = format!("{pattern} takes none of the {tags} tags of {}", self.current.name);
-                Chosen::left(Reason::NoMatchingTag, message)
+                ContainerDecision::keep(Reason::NoMatchingTag, message)
             }
             Choice::Undecided(missing) => {
                 let reason = match &missing {
@@ -104,14 +95,15 @@ impl Chooser<'_> {
                         Reason::Incomplete
                     }
                 };
-                Chosen::left(reason, missing.to_string())
+                ContainerDecision::keep(reason, missing.to_string())
             }
         }
     }
 
-    pub(super) fn question<'q>(&'q self, field: &'q Field<'q>) -> Question<'q> {
-        Question {
-            field,
+    /// Returns the input of a selection among candidates.
+    pub(super) fn input<'q>(&'q self, candidates: &'q CandidateSet<'q>) -> SelectionInput<'q> {
+        SelectionInput {
+            candidates,
             current: self.current,
             guards: &self.policies.guards,
             newer_than: None,
@@ -120,69 +112,72 @@ impl Chooser<'_> {
         }
     }
 
-    /// What a person took back; outer none if the file's past is not known.
+    /// Returns what a person took back; the outer `None` says that the file's past is not known.
     pub(super) fn taken_back(&self) -> Option<Option<TakenBack>> {
         let Some(known) = &self.snapshot.past else { return Some(None) };
         let past = known.get(self.place())?;
-        Some(past::taken_back(past, &self.located.workload_id(), self.container, self.current))
+        Some(reverted::taken_back(past, &self.located.workload_id(), self.container, self.current))
     }
 
-    /// The file that the image is written in.
+    /// Returns the file that the image is written in.
     fn place(&self) -> &str {
         self.container.origin.as_ref().map_or(self.located.path, |elsewhere| &elsewhere.path)
     }
 
-    /// Whether somebody wrote down that there is no hold.
+    /// Reports that somebody wrote down that there is no hold.
     pub(super) fn hold_is_lifted(&self) -> bool {
         self.policies.all.get("hold").is_some_and(|text| text.value == "false")
     }
 
-    /// The image that was asked for, if it is of this container's name, in its registry, and (unless forced) taken by the pattern.
+    /// Decides on the image that was asked for: it must be of this container's name, be in its
+    /// registry, and (unless forced) be taken by the pattern.
     pub(super) fn requested(
         &self,
         image: &ImageRef,
         forced: bool,
         needs: &mut Needs,
-        fields: &mut Fields<'_>,
-    ) -> Chosen {
+        candidates: &mut Candidates<'_>,
+    ) -> ContainerDecision {
         if image.name.canonical() != self.current.name.canonical() {
-            return Chosen::left(Reason::OtherImage, format!("its image is not of {}", image.name));
+            return ContainerDecision::keep(
+                Reason::OtherImage,
+                format!("its image is not of {}", image.name),
+            );
         }
         let Some(tag) = &image.tag else {
             // A digest names its image for good: there is no tag to look up and none for a pattern to take.
             let target = ImageRef { name: self.current.name.clone(), ..image.clone() };
             return self.set(target);
         };
-        let known = match self.known(needs, fields) {
+        let known = match self.known(needs, candidates) {
             Ok(known) => known,
-            Err(left) => return left,
+            Err(kept) => return kept,
         };
         let facts = known.facts;
-        if fields.listing(known).get(tag.as_str()).is_none() {
+        if candidates.listing(known).get(tag.as_str()).is_none() {
             return self.absent(facts, tag);
         }
         if !forced {
-            match self.pattern(fields) {
+            match self.pattern(candidates) {
                 Ok(pattern) if !pattern.matches(tag.as_str()) => {
-                    let message =
-                        format!("{tag} is not taken by {pattern}; a forced release disregards patterns");
-                    return Chosen::left(Reason::TagNotMatching, message);
+                    let message = format!("{tag} is not taken by {pattern}; --force disregards patterns");
+                    return ContainerDecision::keep(Reason::TagNotMatching, message);
                 }
                 Ok(_) => {}
-                Err(left) => return left,
+                Err(kept) => return kept,
             }
         }
         if !forced {
             // A person names the image: patterns and ranks aside, guards have their say.
-            let field = fields.field(known, &Arc::new(TagPattern::any()));
-            match policy::guarded(&self.question(field), tag) {
+            let all = candidates.set(known, &Arc::new(TagPattern::any()));
+            match policy::guarded(&self.input(all), tag) {
                 Ok(None) => {}
                 Ok(Some(rejection)) => {
-                    return Chosen::left(held_by(rejection.rule), format!("{tag}: {rejection}"));
+                    return ContainerDecision::keep(held_by(rejection.rule), format!("{tag}: {rejection}"));
                 }
                 Err(missing) => {
                     needs.details_of(&self.current.name, std::slice::from_ref(tag));
-                    return Chosen::left(Reason::Incomplete, missing.to_string());
+                    return ContainerDecision::keep(Reason::Incomplete, missing.to_string());
                 }
             }
         }
@@ -198,39 +193,43 @@ impl Chooser<'_> {
         };
         match self.current.with_tag(tag.clone(), digest) {
             Ok(target) => self.set(target),
-            Err(pinned) => Chosen::left(Reason::Pinned, pinned.to_string()),
+            Err(pinned) => ContainerDecision::keep(Reason::Pinned, pinned.to_string()),
         }
     }
 
-    fn set(&self, target: ImageRef) -> Chosen {
+    fn set(&self, target: ImageRef) -> ContainerDecision {
         if target == *self.current {
-            return Chosen::up_to_date(self.current);
+            return ContainerDecision::up_to_date(self.current);
         }
         let message = format!("{target} was asked for");
-        Chosen::Update { target, reason: Reason::RequestedImage, message }
+        ContainerDecision::Update { target, reason: Reason::RequestedImage, message }
     }
 
-    fn absent(&self, facts: &RepositoryFacts, tag: &Tag) -> Chosen {
+    fn absent(&self, facts: &RepositoryFacts, tag: &Tag) -> ContainerDecision {
         let name = &self.current.name;
         if facts.completeness.is_complete() {
-            Chosen::left(Reason::ImageNotFound, format!("image \"{name}:{tag}\" does not exist"))
+            ContainerDecision::keep(Reason::ImageNotFound, format!("image \"{name}:{tag}\" does not exist"))
         } else {
             let message = format!("{name}:{tag} is not among the tags that could be listed");
-            Chosen::left(Reason::Incomplete, message)
+            ContainerDecision::keep(Reason::Incomplete, message)
         }
     }
 
-    fn pattern(&self, fields: &mut Fields<'_>) -> Result<Arc<TagPattern>, Chosen> {
+    fn pattern(&self, candidates: &mut Candidates<'_>) -> Result<Arc<TagPattern>, ContainerDecision> {
         let text = self.policies.pattern_text(&self.container.name);
-        fields
+        candidates
             .patterns
             .read(text.map_or(TagPattern::ANY, |text| &text.value))
-            .map_err(|invalid| Chosen::left(Reason::InvalidPattern, invalid.to_string()))
+            .map_err(|invalid| ContainerDecision::keep(Reason::InvalidPattern, invalid.to_string()))
     }
 
-    /// What is known of the container's repository.
-    fn known<'f>(&self, needs: &mut Needs, fields: &Fields<'f>) -> Result<Known<'f>, Chosen> {
-        match fields.known(&self.current.name) {
+    /// Returns the container's repository; an error is the decision if it is not known.
+    fn known<'f>(
+        &self,
+        needs: &mut Needs,
+        candidates: &Candidates<'f>,
+    ) -> Result<KnownRepository<'f>, ContainerDecision> {
+        match candidates.known(&self.current.name) {
             Some(Ok(known)) => Ok(known),
             Some(Err(error)) => {
                 let reason = match error {
@@ -240,11 +239,11 @@ impl Chooser<'_> {
                     }
                     _ => Reason::RegistryUnavailable,
                 };
-                Err(Chosen::left(reason, error.to_string()))
+                Err(ContainerDecision::keep(reason, error.to_string()))
             }
             None => {
                 needs.tags_of(&self.current.name);
-                Err(Chosen::left(
+                Err(ContainerDecision::keep(
                     Reason::Incomplete,
                     format!("the tags of {} are not known", self.current.name),
                 ))
@@ -253,7 +252,7 @@ impl Chooser<'_> {
     }
 }
 
-/// The reason of a container that a rule holds back.
+/// Returns the reason of a container that a rule holds back.
 fn held_by(rule: Rule) -> Reason {
     match rule {
         Rule::Downgrade => Reason::Downgrade,

@@ -1,14 +1,14 @@
-//! What becomes of each workload and container, and why: one vocabulary of statuses, reasons and messages.
+//! Why a workload or a container is treated as it is: one vocabulary of statuses, reasons,
+//! messages.
 //!
-//! Statuses and message texts are those of Flux v1. Reasons are stable codes of our own; [`Reason`] is their one list.
+//! Statuses and message texts are those of Flux v1. Reasons are stable codes of our own; [`Reason`]
+//! is their one list, and `docs/codes.md` repeats it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::image::ImageRef;
-
-/// What becomes of a workload, in v1's words.
+/// The outcome for a workload, in v1's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -18,9 +18,9 @@ pub enum Status {
     Skipped,
     /// It was not asked for.
     Ignored,
-    /// What was asked for cannot be done.
+    /// The request cannot be done for it.
     Failed,
-    /// Nothing can be said.
+    /// Nothing is known of it.
     Unknown,
 }
 
@@ -38,7 +38,8 @@ impl fmt::Display for Status {
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $status:ident, $message:literal;)*) => {
-        /// Why a workload or a container is treated as it is: stable codes in lower-case kebab form.
+        /// Why a workload or a container is treated as it is: stable codes in lower-case kebab
+        /// form.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum Reason {
@@ -112,7 +113,7 @@ reasons! {
     RegistryUnauthorized = "registry-unauthorized", Skipped, "cannot find one or more images";
     /// The image repository does not exist.
     RepositoryNotFound = "repository-not-found", Skipped, "cannot find one or more images";
-    /// What is known of the images is incomplete, and what is missing could decide otherwise.
+    /// Too little is known of the images or the file, and the missing part could decide otherwise.
     Incomplete = "incomplete", Skipped, "cannot find one or more images";
     /// Build dates decide, and the date of the running or of the newest image is unknown.
     NoTimestamp = "no-timestamp", Skipped, "image with zero created timestamp";
@@ -155,7 +156,7 @@ reasons! {
 }
 
 impl Reason {
-    /// Whether a container with this reason was to be decided and could not be.
+    /// Reports that a container with this reason was to be decided and could not be.
     pub const fn is_undecided(self) -> bool {
         matches!(
             self,
@@ -176,68 +177,4 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// What becomes of a workload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkloadVerdict {
-    /// What becomes of it.
-    pub status: Status,
-    /// Why.
-    pub reason: Reason,
-    /// v1's message; empty for a success.
-    pub message: String,
-    /// What becomes of each container; empty if the workload as a whole was decided.
-    pub containers: Vec<ContainerVerdict>,
-}
-
-impl WorkloadVerdict {
-    /// A verdict on the workload as a whole.
-    pub fn whole(reason: Reason) -> Self {
-        Self { status: reason.status(), reason, message: reason.message().to_owned(), containers: Vec::new() }
-    }
-
-    /// The same verdict in other words.
-    #[must_use]
-    pub fn saying(self, message: impl Into<String>) -> Self {
-        Self { message: message.into(), ..self }
-    }
-
-    /// The verdict that follows from those on the containers.
-    ///
-    /// One update makes a success. Otherwise what could not be decided outweighs what is up to date, and that outweighs what was not
-    /// asked for; of equals, the first speaks.
-    pub fn of(containers: Vec<ContainerVerdict>) -> Self {
-        let weight = |c: &ContainerVerdict| match c.reason {
-            Reason::NotEditable => 5,
-            reason if reason.status() == Status::Success => 4,
-            Reason::OtherImage => 0,
-            Reason::UpToDate => 1,
-            reason if reason.is_undecided() => 3,
-            _ => 2,
-        };
-        let mut best: Option<&ContainerVerdict> = None;
-        for container in &containers {
-            if best.is_none_or(|b| weight(container) > weight(b)) {
-                best = Some(container);
-            }
-        }
-        let reason = best.map_or(Reason::OtherImage, |c| c.reason);
-        Self { containers, ..Self::whole(reason) }
-    }
-}
-
-/// What becomes of a container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContainerVerdict {
-    /// The container's name.
-    pub container: String,
-    /// The image as git has it.
-    pub current: String,
-    /// The image that the plan writes; none if it writes nothing.
-    pub target: Option<ImageRef>,
-    /// Why.
-    pub reason: Reason,
-    /// Why, for people.
-    pub message: String,
 }

@@ -1,0 +1,160 @@
+//! Verdicts on tags: what speaks against each, in words.
+
+use jiff::Timestamp;
+
+use super::{
+    candidate_set::RankedTag,
+    choice::{Choice, Verdict},
+    objection::Objection,
+    rule::{Rejection, Rule, list},
+    selection::Selection,
+    tagged::Seen,
+};
+use crate::{
+    image::{ImageInfo, Tag},
+    policy::pattern::is_latest,
+};
+
+impl<'a> Selection<'a> {
+    /// Returns all tags, not only the competitors.
+    pub(super) fn all_newest_first(&self) -> Vec<RankedTag<'a>> {
+        let candidates = self.input.candidates;
+        let mut all: Vec<RankedTag<'_>> =
+            candidates.listing().tags().iter().map(|t| candidates.ranked(*t)).collect();
+        all.sort_by(|a, b| b.cmp(a));
+        all
+    }
+
+    /// Returns the verdict on a tag, given the choice.
+    pub(super) fn verdict(&self, ranked: &RankedTag<'a>, choice: &Choice) -> Verdict {
+        let pattern = self.input.candidates.pattern();
+        let tag = ranked.tagged.tag;
+        if matches!(choice, Choice::Update { tag: chosen, .. } if chosen == tag) {
+            return Verdict::Selected;
+        }
+        if self.runs(ranked) {
+            return Verdict::Current;
+        }
+        let by = |by: Rejection| Verdict::Rejected { by, also: Vec::new() };
+        if !pattern.matches(tag.as_str()) {
+            let (rule, message) = if is_latest(tag.as_str()) {
+                (Rule::Latest, "the tag latest is released only where glob:latest asks for it".to_owned())
+            } else {
+                (Rule::Pattern, format!("the pattern {pattern} does not take it"))
+            };
+            return by(Rejection::new(rule, message).with("pattern", pattern));
+        }
+        if let Seen::Gone(error) = ranked.tagged.seen {
+            let message = format!("the tag is listed, but its image is not there: {error}");
+            return by(Rejection::new(Rule::Gone, message).with("error", error));
+        }
+        let mut objections = self.objections(ranked).into_iter();
+        let objection = match objections.next() {
+            Some(Objection::NoDate) if ranked.tagged.seen.info().is_none() => Some(Objection::Unknown),
+            objection => objection,
+        };
+        let chosen = match choice {
+            Choice::Update { tag, .. } | Choice::Keep { tag: Some(tag), .. } => {
+                self.input.candidates.competitor(tag.as_str())
+            }
+            _ => None,
+        };
+        let outranked = chosen.is_some_and(|chosen| ranked.rank < chosen.rank);
+        match objection {
+            // What is not known of it could not change that another one is newer.
+            Some(Objection::Unknown) if outranked => by(self.passed_over(ranked, choice)),
+            // What runs is newer anyway.
+            Some(objection @ Objection::Downgrade) => by(self.rejection(ranked, &objection)),
+            Some(objection) => {
+                let known = objections.filter(|objection| !matches!(objection, Objection::Unknown));
+                let also = known.map(|objection| self.rejection(ranked, &objection)).collect();
+                Verdict::Rejected { by: self.rejection(ranked, &objection), also }
+            }
+            None => by(self.passed_over(ranked, choice)),
+        }
+    }
+
+    /// Says why a tag is not chosen that nothing speaks against.
+    fn passed_over(&self, ranked: &RankedTag<'a>, choice: &Choice) -> Rejection {
+        match choice {
+            Choice::Undecided(missing) => {
+                Rejection::new(Rule::Undecided, format!("nothing is decided: {missing}"))
+                    .with("missing", missing)
+            }
+            Choice::Update { tag, .. } | Choice::Keep { tag: Some(tag), .. } => {
+                let other = self.input.candidates.competitor(tag.as_str());
+                Rejection::new(Rule::Outranked, format!("{tag} is newer"))
+                    .with("newer", tag)
+                    .with_some("built", built(ranked))
+                    .with_some("newer_built", other.as_ref().and_then(built))
+            }
+            Choice::Keep { tag: None, .. } | Choice::NoCandidate => {
+                Rejection::new(Rule::Undecided, "nothing is decided: the running tag is not known")
+            }
+        }
+    }
+
+    /// Puts an objection to a competitor into words.
+    pub(super) fn rejection(&self, ranked: &RankedTag<'_>, objection: &Objection<'_>) -> Rejection {
+        let tag = ranked.tagged.tag;
+        let running = self.running.unwrap_or_default();
+        let running_built = || self.input.candidates.competitor(running).as_ref().and_then(built);
+        match objection {
+            Objection::SameRank => {
+                Rejection::new(Rule::SameRank, format!("{tag} has the rank of {running}, which runs"))
+                    .with("running", running)
+            }
+            Objection::Downgrade => {
+                let message =
+                    format!("{tag} is older than {running}, which runs; automation does not go down");
+                Rejection::new(Rule::Downgrade, message)
+                    .with("running", running)
+                    .with_some("built", built(ranked))
+                    .with_some("running_built", running_built())
+            }
+            Objection::TakenBack => {
+                let taken_back = self.input.newer_than.map_or("", Tag::as_str);
+                Rejection::new(
+                    Rule::TakenBack,
+                    format!("{tag} is not newer than {taken_back}, which was taken back"),
+                )
+                .with("taken_back", taken_back)
+            }
+            Objection::NoDate => {
+                let created = ranked.tagged.seen.info().and_then(|info| info.created);
+                Rejection::new(Rule::NoDate, format!("the image of {tag} has no trustworthy build date"))
+                    .with_some("created", created)
+            }
+            Objection::MinAge { built, from } => Rejection::new(
+                Rule::MinAge,
+                format!("{tag} was built at {built}, and is old enough from {from}"),
+            )
+            .with("built", built)
+            .with("from", from)
+            .with_some("min_age", self.input.guards.min_age),
+            Objection::Platforms { lacking, had } => {
+                let lacking = list(lacking);
+                Rejection::new(Rule::Platforms, format!("the image of {tag} is not built for {lacking}"))
+                    .with("lacking", lacking)
+                    .with("platforms", list(had))
+            }
+            Objection::NoDigest => Rejection::new(
+                Rule::NoDigest,
+                format!("the digest of {tag} is not known, and it is to be written beside the tag"),
+            ),
+            Objection::Unknown => match ranked.tagged.seen {
+                Seen::Unreadable(error) | Seen::Gone(error) => {
+                    Rejection::new(Rule::Unreadable, format!("nothing could be learnt of its image: {error}"))
+                        .with("error", error)
+                }
+                Seen::NotAsked | Seen::Known(_) => {
+                    Rejection::new(Rule::Undecided, "the registry was not asked for its image")
+                }
+            },
+        }
+    }
+}
+
+fn built(ranked: &RankedTag<'_>) -> Option<Timestamp> {
+    ranked.tagged.seen.info().and_then(ImageInfo::built)
+}

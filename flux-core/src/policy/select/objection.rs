@@ -1,0 +1,25 @@
+//! Objections: what speaks against a competitor, before it is put into words.
+
+use jiff::Timestamp;
+
+use crate::image::Platform;
+
+/// An objection to a competitor.
+#[derive(Debug)]
+pub(super) enum Objection<'a> {
+    SameRank,
+    Downgrade,
+    TakenBack,
+    NoDate,
+    MinAge {
+        built: Timestamp,
+        from: Timestamp,
+    },
+    Platforms {
+        lacking: Vec<&'a Platform>,
+        had: &'a [Platform],
+    },
+    NoDigest,
+    /// Its image must be known, and is not.
+    Unknown,
+}

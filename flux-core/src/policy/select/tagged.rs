@@ -1,0 +1,48 @@
+//! Tags, with what is known of their images.
+
+use crate::{
+    backend::InspectError,
+    image::{ImageInfo, Tag},
+};
+
+/// A tag of a repository, with what is known of its image.
+#[derive(Clone, Copy, Debug)]
+pub struct Tagged<'a> {
+    /// The tag.
+    pub tag: &'a Tag,
+    /// The knowledge of its image.
+    pub seen: Seen<'a>,
+}
+
+/// The knowledge of an image.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// The registry was not asked.
+    NotAsked,
+    /// The registry described it.
+    Known(&'a ImageInfo),
+    /// The tag is listed, but the image is not there.
+    Gone(&'a str),
+    /// The registry was asked and nothing was learnt; it may be there.
+    Unreadable(&'a str),
+}
+
+impl<'a> From<&'a Result<ImageInfo, InspectError>> for Seen<'a> {
+    fn from(answer: &'a Result<ImageInfo, InspectError>) -> Self {
+        match answer {
+            Ok(info) => Self::Known(info),
+            Err(e) if e.missing => Self::Gone(&e.message),
+            Err(e) => Self::Unreadable(&e.message),
+        }
+    }
+}
+
+impl<'a> Seen<'a> {
+    /// Returns the image, if the registry described it.
+    pub fn info(self) -> Option<&'a ImageInfo> {
+        match self {
+            Self::Known(info) => Some(info),
+            _ => None,
+        }
+    }
+}
