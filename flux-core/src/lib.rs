@@ -21,6 +21,7 @@ pub mod image;
 pub mod manifest;
 pub mod memory;
 mod path;
+mod plan;
 mod pointer;
 pub mod policy;
 pub mod release;

@@ -71,7 +71,7 @@ impl World {
             git_poll_interval: Duration::from_secs(10),
             sync_interval: Duration::from_secs(25),
             automation_interval: Some(Duration::from_secs(60)),
-            sync: SyncOptions::new(SyncSet("test".to_owned())),
+            sync: SyncOptions::new(SyncSet::new("test")),
         };
         let daemon = Daemon::new(deployer, settings, world.told.clone());
         (world, daemon)

@@ -54,7 +54,7 @@ fn web() -> WorkloadId {
 }
 
 fn options() -> SyncOptions {
-    SyncOptions::new(SyncSet("test".to_owned()))
+    SyncOptions::new(SyncSet::new("test"))
 }
 
 /// A deployer whose cluster runs what git says.

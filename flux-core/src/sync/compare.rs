@@ -40,7 +40,7 @@ impl Compare {
         let mut out = Vec::new();
         let Some(fields) = desired.as_object() else { return out };
         for (name, value) in fields {
-            let path = FieldPath::of(&[name]);
+            let path = FieldPath::from_fields(&[name]);
             match (name.as_str(), value) {
                 ("apiVersion" | "kind", _) => {}
                 ("metadata", Value::Object(metadata)) => {

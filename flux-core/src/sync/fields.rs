@@ -37,7 +37,7 @@ impl Entry<'_> {
 }
 
 impl<'a> Managers<'a> {
-    pub(super) fn of(live: &'a Value) -> Self {
+    pub(super) fn read(live: &'a Value) -> Self {
         let entries = live["metadata"]["managedFields"].as_array().into_iter().flatten();
         let entries = entries.filter_map(|entry| {
             Some(Entry {
@@ -255,7 +255,13 @@ mod tests {
     #[test]
     fn what_others_took_is_not_held() {
         let mut tree = Value::Object(tree());
-        let at = FieldPath::of(&["f:spec", "f:template", "f:spec", "f:containers", r#"k:{"name":"web"}"#]);
+        let at = FieldPath::from_fields(&[
+            "f:spec",
+            "f:template",
+            "f:spec",
+            "f:containers",
+            r#"k:{"name":"web"}"#,
+        ]);
         at.get_mut(&mut tree).unwrap().as_object_mut().unwrap().remove("f:image");
         assert_eq!(
             texts(&uncovered(&desired(), tree.as_object().unwrap())),
@@ -273,7 +279,7 @@ mod tests {
     #[test]
     fn what_git_no_longer_names_is_released() {
         let mut desired = desired();
-        FieldPath::of(&["metadata", "labels"]).remove(&mut desired);
+        FieldPath::from_fields(&["metadata", "labels"]).remove(&mut desired);
         desired["spec"]["template"]["spec"]["containers"][0].as_object_mut().unwrap().remove("ports");
         assert_eq!(
             texts(&released(&tree(), &desired)),
@@ -299,13 +305,16 @@ mod tests {
             {"manager": "hpa", "operation": "Update", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
             {"manager": "kubectl", "operation": "Update", "subresource": "scale", "fieldsV1": {"f:spec": {"f:x": {}}}},
             {"manager": "broken", "fieldsV1": 1}]}});
-        let managers = Managers::of(&live);
-        assert_eq!(managers.owner(&FieldPath::of(&["spec", "paused"])).as_deref(), Some("kubectl-edit"));
+        let managers = Managers::read(&live);
         assert_eq!(
-            managers.owner(&FieldPath::of(&["spec", "template", "x"])).as_deref(),
+            managers.owner(&FieldPath::from_fields(&["spec", "paused"])).as_deref(),
             Some("kubectl-edit")
         );
-        assert_eq!(managers.owner(&FieldPath::of(&["spec", "other"])), None);
+        assert_eq!(
+            managers.owner(&FieldPath::from_fields(&["spec", "template", "x"])).as_deref(),
+            Some("kubectl-edit")
+        );
+        assert_eq!(managers.owner(&FieldPath::from_fields(&["spec", "other"])), None);
         assert_eq!(texts(&managers.scaled()), ["spec.replicas"]);
     }
 }

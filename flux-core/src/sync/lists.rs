@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn lists_merge_as_the_api_server_merges_them() {
         let web = Elem::parse(r#"k:{"name":"web"}"#).unwrap();
-        let container = FieldPath::of(&["spec", "template", "spec", "containers"]);
+        let container = FieldPath::from_fields(&["spec", "template", "spec", "containers"]);
         let in_web = |field: &str| container.join(web.clone()).join(Elem::Field(field.to_owned()));
         let apps = Schema::of_group("apps");
         assert_eq!(apps.list(&container), Shape::Map(&["name"]));
@@ -97,15 +97,16 @@ mod tests {
         assert_eq!(apps.list(&in_web("ports")), Shape::Map(&["containerPort", "protocol"]));
         assert_eq!(apps.list(&in_web("args")), Shape::Atomic);
         assert_eq!(
-            Schema::of_group("").list(&FieldPath::of(&["spec", "ports"])),
+            Schema::of_group("").list(&FieldPath::from_fields(&["spec", "ports"])),
             Shape::Map(&["port", "protocol"])
         );
         assert_eq!(
-            Schema::of_group("networking.k8s.io").list(&FieldPath::of(&["spec", "ingress", "ports"])),
+            Schema::of_group("networking.k8s.io")
+                .list(&FieldPath::from_fields(&["spec", "ingress", "ports"])),
             Shape::Atomic
         );
         let custom = Schema::of_group("example.com");
         assert_eq!(custom.list(&container), Shape::Atomic);
-        assert_eq!(custom.list(&FieldPath::of(&["metadata", "finalizers"])), Shape::Set);
+        assert_eq!(custom.list(&FieldPath::from_fields(&["metadata", "finalizers"])), Shape::Set);
     }
 }

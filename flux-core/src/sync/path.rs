@@ -106,7 +106,7 @@ pub(crate) struct FieldPath(pub(crate) Vec<Elem>);
 
 impl FieldPath {
     /// A path of plain fields.
-    pub(crate) fn of(fields: &[&str]) -> Self {
+    pub(crate) fn from_fields(fields: &[&str]) -> Self {
         Self(fields.iter().map(|f| Elem::Field((*f).to_owned())).collect())
     }
 

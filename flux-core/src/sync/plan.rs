@@ -18,7 +18,7 @@ use super::{
     object::{self, Ignore},
     order,
     path::FieldPath,
-    prune::{self, Wanted},
+    prune::{self, NamedByGit},
     scaling::{self, Autoscaled},
 };
 use crate::{
@@ -48,11 +48,11 @@ pub fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncO
             identified.entry(id).or_default().push(object);
         }
     }
-    planner.autoscaled = Autoscaled::of(
+    planner.autoscaled = Autoscaled::from_autoscalers(
         identified
             .iter()
             .flat_map(|(id, objects)| objects.iter().map(|o| (id.namespace.as_deref(), o.object.as_ref())))
-            .chain(scaling::seen(&observed.value.objects)),
+            .chain(scaling::observed_objects(&observed.value.objects)),
     );
     for (id, objects) in &identified {
         match objects[..] {
@@ -169,10 +169,10 @@ impl<'a> Planner<'a> {
             let message = "it is encrypted with SOPS, and is left as it is in the cluster".to_owned();
             return self.push(id, desired, Action::Skip, Reason::Encrypted, message);
         }
-        match object::as_meant(&desired.object, id.namespace.as_deref()) {
-            Ok(meant) => match live {
-                None => self.create(id, desired, meant),
-                Some(live) => self.update(id, desired, meant, &live),
+        match object::desired_form(&desired.object, id.namespace.as_deref()) {
+            Ok(form) => match live {
+                None => self.create(id, desired, form),
+                Some(live) => self.update(id, desired, form, &live),
             },
             Err(problem) => {
                 self.findings.push(Finding {
@@ -187,22 +187,22 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn create(&mut self, id: &ResourceId, desired: &DesiredObject, mut meant: Value) {
-        let checksum = object::checksum(&meant);
+    fn create(&mut self, id: &ResourceId, desired: &DesiredObject, mut form: Value) {
+        let checksum = object::checksum(&form);
         // What could not be seen may have been there before: then it must never be pruned.
         let owned = if self.observed.completeness.is_complete() { Owned::Created } else { Owned::Adopted };
-        object::put_mark(&mut meant, mark::value(owned, &self.options.sync_set, id), checksum);
-        let action = Action::Create { object: Arc::new(meant) };
+        object::put_mark(&mut form, mark::value(owned, &self.options.sync_set, id), checksum);
+        let action = Action::Create { object: Arc::new(form) };
         self.push(id, desired, action, Reason::NotInCluster, String::new());
     }
 
-    fn update(&mut self, id: &ResourceId, desired: &DesiredObject, meant: Value, live: &Value) {
-        let checksum = object::checksum(&meant);
+    fn update(&mut self, id: &ResourceId, desired: &DesiredObject, form: Value, live: &Value) {
+        let checksum = object::checksum(&form);
         let unchanged_in_git = live["metadata"]["annotations"][CHECKSUM_ANNOTATION] == checksum.as_str();
         let owned = mark::owned(live, &self.options.sync_set);
-        let managers = Managers::of(live);
+        let managers = Managers::read(live);
 
-        let mut sent = meant;
+        let mut sent = form;
         let yielded = scaling::yield_to_autoscalers(&mut sent, id, live, &managers, &self.autoscaled);
         let mark = if owned == Owned::Created { Owned::Created } else { Owned::Adopted };
         object::put_mark(&mut sent, mark::value(mark, &self.options.sync_set, id), checksum);
@@ -262,7 +262,7 @@ impl<'a> Planner<'a> {
     fn finish(mut self) -> SyncPlan {
         self.findings.sort();
         self.findings.dedup();
-        let wanted = Wanted { ids: &self.ids, findings: &self.findings };
+        let wanted = NamedByGit { ids: &self.ids, findings: &self.findings };
         let (steps, findings) = prune::prune(&wanted, self.observed, self.options);
         self.steps.extend(steps);
         self.steps.sort_by(|a, b| (a.stage, &a.id, &a.place).cmp(&(b.stage, &b.id, &b.place)));
@@ -274,8 +274,8 @@ impl<'a> Planner<'a> {
 
 /// Whether a field is the mark or the checksum, which are no content.
 fn is_mark(path: &FieldPath) -> bool {
-    *path == FieldPath::of(&["metadata", "labels", MARK_LABEL])
-        || *path == FieldPath::of(&["metadata", "annotations", CHECKSUM_ANNOTATION])
+    *path == FieldPath::from_fields(&["metadata", "labels", MARK_LABEL])
+        || *path == FieldPath::from_fields(&["metadata", "annotations", CHECKSUM_ANNOTATION])
 }
 
 /// The paths without those that are part of another.
@@ -332,7 +332,7 @@ impl Differences<'_> {
             let says_nothing = |object| path.get(object).is_none_or(is_nothing);
             !(says_nothing(self.sent) && says_nothing(self.live))
         });
-        let data = FieldPath::of(&["data"]);
+        let data = FieldPath::from_fields(&["data"]);
         let exact = self.fidelity == Fidelity::Exact;
         paths.extend(
             self.values(!exact).into_iter().filter(|path| exact || (is_secret && data.contains(path))),

@@ -28,7 +28,7 @@ use super::mark::owned;
 const FEW: usize = 10;
 
 /// What git says, as far as it matters here.
-pub(super) struct Wanted<'a> {
+pub(super) struct NamedByGit<'a> {
     /// The ids of everything that git names, sound or not.
     pub(super) ids: &'a BTreeSet<ResourceId>,
     /// Everything that was found out about it so far.
@@ -37,7 +37,7 @@ pub(super) struct Wanted<'a> {
 
 /// The steps for objects that are ours and that git does not name, and what held them back.
 pub(super) fn prune(
-    wanted: &Wanted<'_>,
+    wanted: &NamedByGit<'_>,
     observed: &Observation<Observed>,
     options: &SyncOptions,
 ) -> (Vec<Step>, Vec<Finding>) {
@@ -147,16 +147,16 @@ pub(super) fn may_touch(id: &ResourceId, options: &SyncOptions) -> bool {
 
 /// Why nothing at all is deleted, and what to do about it.
 fn guard(
-    wanted: &Wanted<'_>,
+    wanted: &NamedByGit<'_>,
     observed: &Observation<Observed>,
     options: &SyncOptions,
     candidates: usize,
     ours: usize,
 ) -> Option<(String, String)> {
-    let said = |evidence: String, remedy: &str| Some((evidence, remedy.to_owned()));
+    let held_back = |evidence: String, remedy: &str| Some((evidence, remedy.to_owned()));
     if let Some(finding) = wanted.findings.iter().find(|f| f.code.hides_objects()) {
         let place = finding.place.as_ref().map_or_else(|| finding.subject.clone(), ToString::to_string);
-        return said(
+        return held_back(
             format!("what git says is not known in full ({} at {place})", finding.code),
             "Correct what the errors name; the next sync prunes.",
         );
@@ -164,28 +164,28 @@ fn guard(
     match &observed.completeness {
         Completeness::Complete => {}
         Completeness::Partial(_) => {
-            return said(
+            return held_back(
                 "not everything in the cluster could be seen".to_owned(),
                 "See that everything in the cluster can be read; the next sync prunes.",
             );
         }
         Completeness::Stale { .. } => {
-            return said(
+            return held_back(
                 "what was seen of the cluster is old".to_owned(),
                 "See that the cluster can be reached; the next sync prunes.",
             );
         }
     }
     if wanted.ids.is_empty() {
-        return said(
+        return held_back(
             "git names no object at all".to_owned(),
             "See that the branch and the paths are right; if everything should go, delete it by hand.",
         );
     }
     if candidates > FEW && candidates * 2 > ours && !options.prune_all {
-        return said(
+        return held_back(
             format!("{candidates} of {ours} objects would be deleted"),
-            "If that is meant, sync once with the guard off (prune_all); else see that the branch and the paths are right.",
+            "If they should go, sync once with the guard off (prune_all); otherwise see that the branch and the paths are right.",
         );
     }
     None

@@ -10,7 +10,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{fields::Managers, kinds::group_of, object, path::FieldPath};
+use super::{
+    fields::Managers,
+    object::{self, group_of},
+    path::FieldPath,
+};
 use crate::manifest::ResourceId;
 
 /// What the HorizontalPodAutoscalers scale.
@@ -19,7 +23,7 @@ pub(super) struct Autoscaled(BTreeSet<ResourceId>);
 
 impl Autoscaled {
     /// Reads the targets of all autoscalers among the objects.
-    pub(super) fn of<'a>(objects: impl Iterator<Item = (Option<&'a str>, &'a Value)>) -> Self {
+    pub(super) fn from_autoscalers<'a>(objects: impl Iterator<Item = (Option<&'a str>, &'a Value)>) -> Self {
         Self(objects.filter_map(|(namespace, object)| target(namespace, object)).collect())
     }
 }
@@ -51,7 +55,7 @@ pub(super) fn yield_to_autoscalers(
             yielded.insert(path);
         }
     }
-    let replicas = FieldPath::of(&["spec", "replicas"]);
+    let replicas = FieldPath::from_fields(&["spec", "replicas"]);
     if autoscaled.0.contains(id)
         && let (Some(sent), Some(live)) = (replicas.get_mut(sent), replicas.get(live))
     {
@@ -62,7 +66,7 @@ pub(super) fn yield_to_autoscalers(
 }
 
 /// The objects in which autoscalers are looked for: those of git, and those seen in the cluster.
-pub(super) fn seen(
+pub(super) fn observed_objects(
     observed: &BTreeMap<ResourceId, Arc<Value>>,
 ) -> impl Iterator<Item = (Option<&str>, &Value)> {
     observed.iter().map(|(id, object)| (id.namespace.as_deref(), object.as_ref()))

@@ -15,7 +15,7 @@ use crate::{
 };
 
 fn options() -> SyncOptions {
-    SyncOptions::new(SyncSet("ours".to_owned()))
+    SyncOptions::new(SyncSet::new("ours"))
 }
 
 fn pruning() -> SyncOptions {
@@ -191,7 +191,7 @@ fn what_may_have_been_there_unseen_is_marked_as_adopted() {
 #[test]
 fn an_object_of_another_sync_set_is_adopted() {
     let cluster = synced(&[config_map("a")]);
-    let theirs = SyncOptions::new(SyncSet("theirs".to_owned()));
+    let theirs = SyncOptions::new(SyncSet::new("theirs"));
     let plan = plan_on(&cluster, &[config_map("a")], &theirs);
     assert_eq!(step(&plan, "a").reason, Reason::Adopted);
     assert_eq!(owned(sent(&plan, "a"), &theirs.sync_set), Owned::Adopted);

@@ -221,7 +221,7 @@ proptest! {
             id.namespace = Some("default".to_owned());
             let live = &observed.value.objects[&id];
             let compare = Compare { schema: Schema::of_group(&id.group), quantities: false, defaults: false };
-            let scaled = Managers::of(live).scaled();
+            let scaled = Managers::read(live).scaled();
             let differ = compare.objects(object, live).into_iter().filter(|p| !scaled.contains(p)).count();
             prop_assert_eq!(differ, 0, "{} {}", object, live);
         }
