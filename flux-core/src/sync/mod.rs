@@ -4,6 +4,7 @@
 //! applied last (has git changed?) and the ownership of fields that the API server records (has anyone else changed what we set?).
 //! Values are compared only where the cluster keeps them as they were sent, or where nothing of ours is recorded.
 
+mod check;
 mod compare;
 mod fields;
 mod input;
@@ -23,6 +24,7 @@ pub use crate::plan::{
     sync::{Action, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, MARK_LABEL, Reason, Step, SyncPlan},
     sync_report::{Outcome, ResourceReport, StepOutcome, SyncReport},
 };
+pub use check::{Protection, PruneRule, Violation, check};
 pub use input::{Desired, DesiredObject, SyncOptions};
 pub use mark::{Owned, owned};
 pub use plan::plan;

@@ -11,8 +11,16 @@ use crate::{
     backend::Cluster,
     finding::Place,
     memory::MemoryCluster,
-    sync::{Outcome, SyncReport, SyncSet, owned},
+    sync::{Outcome, SyncReport, SyncSet, check, owned},
 };
+
+/// Plans, and has the plan checked.
+#[track_caller]
+fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncOptions) -> SyncPlan {
+    let plan = super::plan(desired, observed, options);
+    assert_eq!(check(&plan, desired, observed, options), [], "{plan}");
+    plan
+}
 
 fn options() -> SyncOptions {
     SyncOptions::new(SyncSet::new("ours"))

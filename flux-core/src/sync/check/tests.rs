@@ -1,0 +1,459 @@
+//! Plans of the planner with one thing broken by hand: the checker finds each.
+
+use std::sync::Arc;
+
+use futures::executor::block_on;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    backend::{Cluster, Completeness, Revision},
+    finding::{Code, Finding, Place},
+    memory::MemoryCluster,
+    sync::{self, Action, DesiredObject, Reason, Step, SyncSet},
+};
+
+/// A cluster to which `before` was synced, and what git says now.
+struct World {
+    desired: Desired,
+    observed: Observation<Observed>,
+    options: SyncOptions,
+}
+
+fn desired(objects: &[Value]) -> Desired {
+    let place = |line| Place { path: "all.yaml".to_owned(), line, column: 1 };
+    let objects = objects.iter().zip(1..);
+    let objects =
+        objects.map(|(object, line)| DesiredObject { object: Arc::new(object.clone()), place: place(line) });
+    Desired { revision: Some(Revision::from("abc")), objects: objects.collect(), ..Desired::default() }
+}
+
+impl World {
+    fn new(before: &[Value], by_hand: &[Value], now: &[Value]) -> Self {
+        let options = SyncOptions { prune: true, ..SyncOptions::new(SyncSet::new("shop")) };
+        let cluster = MemoryCluster::new();
+        let first = desired(before);
+        let observed = block_on(cluster.observe(&first.scope())).unwrap();
+        block_on(cluster.apply(&sync::plan(&first, &observed, &options), &())).unwrap();
+        for object in by_hand {
+            cluster.create(object.clone()).unwrap();
+        }
+        let desired = desired(now);
+        let mut observed = block_on(cluster.observe(&desired.scope())).unwrap();
+        // What carries no mark is not observed unless git names it; a plan that names it all the same is to be caught.
+        for object in cluster.objects() {
+            let id = sync::object::id_of(&object).unwrap();
+            observed.value.objects.insert(id, Arc::new(object));
+        }
+        Self { desired, observed, options }
+    }
+
+    fn plan(&self) -> SyncPlan {
+        let plan = sync::plan(&self.desired, &self.observed, &self.options);
+        assert_eq!(self.check(&plan), [], "the planner's own plan is sound");
+        plan
+    }
+
+    fn check(&self, plan: &SyncPlan) -> Vec<Violation> {
+        check(plan, &self.desired, &self.observed, &self.options)
+    }
+
+    /// The sentences about the plan with one thing broken.
+    fn broken(&self, change: impl FnOnce(&mut SyncPlan)) -> Vec<String> {
+        let mut plan = self.plan();
+        change(&mut plan);
+        self.check(&plan).iter().map(ToString::to_string).collect()
+    }
+}
+
+fn object(api_version: &str, kind: &str, name: &str) -> Value {
+    json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}})
+}
+
+fn config_map(name: &str) -> Value {
+    object("v1", "ConfigMap", name)
+}
+
+fn with_data(name: &str, value: &str) -> Value {
+    let mut object = config_map(name);
+    object["data"] = json!({"colour": value});
+    object
+}
+
+fn web() -> Value {
+    let mut web = object("apps/v1", "Deployment", "web");
+    web["spec"] =
+        json!({"replicas": 2, "template": {"spec": {"containers": [{"name": "web", "image": "web:1"}]}}});
+    web
+}
+
+fn step<'p>(plan: &'p mut SyncPlan, name: &str) -> &'p mut Step {
+    plan.steps.iter_mut().find(|step| step.id.name == name).unwrap()
+}
+
+/// One object of each fate: left, changed, created, deleted.
+fn all_fates() -> World {
+    World::new(
+        &[with_data("left", "blue"), with_data("changed", "blue"), config_map("gone")],
+        &[],
+        &[with_data("left", "blue"), with_data("changed", "red"), config_map("new"), web()],
+    )
+}
+
+#[test]
+fn every_fate_is_sound_as_planned() {
+    let plan = all_fates().plan();
+    let actions: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        actions,
+        [
+            "apply default:configmap/changed (changed-in-git): data.colour",
+            "leave default:configmap/left (up-to-date)",
+            "create default:configmap/new (not-in-cluster)",
+            "create default:deployment/web (not-in-cluster)",
+            "prune default:configmap/gone (not-in-git)",
+        ]
+    );
+}
+
+#[test]
+fn a_forgotten_step_is_found() {
+    let world = all_fates();
+    let without = |name: &'static str| move |plan: &mut SyncPlan| plan.steps.retain(|s| s.id.name != name);
+    assert_eq!(
+        world.broken(without("new")),
+        ["default:configmap/new is described at all.yaml:3:1 and has no step."]
+    );
+    assert_eq!(
+        world.broken(without("gone")),
+        [
+            "default:configmap/gone is managed by this sync set, git no longer describes it, and it has no step."
+        ]
+    );
+}
+
+#[test]
+fn a_step_too_many_is_found() {
+    let world = all_fates();
+    let twice = world.broken(|plan| {
+        let again = plan.steps[0].clone();
+        plan.steps.insert(0, again);
+    });
+    assert_eq!(twice, ["default:configmap/changed has more than one step."]);
+    let foreign = world.broken(|plan| {
+        let mut step = plan.steps[1].clone();
+        step.id.name = "foreign".to_owned();
+        plan.steps.insert(1, step);
+    });
+    assert_eq!(
+        foreign,
+        ["default:configmap/foreign has a step, though neither git nor this sync set has to do with it."]
+    );
+}
+
+#[test]
+fn swapped_stages_are_found() {
+    let world = World::new(
+        &[config_map("gone")],
+        &[],
+        &[object("v1", "Namespace", "default"), config_map("settings"), web()],
+    );
+    let stages = |change: &dyn Fn(&mut SyncPlan)| {
+        world.broken(|plan| {
+            change(plan);
+            plan.steps.sort_by_key(|step| step.stage);
+        })
+    };
+    assert_eq!(
+        stages(&|plan| step(plan, "settings").stage = 9),
+        [
+            "The step of default:deployment/web is not in a later stage than that of default:configmap/settings, which has to come first."
+        ]
+    );
+    assert_eq!(
+        stages(&|plan| step(plan, "default").stage = 3),
+        [
+            "The step of default:configmap/settings is not in a later stage than that of <cluster>:namespace/default, which has to come first.",
+            "The step of default:deployment/web is not in a later stage than that of <cluster>:namespace/default, which has to come first.",
+        ]
+    );
+    assert_eq!(
+        stages(&|plan| step(plan, "gone").stage = 0),
+        [
+            "The step of default:configmap/gone is not in a later stage than that of default:deployment/web, which has to come first."
+        ]
+    );
+    assert_eq!(
+        world.broken(|plan| plan.steps.swap(0, 2)),
+        [
+            "The step of default:configmap/settings stands behind one of a later stage.",
+            "The step of <cluster>:namespace/default stands behind one of a later stage.",
+        ]
+    );
+}
+
+#[test]
+fn a_definition_after_its_objects_is_found() {
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {"group": "example.com", "scope": "Cluster", "names": {"kind": "Widget"}, "versions": [{"name": "v1"}]}});
+    let world = World::new(&[], &[], &[definition, object("example.com/v1", "Widget", "w")]);
+    let late = world.broken(|plan| {
+        step(plan, "widgets.example.com").stage = 7;
+        plan.steps.sort_by_key(|step| step.stage);
+    });
+    assert_eq!(late.len(), 1, "{late:?}");
+    assert!(late[0].contains("<cluster>:widget/w") && late[0].contains("has to come first"), "{late:?}");
+}
+
+#[test]
+fn a_pruned_object_that_is_not_ours_is_found() {
+    let world = World::new(&[config_map("stays")], &[config_map("by-hand")], &[config_map("stays")]);
+    let pruned = world.broken(|plan| {
+        let by_hand = world.observed.value.objects.keys().find(|id| id.name == "by-hand").unwrap();
+        let metadata = &world.observed.value.objects[by_hand]["metadata"];
+        let text = |key: &str| metadata[key].as_str().map(str::to_owned);
+        let mut step = plan.steps[0].clone();
+        step.id = by_hand.clone();
+        step.place = None;
+        step.reason = Reason::NotInGit;
+        step.stage = 13;
+        step.action = Action::Prune { uid: text("uid"), resource_version: text("resourceVersion") };
+        plan.steps.push(step);
+    });
+    assert_eq!(
+        pruned,
+        [
+            "default:configmap/by-hand has a step, though neither git nor this sync set has to do with it.",
+            "default:configmap/by-hand would be deleted, though it does not carry the mark of an object that this sync set created.",
+        ]
+    );
+}
+
+/// What is said of a sound deletion when the world is another than the one that it was planned in.
+fn prune_in(change: impl FnOnce(&mut World)) -> Vec<PruneRule> {
+    let mut world = all_fates();
+    let plan = world.plan();
+    change(&mut world);
+    let violations = world.check(&plan);
+    let rule = |violation: &Violation| match violation {
+        Violation::ForbiddenPrune { rule, .. } => Some(*rule),
+        _ => None,
+    };
+    violations.iter().filter_map(rule).collect()
+}
+
+/// Changes the object of the cluster that is deleted.
+fn gone(world: &mut World, change: impl FnOnce(&mut Value)) {
+    let object = world.observed.value.objects.iter_mut().find(|(id, _)| id.name == "gone").unwrap().1;
+    change(Arc::make_mut(object));
+}
+
+#[test]
+fn a_deletion_in_doubt_is_found() {
+    let partial = Completeness::Partial(vec!["secrets".to_owned()]);
+    let broken = Finding {
+        code: Code::InvalidYaml,
+        subject: "b.yaml".to_owned(),
+        place: None,
+        evidence: String::new(),
+        remedy: String::new(),
+    };
+    let place = Place { path: "b.yaml".to_owned(), line: 1, column: 1 };
+    let add = |world: &mut World, object: Value| {
+        world.desired.objects.push(DesiredObject { object: Arc::new(object), place: place.clone() });
+    };
+    assert_eq!(prune_in(|_| ()), []);
+    assert_eq!(prune_in(|w| w.options.prune = false), [PruneRule::Off]);
+    assert_eq!(prune_in(|w| w.observed.completeness = partial), [PruneRule::ClusterInDoubt]);
+    assert_eq!(prune_in(|w| w.desired.findings.push(broken)), [PruneRule::GitInDoubt]);
+    assert_eq!(prune_in(|w| add(w, object("x.y/v1", "Widget", "w"))), [PruneRule::GitInDoubt]);
+    assert_eq!(prune_in(|w| add(w, json!({"kind": "Nothing"}))), [PruneRule::GitInDoubt]);
+    assert_eq!(prune_in(|w| add(w, config_map("gone"))), [PruneRule::InGit]);
+    assert_eq!(prune_in(|w| w.desired.objects.clear()), [PruneRule::EmptyGit]);
+    assert_eq!(prune_in(|w| w.options.namespaces = Some(Vec::new())), [PruneRule::Namespace]);
+    assert_eq!(prune_in(|w| w.options.sync_set = SyncSet::new("other")), [PruneRule::NotOurs]);
+}
+
+#[test]
+fn a_deletion_of_what_is_protected_is_found() {
+    let metadata = |key: &'static str, value: Value| {
+        move |w: &mut World| gone(w, move |object| object["metadata"][key] = value)
+    };
+    assert_eq!(prune_in(metadata("ownerReferences", json!([{"name": "w"}]))), [PruneRule::OwnedByOthers]);
+    assert_eq!(prune_in(metadata("deletionTimestamp", json!("now"))), [PruneRule::OwnedByOthers]);
+    assert_eq!(
+        prune_in(metadata("annotations", json!({"fluxcd.io/ignore": "sync_only"}))),
+        [PruneRule::Ignored]
+    );
+    assert_eq!(prune_in(metadata("resourceVersion", json!("999"))), [PruneRule::NoPrecondition]);
+    let adopted = prune_in(|w| {
+        gone(w, |object| {
+            let mark = object["metadata"]["labels"][sync::MARK_LABEL].as_str().unwrap();
+            object["metadata"]["labels"][sync::MARK_LABEL] = mark.replace("sha256", "adopted").into();
+        });
+    });
+    assert_eq!(adopted, [PruneRule::NotOurs]);
+}
+
+#[test]
+fn a_deletion_of_too_much_is_found() {
+    let maps: Vec<Value> = (0..13).map(|n| config_map(&format!("m{n}"))).collect();
+    let mut world = World::new(&maps, &[], &maps[..2]);
+    world.options.prune_all = true;
+    let plan = world.plan();
+    world.options.prune_all = false;
+    let violations = world.check(&plan);
+    assert_eq!(violations.len(), 11);
+    assert!(
+        violations.iter().all(|v| matches!(v, Violation::ForbiddenPrune { rule: PruneRule::TooMany, .. })),
+        "{violations:?}"
+    );
+}
+
+#[test]
+fn a_namespace_is_never_deleted() {
+    let world = World::new(&[object("v1", "Namespace", "shop"), config_map("a")], &[], &[config_map("a")]);
+    let pruned = world.broken(|plan| {
+        let step = step(plan, "shop");
+        let metadata = &world.observed.value.objects[&step.id]["metadata"];
+        let text = |key: &str| metadata[key].as_str().map(str::to_owned);
+        step.action = Action::Prune { uid: text("uid"), resource_version: text("resourceVersion") };
+        step.reason = Reason::NotInGit;
+    });
+    assert_eq!(pruned, ["<cluster>:namespace/shop would be deleted, though what it holds would go with it."]);
+}
+
+#[test]
+fn what_is_sent_is_what_git_says() {
+    let world = all_fates();
+    let sent = |name: &'static str, change: fn(&mut Value)| {
+        world.broken(|plan| match &mut step(plan, name).action {
+            Action::Create { object } | Action::Apply { object, .. } => change(Arc::make_mut(object)),
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(
+        sent("web", |o| o["spec"]["replicas"] = 7.into()),
+        ["default:deployment/web would be sent with something else than git says at `spec.replicas`."]
+    );
+    assert_eq!(
+        sent("new", |o| o["metadata"]["namespace"] = "kube-system".into()),
+        ["default:configmap/new would be sent with something else than git says at `metadata.namespace`."]
+    );
+    let mark = "would be sent with a mark or a checksum that it must not have.";
+    for change in [(|o: &mut Value| o["metadata"]["labels"] = json!({})) as fn(&mut Value), |o| {
+        o["metadata"]["annotations"][sync::CHECKSUM_ANNOTATION] = "0".into()
+    }] {
+        assert_eq!(sent("new", change), [format!("default:configmap/new {mark}")]);
+    }
+}
+
+#[test]
+fn an_object_that_was_there_before_is_never_claimed() {
+    let world = World::new(&[], &[config_map("theirs")], &[config_map("theirs")]);
+    let claimed = world.broken(|plan| match &mut step(plan, "theirs").action {
+        Action::Apply { object, .. } => {
+            let mark = object["metadata"]["labels"][sync::MARK_LABEL].as_str().unwrap();
+            let mark = mark.replace("adopted", "sha256");
+            Arc::make_mut(object)["metadata"]["labels"][sync::MARK_LABEL] = mark.into();
+        }
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(
+        claimed,
+        ["default:configmap/theirs would be sent with a mark or a checksum that it must not have."]
+    );
+}
+
+#[test]
+fn a_step_that_is_left_or_changed_for_nothing_is_found() {
+    let world = all_fates();
+    let left = world.broken(|plan| {
+        let step = step(plan, "changed");
+        (step.action, step.reason) = (Action::Leave, Reason::UpToDate);
+    });
+    assert_eq!(
+        left,
+        ["default:configmap/changed is left as it is, though it is not as git says at `data.colour`."]
+    );
+    let drifted = world.broken(|plan| {
+        let step = step(plan, "changed");
+        (step.reason, step.fields) = (Reason::Drifted, Vec::new());
+    });
+    assert_eq!(drifted, ["default:configmap/changed is to be changed, and no field is named that differs."]);
+    let created = world.broken(|plan| {
+        let changed = step(plan, "changed");
+        let Action::Apply { object, .. } = &changed.action else { panic!() };
+        changed.action = Action::Create { object: object.clone() };
+        changed.reason = Reason::NotInCluster;
+    });
+    assert_eq!(created, ["default:configmap/changed would be created, and the cluster has it."]);
+}
+
+#[test]
+fn what_must_not_be_touched_is_not() {
+    let mut world = all_fates();
+    let plan = world.plan();
+    world.options.namespaces = Some(vec!["other".to_owned()]);
+    let found = world.check(&plan);
+    let rule = |violation: &Violation| match violation {
+        Violation::Untouchable { id, rule } => Some((id.name.clone(), *rule)),
+        _ => None,
+    };
+    let names: Vec<_> = found.iter().filter_map(rule).collect();
+    let expected = ["changed", "new", "web"].map(|name| (name.to_owned(), Protection::Namespace));
+    assert_eq!(names, expected);
+
+    for (key, value, rule) in [
+        (
+            "metadata",
+            json!({"name": "new", "annotations": {"fluxcd.io/ignore": "true"}}),
+            Protection::Ignored,
+        ),
+        ("sops", json!({"mac": "ENC[…]"}), Protection::Encrypted),
+    ] {
+        let mut world = all_fates();
+        let plan = world.plan();
+        Arc::make_mut(&mut world.desired.objects[2].object)[key] = value;
+        assert!(
+            world
+                .check(&plan)
+                .iter()
+                .any(|v| matches!(v, Violation::Untouchable { rule: r, .. } if *r == rule))
+        );
+    }
+}
+
+#[test]
+fn a_skip_without_a_true_reason_is_found() {
+    let world = all_fates();
+    for reason in
+        [Reason::Ignored, Reason::Encrypted, Reason::NamespaceNotAllowed, Reason::PruneOff, Reason::UpToDate]
+    {
+        let skipped = world.broken(|plan| {
+            let step = step(plan, "new");
+            (step.action, step.reason) = (Action::Skip, reason);
+        });
+        assert!(
+            skipped.contains(&format!(
+                "The reason `{reason}` does not explain what is done about default:configmap/new."
+            )),
+            "{skipped:?}"
+        );
+    }
+}
+
+#[test]
+fn a_lost_finding_and_another_revision_are_found() {
+    let broken = json!({"kind": "Nothing"});
+    let world = World::new(&[], &[], &[config_map("a"), broken]);
+    assert_eq!(
+        world.broken(|plan| plan.findings.clear()),
+        ["The finding not-an-object about all.yaml:2:1 is missing from the plan."]
+    );
+    assert_eq!(
+        world.broken(|plan| plan.revision = Some(Revision::from("def"))),
+        ["The plan is for def, and abc was read."]
+    );
+}
