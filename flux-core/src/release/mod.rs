@@ -55,6 +55,7 @@
 //! ```
 
 mod book;
+mod check;
 mod choice;
 mod containers;
 mod draft;
@@ -74,6 +75,7 @@ mod tests;
 mod verdict;
 
 pub use book::{PolicyBook, policy_documents, policy_findings};
+pub use check::{Rule, Violation, check, check_at};
 pub use explain::{Explanation, Inquiry, PatternFrom, TagStatus, TagVerdict, explain, explain_needs};
 pub use facts::image_findings;
 pub use plan::{needs, plan};

@@ -21,6 +21,12 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PlanId(pub String);
 
+impl std::fmt::Display for PlanId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// What a release is about to do: plain data, made by [`plan`](super::plan), carried out by the deployer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReleasePlan {

@@ -15,6 +15,14 @@ use crate::{
 
 const NOW: &str = "2016-11-18T16:35:00Z";
 
+/// Plans, and has the plan checked: without the texts of the files, and with them.
+#[track_caller]
+pub(super) fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePlan {
+    let plan = super::plan(snapshot, request, now);
+    assert_eq!(check_at(&plan, snapshot, now), [], "{plan:?}");
+    plan
+}
+
 fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
