@@ -25,6 +25,8 @@ use crate::{
     backend::{Clock, Cluster, ClusterError, ConfigRepo, Registry, RepoError, Revision, SystemClock},
     generate::Generation,
     manifest::EditError,
+    release::Violation as ReleaseViolation,
+    sync::Violation as SyncViolation,
 };
 
 pub use check::Checked;
@@ -137,4 +139,15 @@ pub enum DeployError {
         /// The tip.
         head: Revision,
     },
+    /// The plan of a release breaks a rule that every plan keeps: a fault of the planner. Nothing was written.
+    #[error("the plan breaks its own rules, which is a fault of the planner; nothing was written: {}", sentences(.0))]
+    ReleaseViolations(Vec<ReleaseViolation>),
+    /// The plan of a sync breaks a rule that every plan keeps: a fault of the planner. Nothing was sent.
+    #[error("the plan breaks its own rules, which is a fault of the planner; nothing was sent: {}", sentences(.0))]
+    SyncViolations(Vec<SyncViolation>),
+}
+
+/// Sentences, one after another.
+fn sentences<T: fmt::Display>(all: &[T]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }

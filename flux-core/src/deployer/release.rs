@@ -140,6 +140,10 @@ impl Deployer {
                 Err(refused) => snapshot.manifests = Arc::new(refused.mark(&snapshot.manifests)),
             }
         };
+        let violations = release::check_at(&plan, &snapshot, now);
+        if !violations.is_empty() {
+            return Err(DeployError::ReleaseViolations(violations));
+        }
         say_what_is_hidden(&mut plan, look);
         plan.findings.extend(look.findings.iter().cloned());
         plan.findings.extend(cluster_findings);

@@ -23,6 +23,10 @@ impl Deployer {
         let desired = desired(&look);
         let observed = self.cluster.observe(&desired.scope()).await?;
         let mut plan = sync::plan(&desired, &observed, options);
+        let violations = sync::check(&plan, &desired, &observed, options);
+        if !violations.is_empty() {
+            return Err(DeployError::SyncViolations(violations));
+        }
         plan.findings.extend(partial_cluster(&observed.completeness));
         told(&look.generated, &mut plan.findings);
         plan.findings.sort();
