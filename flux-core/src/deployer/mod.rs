@@ -26,7 +26,7 @@ use crate::{
     generate::Generation,
     manifest::EditError,
     release::Violation as ReleaseViolation,
-    sync::Violation as SyncViolation,
+    sync::{Outdated as OutdatedStep, Violation as SyncViolation},
 };
 
 pub use check::Checked;
@@ -139,6 +139,9 @@ pub enum DeployError {
         /// The tip.
         head: Revision,
     },
+    /// The plan of a sync was made on objects that have changed since; nothing was sent.
+    #[error("the plan no longer fits: {} Plan anew; nothing was sent", sentences(.0))]
+    SyncOutdated(Vec<OutdatedStep>),
     /// The plan of a release breaks a rule that every plan keeps: a fault of the planner. Nothing was written.
     #[error("the plan breaks its own rules, which is a fault of the planner; nothing was written: {}", sentences(.0))]
     ReleaseViolations(Vec<ReleaseViolation>),

@@ -44,7 +44,41 @@ impl Deployer {
         progress: &dyn Progress,
     ) -> Result<SyncReport, DeployError> {
         let (look, plan) = self.plan_sync_of(options).await?;
-        let mut report = self.cluster.apply(&plan, progress).await?;
+        self.apply_sync(&look, &plan, progress).await
+    }
+
+    /// Carries out a plan that was made earlier with the same options, perhaps by another process.
+    ///
+    /// What it was planned on is looked at again, and it is planned anew. Nothing is sent unless both plans take the
+    /// same steps: see [`sync::outdated`].
+    ///
+    /// # Errors
+    /// As [`plan_sync`](Self::plan_sync); [`DeployError::Outdated`] if the branch has moved since, and
+    /// [`DeployError::SyncOutdated`] if the objects have.
+    pub async fn carry_out_sync(
+        &self,
+        plan: &SyncPlan,
+        options: &SyncOptions,
+        progress: &dyn Progress,
+    ) -> Result<SyncReport, DeployError> {
+        let (look, anew) = self.plan_sync_of(options).await?;
+        if let Some(planned) = plan.revision.as_ref().filter(|planned| **planned != look.revision) {
+            return Err(DeployError::Outdated { planned: planned.clone(), head: look.revision.clone() });
+        }
+        let outdated = sync::outdated(plan, &anew);
+        if !outdated.is_empty() {
+            return Err(DeployError::SyncOutdated(outdated));
+        }
+        self.apply_sync(&look, &anew, progress).await
+    }
+
+    async fn apply_sync(
+        &self,
+        look: &Look,
+        plan: &SyncPlan,
+        progress: &dyn Progress,
+    ) -> Result<SyncReport, DeployError> {
+        let mut report = self.cluster.apply(plan, progress).await?;
         told(&look.generated, &mut report.findings);
         report.findings.sort();
         report.findings.dedup();

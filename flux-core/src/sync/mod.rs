@@ -1,8 +1,10 @@
-//! From what git says and what the cluster has to what must be done: order, ownership, drift, prune guards.
+//! From what git says and what the cluster has to what must be done: order, ownership, drift, prune
+//! guards.
 //!
-//! [`plan()`] is pure. For each object it compares what git says with what the cluster has, by two means: the checksum of what was
-//! applied last (has git changed?) and the ownership of fields that the API server records (has anyone else changed what we set?).
-//! Values are compared only where the cluster keeps them as they were sent, or where nothing of ours is recorded.
+//! [`plan()`] is pure. For each object it compares what git says with what the cluster has, by two
+//! means: the checksum of what was applied last (has git changed?) and the ownership of fields that
+//! the API server records (has anyone else changed what we set?). Values are compared only where
+//! the cluster keeps them as they were sent, or where nothing of ours is recorded.
 
 mod check;
 mod compare;
@@ -13,6 +15,7 @@ pub(crate) mod lists;
 mod mark;
 pub(crate) mod object;
 mod order;
+mod outdated;
 pub(crate) mod path;
 mod plan;
 mod prune;
@@ -27,6 +30,7 @@ pub use crate::plan::{
 pub use check::{Protection, PruneRule, Violation, check};
 pub use input::{Desired, DesiredObject, SyncOptions};
 pub use mark::{Owned, owned};
+pub use outdated::{Outdated, outdated};
 pub use plan::plan;
 pub use rollout::rollout_of;
 pub use sync_set::SyncSet;
