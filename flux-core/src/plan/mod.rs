@@ -1,4 +1,5 @@
-//! The data that the planners make and the backends carry out, below the traits: plans and their reports.
+//! The data that the planners make and the backends carry out, below the traits: plans and their
+//! reports.
 
 pub(crate) mod redacted;
 pub(crate) mod sync;

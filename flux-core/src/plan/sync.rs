@@ -22,13 +22,15 @@ pub const MARK_LABEL: &str = "fluxcd.io/sync-gc-mark";
 /// The annotation that holds the checksum of the object as git has it.
 pub const CHECKSUM_ANNOTATION: &str = "fluxcd.io/sync-checksum";
 
-/// The plan of a sync: plain data, made by [`sync::plan`](crate::sync::plan()), carried out by [`Cluster::apply`](crate::backend::Cluster::apply).
+/// The plan of a sync: plain data, made by [`sync::plan`](crate::sync::plan()), carried out by
+/// [`Cluster::apply`](crate::backend::Cluster::apply).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SyncPlan {
     /// The revision it brings the cluster to.
     pub revision: Option<Revision>,
-    /// The steps by stage and then by id: the order in which they are to be carried out. Those of one stage may go at the same time.
+    /// The steps by stage and then by id: the order in which they are to be carried out. Those of
+    /// one stage may go at the same time.
     pub steps: Vec<Step>,
     /// The problems with what was read or decided.
     pub findings: Vec<Finding>,
@@ -92,7 +94,8 @@ impl fmt::Display for Step {
 
 /// The action of a step. Exhaustive: a cluster has to carry out each of them.
 ///
-/// Its `Debug` form blanks the values of a Secret. Its serialised form holds them: keep it as one keeps secrets.
+/// Its `Debug` form blanks the values of a Secret. Its serialised form holds them: keep it as one
+/// keeps secrets.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
 pub enum Action {
@@ -105,7 +108,8 @@ pub enum Action {
     Apply {
         /// The whole object with mark, checksum and namespace.
         object: Arc<Value>,
-        /// Whether the content is equal and only the mark and the ownership of fields are taken: reported as unchanged.
+        /// `true` if the content is equal, and only the mark and the ownership of fields are taken:
+        /// reported as unchanged.
         content_equal: bool,
     },
     /// Leave it: it is as git says.

@@ -1,6 +1,7 @@
 //! From a plan to a report: what becomes of a step that goes well, and of one that does not.
 //!
-//! Every [`Cluster`](crate::backend::Cluster) reports through [`StepOutcome`], so that equal failures read equally.
+//! Every [`Cluster`](crate::backend::Cluster) reports through [`StepOutcome`], so that equal
+//! failures read equally.
 
 use std::fmt;
 
@@ -158,7 +159,8 @@ impl Step {
         StepOutcome { report, finding: None }
     }
 
-    /// Returns the outcome of this step when the cluster could not carry it out. The message holds no secret.
+    /// Returns the outcome of this step when the cluster could not carry it out. The message holds
+    /// no secret.
     pub fn failed(&self, reason: Reason, message: impl Into<String>) -> StepOutcome {
         let message = message.into();
         let (code, remedy) = match reason {

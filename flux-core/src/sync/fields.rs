@@ -1,8 +1,8 @@
 //! Drift by ownership: what the API server says of who set which field (`metadata.managedFields`).
 //!
-//! A field that git names is *held* if the entry of our own manager covers it: the server takes a field away from its
-//! manager when somebody else changes or removes it. So a covered field has the value that we sent, in whatever
-//! spelling the server keeps it.
+//! A field that git names is *held* if the entry of our own manager covers it: the server takes a
+//! field away from its manager when somebody else changes or removes it. So a covered field has the
+//! value that we sent, in whatever spelling the server keeps it.
 
 use serde_json::{Map, Value};
 
@@ -30,7 +30,8 @@ impl Entry<'_> {
         self.manager == FIELD_MANAGER && self.applies && self.subresource.is_empty()
     }
 
-    /// Whether it is an autoscaler: something that scales through the subresource, and is not a person with kubectl.
+    /// Returns whether it is an autoscaler: something that scales through the subresource, and is
+    /// not a person with kubectl.
     fn scales(&self) -> bool {
         self.subresource == "scale" && !self.manager.starts_with("kubectl")
     }
@@ -72,7 +73,7 @@ impl<'a> Managers<'a> {
     }
 }
 
-/// Whether a tree holds the field at a path, as itself or as a part of something atomic.
+/// Returns whether a tree holds the field at a path, as itself or as a part of something atomic.
 fn covers(fields: &Map<String, Value>, path: &FieldPath) -> bool {
     let mut tree = fields;
     for elem in &path.0 {
@@ -88,7 +89,7 @@ fn covers(fields: &Map<String, Value>, path: &FieldPath) -> bool {
     true
 }
 
-/// Whether the tree ends here: what is below belongs to the field as a whole.
+/// Returns whether the tree ends here: what is below belongs to the field as a whole.
 fn is_leaf(tree: &Map<String, Value>) -> bool {
     tree.is_empty()
 }
@@ -106,7 +107,7 @@ fn leaves(tree: &Map<String, Value>, path: &FieldPath, out: &mut Vec<FieldPath>)
     }
 }
 
-/// Whether a path is the object's identity, which nobody owns.
+/// Returns whether a path is the object's identity, which nobody owns.
 fn is_identity(path: &FieldPath) -> bool {
     let names: Vec<&str> = path
         .0
@@ -143,7 +144,8 @@ fn walk(desired: &Value, tree: Option<&Map<String, Value>>, path: &FieldPath, ou
     }
 }
 
-/// Lists are keyed as the tree says. A key that the item does not write was defaulted by the server and is not compared.
+/// Lists are keyed as the tree says. A key that the item does not write was defaulted by the server
+/// and is not compared.
 fn walk_list(items: &[Value], tree: &Map<String, Value>, path: &FieldPath, out: &mut Vec<FieldPath>) {
     let elems: Vec<(Elem, &Map<String, Value>)> =
         tree.iter().filter_map(|(key, child)| Some((Elem::parse(key)?, child.as_object()?))).collect();
@@ -171,7 +173,8 @@ fn walk_list(items: &[Value], tree: &Map<String, Value>, path: &FieldPath, out: 
     }
 }
 
-/// How an item that nobody holds is called: by the keys of its neighbours, else by its `name`, else by its place.
+/// How an item that nobody holds is called: by the keys of its neighbours, else by its `name`, else
+/// by its place.
 fn name_of(item: &Value, n: usize, neighbours: &[(Elem, &Map<String, Value>)]) -> Elem {
     let keys = neighbours.iter().find_map(|(elem, _)| match elem {
         Elem::Key(keys) => Some(keys.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>()),

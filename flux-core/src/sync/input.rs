@@ -12,11 +12,13 @@ use crate::{
 };
 
 /// An object that git describes. Its `Debug` form blanks the values of a Secret.
+///
+/// Exhaustive: callers make it of whatever they read.
 #[derive(Clone, PartialEq)]
 pub struct DesiredObject {
     /// The object, as Kubernetes reads its document.
     pub object: Arc<Value>,
-    /// Where it stands.
+    /// The place that describes it.
     pub place: Place,
 }
 
@@ -29,19 +31,21 @@ impl fmt::Debug for DesiredObject {
     }
 }
 
-/// What git says the cluster should have.
+/// The objects that the cluster should have, as git describes them.
+///
+/// Exhaustive: callers write it with `..Desired::default()`.
 #[derive(Clone, Debug, Default)]
 pub struct Desired {
     /// The revision it was read at.
     pub revision: Option<Revision>,
     /// The objects, in no particular order.
     pub objects: Vec<DesiredObject>,
-    /// What could not be read. With any error among these, nothing is pruned.
+    /// The problems with what was read. With any error among these, nothing is pruned.
     pub findings: Vec<Finding>,
 }
 
 impl Desired {
-    /// What the planner wants to know of the cluster about these objects.
+    /// Returns the scope of the observation that the planner needs for these objects.
     pub fn scope(&self) -> Scope {
         let wanted = self.objects.iter().filter_map(|desired| {
             let id = object::id_of(&desired.object)?;
@@ -52,22 +56,24 @@ impl Desired {
     }
 }
 
-/// How a sync is to be done.
+/// The options of a sync.
+///
+/// Exhaustive: callers write it with `..SyncOptions::new(sync_set)`.
 #[derive(Clone, Debug)]
 pub struct SyncOptions {
     /// The name of this sync set.
     pub sync_set: SyncSet,
-    /// Whether objects that git no longer names are deleted. Off by default.
+    /// Deletes objects that git no longer names. Off by default.
     pub prune: bool,
-    /// Namespaces outside of which nothing is touched; none for all.
+    /// The namespaces that may be touched; `None` for all.
     pub namespaces: Option<Vec<String>>,
-    /// Whether pruning may delete more than half of what is ours. Off by default; without it, a sync that would delete more than
-    /// ten objects and more than half of all prunes nothing.
+    /// Lets pruning delete more than half of what is ours. Off by default: a sync that would delete
+    /// more than ten objects and more than half of all prunes nothing.
     pub prune_all: bool,
 }
 
 impl SyncOptions {
-    /// The options of a sync set that prunes nothing and may touch every namespace.
+    /// Returns the options of a sync set that prunes nothing and may touch every namespace.
     pub fn new(sync_set: SyncSet) -> Self {
         Self { sync_set, prune: false, namespaces: None, prune_all: false }
     }

@@ -1,4 +1,5 @@
-//! How lists of built-in kinds merge: which are maps by key, which are sets. All others are atomic, as are those of custom resources.
+//! How lists of built-in kinds merge: which are maps by key, which are sets. All others are atomic,
+//! as are those of custom resources.
 
 use super::{
     order::is_builtin_group,
@@ -18,7 +19,8 @@ pub(crate) enum Shape {
 
 const CONTAINERS: &[&str] = &["containers", "initContainers", "ephemeralContainers"];
 
-/// The lists that merge: the fields they stand in (none for the root of the object), their own name, their keys.
+/// The lists that merge: the fields they stand in (none for the root of the object), their own
+/// name, their keys.
 const MERGING: &[(&[&str], &str, Shape)] = &[
     (&["spec"], "containers", Shape::Map(&["name"])),
     (&["spec"], "initContainers", Shape::Map(&["name"])),
@@ -45,7 +47,7 @@ const MERGING: &[(&[&str], &str, Shape)] = &[
 /// The objects that are one value: label selectors.
 const ATOMIC_OBJECTS: &[&str] = &["selector", "nodeSelector", "labelSelector"];
 
-/// What the fields of an object of one group mean.
+/// The meaning of the fields of an object, by its API group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schema {
     builtin: bool,
@@ -75,7 +77,7 @@ impl Schema {
             .map_or(Shape::Atomic, |(.., shape)| *shape)
     }
 
-    /// Whether the object at a path is one value.
+    /// Returns whether the object at a path is one value.
     pub(crate) fn is_atomic_object(self, path: &FieldPath) -> bool {
         self.builtin
             && matches!(path.0.last(), Some(Elem::Field(name)) if ATOMIC_OBJECTS.contains(&name.as_str()))

@@ -1,8 +1,9 @@
-//! What is ours: the mark that objects carry, bound to the sync set and to the object's id.
+//! The mark of ownership that objects carry, bound to the sync set and to the object's id.
 //!
-//! The mark is v1's label. An object that this library created carries `sha256.HASH`; one that was there before carries
-//! `adopted.HASH`: it is managed all the same, but never deleted. A value that is bound to another id (a copied label)
-//! or to another sync set counts for nothing: such an object is adopted when git names it.
+//! The mark is v1's label. An object that this library created carries `sha256.HASH`; one that was
+//! there before carries `adopted.HASH`: it is managed all the same, but never deleted. A value that
+//! is bound to another id (a copied label) or to another sync set counts for nothing: such an
+//! object is adopted when git names it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;

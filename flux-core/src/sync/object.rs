@@ -11,7 +11,7 @@ use crate::{
     plan::sync::{CHECKSUM_ANNOTATION, MARK_LABEL},
 };
 
-/// What the API server writes; a manifest that was copied from a cluster has it too.
+/// The metadata that the API server writes; a manifest that was copied from a cluster has it too.
 pub(crate) const SERVER_METADATA: &[&str] = &[
     "creationTimestamp",
     "deletionGracePeriodSeconds",
@@ -36,7 +36,8 @@ pub(crate) fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
-/// The id of an object as it is written: the namespace is the one it names. None if it has no kind or no name.
+/// The id of an object as it is written: the namespace is the one it names. `None` if it has no
+/// kind or no name.
 pub(crate) fn id_of(object: &Value) -> Option<ResourceId> {
     let metadata = object.get("metadata")?;
     Some(ResourceId {
@@ -47,12 +48,12 @@ pub(crate) fn id_of(object: &Value) -> Option<ResourceId> {
     })
 }
 
-/// Whether SOPS encrypted an object: its values are not what they say.
+/// Returns whether SOPS encrypted an object: its values are not what they say.
 pub(super) fn is_encrypted(object: &Value) -> bool {
     object["sops"]["mac"].is_string()
 }
 
-/// What the `ignore` annotation of an object asks for.
+/// The wish of an `ignore` annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ignore {
     /// Neither applied nor pruned.
@@ -74,11 +75,11 @@ pub(super) fn ignore(object: &Value) -> Ignore {
     }
 }
 
-/// Returns the object as git means it: in the namespace given, without what only a server writes and without a mark that was
-/// copied along.
+/// Returns the object as it is to be sent: in the namespace given, without what only a server
+/// writes and without a mark that was copied along.
 ///
 /// # Errors
-/// What is wrong with its shape, for people.
+/// A text that says what is wrong with its shape, for people.
 pub(super) fn desired_form(object: &Value, namespace: Option<&str>) -> Result<Value, String> {
     let mut object = object.clone();
     let Some(top) = object.as_object_mut() else { return Err("it is not a mapping".to_owned()) };

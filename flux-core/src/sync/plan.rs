@@ -29,17 +29,54 @@ use crate::{
 
 /// Plans what makes the cluster equal to git.
 ///
-/// Pure: the plan depends on nothing but the arguments, and not on the order of the desired objects. Each object is decided on
-/// its own; what is wrong with one is its own failed step and a finding.
+/// Pure: the plan depends on nothing but the arguments, and not on the order of the desired
+/// objects. Each object is decided on its own; what is wrong with one is its own failed step and a
+/// finding.
 ///
-/// - An object that is missing is created, marked as ours. If the cluster could not be seen in full, it may have been there unseen:
-///   it is then marked as adopted.
-/// - An object that carries no mark of this sync set (none, a copied one, or another sync set's) is adopted: applied, marked as
-///   adopted, and reported as unchanged if its content is what git says.
-/// - An object of ours is applied again if git has changed since ([`Reason::ChangedInGit`]), or if someone else changed
-///   a field that git decides ([`Reason::Drifted`]). Fields that git does not name are nobody's business here.
+/// - An object that is missing is created, marked as ours. If the cluster could not be seen in
+///   full, it may have been there unseen: it is then marked as adopted.
+/// - An object that carries no mark of this sync set (none, a copied one, or another sync set's) is
+///   adopted: applied, marked as adopted, and reported as unchanged if its content is what git
+///   says.
+/// - An object of ours is applied again if git has changed since ([`Reason::ChangedInGit`]), or if
+///   someone else changed a field that git decides ([`Reason::Drifted`]). Fields that git does not
+///   name are nobody's business here.
 /// - Replicas that an autoscaler decides are left to it once the object exists.
-/// - What is ours and not in git is pruned if [`SyncOptions::prune`] says so and no guard holds it back.
+/// - What is ours and not in git is pruned if [`SyncOptions::prune`] says so and no guard holds it
+///   back.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use flux_core::{
+///     backend::Cluster,
+///     finding::Place,
+///     memory::MemoryCluster,
+///     sync::{self, Desired, DesiredObject, SyncOptions, SyncSet},
+/// };
+/// use serde_json::json;
+///
+/// # futures::executor::block_on(async {
+/// let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}});
+/// let place = Place { path: "settings.yaml".to_owned(), line: 1, column: 1 };
+/// let desired = Desired {
+///     objects: vec![DesiredObject { object: Arc::new(object), place }],
+///     ..Desired::default()
+/// };
+/// let cluster = MemoryCluster::new();
+/// let options = SyncOptions::new(SyncSet::new("shop"));
+///
+/// let observed = cluster.observe(&desired.scope()).await?;
+/// let plan = sync::plan(&desired, &observed, &options);
+/// assert_eq!(plan.to_string(), "create default:configmap/settings (not-in-cluster)\n");
+/// cluster.apply(&plan, &()).await?;
+///
+/// let observed = cluster.observe(&desired.scope()).await?;
+/// let again = sync::plan(&desired, &observed, &options);
+/// assert_eq!(again.changes().count(), 0);
+/// # Ok::<(), flux_core::backend::ClusterError>(())
+/// # }).unwrap();
+/// ```
 pub fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncOptions) -> SyncPlan {
     let mut planner = Planner::new(desired, observed, options);
     let mut identified: BTreeMap<ResourceId, Vec<&DesiredObject>> = BTreeMap::new();
@@ -92,7 +129,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The id of an object with its namespace resolved; none, after reporting it, if it has none.
+    /// Returns the id of an object with its namespace resolved; `None`, after reporting it, if it
+    /// has none.
     fn identify(&mut self, desired: &DesiredObject) -> Option<ResourceId> {
         let Some(written) = object::id_of(&desired.object) else {
             self.findings.push(Finding {
@@ -272,7 +310,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Whether a field is the mark or the checksum, which are no content.
+/// Returns whether a field is the mark or the checksum, which are no content.
 fn is_mark(path: &FieldPath) -> bool {
     *path == FieldPath::from_fields(&["metadata", "labels", MARK_LABEL])
         || *path == FieldPath::from_fields(&["metadata", "annotations", CHECKSUM_ANNOTATION])
@@ -290,7 +328,7 @@ fn outermost(paths: impl Iterator<Item = FieldPath>) -> BTreeSet<FieldPath> {
     out
 }
 
-/// What of the cluster was not seen.
+/// Returns a finding for each part of the cluster that was not seen.
 fn incomplete(observed: &Observation<Observed>) -> Vec<Finding> {
     let finding = |evidence: String| Finding {
         code: Code::PartialCluster,
@@ -309,7 +347,7 @@ fn incomplete(observed: &Observation<Observed>) -> Vec<Finding> {
     }
 }
 
-/// What is sent for an object, beside the object as it is.
+/// The object that is to be sent, beside the object as it is.
 struct Differences<'a> {
     sent: &'a Value,
     live: &'a Value,
@@ -318,7 +356,8 @@ struct Differences<'a> {
 }
 
 impl Differences<'_> {
-    /// What somebody changed of what we set: fields that we no longer hold, and values that differ where values come back as sent.
+    /// Returns the fields that somebody changed after us: those that we no longer hold, and values
+    /// that differ where values come back as sent.
     fn drift(&self, ours: &Map<String, Value>) -> Vec<FieldPath> {
         let is_secret = self.sent["kind"] == "Secret";
         let mut held = self.sent.clone();
@@ -340,7 +379,8 @@ impl Differences<'_> {
         paths
     }
 
-    /// What changed in git: values that differ, and fields of ours that git no longer has.
+    /// Returns the fields that changed in git: values that differ, and fields of ours that git no
+    /// longer has.
     fn change(&self, ours: &Map<String, Value>) -> Vec<FieldPath> {
         let mut paths = self.values(self.fidelity == Fidelity::Normalised);
         let mut sent = self.sent.clone();

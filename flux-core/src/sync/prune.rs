@@ -1,11 +1,13 @@
-//! What is deleted, and what holds a deletion back.
+//! The deletions of a sync, and the guards that hold them back.
 //!
-//! Only objects that carry this sync set's mark of creation and that git does not name are ever deleted. All of it is held back
-//! when anything is in doubt: something of git could not be read, something of the cluster could not be seen, git names
-//! nothing at all, or more than ten objects and more than half of ours would go.
+//! Only objects that carry this sync set's mark of creation and that git does not name are ever
+//! deleted. All of it is held back when anything is in doubt: something of git could not be read,
+//! something of the cluster could not be seen, git names nothing at all, or more than ten objects
+//! and more than half of ours would go.
 //!
-//! Namespaces and CustomResourceDefinitions are never deleted: what is in them, or of their kind, would go too, and much of it
-//! may be none of ours and out of sight. Nor is a PersistentVolume that a claim is bound to.
+//! Namespaces and CustomResourceDefinitions are never deleted: what is in them, or of their kind,
+//! would go too, and much of it may be none of ours and out of sight. Nor is a PersistentVolume
+//! that a claim is bound to.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +29,7 @@ use super::mark::owned;
 /// How many objects may go whatever the share of ours they are.
 const FEW: usize = 10;
 
-/// What git says, as far as it matters here.
+/// The objects that git names, and the findings about them.
 pub(super) struct NamedByGit<'a> {
     /// The ids of everything that git names, sound or not.
     pub(super) ids: &'a BTreeSet<ResourceId>,
@@ -100,7 +102,7 @@ pub(super) fn prune(
     (steps, findings)
 }
 
-/// Why one object is not deleted, whatever the others; none if it may be.
+/// Returns the reason for which one object stays, whatever the others; `None` if it may go.
 fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -> Option<(Reason, String)> {
     let metadata = &live["metadata"];
     let holds = |why: &str| Some((Reason::PruneHeldBack, why.to_owned()));
@@ -136,7 +138,7 @@ fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -
     }
 }
 
-/// Whether the options allow touching an object.
+/// Returns whether the options allow touching an object.
 pub(super) fn may_touch(id: &ResourceId, options: &SyncOptions) -> bool {
     let Some(allowed) = &options.namespaces else { return true };
     match &id.namespace {

@@ -1,7 +1,8 @@
 //! Replicas that an autoscaler decides: git's number counts only until the object exists.
 //!
-//! Where the autoscaler has set the field, it is left out of what is sent and stays as it is. Where it has not (or we would be the
-//! last to own the field, so that leaving it out would reset it), the number that runs is sent back.
+//! Where the autoscaler has set the field, it is left out of what is sent and stays as it is. Where
+//! it has not (or we would be the last to own the field, so that leaving it out would reset it),
+//! the number that runs is sent back.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::manifest::ResourceId;
 
-/// What the HorizontalPodAutoscalers scale.
+/// The objects that HorizontalPodAutoscalers scale.
 #[derive(Debug, Default)]
 pub(super) struct Autoscaled(BTreeSet<ResourceId>);
 
@@ -40,7 +41,8 @@ fn target(namespace: Option<&str>, object: &Value) -> Option<ResourceId> {
     })
 }
 
-/// Takes out of `sent` what an autoscaler decides about the live object; returns the fields, which are no drift.
+/// Takes out of `sent` what an autoscaler decides about the live object; returns the fields, which
+/// are no drift.
 pub(super) fn yield_to_autoscalers(
     sent: &mut Value,
     id: &ResourceId,

@@ -21,7 +21,8 @@ impl SyncSet {
         &self.0
     }
 
-    /// The name that v1 gave to what one git URL, branch and list of paths describe: objects that v1 marked are known again.
+    /// The name that v1 gave to what one git URL, branch and list of paths describe: objects that
+    /// v1 marked are known again.
     ///
     /// A password in the URL is no part of the name.
     pub fn v1(url: &str, branch: &str, paths: &[String]) -> Self {
@@ -41,7 +42,8 @@ impl fmt::Display for SyncSet {
     }
 }
 
-/// The URL in the one form in which v1 hashed it: scp-like and local addresses as URLs, no password.
+/// The URL in the one form in which v1 hashed it: scp-like and local addresses as URLs, no
+/// password.
 fn safe_url(url: &str) -> String {
     if let Some((scheme, rest)) = url.split_once("://") {
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));

@@ -1,4 +1,4 @@
-//! Whether the edits bring about what the verdicts say, and nothing else.
+//! The rules of edits: they bring about what the verdicts say, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::{
 /// A document, by its file and its index there.
 type Document<'a> = (&'a str, usize);
 
-/// What the changed workloads are written in.
+/// The documents that changed workloads are written in.
 #[derive(Default)]
 struct Written<'a> {
     documents: BTreeSet<Document<'a>>,
@@ -70,7 +70,7 @@ pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
     violations
 }
 
-/// Whether an edit is meant to change the image of a container where it is written.
+/// Returns whether an edit is meant to change the image of a container where it is written.
 fn is_edited(plan: &ReleasePlan, at: &Located<'_>, container: &Container) -> bool {
     let (path, resource) = match &container.elsewhere {
         Some(elsewhere) => (elsewhere.path.as_str(), elsewhere.resource),
@@ -83,7 +83,7 @@ fn is_edited(plan: &ReleasePlan, at: &Located<'_>, container: &Container) -> boo
         && plan.intents.get(path).is_some_and(|intents| intents.iter().any(is_site))
 }
 
-/// Whether commands are to bring about the image of a container.
+/// Returns whether commands are to bring about the image of a container.
 fn is_generated(plan: &ReleasePlan, id: &WorkloadId, target: Option<String>, container: &Container) -> bool {
     plan.generated.iter().any(|edit| {
         let change = match &edit.change {
@@ -95,7 +95,7 @@ fn is_generated(plan: &ReleasePlan, id: &WorkloadId, target: Option<String>, con
     })
 }
 
-/// Whether an edit, or a command, changes the annotations of a workload.
+/// Returns whether an edit, or a command, changes the annotations of a workload.
 fn changes_policies(
     plan: &ReleasePlan,
     id: &WorkloadId,
@@ -129,7 +129,8 @@ fn stray(plan: &ReleasePlan, written: &Written<'_>) -> Vec<Violation> {
     paths.into_iter().map(|path| Violation::StrayEdit { path: path.to_owned() }).collect()
 }
 
-/// Checks the edits of one file: against its bytes and against what they are to bring about, where these are at hand.
+/// Checks the edits of one file: against its bytes and against what they are to bring about, where
+/// these are at hand.
 fn file(
     path: &str,
     edits: &[&Edit],
@@ -168,7 +169,8 @@ fn file(
     other.map(|at| Violation::WrongResult { path: path.to_owned(), at }).into_iter().collect()
 }
 
-/// The first place at which an edited file differs from the file with the intended values put into it.
+/// The first place at which an edited file differs from the file with the intended values put into
+/// it.
 fn other_than_intended(before: &ParsedFile, after: &ParsedFile, intents: &[Intent]) -> Option<String> {
     if before.resources.len() != after.resources.len() {
         return Some("the number of objects would change".to_owned());

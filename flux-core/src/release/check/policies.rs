@@ -18,12 +18,12 @@ impl Texts {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Whether a policy is set that opens something: only `true` does.
+    /// Returns whether a policy is set that opens something: only `true` does.
     pub(super) fn allows(&self, name: &str) -> bool {
         self.get(name) == Some("true")
     }
 
-    /// Whether a policy is set that keeps something shut: whatever is not plainly off does.
+    /// Returns whether a policy is set that keeps something shut: whatever is not plainly off does.
     pub(super) fn blocks(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value != "false" && !(name == "ignore" && value == "sync_only"))
     }
@@ -37,7 +37,8 @@ impl Texts {
 /// Reads the policies of workloads.
 pub(super) struct Reader<'a> {
     rules: Vec<&'a Value>,
-    /// Whether every policy document could be read. Where one could not, what it says is not guessed at.
+    /// `true` if every policy document could be read. Where one could not, what it says is not
+    /// guessed at.
     pub(super) is_certain: bool,
 }
 
@@ -121,7 +122,7 @@ fn from_rule(policy: &Value) -> BTreeMap<String, String> {
     texts
 }
 
-/// Whether a `select` is for a workload.
+/// Returns whether a `select` is for a workload.
 fn selects(select: &Value, at: &Located<'_>) -> bool {
     let id = at.workload_id();
     let any = |key: &str, texts: &[String]| match select.get(key).and_then(Value::as_array) {
@@ -150,13 +151,14 @@ fn selects(select: &Value, at: &Located<'_>) -> bool {
         && labels.all(|has| has)
 }
 
-/// Whether a label has the value that a rule asks for, which may be written as a number or as `true`.
+/// Returns whether a label has the value that a rule asks for, which may be written as a number or
+/// as `true`.
 fn same_text(has: &Value, wanted: &Value) -> bool {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     text(has) == text(wanted)
 }
 
-/// Whether a text is what a glob stands for, in which `*` is any text.
+/// Returns whether a text is what a glob stands for, in which `*` is any text.
 fn matches(glob: &str, text: &str) -> bool {
     match glob.split_once('*') {
         None => glob == text,

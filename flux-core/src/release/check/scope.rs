@@ -1,4 +1,4 @@
-//! Whether a workload may be changed at all, and whether what it is to run is what was asked for.
+//! The rules of scope: a workload may be changed at all, and goes to an image that was asked for.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -69,7 +69,7 @@ pub(super) fn moved<'a>(
     changed.filter_map(pair).collect()
 }
 
-/// Whether a request names a workload, by an id that it has or by another that means it.
+/// Returns whether a request names a workload, by an id that it has or by another that means it.
 fn names(plan: &ReleasePlan, id: &WorkloadId) -> bool {
     plan.request.spec.named().is_some_and(|named| named.contains(id))
 }
@@ -150,12 +150,12 @@ fn forbids(
     rules.into_iter().filter(|(_, broken)| *broken).map(|(rule, _)| rule).collect()
 }
 
-/// Whether one of some ids is that of a workload, or may mean it.
+/// Returns whether one of some ids is that of a workload, or may mean it.
 fn means<'i>(manifests: &Manifests, ids: impl IntoIterator<Item = &'i WorkloadId>, id: &WorkloadId) -> bool {
     ids.into_iter().any(|named| named == id || manifests.meant(named).contains(id))
 }
 
-/// Whether a request asks for an image in a container.
+/// Returns whether a request asks for an image in a container.
 fn is_asked_for(
     plan: &ReleasePlan,
     snapshot: &Snapshot,
@@ -189,8 +189,8 @@ fn is_asked_for(
     }
 }
 
-/// The tags between which automation would go back. Only what is plain is judged: versions of three numbers, and
-/// the dates of two images that are both known.
+/// The tags between which automation would go back. Only what is plain is judged: versions of three
+/// numbers, and the dates of two images that are both known.
 fn downgrade(
     plan: &ReleasePlan,
     snapshot: &Snapshot,

@@ -34,7 +34,8 @@ fn parsed(files: &[(&str, String)]) -> Manifests {
     Manifests::new(files.iter().map(parse).collect())
 }
 
-/// What git has, with the texts of all files, and three versions of one image, each built a day after the one before.
+/// A snapshot of files, with the texts of all files, and three versions of one image, each built a
+/// day after the one before.
 fn snapshot(files: &[(&str, String)]) -> Snapshot {
     let mut snapshot = Snapshot::new(Revision::from("abc"), Arc::new(parsed(files)));
     for (path, text) in files {
@@ -335,4 +336,17 @@ fn another_reader_of_yaml_sees_the_same_images() {
 fn equal_inputs_give_equal_ids() {
     assert_eq!(automation("").1.id, automation("").1.id);
     assert_ne!(automation("").1.id, automation(", fluxcd.io/group: shop").1.id);
+}
+
+#[test]
+fn a_group_with_a_member_that_stays_is_planned_to_stay() {
+    let member = |policies: &str| format!("{AUTOMATED}, fluxcd.io/group: shop{policies}");
+    let files = [
+        ("api.yaml", deployment("api", "team/web:1.0", &member(", fluxcd.io/locked: 'true'"))),
+        ("web.yaml", deployment("web", "team/web:1.0", &member(""))),
+    ];
+    let snapshot = snapshot(&files);
+    let plan = plan(&snapshot, &Request::automation(), now());
+    assert_eq!(check_at(&plan, &snapshot, now()), []);
+    assert!(plan.is_empty());
 }

@@ -1,4 +1,5 @@
-//! What moves together or not at all: release groups, and requests that are done as a whole.
+//! The rules of what moves together or not at all: release groups, and requests that are done as a
+//! whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::{backend::Revision, image::Tag, manifest::WorkloadId};
 
-/// A rule that a [`ReleasePlan`](crate::release::ReleasePlan) breaks. Such a plan must not be carried out.
+/// A rule that a [`ReleasePlan`](crate::release::ReleasePlan) breaks. Such a plan must not be
+/// carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {
@@ -22,7 +23,8 @@ pub enum Violation {
         /// The workload.
         id: WorkloadId,
     },
-    /// A verdict contradicts itself: its status, its reason and those of its containers do not fit together.
+    /// A verdict contradicts itself: its status, its reason and those of its containers do not fit
+    /// together.
     InconsistentVerdict {
         /// The workload.
         id: WorkloadId,

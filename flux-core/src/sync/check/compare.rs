@@ -1,4 +1,5 @@
-//! The checker's own comparison of objects, made to be simple rather than to be exact in every case.
+//! The checker's own comparison of objects, made to be simple rather than to be exact in every
+//! case.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -28,8 +29,8 @@ fn collect(one: Option<&Value>, other: Option<&Value>, at: &mut Vec<String>, fou
     }
 }
 
-/// Returns the fields that `desired` names and that `live` does not have with that value. Fields that it
-/// does not name do not count, nor do empty ones.
+/// Returns the fields that `desired` names and that `live` does not have with that value. Fields
+/// that it does not name do not count, nor do empty ones.
 pub(super) fn unmet(desired: &Value, live: &Value) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let mut desired = desired.clone();
@@ -70,13 +71,13 @@ fn walk(desired: &Value, live: Option<&Value>, at: &mut Vec<String>, found: &mut
     }
 }
 
-/// Whether a list is one value: it has scalars only, and nobody else adds to it.
+/// Returns whether a list is one value: it has scalars only, and nobody else adds to it.
 fn is_plain_list(items: &[Value], at: &[String]) -> bool {
     let shared = at.last().is_some_and(|name| name == "finalizers");
     !items.is_empty() && !shared && items.iter().all(|item| !item.is_object() && !item.is_array())
 }
 
-/// Whether a live value has all that a desired one says.
+/// Returns whether a live value has all that a desired one says.
 fn contains(desired: &Value, live: Option<&Value>) -> bool {
     match (desired, live) {
         (Value::Null, _) => true,

@@ -1,7 +1,8 @@
-//! An independent checker of sync plans: it shares no code with the planner, and agrees with every plan.
+//! An independent checker of sync plans: it shares no code with the planner, and agrees with every
+//! plan.
 //!
-//! It does not plan anew. It holds a plan against the rules that any plan has to keep, reading objects, marks and
-//! ownership with code of its own. Where it cannot tell, it lets the plan pass.
+//! It does not plan anew. It holds a plan against the rules that any plan has to keep, reading
+//! objects, marks and ownership with code of its own. Where it cannot tell, it lets the plan pass.
 
 mod compare;
 mod order;
@@ -20,17 +21,20 @@ use crate::{
 
 pub use violation::{Protection, PruneRule, Violation};
 
-/// Returns the rules that a plan breaks; none for every plan of [`sync::plan`](crate::sync::plan()).
+/// Returns the rules that a plan breaks; none for every plan of
+/// [`sync::plan`](crate::sync::plan()).
 ///
-/// The other arguments are those that the plan was made from. A plan with a violation must not be carried out.
+/// The other arguments are those that the plan was made from. A plan with a violation must not be
+/// carried out.
 ///
-/// - Every object that git describes has exactly one step, and so has every object of the sync set that it no
-///   longer describes. The reason of a step explains its action.
+/// - Every object that git describes has exactly one step, and so has every object of the sync set
+///   that it no longer describes. The reason of a step explains its action.
 /// - Nothing is touched outside of the allowed namespaces, nor what is ignored or encrypted.
-/// - What is sent is what git says, with a mark that claims no object which was there before. What is left is as
-///   git says. A change names what differs.
+/// - What is sent is what git says, with a mark that claims no object which was there before. What
+///   is left is as git says. A change names what differs.
 /// - Nothing is deleted on doubt, against the guard, or that this sync set did not create.
-/// - Definitions, namespaces and what workloads use come first; deletions come last, in the opposite order.
+/// - Definitions, namespaces and what workloads use come first; deletions come last, in the
+///   opposite order.
 ///
 /// ```
 /// use flux_core::{
@@ -62,8 +66,11 @@ pub use violation::{Protection, PruneRule, Violation};
 ///
 /// plan.steps[0].action = Action::Leave;
 /// let violations = sync::check(&plan, &desired, &observed, &options);
-/// assert!(matches!(violations[..], [Violation::WrongReason { .. }, Violation::WrongPresence { .. }]));
-/// assert_eq!(violations[1].to_string(), "default:configmap/settings is taken to be in the cluster, and it is not there.");
+/// let [Violation::WrongReason { .. }, absent @ Violation::WrongPresence { .. }] = &violations[..] else {
+///     panic!("{violations:?}");
+/// };
+/// let sentence = "default:configmap/settings is taken to be in the cluster, and it is not there.";
+/// assert_eq!(absent.to_string(), sentence);
 /// ```
 pub fn check(
     plan: &SyncPlan,

@@ -1,4 +1,4 @@
-//! Whether the steps come in an order in which each finds what it needs.
+//! The order of the steps: one in which each finds what it needs.
 
 use std::collections::BTreeMap;
 
@@ -94,8 +94,8 @@ fn needs_of_applied(applied: &[&Step]) -> Vec<Violation> {
     violations
 }
 
-/// Holds what pods use against the workloads of the same namespace: the users wait for what they use when it is
-/// applied, and the other way round when it is deleted.
+/// Holds what pods use against the workloads of the same namespace: the users wait for what they
+/// use when it is applied, and the other way round when it is deleted.
 fn users_and_used(steps: &[&Step], users_wait: bool) -> Vec<Violation> {
     let mut by_namespace: BTreeMap<Option<&str>, (Vec<&Step>, Vec<&Step>)> = BTreeMap::new();
     for step in steps {

@@ -1,4 +1,4 @@
-//! Whether what is deleted may be deleted, and whether nothing that could be is forgotten.
+//! The rules of deletions: nothing is deleted against them, and no object is forgotten.
 
 use std::collections::BTreeSet;
 
@@ -65,7 +65,8 @@ pub(super) fn check(
     violations
 }
 
-/// Every object of the sync set that git no longer describes has a step; what nobody has to do with has none.
+/// Every object of the sync set that git no longer describes has a step; an object of nobody has
+/// none.
 fn forgotten(
     plan: &SyncPlan,
     observed: &Observation<Observed>,
@@ -92,14 +93,14 @@ fn forgotten(
     violations
 }
 
-/// Whether something else owns an object, or deletes it already.
+/// Returns whether something else owns an object, or deletes it already.
 fn is_owned(object: &Value) -> bool {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     owners.is_some_and(|owners| !owners.is_empty())
         || object.pointer("/metadata/deletionTimestamp").is_some_and(Value::is_string)
 }
 
-/// Whether other objects, or data, would go with an object.
+/// Returns whether other objects, or data, would go with an object.
 fn holds_others(id: &ResourceId, object: &Value) -> bool {
     match (id.group.as_str(), id.kind.as_str()) {
         ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => true,
@@ -108,7 +109,7 @@ fn holds_others(id: &ResourceId, object: &Value) -> bool {
     }
 }
 
-/// Whether a deletion is conditional on what was seen.
+/// Returns whether a deletion is conditional on what was seen.
 fn has_preconditions(action: &Action, object: &Value) -> bool {
     let Action::Prune { uid, resource_version } = action else { return true };
     uid.as_deref() == object.pointer("/metadata/uid").and_then(Value::as_str)

@@ -1,4 +1,5 @@
-//! The checker's own reading of objects: ids, marks, annotations, autoscalers. None of it is the planner's.
+//! The checker's own reading of objects: ids, marks, annotations, autoscalers. None of it is the
+//! planner's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +47,8 @@ pub(super) enum Identity {
     NoObject,
 }
 
-/// The scopes of kinds, as git and the cluster define them: whether objects of a kind live in namespaces.
+/// The scopes of kinds, as git and the cluster define them: whether objects of a kind live in
+/// namespaces.
 pub(super) struct Scopes<'a> {
     observed: &'a Observed,
     in_git: BTreeMap<(String, &'a str), bool>,
@@ -124,7 +126,8 @@ pub(super) fn mark(object: &Value, sync_set: &SyncSet, id: &ResourceId) -> Mark 
     }
 }
 
-/// Returns the object as git wants it, without what only a server writes and without mark and checksum.
+/// Returns the object as git wants it, without what only a server writes and without mark and
+/// checksum.
 pub(super) fn content(object: &Value, namespace: Option<&str>) -> Value {
     let mut content = object.clone();
     if let Some(top) = content.as_object_mut() {
@@ -168,22 +171,22 @@ fn ignore(object: &Value) -> Option<&Value> {
     annotations.get("fluxcd.io/ignore").or_else(|| annotations.get("flux.weave.works/ignore"))
 }
 
-/// Whether an annotation says that an object is neither applied nor deleted.
+/// Returns whether an annotation says that an object is neither applied nor deleted.
 pub(super) fn is_ignored(object: &Value) -> bool {
     ignore(object).is_some_and(|value| *value == true || *value == "true")
 }
 
-/// Whether an annotation says that an object is not deleted.
+/// Returns whether an annotation says that an object is not deleted.
 pub(super) fn is_kept(object: &Value) -> bool {
     is_ignored(object) || ignore(object).is_some_and(|value| *value == "sync_only")
 }
 
-/// Whether SOPS encrypted an object.
+/// Returns whether SOPS encrypted an object.
 pub(super) fn is_encrypted(object: &Value) -> bool {
     object.pointer("/sops/mac").is_some_and(Value::is_string)
 }
 
-/// Whether the options allow touching an object.
+/// Returns whether the options allow touching an object.
 pub(super) fn is_allowed(id: &ResourceId, options: &SyncOptions) -> bool {
     let Some(allowed) = &options.namespaces else { return true };
     let is_namespace = id.kind == "Namespace" && id.group.is_empty();
@@ -194,7 +197,7 @@ pub(super) fn is_allowed(id: &ResourceId, options: &SyncOptions) -> bool {
     }
 }
 
-/// What autoscalers decide.
+/// The objects that autoscalers scale.
 pub(super) struct Autoscalers(BTreeSet<(Option<String>, String, String)>);
 
 impl Autoscalers {
@@ -207,7 +210,8 @@ impl Autoscalers {
         Self(objects.filter_map(target).collect())
     }
 
-    /// Whether a field of an object of the cluster is decided by an autoscaler, and not by git.
+    /// Returns whether a field of an object of the cluster is decided by an autoscaler, and not by
+    /// git.
     pub(super) fn decide(&self, id: &ResourceId, live: &Value, field: &[String]) -> bool {
         let [spec, ..] = field else { return false };
         if spec != "spec" {
@@ -226,7 +230,8 @@ impl Autoscalers {
     }
 }
 
-/// Whether a tree of managed fields has a field, as itself or within something that is owned as a whole.
+/// Returns whether a tree of managed fields has a field, as itself or within something that is
+/// owned as a whole.
 pub(super) fn covers(tree: &Value, field: &[String]) -> bool {
     let mut at = tree;
     for name in field {

@@ -1,4 +1,4 @@
-//! Whether every object has its one step, and whether that step is right for it.
+//! The rules of single steps: every object has its one step, and the step is right for it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::{
     sync::{Desired, DesiredObject, SyncOptions},
 };
 
-/// What git describes, by id.
+/// The objects that git describes, by id.
 pub(super) struct Git<'a> {
     pub(super) objects: BTreeMap<ResourceId, Vec<&'a DesiredObject>>,
     /// The ids of objects whose kind nobody knows.
@@ -133,7 +133,7 @@ fn completeness(plan: &SyncPlan, git: &Git<'_>, desired: &Desired) -> Vec<Violat
     violations
 }
 
-/// Whether a reason can be the reason of an action.
+/// Returns whether a reason can be the reason of an action.
 fn explains(reason: Reason, action: &Action) -> bool {
     match action {
         Action::Create { .. } => reason == Reason::NotInCluster,
@@ -202,7 +202,7 @@ impl Checker<'_> {
         Some(Violation::Untouchable { id: step.id.clone(), rule })
     }
 
-    /// Whether the reason for which a described object is skipped, or fails, is true.
+    /// Returns whether the reason for which a described object is skipped, or fails, is true.
     fn is_true(&self, step: &Step, object: &Value, live: Option<&Value>) -> bool {
         match step.reason {
             Reason::NamespaceNotAllowed => !is_allowed(&step.id, self.options),

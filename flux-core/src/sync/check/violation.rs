@@ -72,7 +72,7 @@ pub enum Violation {
     WrongPresence {
         /// The object.
         id: ResourceId,
-        /// Whether the cluster has it.
+        /// `true` if the cluster has it.
         present: bool,
     },
     /// The object must not be created, changed or deleted.

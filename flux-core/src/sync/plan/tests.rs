@@ -363,7 +363,8 @@ fn a_plan_shows_no_secret() {
 mod pruning {
     use super::*;
 
-    /// A cluster with `stays` and `goes`, both created by a sync; `goes` as changed by the function.
+    /// A cluster with `stays` and `goes`, both created by a sync; `goes` as changed by the
+    /// function.
     fn cluster_with(goes: &Value, change: impl FnOnce(&mut Value)) -> MemoryCluster {
         let cluster = synced(&[config_map("stays"), goes.clone()]);
         let mut file = cluster.objects();
