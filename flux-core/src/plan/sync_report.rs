@@ -113,7 +113,7 @@ pub struct StepOutcome {
 }
 
 impl StepOutcome {
-    /// Returns the same with the outcome that the server told.
+    /// Returns the same with the outcome that the server answered.
     #[must_use]
     pub fn with_outcome(mut self, outcome: Outcome) -> Self {
         self.report.outcome = outcome;

@@ -205,11 +205,9 @@ fn downgrade(
     let current = container.image.as_ref().ok()?;
     let (from, to) = (current.tag.as_ref()?, target.tag.as_ref()?);
     let pattern = policies.pattern(&container.name).unwrap_or("glob:*");
-    let older = if pattern.starts_with("semver:") || pattern.starts_with("semver-strict:") {
-        version(to.as_str())? < version(from.as_str())?
-    } else if pattern.starts_with("numeric:")
-        || pattern.starts_with("alpha:")
-        || pattern.contains("(?P<order>")
+    let older = if let Some(strict) = reads_versions(pattern) {
+        version(to.as_str(), strict)? < version(from.as_str(), strict)?
+    } else if pattern.starts_with("numeric:") || pattern.starts_with("alpha:") || pattern.contains("<order>")
     {
         return None;
     } else {
@@ -220,18 +218,24 @@ fn downgrade(
     older.then(|| (from.clone(), to.clone()))
 }
 
-/// A plain version; `None` for anything that takes more rules to compare.
-fn version(tag: &str) -> Option<[u64; 3]> {
-    let numbers: Vec<u64> = tag
-        .strip_prefix('v')
-        .unwrap_or(tag)
-        .split('.')
-        .map(|part| part.parse().ok())
-        .collect::<Option<_>>()?;
+/// Returns whether a pattern reads versions strictly; `None` if it does not read versions.
+fn reads_versions(pattern: &str) -> Option<bool> {
+    pattern.split_once(':').and_then(|(order, _)| match order {
+        "semver" => Some(false),
+        "semver-strict" => Some(true),
+        _ => None,
+    })
+}
+
+/// A plain version: three numbers, or fewer where versions are read loosely; `None` for all else.
+fn version(tag: &str, strict: bool) -> Option<[u64; 3]> {
+    let number = |part: &str| part.parse().ok().filter(|_| part == "0" || !part.starts_with(['0', '+']));
+    let numbers: Vec<u64> =
+        tag.strip_prefix('v').unwrap_or(tag).split('.').map(number).collect::<Option<_>>()?;
     match numbers[..] {
         [major, minor, patch] => Some([major, minor, patch]),
-        [major, minor] => Some([major, minor, 0]),
-        [major] => Some([major, 0, 0]),
+        [major, minor] if !strict => Some([major, minor, 0]),
+        [major] if !strict => Some([major, 0, 0]),
         _ => None,
     }
 }

@@ -79,6 +79,9 @@ fn is_plain_list(items: &[Value], at: &[String]) -> bool {
 
 /// Returns whether a live value has all that a desired one says.
 fn contains(desired: &Value, live: Option<&Value>) -> bool {
+    if is_empty(desired) && live.is_none_or(is_empty) {
+        return true;
+    }
     match (desired, live) {
         (Value::Null, _) => true,
         (Value::Array(items), None | Some(Value::Null)) => items.is_empty(),
@@ -93,6 +96,16 @@ fn contains(desired: &Value, live: Option<&Value>) -> bool {
         }
         (Value::Number(a), Some(Value::Number(b))) => a == b || a.as_f64() == b.as_f64(),
         (desired, live) => Some(desired) == live,
+    }
+}
+
+/// Returns whether a value says as little as its absence.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
     }
 }
 

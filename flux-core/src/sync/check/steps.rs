@@ -124,9 +124,9 @@ fn completeness(plan: &SyncPlan, git: &Git<'_>, desired: &Desired) -> Vec<Violat
         violations.push(finding(lost.code, at));
     }
     for place in &git.no_objects {
-        let told =
+        let is_reported =
             |code: Code| plan.findings.iter().any(|f| f.code == code && f.place.as_ref() == Some(place));
-        if !told(Code::NotAnObject) {
+        if !is_reported(Code::NotAnObject) {
             violations.push(finding(Code::NotAnObject, place.to_string()));
         }
     }
