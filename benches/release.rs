@@ -80,7 +80,7 @@ async fn release(
 async fn fill(upstream: &Path, cluster: &Arc<MemoryCluster>, registry: &Arc<MemoryRegistry>) {
     let repo = GitRepo::builder(upstream.display().to_string()).open().expect("the repository opens");
     let deployer = Deployer::new(Arc::new(repo), registry.clone(), cluster.clone());
-    let options = SyncOptions::new(SyncSet("bench".to_owned()));
+    let options = SyncOptions::new(SyncSet::new("bench"));
     deployer.sync(&options, &()).await.expect("the cluster is filled");
 }
 

@@ -292,8 +292,8 @@ impl BackendArgs {
     fn cache_folder(&self, url: &str) -> Result<Option<PathBuf>, Failure> {
         let Some(root) = self.cache_dir.clone().or_else(default_cache) else { return Ok(None) };
         let branch = self.git_branch.as_deref().unwrap_or_default();
-        let SyncSet(name) = SyncSet::v1(url, branch, &self.git_path);
-        let folder = root.join(name);
+        let name = SyncSet::v1(url, branch, &self.git_path);
+        let folder = root.join(name.as_str());
         match std::fs::create_dir_all(&folder) {
             Ok(()) => Ok(Some(folder)),
             Err(error) if self.cache_dir.is_none() => {

@@ -280,7 +280,8 @@ impl Manifests {
         if self.workloads.contains_key(id) {
             return vec![id.clone()];
         }
-        self.workloads().filter(|at| at.resource.is(id)).map(|at| at.workload_id()).collect()
+        let is = |at: &Located<'_>| at.resource.is(id) && at.workload.namespace() == id.namespace();
+        self.workloads().filter(is).map(|at| at.workload_id()).collect()
     }
 
     /// The files by their paths.

@@ -4,8 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use flux_core::{
     backend::{ClusterError, Progress},
-    finding::{Code, Finding},
-    sync::{Action, Outcome, Reason, ResourceReport, Step, SyncPlan, SyncReport},
+    sync::{Action, Outcome, Reason, Step, StepOutcome, SyncPlan, SyncReport},
 };
 use futures::StreamExt as _;
 use kube::core::params::{DeleteParams, Preconditions};
@@ -22,18 +21,17 @@ use crate::{
     watch::{Selection, Watch, WatchKey},
 };
 
-/// What became of one step.
+/// A step as it went.
 struct Done {
-    report: ResourceReport,
-    finding: Option<Finding>,
+    outcome: StepOutcome,
     /// The kind that it defines, if it was applied and defines one.
     defines: Option<Definition>,
 }
 
 impl Done {
-    /// All is said in the report.
-    fn well(report: ResourceReport) -> Self {
-        Self { report, finding: None, defines: None }
+    /// A step that defines no kind.
+    fn new(outcome: StepOutcome) -> Self {
+        Self { outcome, defines: None }
     }
 }
 
@@ -55,11 +53,8 @@ impl KubeCluster {
         if plan.steps.iter().any(Step::is_sent) && self.with_known(|known| known.kinds.is_none()) {
             self.discover().await.map_err(|failure| failure.error(&self.http.target))?;
         }
-        let mut report = SyncReport {
-            revision: plan.revision.clone(),
-            resources: Vec::with_capacity(plan.steps.len()),
-            findings: plan.findings.clone(),
-        };
+        let mut outcomes = Vec::with_capacity(plan.steps.len());
+        let mut findings = Vec::new();
         let run = Run::default();
         let mut steps: Vec<&Step> = plan.steps.iter().collect();
         steps.sort_by_key(|step| step.stage);
@@ -67,24 +62,22 @@ impl KubeCluster {
             let mut definitions = Vec::new();
             let mut done = at_once(AT_ONCE, stage.iter().map(|step| self.step(step, &run)));
             while let Some(done) = done.next().await {
-                progress.resource(&done.report);
-                report.resources.push(done.report);
-                report.findings.extend(done.finding);
+                progress.resource(&done.outcome.report);
+                outcomes.push(done.outcome);
                 definitions.extend(done.defines);
             }
             if !definitions.is_empty() {
-                report.findings.extend(self.wait_for_definitions(definitions).await);
+                findings.extend(self.wait_for_definitions(definitions).await);
             }
         }
-        report.resources.sort_by(|a, b| (&a.id, &a.place).cmp(&(&b.id, &b.place)));
-        report.findings.sort();
-        report.findings.dedup();
+        let mut report = plan.report(outcomes);
+        report.add_findings(findings);
         Ok(report)
     }
 
     async fn step(&self, step: &Step, run: &Run) -> Done {
         match &step.action {
-            Action::Leave | Action::Skip | Action::Fail => Done::well(step.done()),
+            Action::Leave | Action::Skip | Action::Fail => Done::new(step.done()),
             Action::Create { object } => self.send(step, object, false, run).await,
             Action::Apply { object, content_equal } => self.send(step, object, *content_equal, run).await,
             Action::Prune { uid, resource_version } => {
@@ -117,7 +110,7 @@ impl KubeCluster {
         if defines.is_some() || definitions::changes_kinds(&step.id) {
             self.with_known(|known| known.kinds = None);
         }
-        Done { defines, ..Done::well(ResourceReport { outcome, ..step.done() }) }
+        Done { defines, outcome: step.done().with_outcome(outcome) }
     }
 
     async fn prune(&self, step: &Step, uid: Option<&str>, resource_version: Option<&str>, run: &Run) -> Done {
@@ -145,7 +138,7 @@ impl KubeCluster {
         if definitions::changes_kinds(&step.id) {
             self.with_known(|known| known.kinds = None);
         }
-        Done::well(step.done())
+        Done::new(step.done())
     }
 
     fn is_gone(&self, step: &Step, uid: Option<&str>) {
@@ -176,7 +169,7 @@ impl KubeCluster {
         if let Some(failure) = run.dead.get() {
             let message = format!("not tried: {}", failure.error(&self.http.target));
             // The finding is that of the object with which it was noticed.
-            return Err(Box::new(Done::well(step.failed(Reason::Unavailable, message))));
+            return Err(Box::new(Done::new(step.failed(Reason::Unavailable, message).without_finding())));
         }
         let find = |kinds: &Kinds| kinds.get(&step.api_version, &step.id.kind).cloned();
         if let Some(kind) = self.with_known(|known| known.kinds.as_ref().and_then(|kinds| find(kinds))) {
@@ -192,16 +185,7 @@ impl KubeCluster {
                 "the server has no kind {} in {}; its CustomResourceDefinition is not there",
                 step.id.kind, step.api_version
             );
-            Box::new(Done {
-                finding: Some(finding(
-                    Code::UnknownKind,
-                    step,
-                    &message,
-                    "correct apiVersion and kind, or add the CustomResourceDefinition to git or the cluster",
-                )),
-                report: step.failed(Reason::UnknownKind, message),
-                defines: None,
-            })
+            Box::new(Done::new(step.failed(Reason::UnknownKind, message)))
         })
     }
 
@@ -250,20 +234,6 @@ impl KubeCluster {
                 (Reason::Rejected, said, "correct the manifest in git".to_owned())
             }
         };
-        Done {
-            finding: Some(finding(Code::ApplyFailed, step, &message, &remedy)),
-            report: step.failed(reason, message),
-            defines: None,
-        }
-    }
-}
-
-fn finding(code: Code, step: &Step, evidence: &str, remedy: &str) -> Finding {
-    Finding {
-        code,
-        subject: step.id.to_string(),
-        place: step.place.clone(),
-        evidence: evidence.to_owned(),
-        remedy: remedy.to_owned(),
+        Done::new(step.failed(reason, message).with_remedy(remedy))
     }
 }

@@ -13,7 +13,10 @@ use serde_json::Value;
 use super::Observation;
 use crate::{
     manifest::{ResourceId, WorkloadId},
-    sync::{ResourceReport, SyncPlan, SyncReport},
+    plan::{
+        sync::SyncPlan,
+        sync_report::{ResourceReport, SyncReport},
+    },
 };
 
 /// What a sync wants to know of the cluster.

@@ -1,8 +1,9 @@
 //! Timers and triggers around the [`Deployer`]: calls it, decides nothing.
 //!
-//! Three things happen on their own: the branch is asked for its tip, the cluster is made equal to git, and what is automated is released. A sync also
-//! follows at once when the tip moved or a release landed. They take turns: each works on what the one before it left. What fails is told, and
-//! tried again at its next turn.
+//! Three things happen on their own: the branch is polled for its tip, the cluster is made equal to
+//! git, and automated workloads are released. A sync also follows at once when the tip moved or a
+//! release landed. They take turns: each works on what the one before it left. A failure is an
+//! [`Event`], and is tried again at its next turn.
 
 #[cfg(test)]
 mod tests;
@@ -18,21 +19,28 @@ use crate::{
     sync::{SyncOptions, SyncReport},
 };
 
-/// How often things are done, and how.
+/// The intervals of a daemon, and the options of its syncs.
+///
+/// Exhaustive: those who want other intervals write `Settings { sync_interval,
+/// ..Settings::new(sync) }`.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How often the branch is asked for its tip. Asking an unmoved branch transfers nothing.
+    /// The time between two polls of the branch for its tip. Polling an unmoved branch transfers
+    /// nothing.
     pub git_poll_interval: Duration,
-    /// How often the cluster is held against git. With nothing changed this makes no request beyond the cluster's watches.
+    /// The time between two syncs. With nothing changed, a sync makes no request beyond the watches
+    /// of the cluster.
     pub sync_interval: Duration,
-    /// How often the registries are asked for newer images; none to release nothing.
+    /// The time between two runs of automation, which ask the registries for newer images; `None`
+    /// to release nothing.
     pub automation_interval: Option<Duration>,
-    /// How to sync.
+    /// The options of the syncs.
     pub sync: SyncOptions,
 }
 
 impl Settings {
-    /// The defaults: git is polled every minute, the cluster held against git every 30 seconds, the registries asked every 5 minutes.
+    /// Returns the defaults: a poll every minute, a sync every 30 seconds, automation every 5
+    /// minutes.
     pub fn new(sync: SyncOptions) -> Self {
         Self {
             git_poll_interval: Duration::from_secs(60),
@@ -43,7 +51,7 @@ impl Settings {
     }
 }
 
-/// What a daemon tells of.
+/// An event in the life of a daemon.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -51,7 +59,7 @@ pub enum Event<'a> {
     Synced(&'a SyncReport),
     /// A sync could not be done; it is tried again at its next turn.
     SyncFailed(&'a DeployError),
-    /// The registries were asked, and this is what came of it.
+    /// Automation ran; the report has a revision if it committed anything.
     Released(&'a ReleaseReport),
     /// Automation could not be done; it is tried again at its next turn.
     ReleaseFailed(&'a DeployError),
@@ -59,13 +67,60 @@ pub enum Event<'a> {
     PollFailed(&'a DeployError),
 }
 
-/// Told of what a daemon does. Calls must not block.
+/// An observer of a daemon: it logs, counts or notifies. Calls must not block.
 pub trait Observer: fmt::Debug + Send + Sync {
-    /// Something happened.
+    /// Takes note of an event. Called after each sync, each run of automation and each poll that
+    /// failed.
     fn event(&self, event: &Event<'_>);
 }
 
 /// A daemon over a deployer.
+///
+/// ```
+/// use std::{sync::{Arc, Mutex}, time::Duration};
+///
+/// use flux_core::{
+///     daemon::{Daemon, Event, Observer, Settings},
+///     deployer::Deployer,
+///     memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
+///     sync::{SyncOptions, SyncSet},
+/// };
+///
+/// /// Keeps the reports of all syncs.
+/// #[derive(Debug, Default)]
+/// struct Log(Mutex<Vec<String>>);
+///
+/// impl Observer for Log {
+///     fn event(&self, event: &Event<'_>) {
+///         if let Event::Synced(report) = event {
+///             self.0.lock().unwrap().push(report.to_string());
+///         }
+///     }
+/// }
+///
+/// # let mut runtime = tokio::runtime::Builder::new_current_thread();
+/// # let runtime = runtime.enable_time().start_paused(true).build()?;
+/// # runtime.block_on(async {
+/// let settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n";
+/// let repo = Arc::new(MemoryRepo::new([("settings.yaml", settings)]));
+/// let cluster = Arc::new(MemoryCluster::new());
+/// let deployer = Deployer::new(repo, Arc::new(MemoryRegistry::new()), cluster);
+///
+/// let log = Arc::new(Log::default());
+/// let options = SyncOptions::new(SyncSet::new("shop"));
+/// let daemon = Daemon::new(deployer, Settings::new(options), log.clone());
+/// daemon.run(tokio::time::sleep(Duration::from_secs(45))).await;
+///
+/// assert_eq!(
+///     *log.0.lock().unwrap(),
+///     [
+///         "created default:configmap/settings (not-in-cluster)\n",
+///         "unchanged default:configmap/settings (up-to-date)\n",
+///     ]
+/// );
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Daemon {
     deployer: Deployer,
@@ -74,12 +129,15 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// A daemon that tells `observer` what it does.
+    /// Returns a daemon that is watched by `observer`. It does nothing until it [runs](Self::run).
     pub fn new(deployer: Deployer, settings: Settings, observer: Arc<dyn Observer>) -> Self {
         Self { deployer, settings, observer }
     }
 
-    /// Runs until `stop` is ready. What is under way then is dropped at its next step; every step leaves things so that the next run converges.
+    /// Runs until `stop` is ready.
+    ///
+    /// The operation under way then is dropped at its next step. Every step leaves things so that
+    /// the next run converges.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         tokio::select! {
@@ -132,7 +190,7 @@ impl Daemon {
         }
     }
 
-    /// Whether a commit landed.
+    /// Runs automation; returns whether a commit landed.
     async fn release(&self) -> bool {
         match self.deployer.release(&Request::automation()).await {
             Ok(report) => {

@@ -1,4 +1,4 @@
-//! What a daemon does by itself, in time that passes only when everything waits.
+//! The daemon on its own, in time that passes only when everything waits.
 
 use std::sync::Mutex;
 
@@ -19,15 +19,15 @@ fn manifest(tag: &str) -> String {
 }
 
 #[derive(Debug, Default)]
-struct Told(Mutex<Vec<String>>);
+struct EventLog(Mutex<Vec<String>>);
 
-impl Told {
+impl EventLog {
     fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
 
-impl Observer for Told {
+impl Observer for EventLog {
     fn event(&self, event: &Event<'_>) {
         let text = match event {
             Event::Synced(report) => {
@@ -45,7 +45,7 @@ struct World {
     repo: MemoryRepo,
     registry: Arc<MemoryRegistry>,
     cluster: Arc<MemoryCluster>,
-    told: Arc<Told>,
+    log: Arc<EventLog>,
     web: ResourceId,
 }
 
@@ -57,7 +57,7 @@ impl World {
             repo: MemoryRepo::new([("web.yaml", manifest("1.0"))]),
             registry: Arc::new(registry),
             cluster: Arc::new(MemoryCluster::new()),
-            told: Arc::default(),
+            log: Arc::default(),
             web: ResourceId {
                 namespace: Some("shop".to_owned()),
                 kind: "Deployment".to_owned(),
@@ -71,9 +71,9 @@ impl World {
             git_poll_interval: Duration::from_secs(10),
             sync_interval: Duration::from_secs(25),
             automation_interval: Some(Duration::from_secs(60)),
-            sync: SyncOptions::new(SyncSet("test".to_owned())),
+            sync: SyncOptions::new(SyncSet::new("test")),
         };
-        let daemon = Daemon::new(deployer, settings, world.told.clone());
+        let daemon = Daemon::new(deployer, settings, world.log.clone());
         (world, daemon)
     }
 
@@ -99,16 +99,16 @@ async fn the_cluster_follows_git_and_git_follows_the_registry() {
     let (world, daemon) = World::new();
     run(daemon, async {
         after(1).await;
-        assert_eq!(world.told.take(), ["synced 1", "released 0"], "both are looked at first");
+        assert_eq!(world.log.take(), ["synced 1", "released 0"], "both are looked at first");
         // A commit is seen at the next poll, and synced at once.
         world.repo.push_file("web.yaml", manifest("1.0").replace("replicas: 1", "replicas: 2"), "Two");
         after(10).await;
-        assert_eq!(world.told.take(), ["synced 1"]);
+        assert_eq!(world.log.take(), ["synced 1"]);
         // A push is followed at automation's next turn, and the release synced at once.
         let name: ImageName = "team/web".parse().unwrap();
         world.registry.push(&name, "1.1".parse().unwrap(), ImageInfo::default());
         after(51).await;
-        assert_eq!(world.told.take(), ["synced 0", "synced 0", "released 1", "synced 1"]);
+        assert_eq!(world.log.take(), ["synced 0", "synced 0", "released 1", "synced 1"]);
         assert_eq!(world.runs(), "team/web:1.1");
     })
     .await;
@@ -120,9 +120,9 @@ async fn a_hand_edit_is_undone_at_the_next_sync() {
     run(daemon, async {
         after(1).await;
         world.cluster.edit(&world.web, |object| object["spec"]["replicas"] = 9.into()).unwrap();
-        world.told.take();
+        world.log.take();
         after(25).await;
-        assert_eq!(world.told.take(), ["synced 1"]);
+        assert_eq!(world.log.take(), ["synced 1"]);
         assert_eq!(world.cluster.get(&world.web).unwrap()["spec"]["replicas"], 1);
     })
     .await;

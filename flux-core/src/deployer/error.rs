@@ -1,9 +1,13 @@
 //! Errors of whole operations.
 
+use std::fmt;
+
 use crate::{
     backend::{ClusterError, RepoError, Revision},
     generate::GenerateError,
     plan::PlanFileError,
+    release::Violation as ReleaseViolation,
+    sync::{Outdated as OutdatedStep, Violation as SyncViolation},
 };
 
 /// How an operation fails as a whole. Failures of single files, images, workloads or objects are in
@@ -47,6 +51,22 @@ pub enum DeployError {
         /// The tip.
         head: Revision,
     },
+    /// The plan of a sync was made on objects that have changed since; nothing was sent.
+    #[error("the plan no longer fits: {} Plan anew; nothing was sent", sentences(.0))]
+    SyncOutdated(Vec<OutdatedStep>),
+    /// The plan of a release breaks a rule that every plan keeps: a fault of the planner. Nothing
+    /// was written.
+    #[error("the plan breaks its own rules, which is a fault of the planner; nothing was written: {}", sentences(.0))]
+    ReleaseViolations(Vec<ReleaseViolation>),
+    /// The plan of a sync breaks a rule that every plan keeps: a fault of the planner. Nothing was
+    /// sent.
+    #[error("the plan breaks its own rules, which is a fault of the planner; nothing was sent: {}", sentences(.0))]
+    SyncViolations(Vec<SyncViolation>),
+}
+
+/// Joins sentences.
+fn sentences<T: fmt::Display>(all: &[T]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 impl DeployError {
@@ -60,7 +80,12 @@ impl DeployError {
             Self::Cluster(error) => error.is_retryable(),
             Self::Generate(error) => error.is_retryable(),
             Self::KeptMoving { .. } => true,
-            Self::Files(_) | Self::Altered { .. } | Self::Outdated { .. } => false,
+            Self::Files(_)
+            | Self::SyncOutdated(_)
+            | Self::ReleaseViolations(_)
+            | Self::SyncViolations(_)
+            | Self::Altered { .. }
+            | Self::Outdated { .. } => false,
         }
     }
 }

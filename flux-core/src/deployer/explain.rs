@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{DeployError, Deployer, Listing};
-use crate::release::{self, Explanation, Inquiry, Snapshot};
+use crate::release::{self, ExplainRequest, Explanation, Snapshot};
 
 impl Deployer {
     /// Explains, for the containers that are asked about, what speaks for or against every known
@@ -11,7 +11,7 @@ impl Deployer {
     ///
     /// # Errors
     /// [`DeployError`] if the repository as a whole cannot be loaded.
-    pub async fn explain(&self, inquiry: &Inquiry) -> Result<Listing<Explanation>, DeployError> {
+    pub async fn explain(&self, inquiry: &ExplainRequest) -> Result<Listing<Explanation>, DeployError> {
         let loaded = self.load().await?;
         let now = self.clock.now();
         let mut snapshot = Snapshot {

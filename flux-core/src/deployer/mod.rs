@@ -35,6 +35,50 @@ pub use release::ReleaseReport;
 /// The composition of the three backends.
 ///
 /// Cheap to clone; clones share what was read and parsed.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use flux_core::{
+///     deployer::Deployer,
+///     image::ImageInfo,
+///     memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
+///     release::Request,
+///     sync::{SyncOptions, SyncSet},
+/// };
+///
+/// # futures::executor::block_on(async {
+/// let manifest = r#"
+/// apiVersion: apps/v1
+/// kind: Deployment
+/// metadata:
+///   name: web
+///   namespace: shop
+///   annotations: {fluxcd.io/tag.web: "semver:~1"}
+/// spec: {template: {spec: {containers: [{name: web, image: "team/web:1.0"}]}}}
+/// "#;
+/// let name = "team/web".parse()?;
+/// let registry = MemoryRegistry::new().with_image(&name, "1.1".parse()?, ImageInfo::default());
+/// let deployer = Deployer::new(
+///     Arc::new(MemoryRepo::new([("web.yaml", manifest)])),
+///     Arc::new(registry),
+///     Arc::new(MemoryCluster::new()),
+/// );
+///
+/// // Make the cluster equal to git.
+/// let options = SyncOptions::new(SyncSet::new("shop"));
+/// let report = deployer.sync(&options, &()).await?;
+/// assert_eq!(report.to_string(), "created shop:deployment/web (not-in-cluster)\n");
+///
+/// // Plan a release, read the plan, and carry it out.
+/// let request = Request::latest("shop:deployment/web".parse()?);
+/// let released = deployer.plan_release(&request).await?;
+/// assert_eq!(released.plan.edits[0].edit.after, "\"team/web:1.1\"");
+/// let report = deployer.carry_out(released).await?;
+/// assert!(report.revision.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Deployer {
     repo: Arc<dyn ConfigRepo>,

@@ -138,6 +138,10 @@ impl Deployer {
                 Err(refused) => snapshot.manifests = Arc::new(refused.mark(&snapshot.manifests)),
             }
         };
+        let violations = release::check_at(&plan, &snapshot, now);
+        if !violations.is_empty() {
+            return Err(DeployError::ReleaseViolations(violations));
+        }
         mention_hidden_objects(&mut plan, loaded);
         plan.findings.extend(loaded.findings.iter().cloned());
         plan.findings.extend(cluster_findings);

@@ -16,6 +16,10 @@ impl Deployer {
         let desired = desired(&loaded);
         let observed = self.cluster.observe(&desired.scope()).await?;
         let mut plan = sync::plan(&desired, &observed, options);
+        let violations = sync::check(&plan, &desired, &observed, options);
+        if !violations.is_empty() {
+            return Err(DeployError::SyncViolations(violations));
+        }
         plan.findings.extend(partial_cluster(&observed.completeness));
         plan.findings.sort();
         plan.findings.dedup();
@@ -36,20 +40,29 @@ impl Deployer {
         self.apply(&plan, progress).await
     }
 
-    /// Carries out a plan of [`plan_sync`](Self::plan_sync) that was made earlier.
+    /// Carries out a plan that was made earlier with the same options, perhaps by another process.
+    ///
+    /// The branch and the cluster are looked at again, and the sync is planned anew. Nothing is sent
+    /// unless both plans take the same steps: see [`sync::outdated`].
     ///
     /// # Errors
-    /// [`DeployError::Outdated`] if the branch is no longer at the revision of the plan: nothing is
-    /// sent to the cluster then. Else those of [`Cluster::apply`](crate::backend::Cluster::apply).
+    /// Those of [`plan_sync`](Self::plan_sync); [`DeployError::Outdated`] if the branch has moved
+    /// since, and [`DeployError::SyncOutdated`] if the objects have.
     pub async fn carry_out_sync(
         &self,
         plan: &SyncPlan,
+        options: &SyncOptions,
         progress: &dyn Progress,
     ) -> Result<SyncReport, DeployError> {
         if let Some(planned) = &plan.revision {
             self.check_head(planned).await?;
         }
-        self.apply(plan, progress).await
+        let anew = self.plan_sync(options).await?;
+        let outdated = sync::outdated(plan, &anew);
+        if !outdated.is_empty() {
+            return Err(DeployError::SyncOutdated(outdated));
+        }
+        self.apply(&anew, progress).await
     }
 
     async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, DeployError> {

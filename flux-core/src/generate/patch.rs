@@ -99,7 +99,7 @@ impl Identity {
     fn kind(&self) -> Merge {
         let schema = Schema::of_group(&self.group);
         // Only the lists of built-in kinds merge by key.
-        let containers = FieldPath::of(&["spec", "containers"]);
+        let containers = FieldPath::from_fields(&["spec", "containers"]);
         if schema.list(&containers) == Shape::Atomic { Merge::Json } else { Merge::Strategic(schema) }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Container, ScalarRef, WorkloadId, sops};
+use super::{CLUSTER, Container, ScalarRef, Scope, WorkloadId, scope_of, sops};
 use crate::finding::Problem;
 
 /// Everything that was read of one file. Holds no path: equal bytes have equal parses.
@@ -52,10 +52,19 @@ impl Resource {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
-    /// Whether it is what an id names, taken to be in `default` if it names no namespace itself.
+    /// Returns whether it may be what an id names.
+    ///
+    /// If it names no namespace itself, it is in `default`, or in none if its kind is scoped to the
+    /// cluster; of kinds that are not built in, either may be the case.
     pub fn is(&self, id: &WorkloadId) -> bool {
-        let namespace = self.namespace.as_deref().unwrap_or("default");
-        (namespace, self.name.as_str()) == (id.namespace(), id.name())
+        let is_there = match (self.namespace.as_deref(), scope_of(&self.api_version, &self.kind)) {
+            (_, Some(Scope::Cluster)) => id.namespace() == CLUSTER,
+            (Some(namespace), _) => id.namespace() == namespace,
+            (None, Some(Scope::Namespaced)) => id.namespace() == "default",
+            (None, None) => matches!(id.namespace(), "default" | CLUSTER),
+        };
+        is_there
+            && self.name == id.name()
             && self.kind.to_lowercase() == id.kind()
             && id.group().is_none_or(|group| self.group().eq_ignore_ascii_case(group))
     }

@@ -192,13 +192,13 @@ impl Cluster for MemoryCluster {
     }
 
     async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError> {
-        let mut reports = Vec::with_capacity(plan.steps.len());
+        let mut outcomes = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
-            let report = self.state().carry_out(step);
-            progress.resource(&report);
-            reports.push(report);
+            let outcome = self.state().carry_out(step);
+            progress.resource(&outcome.report);
+            outcomes.push(outcome);
         }
-        Ok(plan.report(reports))
+        Ok(plan.report(outcomes))
     }
 
     async fn workloads(

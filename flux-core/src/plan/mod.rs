@@ -1,4 +1,4 @@
-//! Plans of releases as plain data: requests, verdicts, edits, and the commit that they become.
+//! Plans as plain data, and reports of what came of them.
 //!
 //! Nothing here decides, and nothing here asks a backend. [`release`](crate::release) makes these
 //! plans, [`deployer`](crate::deployer) carries them out, and everything can be stored, sent and
@@ -13,13 +13,18 @@
 //! | `release` | the [`ReleasePlan`], its edits, and the files that they make |
 //! | `message` | the message of the commit, in v1's form |
 //! | `note` | the note that goes with the commit, in v1's form |
+//! | `sync` | the plan of a sync: steps in stages, and why each is taken |
+//! | `sync_report` | the outcome of each step |
 
 mod id;
 mod message;
 mod note;
 mod reason;
+pub(crate) mod redacted;
 mod release;
 mod request;
+pub(crate) mod sync;
+pub(crate) mod sync_report;
 mod verdict;
 
 pub use id::{InvalidPlanId, PlanId};

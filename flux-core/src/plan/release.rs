@@ -21,7 +21,7 @@ use crate::{
     finding::Finding,
     generate::GeneratedEdit,
     image::ImageRef,
-    manifest::{self, WorkloadId},
+    manifest::WorkloadId,
 };
 
 /// A release as plain data: made by [`release::plan`](crate::release::plan), carried out later.

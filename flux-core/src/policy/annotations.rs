@@ -12,9 +12,10 @@ use super::{
     similar::did_you_mean,
 };
 use crate::{
-    finding::{Code, Place, Problem},
+    finding::{Code, Problem},
     image::Platform,
     manifest::Annotation,
+    position::Position,
 };
 
 #[cfg(test)]
@@ -181,10 +182,10 @@ impl Policies {
 
     /// Where a policy stands: in the workload's own file at `path`, or in the file of the rule that
     /// sets it.
-    pub fn from(&self, policy: &str, path: &str) -> Option<Place> {
+    pub fn from<'p>(&'p self, policy: &str, path: &'p str) -> Option<(&'p str, Position)> {
         let text = self.all.get(policy)?;
-        let path = text.rule.clone().unwrap_or_else(|| path.to_owned());
-        Some(Place { path, line: text.line, column: text.column })
+        let position = Position { line: text.line, column: text.column };
+        Some((text.rule.as_deref().unwrap_or(path), position))
     }
 
     /// The annotation keys under which a policy stands, the one that counts first: all of them go

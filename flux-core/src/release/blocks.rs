@@ -86,6 +86,7 @@ fn stopped(
         Stop::Held(_) => (Reason::OnHold, stop.to_string()),
     };
     let from = policies.from(stop.policy(), workload.located.path);
+    let from = from.map(|(path, position)| context.snapshot.manifests.place(path, position));
     let why = from.map_or_else(|| stop.to_string(), |from| format!("{stop} ({from})"));
     let verdicts = containers.iter().map(|c| ContainerDecision::keep(reason, why.clone()).into_verdict(c));
     Some(WorkloadVerdict::whole(reason).with_message(message).with_containers(verdicts.collect()))

@@ -160,7 +160,8 @@ impl Chooser<'_> {
         if !forced {
             match self.pattern(candidates) {
                 Ok(pattern) if !pattern.matches(tag.as_str()) => {
-                    let message = format!("{tag} is not taken by {pattern}; --force disregards patterns");
+                    let message =
+                        format!("{tag} is not taken by {pattern}; a forced release disregards patterns");
                     return ContainerDecision::keep(Reason::TagNotMatching, message);
                 }
                 Ok(_) => {}

@@ -11,9 +11,10 @@ use super::decision::{
 };
 use crate::{
     edit::{Edit, EditError, ImageChange, Intent, PlacedEdit, image_edits, version_label_edits},
-    finding::{Code, Finding, Place},
+    finding::{Code, Finding},
     image::ImageRef,
     plan::Reason,
+    position::Position,
 };
 
 /// The edits of all decisions that are left.
@@ -129,7 +130,7 @@ impl Edits {
         self.findings.extend(labels.skipped.into_iter().map(|label| Finding {
             code: Code::VersionLabelLeft,
             subject: located.workload_id().to_string(),
-            place: Some(Place { path: located.path.to_owned(), line: label.line, column: label.column }),
+            place: Some(located.place_of(Position { line: label.line, column: label.column })),
             evidence: format!("`{}` stays at the old tag: {}", label.pointer, label.why),
             remedy: "change it by hand, or take the policy `version-labels` off".to_owned(),
         }));

@@ -18,12 +18,13 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    finding::{Finding, Place},
+    finding::Finding,
     image::{ImageRef, Tag},
     manifest::Container,
     manifest_set::Located,
     plan::{ImageTarget, Reason, Request, Selection},
     policy::{self, Choice, Frozen, Hold, Lock, Policies, Rejection, Rule, Stop, TagPattern, Verdict},
+    position::Position,
     workload::Class,
 };
 
@@ -91,7 +92,9 @@ pub fn explain(
     let Some(located) = snapshot.manifests.workload(&request.workload) else { return (Vec::new(), findings) };
     let policies = index.policies(&located);
     let mut stops = read_only(&located);
-    stops.extend(policies.stops(now, true).iter().map(|stop| stopped(stop, &policies, located.path)));
+    stops.extend(
+        policies.stops(now, true).iter().map(|stop| stopped(stop, &policies, snapshot, located.path)),
+    );
     stops.extend(group_block(snapshot, request, now));
     let containers = located.resource.workload.as_deref().unwrap_or_default();
     let explained = containers
@@ -140,10 +143,9 @@ fn explained(
     now: Timestamp,
 ) -> Explanation {
     let written = policies.pattern_text(&container.name);
-    let from = written.map(|text| Place {
-        path: text.rule.clone().unwrap_or_else(|| located.path.to_owned()),
-        line: text.line,
-        column: text.column,
+    let from = written.map(|text| {
+        let position = Position { line: text.line, column: text.column };
+        snapshot.manifests.place(text.rule.as_deref().unwrap_or(located.path), position)
     });
     let text = written.map_or_else(|| TagPattern::any().to_string(), |text| text.value.clone());
     let mut explanation = Explanation {
@@ -188,7 +190,7 @@ fn explained(
         Choice::Undecided(_) | Choice::NoCandidate => None,
     };
     for tag in &mut explanation.tags {
-        tag.name_places(policies, located.path);
+        tag.name_places(policies, snapshot, located.path);
         if tag.hold_back(stops) {
             explanation.selected = current.effective_tag().and_then(|tag| tag.parse().ok());
         }
@@ -247,11 +249,12 @@ impl TagVerdict {
     }
 
     /// Names, for each guard among the reasons, where it stands.
-    fn name_places(&mut self, policies: &Policies, path: &str) {
+    fn name_places(&mut self, policies: &Policies, snapshot: &Snapshot, path: &str) {
         for reason in [&mut self.because].into_iter().chain(&mut self.also) {
             let guard = GUARDS.iter().find(|(rule, _)| rule.as_str() == reason.reason);
-            if let Some(from) = guard.and_then(|(_, policy)| policies.from(policy, path)) {
-                reason.evidence.insert("from".to_owned(), from.to_string());
+            if let Some((path, position)) = guard.and_then(|(_, policy)| policies.from(policy, path)) {
+                let place = snapshot.manifests.place(path, position);
+                reason.evidence.insert("from".to_owned(), place.to_string());
             }
         }
     }
@@ -293,7 +296,7 @@ fn read_only(located: &Located<'_>) -> Vec<TagReason> {
 }
 
 /// Returns a policy that stops a workload as a reason.
-fn stopped(stop: &Stop, policies: &Policies, path: &str) -> TagReason {
+fn stopped(stop: &Stop, policies: &Policies, snapshot: &Snapshot, path: &str) -> TagReason {
     let mut evidence = BTreeMap::new();
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -321,8 +324,9 @@ fn stopped(stop: &Stop, policies: &Policies, path: &str) -> TagReason {
             Reason::OnHold
         }
     };
-    if let Some(from) = policies.from(stop.policy(), path) {
-        evidence.insert("from".to_owned(), from.to_string());
+    if let Some((path, position)) = policies.from(stop.policy(), path) {
+        let place = snapshot.manifests.place(path, position);
+        evidence.insert("from".to_owned(), place.to_string());
     }
     TagReason::of(reason.as_str(), stop.to_string(), evidence)
 }

@@ -69,6 +69,7 @@
 mod blocks;
 mod builder;
 mod candidates;
+mod check;
 mod chooser;
 mod constraints;
 mod containers;
@@ -93,6 +94,7 @@ mod snapshot;
 mod tests;
 mod verify;
 
+pub use check::{Rule, Violation, check, check_at};
 pub use explain::{explain, explain_needs};
 pub use explanation::{ExplainRequest, Explanation, PatternFrom, TagReason, TagStatus, TagVerdict};
 pub use needs::Needs;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     edit,
     generate::GeneratedChange,
-    manifest::{self, Annotation, Resource},
+    manifest::{Annotation, Resource},
     manifest_set::Located,
     plan::{PolicyChange, PolicyUpdate, Reason},
     policy::{Policies, PolicyText, TagPattern},

@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use super::{needs::Needs, snapshot::Snapshot};
 use crate::{
-    finding::{Code, Finding, Place},
+    finding::{Code, Finding},
     image::ImageName,
     manifest::Annotation,
     manifest_set::{Located, Manifests},
     policy::{Patterns, Policies, PolicyRules, PolicySubject, is_policy_document},
+    position::Position,
 };
 
 /// The rules that the policy documents of a repository set.
@@ -45,7 +46,7 @@ impl PolicyIndex {
         documents.sort_by_key(|located| (located.path, located.index));
         for located in documents {
             let problems = index.rules.add(located.path, located.resource, source(located.path));
-            index.findings.extend(problems.iter().map(|problem| problem.at(located.path)));
+            index.findings.extend(problems.iter().map(|problem| located.finding(problem)));
         }
         index
     }
@@ -149,7 +150,7 @@ pub fn policy_findings<'a>(manifests: &Manifests, source: impl Fn(&str) -> Optio
 fn of_workload(located: &Located<'_>, own: &Policies, findings: &mut Vec<Finding>) {
     let subject = || located.workload_id().to_string();
     findings.extend(
-        own.problems.iter().map(|problem| Finding { subject: subject(), ..problem.at(located.path) }),
+        own.problems.iter().map(|problem| Finding { subject: subject(), ..located.finding(problem) }),
     );
     let containers = located.resource.workload.as_deref().unwrap_or_default();
     for (name, text) in &own.all {
@@ -161,7 +162,7 @@ fn of_workload(located: &Located<'_>, own: &Policies, findings: &mut Vec<Finding
         findings.push(Finding {
             code: Code::UnknownContainer,
             subject: subject(),
-            place: Some(Place { path: located.path.to_owned(), line: text.line, column: text.column }),
+            place: Some(located.place_of(Position { line: text.line, column: text.column })),
             evidence: format!(
                 "`{}` names the container `{container}`, and there is none of that name",
                 text.key

@@ -6,7 +6,7 @@ use crate::{
     backend::Commit,
     image::{ImageRef, Tag},
     kustomize,
-    manifest::{self, Container, ImageOrigin, ParsedFile, Resource, WorkloadId},
+    manifest::{Container, ImageOrigin, ParsedFile, Resource, WorkloadId},
     plan::{NoteKind, note_kind},
 };
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::{Commit, Completeness, Images, Observation, RegistryError, Revision, Tags},
     image::{CanonicalName, ImageInfo, ImageName, InvalidImage, Tag},
-    manifest::{self, ParsedFile, WorkloadId},
+    manifest::{ParsedFile, WorkloadId},
     manifest_set::Manifests,
     workload,
 };

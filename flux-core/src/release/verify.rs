@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     edit::{self, Edit, EditError, Intent},
-    manifest,
     plan::{Reason, SourceHash},
 };
 

@@ -11,9 +11,10 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compare {
     pub(crate) schema: Schema,
-    /// Whether the server may have rewritten quantities (`1000m` as `1`).
+    /// `true` if the server may have rewritten quantities (`1000m` as `1`).
     pub(crate) quantities: bool,
-    /// Whether items of atomic lists may have fields, put there as defaults, that git does not name.
+    /// `true` if items of atomic lists may have fields, put there as defaults, that git does not
+    /// name.
     pub(crate) defaults: bool,
 }
 
@@ -40,7 +41,7 @@ impl Compare {
         let mut out = Vec::new();
         let Some(fields) = desired.as_object() else { return out };
         for (name, value) in fields {
-            let path = FieldPath::of(&[name]);
+            let path = FieldPath::from_fields(&[name]);
             match (name.as_str(), value) {
                 ("apiVersion" | "kind", _) => {}
                 ("metadata", Value::Object(metadata)) => {
@@ -131,7 +132,7 @@ impl Compare {
     }
 }
 
-/// Whether a value says as little as its absence.
+/// Returns whether a value says as little as its absence.
 pub(crate) fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -141,7 +142,7 @@ pub(crate) fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// Whether two scalars mean the same: `1` and `1.0` do.
+/// Returns whether two scalars mean the same: `1` and `1.0` do.
 fn scalar_eq(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => {
@@ -151,7 +152,7 @@ fn scalar_eq(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Whether two lists are the same to the last field.
+/// Returns whether two lists are the same to the last field.
 fn same(a: &[Value], b: &[Value]) -> bool {
     fn eq(a: &Value, b: &Value) -> bool {
         match (a, b) {
@@ -165,7 +166,8 @@ fn same(a: &[Value], b: &[Value]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| eq(a, b))
 }
 
-/// A Kubernetes quantity as digits times a power of ten, without trailing zeros, so that equal quantities are equal values.
+/// A Kubernetes quantity as digits times a power of ten, without trailing zeros, so that equal
+/// quantities are equal values.
 fn quantity(value: &Value) -> Option<(i128, i32)> {
     let text = match value {
         Value::String(s) => s.clone(),

@@ -1,8 +1,8 @@
 //! Drift by ownership: what the API server says of who set which field (`metadata.managedFields`).
 //!
-//! A field that git names is *held* if the entry of our own manager covers it: the server takes a field away from its
-//! manager when somebody else changes or removes it. So a covered field has the value that we sent, in whatever
-//! spelling the server keeps it.
+//! A field that git names is *held* if the entry of our own manager covers it: the server takes a
+//! field away from its manager when somebody else changes or removes it. So a covered field has the
+//! value that we sent, in whatever spelling the server keeps it.
 
 use serde_json::{Map, Value};
 
@@ -30,14 +30,15 @@ impl Entry<'_> {
         self.manager == FIELD_MANAGER && self.applies && self.subresource.is_empty()
     }
 
-    /// Whether it is an autoscaler: something that scales through the subresource, and is not a person with kubectl.
+    /// Returns whether it is an autoscaler: something that scales through the subresource, and is
+    /// not a person with kubectl.
     fn scales(&self) -> bool {
         self.subresource == "scale" && !self.manager.starts_with("kubectl")
     }
 }
 
 impl<'a> Managers<'a> {
-    pub(super) fn of(live: &'a Value) -> Self {
+    pub(super) fn read(live: &'a Value) -> Self {
         let entries = live["metadata"]["managedFields"].as_array().into_iter().flatten();
         let entries = entries.filter_map(|entry| {
             Some(Entry {
@@ -72,7 +73,7 @@ impl<'a> Managers<'a> {
     }
 }
 
-/// Whether a tree holds the field at a path, as itself or as a part of something atomic.
+/// Returns whether a tree holds the field at a path, as itself or as a part of something atomic.
 fn covers(fields: &Map<String, Value>, path: &FieldPath) -> bool {
     let mut tree = fields;
     for elem in &path.0 {
@@ -88,7 +89,7 @@ fn covers(fields: &Map<String, Value>, path: &FieldPath) -> bool {
     true
 }
 
-/// Whether the tree ends here: what is below belongs to the field as a whole.
+/// Returns whether the tree ends here: what is below belongs to the field as a whole.
 fn is_leaf(tree: &Map<String, Value>) -> bool {
     tree.is_empty()
 }
@@ -106,7 +107,7 @@ fn leaves(tree: &Map<String, Value>, path: &FieldPath, out: &mut Vec<FieldPath>)
     }
 }
 
-/// Whether a path is the object's identity, which nobody owns.
+/// Returns whether a path is the object's identity, which nobody owns.
 fn is_identity(path: &FieldPath) -> bool {
     let names: Vec<&str> = path
         .0
@@ -143,7 +144,8 @@ fn walk(desired: &Value, tree: Option<&Map<String, Value>>, path: &FieldPath, ou
     }
 }
 
-/// Lists are keyed as the tree says. A key that the item does not write was defaulted by the server and is not compared.
+/// Lists are keyed as the tree says. A key that the item does not write was defaulted by the server
+/// and is not compared.
 fn walk_list(items: &[Value], tree: &Map<String, Value>, path: &FieldPath, out: &mut Vec<FieldPath>) {
     let elems: Vec<(Elem, &Map<String, Value>)> =
         tree.iter().filter_map(|(key, child)| Some((Elem::parse(key)?, child.as_object()?))).collect();
@@ -171,7 +173,8 @@ fn walk_list(items: &[Value], tree: &Map<String, Value>, path: &FieldPath, out: 
     }
 }
 
-/// How an item that nobody holds is called: by the keys of its neighbours, else by its `name`, else by its place.
+/// How an item that nobody holds is called: by the keys of its neighbours, else by its `name`, else
+/// by its place.
 fn name_of(item: &Value, n: usize, neighbours: &[(Elem, &Map<String, Value>)]) -> Elem {
     let keys = neighbours.iter().find_map(|(elem, _)| match elem {
         Elem::Key(keys) => Some(keys.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>()),
@@ -255,7 +258,13 @@ mod tests {
     #[test]
     fn what_others_took_is_not_held() {
         let mut tree = Value::Object(tree());
-        let at = FieldPath::of(&["f:spec", "f:template", "f:spec", "f:containers", r#"k:{"name":"web"}"#]);
+        let at = FieldPath::from_fields(&[
+            "f:spec",
+            "f:template",
+            "f:spec",
+            "f:containers",
+            r#"k:{"name":"web"}"#,
+        ]);
         at.get_mut(&mut tree).unwrap().as_object_mut().unwrap().remove("f:image");
         assert_eq!(
             texts(&uncovered(&desired(), tree.as_object().unwrap())),
@@ -273,7 +282,7 @@ mod tests {
     #[test]
     fn what_git_no_longer_names_is_released() {
         let mut desired = desired();
-        FieldPath::of(&["metadata", "labels"]).remove(&mut desired);
+        FieldPath::from_fields(&["metadata", "labels"]).remove(&mut desired);
         desired["spec"]["template"]["spec"]["containers"][0].as_object_mut().unwrap().remove("ports");
         assert_eq!(
             texts(&released(&tree(), &desired)),
@@ -299,13 +308,16 @@ mod tests {
             {"manager": "hpa", "operation": "Update", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
             {"manager": "kubectl", "operation": "Update", "subresource": "scale", "fieldsV1": {"f:spec": {"f:x": {}}}},
             {"manager": "broken", "fieldsV1": 1}]}});
-        let managers = Managers::of(&live);
-        assert_eq!(managers.owner(&FieldPath::of(&["spec", "paused"])).as_deref(), Some("kubectl-edit"));
+        let managers = Managers::read(&live);
         assert_eq!(
-            managers.owner(&FieldPath::of(&["spec", "template", "x"])).as_deref(),
+            managers.owner(&FieldPath::from_fields(&["spec", "paused"])).as_deref(),
             Some("kubectl-edit")
         );
-        assert_eq!(managers.owner(&FieldPath::of(&["spec", "other"])), None);
+        assert_eq!(
+            managers.owner(&FieldPath::from_fields(&["spec", "template", "x"])).as_deref(),
+            Some("kubectl-edit")
+        );
+        assert_eq!(managers.owner(&FieldPath::from_fields(&["spec", "other"])), None);
         assert_eq!(texts(&managers.scaled()), ["spec.replicas"]);
     }
 }

@@ -4,27 +4,23 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::object;
+use super::object::{group_of, text};
 use crate::{
     backend::KindInfo,
     manifest::{self, Scope},
 };
 
-/// The group of an `apiVersion`, empty for the core group.
-pub(crate) fn group_of(api_version: &str) -> &str {
-    api_version.split_once('/').map_or("", |(group, _)| group)
-}
-
-/// What is known of a built-in kind.
+/// Returns the scope of a built-in kind; `None` for any other.
 pub(crate) fn builtin(api_version: &str, kind: &str) -> Option<KindInfo> {
     manifest::scope_of(api_version, kind).map(|scope| KindInfo { namespaced: scope == Scope::Namespaced })
 }
 
-/// The kinds that a CustomResourceDefinition defines, one for each version; none if the object is something else.
+/// The kinds that a CustomResourceDefinition defines, one for each version; empty if the object is
+/// something else.
 pub(crate) fn defined_by(object: &Value) -> BTreeMap<(String, String), KindInfo> {
     let spec = &object["spec"];
     let is_definition = object["kind"] == "CustomResourceDefinition"
-        && object::text(object, "apiVersion").is_some_and(|v| group_of(v) == "apiextensions.k8s.io");
+        && text(object, "apiVersion").is_some_and(|v| group_of(v) == "apiextensions.k8s.io");
     let (Some(group), Some(kind), true) =
         (spec["group"].as_str(), spec["names"]["kind"].as_str(), is_definition)
     else {

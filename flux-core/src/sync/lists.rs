@@ -1,4 +1,5 @@
-//! How lists of built-in kinds merge: which are maps by key, which are sets. All others are atomic, as are those of custom resources.
+//! How lists of built-in kinds merge: which are maps by key, which are sets. All others are atomic,
+//! as are those of custom resources.
 
 use super::{
     order::is_builtin_group,
@@ -18,7 +19,8 @@ pub(crate) enum Shape {
 
 const CONTAINERS: &[&str] = &["containers", "initContainers", "ephemeralContainers"];
 
-/// The lists that merge: the fields they stand in (none for the root of the object), their own name, their keys.
+/// The lists that merge: the fields they stand in (none for the root of the object), their own
+/// name, their keys.
 const MERGING: &[(&[&str], &str, Shape)] = &[
     (&["spec"], "containers", Shape::Map(&["name"])),
     (&["spec"], "initContainers", Shape::Map(&["name"])),
@@ -45,7 +47,7 @@ const MERGING: &[(&[&str], &str, Shape)] = &[
 /// The objects that are one value: label selectors.
 const ATOMIC_OBJECTS: &[&str] = &["selector", "nodeSelector", "labelSelector"];
 
-/// What the fields of an object of one group mean.
+/// The meaning of the fields of an object, by its API group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schema {
     builtin: bool,
@@ -75,7 +77,7 @@ impl Schema {
             .map_or(Shape::Atomic, |(.., shape)| *shape)
     }
 
-    /// Whether the object at a path is one value.
+    /// Returns whether the object at a path is one value.
     pub(crate) fn is_atomic_object(self, path: &FieldPath) -> bool {
         self.builtin
             && matches!(path.0.last(), Some(Elem::Field(name)) if ATOMIC_OBJECTS.contains(&name.as_str()))
@@ -89,7 +91,7 @@ mod tests {
     #[test]
     fn lists_merge_as_the_api_server_merges_them() {
         let web = Elem::parse(r#"k:{"name":"web"}"#).unwrap();
-        let container = FieldPath::of(&["spec", "template", "spec", "containers"]);
+        let container = FieldPath::from_fields(&["spec", "template", "spec", "containers"]);
         let in_web = |field: &str| container.join(web.clone()).join(Elem::Field(field.to_owned()));
         let apps = Schema::of_group("apps");
         assert_eq!(apps.list(&container), Shape::Map(&["name"]));
@@ -97,15 +99,16 @@ mod tests {
         assert_eq!(apps.list(&in_web("ports")), Shape::Map(&["containerPort", "protocol"]));
         assert_eq!(apps.list(&in_web("args")), Shape::Atomic);
         assert_eq!(
-            Schema::of_group("").list(&FieldPath::of(&["spec", "ports"])),
+            Schema::of_group("").list(&FieldPath::from_fields(&["spec", "ports"])),
             Shape::Map(&["port", "protocol"])
         );
         assert_eq!(
-            Schema::of_group("networking.k8s.io").list(&FieldPath::of(&["spec", "ingress", "ports"])),
+            Schema::of_group("networking.k8s.io")
+                .list(&FieldPath::from_fields(&["spec", "ingress", "ports"])),
             Shape::Atomic
         );
         let custom = Schema::of_group("example.com");
         assert_eq!(custom.list(&container), Shape::Atomic);
-        assert_eq!(custom.list(&FieldPath::of(&["metadata", "finalizers"])), Shape::Set);
+        assert_eq!(custom.list(&FieldPath::from_fields(&["metadata", "finalizers"])), Shape::Set);
     }
 }

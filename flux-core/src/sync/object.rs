@@ -1,15 +1,17 @@
 //! Single objects: their ids, what of them is sent, and their checksums.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{CHECKSUM_ANNOTATION, MARK_LABEL, kinds::group_of};
-use crate::manifest::ResourceId;
+use crate::{
+    manifest::ResourceId,
+    plan::sync::{CHECKSUM_ANNOTATION, MARK_LABEL},
+};
 
-/// What the API server writes; a manifest that was copied from a cluster has it too.
+/// The metadata that the API server writes; a manifest that was copied from a cluster has it too.
 pub(crate) const SERVER_METADATA: &[&str] = &[
     "creationTimestamp",
     "deletionGracePeriodSeconds",
@@ -29,7 +31,13 @@ pub(crate) fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get(key).and_then(Value::as_str)
 }
 
-/// The id of an object as it is written: the namespace is the one it names. None if it has no kind or no name.
+/// Returns the group of an `apiVersion`, empty for the core group.
+pub(crate) fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// The id of an object as it is written: the namespace is the one it names. `None` if it has no
+/// kind or no name.
 pub(crate) fn id_of(object: &Value) -> Option<ResourceId> {
     let metadata = object.get("metadata")?;
     Some(ResourceId {
@@ -40,12 +48,12 @@ pub(crate) fn id_of(object: &Value) -> Option<ResourceId> {
     })
 }
 
-/// Whether SOPS encrypted an object: its values are not what they say.
+/// Returns whether SOPS encrypted an object: its values are not what they say.
 pub(super) fn is_encrypted(object: &Value) -> bool {
     object["sops"]["mac"].is_string()
 }
 
-/// What the `ignore` annotation of an object asks for.
+/// The wish of an `ignore` annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ignore {
     /// Neither applied nor pruned.
@@ -67,12 +75,12 @@ pub(super) fn ignore(object: &Value) -> Ignore {
     }
 }
 
-/// Returns the object as git means it: in the namespace given, without what only a server writes and without a mark that was
-/// copied along.
+/// Returns the object as it is to be sent: in the namespace given, without what only a server
+/// writes and without a mark that was copied along.
 ///
 /// # Errors
-/// What is wrong with its shape, for people.
-pub(super) fn as_meant(object: &Value, namespace: Option<&str>) -> Result<Value, String> {
+/// A text that says what is wrong with its shape, for people.
+pub(super) fn desired_form(object: &Value, namespace: Option<&str>) -> Result<Value, String> {
     let mut object = object.clone();
     let Some(top) = object.as_object_mut() else { return Err("it is not a mapping".to_owned()) };
     top.remove("status");
@@ -100,7 +108,7 @@ pub(super) fn as_meant(object: &Value, namespace: Option<&str>) -> Result<Value,
     Ok(object)
 }
 
-/// Puts the mark and the checksum on an object that [`as_meant`] made.
+/// Puts the mark and the checksum on an object that [`desired_form`] made.
 pub(super) fn put_mark(object: &mut Value, mark: String, checksum: String) {
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     for (map, key, value) in [("labels", MARK_LABEL, mark), ("annotations", CHECKSUM_ANNOTATION, checksum)] {
@@ -173,31 +181,6 @@ pub(crate) fn fold_string_data(object: &mut Value) {
     }
 }
 
-/// An object as it may be shown: with the values of a Secret blanked.
-pub(crate) struct Shown<'a>(pub(crate) &'a Value);
-
-impl fmt::Debug for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut object = self.0.clone();
-        if object["kind"] == "Secret"
-            && let Some(top) = object.as_object_mut()
-        {
-            for key in ["data", "stringData"] {
-                if let Some(value) = top.get_mut(key) {
-                    *value = Value::from("***");
-                }
-            }
-            if let Some(annotations) = top.get_mut("metadata").and_then(|m| m.get_mut("annotations")) {
-                // kubectl keeps the whole object here.
-                if let Some(last) = annotations.get_mut("kubectl.kubernetes.io/last-applied-configuration") {
-                    *last = Value::from("***");
-                }
-            }
-        }
-        write!(f, "{object}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -214,7 +197,7 @@ mod tests {
                 "annotations": {CHECKSUM_ANNOTATION: "stale"}},
             "status": {}, "data": {"k": "v"}});
         assert_eq!(
-            as_meant(&copied, Some("shop")).unwrap(),
+            desired_form(&copied, Some("shop")).unwrap(),
             json!({"apiVersion": "v1", "kind": "ConfigMap",
                 "metadata": {"name": "a", "namespace": "shop", "labels": {"keep": "me"}, "annotations": {}},
                 "data": {"k": "v"}})
@@ -224,7 +207,7 @@ mod tests {
     #[test]
     fn a_cluster_scoped_object_loses_a_namespace_that_was_written() {
         let object = json!({"metadata": {"name": "a", "namespace": "shop"}});
-        assert_eq!(as_meant(&object, None).unwrap(), json!({"metadata": {"name": "a"}}));
+        assert_eq!(desired_form(&object, None).unwrap(), json!({"metadata": {"name": "a"}}));
     }
 
     #[test]
@@ -234,7 +217,7 @@ mod tests {
             (json!({"metadata": 1}), "its metadata is not a mapping"),
             (json!({"metadata": {"labels": "x"}}), "its metadata.labels is not a mapping"),
         ] {
-            assert_eq!(as_meant(&object, None), Err(problem.to_owned()));
+            assert_eq!(desired_form(&object, None), Err(problem.to_owned()));
         }
     }
 
@@ -258,15 +241,6 @@ mod tests {
         assert_eq!(with("fluxcd.io/ignore", json!("false")), Ignore::No);
         assert_eq!(with("example.com/ignore", json!("true")), Ignore::No);
         assert_eq!(ignore(&json!({})), Ignore::No);
-    }
-
-    #[test]
-    fn a_secret_is_shown_without_its_values() {
-        let secret = json!({"kind": "Secret", "metadata": {"name": "s", "annotations":
-            {"kubectl.kubernetes.io/last-applied-configuration": "hunter2"}},
-            "data": {"a": "hunter2"}, "stringData": {"b": "hunter2"}});
-        let shown = format!("{:?}", Shown(&secret));
-        assert!(!shown.contains("hunter2") && shown.contains("\"s\""), "{shown}");
     }
 
     #[test]

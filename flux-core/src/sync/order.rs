@@ -1,10 +1,11 @@
 //! In which order objects are applied and pruned: v1's ranks by kind, with what its users missed.
 //!
-//! Names, definitions and accounts come before what refers to them; custom resources come after the workloads that may
-//! serve them; webhooks come last, so that they cannot refuse what makes them answer. Pruning goes the other way, after
-//! everything has been applied.
+//! Names, definitions and accounts come before what refers to them; custom resources come after the
+//! workloads that may serve them; webhooks come last, so that they cannot refuse what makes them
+//! answer. Pruning goes the other way, after everything has been applied.
 
-/// Kinds of the built-in groups by rank. What is in no row, custom resources among it, has the rank [`OTHER`].
+/// Kinds of the built-in groups by rank. What is in no row, custom resources among it, has the rank
+/// [`OTHER`].
 const RANKS: &[(u8, &[&str])] = &[
     (0, &["Namespace", "CustomResourceDefinition"]),
     (
@@ -66,7 +67,8 @@ const LAST: u8 = 5;
 /// The first stage in which anything is deleted.
 const PRUNE: u8 = 10;
 
-/// Whether a group is one of Kubernetes' own, whose kinds have the meaning that the tables here give them.
+/// Returns whether a group is one of Kubernetes' own, whose kinds have the meaning that the tables
+/// here give them.
 pub(crate) fn is_builtin_group(group: &str) -> bool {
     !group.contains('.') || group.ends_with(".k8s.io")
 }

@@ -1,4 +1,5 @@
-//! Paths of fields: the elements of the API server's `fieldsV1` format, and the text in which people read them.
+//! Paths of fields: the elements of the API server's `fieldsV1` format, and the text in which
+//! people read them.
 
 use std::fmt;
 
@@ -18,7 +19,7 @@ pub(crate) enum Elem {
 }
 
 impl Elem {
-    /// Reads an element as `fieldsV1` writes it; none for `.` and what is not understood.
+    /// Reads an element as `fieldsV1` writes it; `None` for `.` and what is not understood.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once(':')?;
         match kind {
@@ -47,7 +48,8 @@ impl Elem {
         }
     }
 
-    /// The element of a list item that has `keys`, with the defaults of those it does not write; none if a key is missing.
+    /// The element of a list item that has `keys`, with the defaults of those it does not write;
+    /// `None` if a key is missing.
     pub(crate) fn key_of(item: &Value, keys: &[&str]) -> Option<Self> {
         let values = keys.iter().map(|key| {
             let value = item.get(key).map(Value::to_string).or_else(|| default_of(key))?;
@@ -56,7 +58,8 @@ impl Elem {
         values.collect::<Option<Vec<_>>>().map(|keys| Self::Key(sorted(keys)))
     }
 
-    /// Whether this element names `item`, where a key that the item does not write has its default.
+    /// Returns whether this element names `item`, where a key that the item does not write has its
+    /// default.
     pub(crate) fn names(&self, item: &Value) -> bool {
         match self {
             Self::Key(keys) => keys.iter().all(|(key, value)| match item.get(key) {
@@ -68,7 +71,8 @@ impl Elem {
         }
     }
 
-    /// Whether this element may name `item`, where a key that the item does not write may have any value.
+    /// Returns whether this element may name `item`, where a key that the item does not write may
+    /// have any value.
     pub(crate) fn may_name(&self, item: &Value) -> bool {
         match self {
             Self::Key(keys) => keys.iter().all(|(key, value)| item.get(key).is_none_or(|own| is(own, value))),
@@ -77,7 +81,7 @@ impl Elem {
     }
 }
 
-/// Whether a value is what a JSON text says.
+/// Returns whether a value is what a JSON text says.
 fn is(value: &Value, text: &str) -> bool {
     match value {
         Value::String(own) => {
@@ -106,7 +110,7 @@ pub(crate) struct FieldPath(pub(crate) Vec<Elem>);
 
 impl FieldPath {
     /// A path of plain fields.
-    pub(crate) fn of(fields: &[&str]) -> Self {
+    pub(crate) fn from_fields(fields: &[&str]) -> Self {
         Self(fields.iter().map(|f| Elem::Field((*f).to_owned())).collect())
     }
 
@@ -142,7 +146,7 @@ impl FieldPath {
         }
     }
 
-    /// Whether this path is `other` or leads to it.
+    /// Returns whether this path is `other` or leads to it.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }

@@ -18,7 +18,7 @@ use super::{
     object::{self, Ignore},
     order,
     path::FieldPath,
-    prune::{self, Wanted},
+    prune::{self, NamedByGit},
     scaling::{self, Autoscaled},
 };
 use crate::{
@@ -29,17 +29,54 @@ use crate::{
 
 /// Plans what makes the cluster equal to git.
 ///
-/// Pure: the plan depends on nothing but the arguments, and not on the order of the desired objects. Each object is decided on
-/// its own; what is wrong with one is its own failed step and a finding.
+/// Pure: the plan depends on nothing but the arguments, and not on the order of the desired
+/// objects. Each object is decided on its own; what is wrong with one is its own failed step and a
+/// finding.
 ///
-/// - An object that is missing is created, marked as ours. If the cluster could not be seen in full, it may have been there unseen:
-///   it is then marked as adopted.
-/// - An object that carries no mark of this sync set (none, a copied one, or another sync set's) is adopted: applied, marked as
-///   adopted, and reported as unchanged if its content is what git says.
-/// - An object of ours is applied again if git has changed since ([`Reason::ChangedInGit`]), or if someone else changed
-///   a field that git decides ([`Reason::Drifted`]). Fields that git does not name are nobody's business here.
+/// - An object that is missing is created, marked as ours. If the cluster could not be seen in
+///   full, it may have been there unseen: it is then marked as adopted.
+/// - An object that carries no mark of this sync set (none, a copied one, or another sync set's) is
+///   adopted: applied, marked as adopted, and reported as unchanged if its content is what git
+///   says.
+/// - An object of ours is applied again if git has changed since ([`Reason::ChangedInGit`]), or if
+///   someone else changed a field that git decides ([`Reason::Drifted`]). Fields that git does not
+///   name are nobody's business here.
 /// - Replicas that an autoscaler decides are left to it once the object exists.
-/// - What is ours and not in git is pruned if [`SyncOptions::prune`] says so and no guard holds it back.
+/// - What is ours and not in git is pruned if [`SyncOptions::prune`] says so and no guard holds it
+///   back.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use flux_core::{
+///     backend::Cluster,
+///     Place, Position,
+///     memory::MemoryCluster,
+///     sync::{self, Desired, DesiredObject, SyncOptions, SyncSet},
+/// };
+/// use serde_json::json;
+///
+/// # futures::executor::block_on(async {
+/// let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}});
+/// let place = Place::in_file("settings.yaml", Position { line: 1, column: 1 });
+/// let desired = Desired {
+///     objects: vec![DesiredObject { object: Arc::new(object), place }],
+///     ..Desired::default()
+/// };
+/// let cluster = MemoryCluster::new();
+/// let options = SyncOptions::new(SyncSet::new("shop"));
+///
+/// let observed = cluster.observe(&desired.scope()).await?;
+/// let plan = sync::plan(&desired, &observed, &options);
+/// assert_eq!(plan.to_string(), "create default:configmap/settings (not-in-cluster)\n");
+/// cluster.apply(&plan, &()).await?;
+///
+/// let observed = cluster.observe(&desired.scope()).await?;
+/// let again = sync::plan(&desired, &observed, &options);
+/// assert_eq!(again.changes().count(), 0);
+/// # Ok::<(), flux_core::backend::ClusterError>(())
+/// # }).unwrap();
+/// ```
 pub fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncOptions) -> SyncPlan {
     let mut planner = Planner::new(desired, observed, options);
     let mut identified: BTreeMap<ResourceId, Vec<&DesiredObject>> = BTreeMap::new();
@@ -48,11 +85,11 @@ pub fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncO
             identified.entry(id).or_default().push(object);
         }
     }
-    planner.autoscaled = Autoscaled::of(
+    planner.autoscaled = Autoscaled::from_autoscalers(
         identified
             .iter()
             .flat_map(|(id, objects)| objects.iter().map(|o| (id.namespace.as_deref(), o.object.as_ref())))
-            .chain(scaling::seen(&observed.value.objects)),
+            .chain(scaling::observed_objects(&observed.value.objects)),
     );
     for (id, objects) in &identified {
         match objects[..] {
@@ -92,7 +129,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The id of an object with its namespace resolved; none, after reporting it, if it has none.
+    /// Returns the id of an object with its namespace resolved; `None`, after reporting it, if it
+    /// has none.
     fn identify(&mut self, desired: &DesiredObject) -> Option<ResourceId> {
         let Some(written) = object::id_of(&desired.object) else {
             self.findings.push(Finding {
@@ -169,10 +207,10 @@ impl<'a> Planner<'a> {
             let message = "it is encrypted with SOPS, and is left as it is in the cluster".to_owned();
             return self.push(id, desired, Action::Skip, Reason::Encrypted, message);
         }
-        match object::as_meant(&desired.object, id.namespace.as_deref()) {
-            Ok(meant) => match live {
-                None => self.create(id, desired, meant),
-                Some(live) => self.update(id, desired, meant, &live),
+        match object::desired_form(&desired.object, id.namespace.as_deref()) {
+            Ok(form) => match live {
+                None => self.create(id, desired, form),
+                Some(live) => self.update(id, desired, form, &live),
             },
             Err(problem) => {
                 self.findings.push(Finding {
@@ -187,22 +225,22 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn create(&mut self, id: &ResourceId, desired: &DesiredObject, mut meant: Value) {
-        let checksum = object::checksum(&meant);
+    fn create(&mut self, id: &ResourceId, desired: &DesiredObject, mut form: Value) {
+        let checksum = object::checksum(&form);
         // What could not be seen may have been there before: then it must never be pruned.
         let owned = if self.observed.completeness.is_complete() { Owned::Created } else { Owned::Adopted };
-        object::put_mark(&mut meant, mark::value(owned, &self.options.sync_set, id), checksum);
-        let action = Action::Create { object: Arc::new(meant) };
+        object::put_mark(&mut form, mark::value(owned, &self.options.sync_set, id), checksum);
+        let action = Action::Create { object: Arc::new(form) };
         self.push(id, desired, action, Reason::NotInCluster, String::new());
     }
 
-    fn update(&mut self, id: &ResourceId, desired: &DesiredObject, meant: Value, live: &Value) {
-        let checksum = object::checksum(&meant);
+    fn update(&mut self, id: &ResourceId, desired: &DesiredObject, form: Value, live: &Value) {
+        let checksum = object::checksum(&form);
         let unchanged_in_git = live["metadata"]["annotations"][CHECKSUM_ANNOTATION] == checksum.as_str();
         let owned = mark::owned(live, &self.options.sync_set);
-        let managers = Managers::of(live);
+        let managers = Managers::read(live);
 
-        let mut sent = meant;
+        let mut sent = form;
         let yielded = scaling::yield_to_autoscalers(&mut sent, id, live, &managers, &self.autoscaled);
         let mark = if owned == Owned::Created { Owned::Created } else { Owned::Adopted };
         object::put_mark(&mut sent, mark::value(mark, &self.options.sync_set, id), checksum);
@@ -262,7 +300,7 @@ impl<'a> Planner<'a> {
     fn finish(mut self) -> SyncPlan {
         self.findings.sort();
         self.findings.dedup();
-        let wanted = Wanted { ids: &self.ids, findings: &self.findings };
+        let wanted = NamedByGit { ids: &self.ids, findings: &self.findings };
         let (steps, findings) = prune::prune(&wanted, self.observed, self.options);
         self.steps.extend(steps);
         self.steps.sort_by(|a, b| (a.stage, &a.id, &a.place).cmp(&(b.stage, &b.id, &b.place)));
@@ -272,10 +310,10 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Whether a field is the mark or the checksum, which are no content.
+/// Returns whether a field is the mark or the checksum, which are no content.
 fn is_mark(path: &FieldPath) -> bool {
-    *path == FieldPath::of(&["metadata", "labels", MARK_LABEL])
-        || *path == FieldPath::of(&["metadata", "annotations", CHECKSUM_ANNOTATION])
+    *path == FieldPath::from_fields(&["metadata", "labels", MARK_LABEL])
+        || *path == FieldPath::from_fields(&["metadata", "annotations", CHECKSUM_ANNOTATION])
 }
 
 /// The paths without those that are part of another.
@@ -290,7 +328,7 @@ fn outermost(paths: impl Iterator<Item = FieldPath>) -> BTreeSet<FieldPath> {
     out
 }
 
-/// What of the cluster was not seen.
+/// Returns a finding for each part of the cluster that was not seen.
 fn incomplete(observed: &Observation<Observed>) -> Vec<Finding> {
     let finding = |evidence: String| Finding {
         code: Code::PartialCluster,
@@ -309,7 +347,7 @@ fn incomplete(observed: &Observation<Observed>) -> Vec<Finding> {
     }
 }
 
-/// What is sent for an object, beside the object as it is.
+/// The object that is to be sent, beside the object as it is.
 struct Differences<'a> {
     sent: &'a Value,
     live: &'a Value,
@@ -318,7 +356,8 @@ struct Differences<'a> {
 }
 
 impl Differences<'_> {
-    /// What somebody changed of what we set: fields that we no longer hold, and values that differ where values come back as sent.
+    /// Returns the fields that somebody changed after us: those that we no longer hold, and values
+    /// that differ where values come back as sent.
     fn drift(&self, ours: &Map<String, Value>) -> Vec<FieldPath> {
         let is_secret = self.sent["kind"] == "Secret";
         let mut held = self.sent.clone();
@@ -332,7 +371,7 @@ impl Differences<'_> {
             let says_nothing = |object| path.get(object).is_none_or(is_nothing);
             !(says_nothing(self.sent) && says_nothing(self.live))
         });
-        let data = FieldPath::of(&["data"]);
+        let data = FieldPath::from_fields(&["data"]);
         let exact = self.fidelity == Fidelity::Exact;
         paths.extend(
             self.values(!exact).into_iter().filter(|path| exact || (is_secret && data.contains(path))),
@@ -340,7 +379,8 @@ impl Differences<'_> {
         paths
     }
 
-    /// What changed in git: values that differ, and fields of ours that git no longer has.
+    /// Returns the fields that changed in git: values that differ, and fields of ours that git no
+    /// longer has.
     fn change(&self, ours: &Map<String, Value>) -> Vec<FieldPath> {
         let mut paths = self.values(self.fidelity == Fidelity::Normalised);
         let mut sent = self.sent.clone();

@@ -1,11 +1,13 @@
-//! What is deleted, and what holds a deletion back.
+//! The deletions of a sync, and the guards that hold them back.
 //!
-//! Only objects that carry this sync set's mark of creation and that git does not name are ever deleted. All of it is held back
-//! when anything is in doubt: something of git could not be read, something of the cluster could not be seen, git names
-//! nothing at all, or more than ten objects and more than half of ours would go.
+//! Only objects that carry this sync set's mark of creation and that git does not name are ever
+//! deleted. All of it is held back when anything is in doubt: something of git could not be read,
+//! something of the cluster could not be seen, git names nothing at all, or more than ten objects
+//! and more than half of ours would go.
 //!
-//! Namespaces and CustomResourceDefinitions are never deleted: what is in them, or of their kind, would go too, and much of it
-//! may be none of ours and out of sight. Nor is a PersistentVolume that a claim is bound to.
+//! Namespaces and CustomResourceDefinitions are never deleted: what is in them, or of their kind,
+//! would go too, and much of it may be none of ours and out of sight. Nor is a PersistentVolume
+//! that a claim is bound to.
 
 use std::collections::BTreeSet;
 
@@ -26,8 +28,8 @@ use crate::{
 /// How many objects may go whatever the share of ours they are.
 const FEW: usize = 10;
 
-/// What git says, as far as it matters here.
-pub(super) struct Wanted<'a> {
+/// The objects that git names, and the findings about them.
+pub(super) struct NamedByGit<'a> {
     /// The ids of everything that git names, sound or not.
     pub(super) ids: &'a BTreeSet<ResourceId>,
     /// Everything that was found out about it so far.
@@ -36,7 +38,7 @@ pub(super) struct Wanted<'a> {
 
 /// The steps for objects that are ours and that git does not name, and what held them back.
 pub(super) fn prune(
-    wanted: &Wanted<'_>,
+    wanted: &NamedByGit<'_>,
     observed: &Observation<Observed>,
     options: &SyncOptions,
 ) -> (Vec<Step>, Vec<Finding>) {
@@ -99,7 +101,7 @@ pub(super) fn prune(
     (steps, findings)
 }
 
-/// Why one object is not deleted, whatever the others; none if it may be.
+/// Returns the reason for which one object stays, whatever the others; `None` if it may go.
 fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -> Option<(Reason, String)> {
     let metadata = &live["metadata"];
     let holds = |why: &str| Some((Reason::PruneHeldBack, why.to_owned()));
@@ -135,7 +137,7 @@ fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -
     }
 }
 
-/// Whether the options allow touching an object.
+/// Returns whether the options allow touching an object.
 pub(super) fn may_touch(id: &ResourceId, options: &SyncOptions) -> bool {
     let Some(allowed) = &options.namespaces else { return true };
     match &id.namespace {
@@ -146,16 +148,16 @@ pub(super) fn may_touch(id: &ResourceId, options: &SyncOptions) -> bool {
 
 /// Why nothing at all is deleted, and what to do about it.
 fn guard(
-    wanted: &Wanted<'_>,
+    wanted: &NamedByGit<'_>,
     observed: &Observation<Observed>,
     options: &SyncOptions,
     candidates: usize,
     ours: usize,
 ) -> Option<(String, String)> {
-    let said = |evidence: String, remedy: &str| Some((evidence, remedy.to_owned()));
+    let held_back = |evidence: String, remedy: &str| Some((evidence, remedy.to_owned()));
     if let Some(finding) = wanted.findings.iter().find(|f| f.code.hides_objects()) {
         let place = finding.place.as_ref().map_or_else(|| finding.subject.clone(), ToString::to_string);
-        return said(
+        return held_back(
             format!("what git says is not known in full ({} at {place})", finding.code),
             "Correct what the errors name; the next sync prunes.",
         );
@@ -163,28 +165,28 @@ fn guard(
     match &observed.completeness {
         Completeness::Complete => {}
         Completeness::Partial(_) => {
-            return said(
+            return held_back(
                 "not everything in the cluster could be seen".to_owned(),
                 "See that everything in the cluster can be read; the next sync prunes.",
             );
         }
         Completeness::Stale { .. } => {
-            return said(
+            return held_back(
                 "what was seen of the cluster is old".to_owned(),
                 "See that the cluster can be reached; the next sync prunes.",
             );
         }
     }
     if wanted.ids.is_empty() {
-        return said(
+        return held_back(
             "git names no object at all".to_owned(),
             "See that the branch and the paths are right; if everything should go, delete it by hand.",
         );
     }
     if candidates > FEW && candidates * 2 > ours && !options.prune_all {
-        return said(
+        return held_back(
             format!("{candidates} of {ours} objects would be deleted"),
-            "If that is meant, sync once with the guard off (prune_all); else see that the branch and the paths are right.",
+            "If they should go, sync once with the guard off (prune_all); otherwise see that the branch and the paths are right.",
         );
     }
     None

@@ -4,12 +4,15 @@ use serde_json::Value;
 
 use crate::backend::{Rollout, RolloutState};
 
-/// Reads the rollout of a Deployment, DaemonSet, StatefulSet or CronJob from its status; the state of any other kind is unknown.
+/// Reads the rollout of a Deployment, DaemonSet, StatefulSet or CronJob from its status; the state
+/// of any other kind is unknown.
 ///
 /// - A rollout has *started* until the controller has observed the newest generation.
-/// - It is *ready* when all pods wanted are of the newest template and available, and none of an older one is left.
-///   A StatefulSet with a partition wants that many of its pods to stay old. A CronJob is always ready.
-/// - A Deployment is in *error* when its conditions say that it does not progress, or that pods cannot be made.
+/// - It is *ready* when all pods wanted are of the newest template and available, and none of an
+///   older one is left. A StatefulSet with a partition wants that many of its pods to stay old. A
+///   CronJob is always ready.
+/// - A Deployment is in *error* when its conditions say that it does not progress, or that pods
+///   cannot be made.
 pub fn rollout_of(object: &Value) -> Rollout {
     match object["kind"].as_str() {
         Some("Deployment") => deployment(object),
@@ -56,7 +59,7 @@ fn deployment(object: &Value) -> Rollout {
     Rollout { state: state(object, complete, !rollout.messages.is_empty()), ..rollout }
 }
 
-/// What the conditions of a Deployment say against it.
+/// Returns the conditions that speak against a Deployment.
 fn stuck(status: &Value) -> Vec<String> {
     let conditions = status["conditions"].as_array().into_iter().flatten();
     let against = conditions.filter(|c| {

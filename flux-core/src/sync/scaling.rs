@@ -1,7 +1,8 @@
 //! Replicas that an autoscaler decides: git's number counts only until the object exists.
 //!
-//! Where the autoscaler has set the field, it is left out of what is sent and stays as it is. Where it has not (or we would be the
-//! last to own the field, so that leaving it out would reset it), the number that runs is sent back.
+//! Where the autoscaler has set the field, it is left out of what is sent and stays as it is. Where
+//! it has not (or we would be the last to own the field, so that leaving it out would reset it),
+//! the number that runs is sent back.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,16 +11,20 @@ use std::{
 
 use serde_json::Value;
 
-use super::{fields::Managers, kinds::group_of, object, path::FieldPath};
+use super::{
+    fields::Managers,
+    object::{self, group_of},
+    path::FieldPath,
+};
 use crate::manifest::ResourceId;
 
-/// What the HorizontalPodAutoscalers scale.
+/// The objects that HorizontalPodAutoscalers scale.
 #[derive(Debug, Default)]
 pub(super) struct Autoscaled(BTreeSet<ResourceId>);
 
 impl Autoscaled {
     /// Reads the targets of all autoscalers among the objects.
-    pub(super) fn of<'a>(objects: impl Iterator<Item = (Option<&'a str>, &'a Value)>) -> Self {
+    pub(super) fn from_autoscalers<'a>(objects: impl Iterator<Item = (Option<&'a str>, &'a Value)>) -> Self {
         Self(objects.filter_map(|(namespace, object)| target(namespace, object)).collect())
     }
 }
@@ -36,7 +41,8 @@ fn target(namespace: Option<&str>, object: &Value) -> Option<ResourceId> {
     })
 }
 
-/// Takes out of `sent` what an autoscaler decides about the live object; returns the fields, which are no drift.
+/// Takes out of `sent` what an autoscaler decides about the live object; returns the fields, which
+/// are no drift.
 pub(super) fn yield_to_autoscalers(
     sent: &mut Value,
     id: &ResourceId,
@@ -51,7 +57,7 @@ pub(super) fn yield_to_autoscalers(
             yielded.insert(path);
         }
     }
-    let replicas = FieldPath::of(&["spec", "replicas"]);
+    let replicas = FieldPath::from_fields(&["spec", "replicas"]);
     if autoscaled.0.contains(id)
         && let (Some(sent), Some(live)) = (replicas.get_mut(sent), replicas.get(live))
     {
@@ -62,7 +68,7 @@ pub(super) fn yield_to_autoscalers(
 }
 
 /// The objects in which autoscalers are looked for: those of git, and those seen in the cluster.
-pub(super) fn seen(
+pub(super) fn observed_objects(
     observed: &BTreeMap<ResourceId, Arc<Value>>,
 ) -> impl Iterator<Item = (Option<&str>, &Value)> {
     observed.iter().map(|(id, object)| (id.namespace.as_deref(), object.as_ref()))

@@ -101,7 +101,7 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(fixture: &'a dyn ClusterFixture, case: &str) -> Self {
-        let options = SyncOptions::new(SyncSet(format!("{}/{case}", fixture.namespace())));
+        let options = SyncOptions::new(SyncSet::new(format!("{}/{case}", fixture.namespace())));
         Self { fixture, options }
     }
 

@@ -48,7 +48,7 @@ async fn with_nothing_changed_a_cycle_makes_no_request() {
         widget["metadata"]["name"] = json!(format!("w{n}"));
         objects.push(widget);
     }
-    let options = SyncOptions::new(SyncSet(namespace.clone()));
+    let options = SyncOptions::new(SyncSet::new(namespace.clone()));
     let desired = Desired {
         objects: objects
             .iter()

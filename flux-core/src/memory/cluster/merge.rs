@@ -82,7 +82,7 @@ pub(super) fn edit(live: &Value, mut edited: Value, manager: Manager, schema: Sc
 fn fields_of(object: &Value, schema: Schema) -> Fields {
     let mut out = Fields::new();
     for (name, value) in object.as_object().into_iter().flatten() {
-        let path = FieldPath::of(&[name]);
+        let path = FieldPath::from_fields(&[name]);
         match (name.as_str(), value.as_object()) {
             ("apiVersion" | "kind", _) => {}
             ("metadata", Some(metadata)) => {

@@ -9,10 +9,9 @@ use crate::{
     backend::{KindInfo, Wanted},
     manifest::ResourceId,
     sync::{
-        Action, Reason, ResourceReport, Step,
-        kinds::{self, group_of},
+        Action, Reason, Step, StepOutcome, kinds,
         lists::Schema,
-        object,
+        object::{self, group_of},
     },
 };
 
@@ -108,7 +107,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn carry_out(&mut self, step: &Step) -> ResourceReport {
+    pub(super) fn carry_out(&mut self, step: &Step) -> StepOutcome {
         let done = match &step.action {
             Action::Create { object } | Action::Apply { object, .. } => self.apply(object),
             Action::Prune { uid, resource_version } => {

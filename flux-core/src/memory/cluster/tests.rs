@@ -30,7 +30,7 @@ fn sync(cluster: &MemoryCluster, objects: &[Value]) -> SyncReport {
         objects.iter().map(|o| DesiredObject { object: Arc::new(o.clone()), place: place.clone() }).collect();
     let desired = Desired { objects, ..Desired::default() };
     let observed = block_on(cluster.observe(&desired.scope())).unwrap();
-    let plan = sync::plan(&desired, &observed, &SyncOptions::new(SyncSet("s".to_owned())));
+    let plan = sync::plan(&desired, &observed, &SyncOptions::new(SyncSet::new("s")));
     block_on(cluster.apply(&plan, &())).unwrap()
 }
 

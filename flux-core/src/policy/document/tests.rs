@@ -30,7 +30,7 @@ fn document(text: &str) -> Resource {
         object: Arc::new(object),
         annotations: BTreeMap::new(),
         workload: None,
-        leaves: Vec::new(),
+        scalars: Vec::new(),
         version_labels: Vec::new(),
     }
 }

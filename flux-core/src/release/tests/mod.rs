@@ -16,7 +16,7 @@ use crate::{
     backend::{Completeness, InspectError, RegistryError, Revision},
     finding::Code,
     image::{ImageInfo, ImageName, Tag},
-    manifest::{self, WorkloadId},
+    manifest::WorkloadId,
     manifest_set::Manifests,
     release::*,
     workload,
@@ -100,5 +100,6 @@ fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePlan {
     assert_eq!(super::plan(snapshot, request, now), plan, "equal inputs give equal plans");
     assert_eq!(plan.files(&snapshot.sources).unwrap(), files, "the plan makes the files it was verified by");
     assert_eq!(plan.edits_by_path().len(), files.len());
+    assert_eq!(check_at(&plan, snapshot, now), [], "{plan:?}");
     plan
 }

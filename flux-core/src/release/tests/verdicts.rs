@@ -187,7 +187,8 @@ fn a_bad_pattern_matches_nothing_and_names_its_place() {
     let seen = snapshot(&[("web.yaml", deployment("web", "team/web:1.0", &pattern))], &[("team/web", WEB)]);
     let plan = plan(&seen, &latest(), now());
     verdict(&plan, Status::Skipped, Reason::InvalidPattern, "cannot find one or more images");
-    let places: Vec<_> = plan.findings.iter().map(|f| (f.code, f.place.as_ref().map(|p| p.line))).collect();
+    let places: Vec<_> =
+        plan.findings.iter().map(|f| (f.code, f.place.as_ref().map(|p| p.position.line))).collect();
     assert!(places.contains(&(Code::InvalidPattern, Some(7))), "{places:?}");
     assert!(places.contains(&(Code::UnknownContainer, Some(8))), "{places:?}");
 }

@@ -72,7 +72,7 @@ fn a_prepared_release_that_was_altered_does_not_land() {
     let file = other_edit.files.get_mut("shop/web.yaml").unwrap();
     *file = String::from_utf8(file.to_vec()).unwrap().replace("1.1", "6.6").into();
     let error = block_on(deployer.carry_out(other_edit)).unwrap_err();
-    assert!(matches!(&error, DeployError::Edit { path, .. } if path == "shop/web.yaml"), "{error}");
+    assert!(matches!(&error, DeployError::Files(PlanFileError::Edit { path, .. }) if path == "shop/web.yaml"), "{error}");
     assert_eq!(block_on(repo.head()).unwrap(), head);
     assert!(block_on(deployer.carry_out(prepared)).unwrap().revision.is_some());
 }
@@ -99,12 +99,12 @@ fn a_sync_plan_is_carried_out_later_unless_the_branch_moved() {
     repo.push_file("shop/web.yaml", manifest("web", "1.1"), "By hand");
     let plan = block_on(deployer.plan_sync(&options())).unwrap();
     repo.push_file("shop/web.yaml", manifest("web", "1.0"), "Back again");
-    let error = block_on(deployer.carry_out_sync(&plan, &())).unwrap_err();
+    let error = block_on(deployer.carry_out_sync(&plan, &options(), &())).unwrap_err();
     assert!(matches!(error, DeployError::Outdated { .. }), "{error}");
 
     repo.push_file("shop/web.yaml", manifest("web", "1.1"), "And again");
     let plan = block_on(deployer.plan_sync(&options())).unwrap();
-    let report = block_on(deployer.carry_out_sync(&plan, &())).unwrap();
+    let report = block_on(deployer.carry_out_sync(&plan, &options(), &())).unwrap();
     let changed: Vec<String> = report
         .resources
         .iter()

@@ -61,7 +61,7 @@ fn web() -> WorkloadId {
 }
 
 fn options() -> SyncOptions {
-    SyncOptions::new(SyncSet("test".to_owned()))
+    SyncOptions::new(SyncSet::new("test"))
 }
 
 /// A deployer whose cluster runs what git says.
@@ -336,4 +336,25 @@ mod failing {
         );
         assert!(loaded.findings[0].code.hides_objects());
     }
+}
+
+#[test]
+fn a_sync_that_was_planned_earlier_is_carried_out_unless_something_moved() {
+    let repo = repo();
+    let cluster = Arc::new(MemoryCluster::new());
+    let deployer = Deployer::new(Arc::new(repo.clone()), Arc::new(registry()), cluster.clone());
+    let plan = block_on(deployer.plan_sync(&options())).unwrap();
+    let stored: flux_core::sync::SyncPlan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    let report = block_on(deployer.carry_out_sync(&stored, &options(), &())).unwrap();
+    assert_eq!(report.resources.iter().filter(|r| r.outcome == Outcome::Created).count(), 2);
+
+    // What it was to create is there now.
+    let again = block_on(deployer.carry_out_sync(&stored, &options(), &())).unwrap_err();
+    assert!(matches!(&again, DeployError::SyncOutdated(steps) if steps.len() == 2), "{again}");
+    assert!(again.to_string().contains("shop:deployment/web"), "{again}");
+
+    let plan = block_on(deployer.plan_sync(&options())).unwrap();
+    repo.push_file("shop/web.yaml", manifest("web", "1.1"), "Another hand");
+    let moved = block_on(deployer.carry_out_sync(&plan, &options(), &())).unwrap_err();
+    assert!(matches!(moved, DeployError::Outdated { .. }), "{moved}");
 }

@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*, sample::subsequence};
 
 use super::*;
 
-/// What happened to a cluster before it is looked at.
+/// An event in the life of a cluster before it is looked at.
 #[derive(Clone, Debug)]
 enum Event {
     Sync(Vec<Value>),
@@ -97,7 +97,7 @@ fn manifest() -> impl Strategy<Value = Value> {
     prop_oneof![config_maps(), deployments()]
 }
 
-/// What git says: each object once.
+/// The objects of git, each once.
 fn manifests() -> impl Strategy<Value = Vec<Value>> {
     vec(manifest(), 0..6).prop_map(|objects| {
         let mut seen = BTreeSet::new();
@@ -210,7 +210,8 @@ proptest! {
         prop_assert_eq!(cluster.objects(), before);
     }
 
-    /// After a sync, the cluster says what git says wherever git says something, but for what an autoscaler decides.
+    /// After a sync, the cluster says what git says wherever git says something, but for what an
+    /// autoscaler decides.
     #[test]
     fn the_cluster_says_what_git_says(events in events(), objects in manifests()) {
         let (cluster, _) = cluster_after(&events);
@@ -221,13 +222,14 @@ proptest! {
             id.namespace = Some("default".to_owned());
             let live = &observed.value.objects[&id];
             let compare = Compare { schema: Schema::of_group(&id.group), quantities: false, defaults: false };
-            let scaled = Managers::of(live).scaled();
+            let scaled = Managers::read(live).scaled();
             let differ = compare.objects(object, live).into_iter().filter(|p| !scaled.contains(p)).count();
             prop_assert_eq!(differ, 0, "{} {}", object, live);
         }
     }
 
-    /// What ownership finds to have drifted, values show to differ; and only what was seen by neither is left.
+    /// Drift that ownership finds is a difference that values show, too; and only what was seen by
+    /// neither is left.
     #[test]
     fn ownership_and_values_agree_on_what_drifted(events in events(), objects in manifests(), n in any::<usize>(), hand in "[12]") {
         let (cluster, _) = cluster_after(&events);

@@ -1,0 +1,258 @@
+//! The checker's own reading of objects: ids, marks, annotations, autoscalers. None of it is the
+//! planner's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    backend::Observed,
+    manifest::ResourceId,
+    plan::sync::{CHECKSUM_ANNOTATION, MARK_LABEL},
+    sync::{Desired, SyncOptions, SyncSet},
+};
+
+/// The fields of `metadata` that only a server writes.
+const SERVER_FIELDS: [&str; 8] = [
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+/// The text at a JSON pointer; `None` if there is none or it is empty.
+pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
+    object.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// The group of an `apiVersion`.
+fn group(api_version: &str) -> &str {
+    api_version.rsplit_once('/').map_or("", |(group, _)| group)
+}
+
+/// An object of git as it is to be identified.
+#[derive(Debug)]
+pub(super) enum Identity {
+    /// Its kind is known, so it has one id.
+    Known(ResourceId),
+    /// Nobody knows its kind.
+    UnknownKind(ResourceId),
+    /// It is no object.
+    NoObject,
+}
+
+/// The scopes of kinds, as git and the cluster define them: whether objects of a kind live in
+/// namespaces.
+pub(super) struct Scopes<'a> {
+    observed: &'a Observed,
+    in_git: BTreeMap<(String, &'a str), bool>,
+}
+
+impl<'a> Scopes<'a> {
+    pub(super) fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
+        let mut in_git = BTreeMap::new();
+        for object in &desired.objects {
+            let spec = &object.object["spec"];
+            let defines = text(&object.object, "/kind") == Some("CustomResourceDefinition");
+            let (true, Some(group), Some(kind)) = (defines, text(spec, "/group"), text(spec, "/names/kind"))
+            else {
+                continue;
+            };
+            let versions = spec["versions"].as_array().into_iter().flatten();
+            let versions =
+                versions.filter_map(|version| text(version, "/name")).chain(text(spec, "/version"));
+            for version in versions {
+                in_git.insert((format!("{group}/{version}"), kind), spec["scope"] != "Cluster");
+            }
+        }
+        Self { observed, in_git }
+    }
+
+    pub(super) fn identify(&self, object: &Value) -> Identity {
+        let (Some(api_version), Some(kind), Some(name)) =
+            (text(object, "/apiVersion"), text(object, "/kind"), text(object, "/metadata/name"))
+        else {
+            return Identity::NoObject;
+        };
+        let written = text(object, "/metadata/namespace").map(str::to_owned);
+        let id = |namespace| ResourceId {
+            namespace,
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            group: group(api_version).to_owned(),
+        };
+        let observed = self.observed.kinds.get(&(api_version.to_owned(), kind.to_owned()));
+        let namespaced = observed
+            .map(|info| info.namespaced)
+            .or_else(|| self.in_git.get(&(api_version.to_owned(), kind)).copied());
+        match namespaced {
+            Some(true) => {
+                Identity::Known(id(Some(written.unwrap_or_else(|| self.observed.default_namespace.clone()))))
+            }
+            Some(false) => Identity::Known(id(None)),
+            None => Identity::UnknownKind(id(written)),
+        }
+    }
+}
+
+/// Whose an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Created,
+    Adopted,
+    None,
+}
+
+/// The hash that binds a mark to a sync set and an id: v1's formula.
+fn mark_hash(sync_set: &SyncSet, id: &ResourceId) -> String {
+    let namespace = id.namespace.as_deref().unwrap_or("<cluster>");
+    let bound = format!("{}{namespace}:{}/{}", sync_set.as_str(), id.kind.to_lowercase(), id.name);
+    URL_SAFE_NO_PAD.encode(Sha256::digest(bound))
+}
+
+/// Reads the mark of an object.
+pub(super) fn mark(object: &Value, sync_set: &SyncSet, id: &ResourceId) -> Mark {
+    let label = object["metadata"]["labels"][MARK_LABEL].as_str().and_then(|mark| mark.split_once('.'));
+    match label {
+        Some(("sha256", hash)) if hash == mark_hash(sync_set, id) => Mark::Created,
+        Some(("adopted", hash)) if hash == mark_hash(sync_set, id) => Mark::Adopted,
+        _ => Mark::None,
+    }
+}
+
+/// Returns the object as git wants it, without what only a server writes and without mark and
+/// checksum.
+pub(super) fn content(object: &Value, namespace: Option<&str>) -> Value {
+    let mut content = object.clone();
+    if let Some(top) = content.as_object_mut() {
+        top.remove("status");
+    }
+    let Some(metadata) = content.get_mut("metadata").and_then(Value::as_object_mut) else { return content };
+    metadata.retain(|key, _| !SERVER_FIELDS.contains(&key.as_str()) && key != "namespace");
+    if let Some(namespace) = namespace {
+        metadata.insert("namespace".to_owned(), namespace.into());
+    }
+    for (field, key) in [("labels", MARK_LABEL), ("annotations", CHECKSUM_ANNOTATION)] {
+        if let Some(entries) = metadata.get_mut(field).and_then(Value::as_object_mut) {
+            entries.remove(key);
+        }
+        if metadata.get(field).is_some_and(Value::is_null) {
+            metadata.remove(field);
+        }
+    }
+    content
+}
+
+/// The SHA-256, in hex, of the JSON of a content with its keys sorted.
+pub(super) fn checksum(content: &Value) -> String {
+    fn sorted(value: &Value) -> String {
+        match value {
+            Value::Object(fields) => {
+                let fields: BTreeMap<&String, String> = fields.iter().map(|(k, v)| (k, sorted(v))).collect();
+                let fields = fields.into_iter().map(|(k, v)| format!("{}:{v}", Value::from(k.as_str())));
+                format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+            }
+            Value::Array(items) => format!("[{}]", items.iter().map(sorted).collect::<Vec<_>>().join(",")),
+            scalar => scalar.to_string(),
+        }
+    }
+    Sha256::digest(sorted(content)).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The value of the `ignore` annotation, under either prefix.
+fn ignore(object: &Value) -> Option<&Value> {
+    let annotations = &object["metadata"]["annotations"];
+    annotations.get("fluxcd.io/ignore").or_else(|| annotations.get("flux.weave.works/ignore"))
+}
+
+/// Returns whether an annotation says that an object is neither applied nor deleted.
+pub(super) fn is_ignored(object: &Value) -> bool {
+    ignore(object).is_some_and(|value| *value == true || *value == "true")
+}
+
+/// Returns whether an annotation says that an object is not deleted.
+pub(super) fn is_kept(object: &Value) -> bool {
+    is_ignored(object) || ignore(object).is_some_and(|value| *value == "sync_only")
+}
+
+/// Returns whether SOPS encrypted an object.
+pub(super) fn is_encrypted(object: &Value) -> bool {
+    object.pointer("/sops/mac").is_some_and(Value::is_string)
+}
+
+/// Returns whether the options allow touching an object.
+pub(super) fn is_allowed(id: &ResourceId, options: &SyncOptions) -> bool {
+    let Some(allowed) = &options.namespaces else { return true };
+    let is_namespace = id.kind == "Namespace" && id.group.is_empty();
+    match (&id.namespace, is_namespace) {
+        (Some(namespace), _) => allowed.contains(namespace),
+        (None, true) => allowed.contains(&id.name),
+        (None, false) => true,
+    }
+}
+
+/// The objects that autoscalers scale.
+pub(super) struct Autoscalers(BTreeSet<(Option<String>, String, String)>);
+
+impl Autoscalers {
+    pub(super) fn new<'a>(objects: impl Iterator<Item = (Option<&'a str>, &'a Value)>) -> Self {
+        let target = |(namespace, object): (Option<&str>, &Value)| {
+            let scaler = text(object, "/kind") == Some("HorizontalPodAutoscaler");
+            let target = |key: &str| text(object, &format!("/spec/scaleTargetRef/{key}")).map(str::to_owned);
+            scaler.then_some((namespace.map(str::to_owned), target("kind")?, target("name")?))
+        };
+        Self(objects.filter_map(target).collect())
+    }
+
+    /// Returns whether a field of an object of the cluster is decided by an autoscaler, and not by
+    /// git.
+    pub(super) fn decide(&self, id: &ResourceId, live: &Value, field: &[String]) -> bool {
+        let [spec, ..] = field else { return false };
+        if spec != "spec" {
+            return false;
+        }
+        let target = (id.namespace.clone(), id.kind.clone(), id.name.clone());
+        if self.0.contains(&target) && field.get(1).is_some_and(|name| name == "replicas") {
+            return true;
+        }
+        let entries = live["metadata"]["managedFields"].as_array().into_iter().flatten();
+        let mut scalers = entries.filter(|entry| {
+            let manager = text(entry, "/manager").unwrap_or_default();
+            text(entry, "/subresource") == Some("scale") && !manager.starts_with("kubectl")
+        });
+        scalers.any(|entry| covers(&entry["fieldsV1"], field))
+    }
+}
+
+/// Returns whether a tree of managed fields has a field, as itself or within something that is
+/// owned as a whole.
+pub(super) fn covers(tree: &Value, field: &[String]) -> bool {
+    let mut at = tree;
+    for name in field {
+        if at.as_object().is_some_and(serde_json::Map::is_empty) {
+            return true;
+        }
+        match at.get(format!("f:{name}")) {
+            Some(child) => at = child,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// The fields that this library's field manager applied.
+pub(super) fn applied_fields(live: &Value) -> Option<&Value> {
+    let mut entries = live["metadata"]["managedFields"].as_array()?.iter();
+    let entry = entries.find(|entry| {
+        text(entry, "/manager") == Some("flux")
+            && text(entry, "/operation") == Some("Apply")
+            && text(entry, "/subresource").is_none()
+    })?;
+    entry.get("fieldsV1")
+}

@@ -1,0 +1,80 @@
+//! The inputs of the planner: what git describes, and how it is to be synced.
+
+use std::{fmt, sync::Arc};
+
+use serde_json::Value;
+
+use super::{SyncSet, object};
+use crate::{
+    backend::{Revision, Scope, Wanted},
+    finding::{Finding, Place},
+    plan::redacted::Redacted,
+};
+
+/// An object that git describes. Its `Debug` form blanks the values of a Secret.
+///
+/// Exhaustive: callers make it of whatever they read.
+#[derive(Clone, PartialEq)]
+pub struct DesiredObject {
+    /// The object, as Kubernetes reads its document.
+    pub object: Arc<Value>,
+    /// The place that describes it.
+    pub place: Place,
+}
+
+impl fmt::Debug for DesiredObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DesiredObject")
+            .field("object", &Redacted(&self.object))
+            .field("place", &self.place)
+            .finish()
+    }
+}
+
+/// The objects that the cluster should have, as git describes them.
+///
+/// Exhaustive: callers write it with `..Desired::default()`.
+#[derive(Clone, Debug, Default)]
+pub struct Desired {
+    /// The revision it was read at.
+    pub revision: Option<Revision>,
+    /// The objects, in no particular order.
+    pub objects: Vec<DesiredObject>,
+    /// The problems with what was read. With any error among these, nothing is pruned.
+    pub findings: Vec<Finding>,
+}
+
+impl Desired {
+    /// Returns the scope of the observation that the planner needs for these objects.
+    pub fn scope(&self) -> Scope {
+        let wanted = self.objects.iter().filter_map(|desired| {
+            let id = object::id_of(&desired.object)?;
+            let api_version = object::text(&desired.object, "apiVersion")?.to_owned();
+            Some(Wanted { api_version, kind: id.kind, namespace: id.namespace, name: id.name })
+        });
+        Scope { wanted: wanted.collect() }
+    }
+}
+
+/// The options of a sync.
+///
+/// Exhaustive: callers write it with `..SyncOptions::new(sync_set)`.
+#[derive(Clone, Debug)]
+pub struct SyncOptions {
+    /// The name of this sync set.
+    pub sync_set: SyncSet,
+    /// Deletes objects that git no longer names. Off by default.
+    pub prune: bool,
+    /// The namespaces that may be touched; `None` for all.
+    pub namespaces: Option<Vec<String>>,
+    /// Lets pruning delete more than half of what is ours. Off by default: a sync that would delete
+    /// more than ten objects and more than half of all prunes nothing.
+    pub prune_all: bool,
+}
+
+impl SyncOptions {
+    /// Returns the options of a sync set that prunes nothing and may touch every namespace.
+    pub fn new(sync_set: SyncSet) -> Self {
+        Self { sync_set, prune: false, namespaces: None, prune_all: false }
+    }
+}
