@@ -20,6 +20,8 @@ pub mod generate;
 pub mod image;
 #[cfg(feature = "deployer")]
 mod kustomize_checks;
+#[cfg(feature = "deployer")]
+mod listing;
 pub mod manifest;
 pub mod memory;
 #[cfg(feature = "deployer")]
