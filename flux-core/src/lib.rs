@@ -32,6 +32,8 @@ pub mod image;
 pub mod kustomize;
 #[cfg(feature = "deployer")]
 mod kustomize_checks;
+#[cfg(feature = "deployer")]
+mod listing;
 pub mod manifest;
 pub mod manifest_set;
 pub mod memory;

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{DeployError, Deployer, Listing};
-use crate::release::{self, ExplainRequest, Explanation, Snapshot};
+use super::{DeployError, Deployer};
+use crate::{
+    listing::Listing,
+    release::{self, ExplainRequest, Explanation, Snapshot},
+};
 
 impl Deployer {
     /// Explains, for the containers that are asked about, what speaks for or against every known

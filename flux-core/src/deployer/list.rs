@@ -1,91 +1,17 @@
-//! Lists for people: workloads with the images that run, and images with the tags that could run.
+//! Listing workloads of git and the cluster, and the tags of their image repositories.
 
 use std::collections::BTreeMap;
-
-use jiff::Timestamp;
-use serde::Serialize;
 
 use super::{DeployError, Deployer, gather::partial_cluster};
 use crate::{
     backend::RolloutState,
     finding::Finding,
-    image::{Digest, ImageInfo, ImageRef, Tag},
+    image::{ImageInfo, ImageRef},
+    listing::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView},
     manifest::WorkloadId,
     policy::{Candidate, Policies, TagPattern},
     release::{self, ImageFacts, Needs, PolicyIndex},
 };
-
-/// A list, and the findings about what could not be listed.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Listing<T> {
-    /// The entries, sorted by id.
-    pub entries: Vec<T>,
-    /// The findings, sorted.
-    pub findings: Vec<Finding>,
-}
-
-/// A workload with the images that run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct WorkloadView {
-    /// Its id.
-    pub id: WorkloadId,
-    /// Its containers: as the cluster runs them, or as git has them when the cluster does not have
-    /// the workload.
-    pub containers: Vec<ContainerView>,
-    /// How far its rollout is.
-    pub status: RolloutState,
-    /// Its policies by v1's names, with their values as written.
-    pub policies: BTreeMap<String, String>,
-}
-
-/// A container with its image.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ContainerView {
-    /// Its name.
-    pub name: String,
-    /// Its image as written.
-    pub image: String,
-}
-
-/// A workload with the images that its containers could run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ImagesView {
-    /// Its id.
-    pub id: WorkloadId,
-    /// Its containers.
-    pub containers: Vec<ContainerImages>,
-}
-
-/// A container with the tags of its image repository.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ContainerImages {
-    /// Its name.
-    pub name: String,
-    /// Its image as the cluster runs it, or as git has it when the cluster does not have the
-    /// workload.
-    pub current: String,
-    /// All tags, newest first by the container's pattern.
-    pub available: Vec<AvailableTag>,
-}
-
-/// A tag of an image repository.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct AvailableTag {
-    /// The tag.
-    pub tag: Tag,
-    /// When its image was built; `None` if unknown.
-    pub created: Option<Timestamp>,
-    /// The digest that the tag points to; `None` if unknown.
-    pub digest: Option<Digest>,
-    /// Set if the container's pattern takes it.
-    pub matches: bool,
-}
 
 impl Deployer {
     /// Lists the workloads of git and of the cluster, of one namespace or of all.

@@ -22,12 +22,12 @@ use crate::{
 };
 
 pub use crate::{
+    listing::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView},
     parse_cache::{MemoryParseCache, ParseCache},
     prepared::PreparedRelease,
 };
 pub use check::CheckReport;
 pub use error::DeployError;
-pub use list::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView};
 pub use loader::{LoadStats, LoadedRepo};
 pub use options::Options;
 pub use release::ReleaseReport;

@@ -123,18 +123,23 @@ impl Update<'_> {
         for change in changes {
             by_path.entry(&change.path).or_default().push(change);
         }
-        let changed = match self.change_files(&by_path).await? {
+        let before = self.as_manifests(self.current);
+        let changed = match self.change_files(&by_path, &before).await? {
             Ok(changed) => changed,
             Err(refused) => return Ok(Err(refused)),
         };
-        Ok(match self.verify(&by_path, &changed).await? {
+        Ok(match self.verify(&by_path, &before, &changed).await? {
             Some(refused) => Err(refused),
             None => Ok(changed),
         })
     }
 
     /// Runs the updaters and makes the patch files of all paths, in one private copy.
-    async fn change_files(&self, by_path: &ByPath<'_>) -> Result<Result<Files, RefusedPath>, RepoError> {
+    async fn change_files(
+        &self,
+        by_path: &ByPath<'_>,
+        before: &Manifests,
+    ) -> Result<Result<Files, RefusedPath>, RepoError> {
         let Some(&first) = by_path.keys().next() else { return Ok(Ok(Files::new())) };
         let revision = self.engine.files(self.edited);
         let Some(generator) = &self.engine.generation.generator else {
@@ -144,7 +149,6 @@ impl Update<'_> {
             Ok(checkout) => checkout,
             Err(error) => return Ok(Err(RefusedPath::new(first, error.to_string()))),
         };
-        let before = self.as_manifests(self.current);
         let sources = PathSources::detect(self.engine.generation, revision).await?;
         let mut changed = Files::new();
         for (path, edits) in by_path {
@@ -218,7 +222,12 @@ impl Update<'_> {
 
     /// Generates everything from a fresh copy with the changed files, and verifies that it differs
     /// as intended. Returns the path that does not.
-    async fn verify(&self, by_path: &ByPath<'_>, changed: &Files) -> Result<Option<RefusedPath>, RepoError> {
+    async fn verify(
+        &self,
+        by_path: &ByPath<'_>,
+        before: &Manifests,
+        changed: &Files,
+    ) -> Result<Option<RefusedPath>, RepoError> {
         let Some(&first) = by_path.keys().next() else { return Ok(None) };
         let mut over = self.edited.clone();
         over.extend(changed.clone());
@@ -231,11 +240,10 @@ impl Update<'_> {
         }
         let after: BTreeMap<String, GeneratedManifests> =
             after.into_iter().map(|of| (of.source.output_path(), of)).collect();
-        let before = self.as_manifests(self.current);
         let after = self.as_manifests(&after);
         for (path, generated) in self.current {
             let edits = by_path.get(path.as_str()).map(Vec::as_slice).unwrap_or_default();
-            let [before, after] = [&before, &after].map(|manifests| manifests.files().get(path));
+            let [before, after] = [before, &after].map(|manifests| manifests.files().get(path));
             let none = Arc::default();
             let (before, after) = (before.unwrap_or(&none), after.unwrap_or(&none));
             if let Err(why) = verify(&generated.source.method, before, after, edits) {

@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use flux_core::{
-    manifest::WorkloadId,
-    manifest_set::Manifests,
-    workload,
-};
+use flux_core::{manifest::WorkloadId, manifest_set::Manifests, workload};
 
 const FILE: &str = "\
 apiVersion: apiextensions.k8s.io/v1

@@ -8,11 +8,11 @@ use futures::executor::block_on;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::position::Position;
 use crate::{
     backend::{Cluster, Revision},
     finding::Place,
     memory::MemoryCluster,
+    position::Position,
     sync::{self, Action, DesiredObject, Reason, Step, SyncSet},
 };
 

@@ -8,11 +8,11 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::*;
-use crate::position::Position;
 use crate::{
     backend::Cluster,
     finding::Place,
     memory::MemoryCluster,
+    position::Position,
     sync::{Outcome, SyncReport, SyncSet, check, owned},
 };
 

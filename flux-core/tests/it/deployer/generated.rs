@@ -12,13 +12,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flux_core::{
     backend::{Clock, ConfigRepo, FileBody, Tree},
-    deployer::Deployer,
+    deployer::{DeployError, Deployer, PreparedRelease},
     finding::Code,
     generate::{Checkout, GenerateError, Generation, Generator, Output, Run},
     memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
+    release::Request,
 };
 use futures::executor::block_on;
 use jiff::Timestamp;
+
+use super::{manifest, options, registry, web};
 
 /// `print FILE` prints a file; it fails as often as it is set to.
 #[derive(Clone, Debug, Default)]
@@ -174,4 +177,40 @@ fn places_in_outputs_are_those_of_the_commands_that_printed_them() {
     assert_eq!((place.path.as_str(), place.position.to_string()), ("prod/.flux.yaml", "5:5".to_owned()));
     assert_eq!(place.output.as_ref().unwrap().command, "print shop.txt");
     assert!(texts.iter().all(|text| !text.contains("#generated:")), "{texts:?}");
+}
+
+const PATCHED: &str =
+    "version: 1\npatchUpdated: {generators: [{command: print web.txt}], patchFile: p.yaml}\n";
+
+#[test]
+fn a_prepared_release_of_generated_workloads_is_generated_again_before_it_lands() {
+    let words = Words::default();
+    let repo =
+        MemoryRepo::new([("prod/.flux.yaml", PATCHED.to_owned()), ("prod/web.txt", manifest("web", "1.0"))]);
+    let deployer = || {
+        let cluster = Arc::new(MemoryCluster::new());
+        Deployer::new(Arc::new(repo.clone()), Arc::new(registry()), cluster)
+            .with_generation(Generation::by(Arc::new(words.clone()), vec!["prod".to_owned()]))
+    };
+    let planning = deployer();
+    block_on(planning.sync(&options(), &())).unwrap();
+    let prepared = block_on(planning.plan_release(&Request::latest(web()))).unwrap();
+    assert_eq!(prepared.files.keys().collect::<Vec<_>>(), ["prod/p.yaml"]);
+    let text = serde_json::to_string(&prepared).unwrap();
+    let approved: PreparedRelease = serde_json::from_str(&text).unwrap();
+
+    let mut altered = approved.clone();
+    altered.files.insert("prod/p.yaml".to_owned(), "kind: Deployment\n".into());
+    let error = block_on(deployer().carry_out(altered)).unwrap_err();
+    assert!(matches!(&error, DeployError::Altered { path, .. } if path == "prod/p.yaml"), "{error}");
+
+    let runs = words.runs.load(Ordering::SeqCst);
+    let landing = deployer();
+    let report = block_on(landing.carry_out(approved)).unwrap();
+    assert!(report.revision.is_some());
+    // Once to load, and once to prove.
+    assert_eq!(words.runs.load(Ordering::SeqCst), runs + 2);
+    let loaded = block_on(landing.load()).unwrap();
+    let image = &loaded.manifests.workload(&web()).unwrap().resource.workload.as_ref().unwrap()[0].image;
+    assert_eq!(image.as_ref().unwrap().to_string(), "team/web:1.1");
 }

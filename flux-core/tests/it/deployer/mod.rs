@@ -344,7 +344,8 @@ fn a_sync_that_was_planned_earlier_is_carried_out_unless_something_moved() {
     let cluster = Arc::new(MemoryCluster::new());
     let deployer = Deployer::new(Arc::new(repo.clone()), Arc::new(registry()), cluster.clone());
     let plan = block_on(deployer.plan_sync(&options())).unwrap();
-    let stored: flux_core::sync::SyncPlan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    let stored: flux_core::sync::SyncPlan =
+        serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     let report = block_on(deployer.carry_out_sync(&stored, &options(), &())).unwrap();
     assert_eq!(report.resources.iter().filter(|r| r.outcome == Outcome::Created).count(), 2);
 

@@ -1,10 +1,10 @@
 //! Deletions broken by hand.
 
 use super::*;
-use crate::position::Position;
 use crate::{
     backend::Completeness,
     finding::{Code, Finding},
+    position::Position,
 };
 
 #[test]
