@@ -59,7 +59,7 @@ fn main() {
         });
         let ratio = decided.as_secs_f64() / scanned.as_secs_f64();
         println!("  decide {title:<26} {:>8.1} ms   {ratio:.1} times the scan", millis(decided));
-        println!("  plan and verify {:<17} {:>8.1} ms", "", millis(planned));
+        println!("  plan and verify {:>27.1} ms", millis(planned));
     }
 }
 

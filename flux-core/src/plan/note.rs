@@ -72,7 +72,7 @@ impl ReleasePlan {
                 ("policy", by_id(change.updates.iter().map(|(id, update)| (id, set(update)))))
             }
             Operation::Rollback(back) => {
-                let updates = self.workloads.iter().map(|(id, _)| (id, self.updates(id)));
+                let updates = self.workloads.keys().map(|id| (id, self.updates(id)));
                 let spec = json!({
                     "Kind": "execute",
                     "ContainerSpecs": by_id(updates.filter(|(_, updates)| *updates != json!([]))),

@@ -34,7 +34,7 @@ fn a_tag_that_is_too_young_today_and_locked_tomorrow_has_both_reasons() {
     }
     let both = explained(&[pattern, young, locked], "1.1");
     assert_eq!(both.verdict, TagStatus::Rejected);
-    assert_eq!(both.also[0].evidence["from"], "web.yaml:9:24");
+    assert_eq!(both.also[0].evidence["from"], "web.yaml:9:23");
     // A tag that no policy would take is not held back by a lock.
     assert_eq!(reasons(&explained(&[pattern, locked], "dev-1")), ["pattern-mismatch"]);
     let json = serde_json::to_value(&both).unwrap();
