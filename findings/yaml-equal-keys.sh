@@ -5,8 +5,8 @@
 #            and which of the two values it has differs from one reading of the same bytes to the
 #            next, in one process.
 # Memory:    reading is deterministic: the last of two equal keys wins, or it is an error.
-# For Flux:  keys are compared as JSON will have them; two that become equal are a finding and an
-#            error, as no reading of such a file can be equal to kubectl's.
+# For Flux:  keys are compared as JSON will have them; two that become equal are a finding, as no
+#            reading of such a file can be equal to kubectl's.
 set -euo pipefail
 
 folder=$(mktemp -d)

@@ -1,7 +1,5 @@
 //! The rules hold in this workspace. With `FLUX_HOUSE=report` the problems are only counted.
 
-#![allow(clippy::print_stdout, reason = "a report is printed")]
-
 use std::{collections::BTreeMap, env, path::Path};
 
 use flux_house::{check, crate_roots};

@@ -1,5 +1,7 @@
 //! The rules, on small trees of files in temporary folders.
 
+#![expect(clippy::unwrap_used, reason = "what a test asks its surroundings for has to be there")]
+
 mod circles;
 mod words;
 
