@@ -71,7 +71,7 @@ fn one(finding: &Finding) -> String {
     text
 }
 
-/// The findings of a check as compilers print them, and what was report.
+/// The findings of a check as compilers print them, and the counts of what was checked.
 fn text(report: &CheckReport) -> String {
     let mut text = String::new();
     let alike = |finding: &'_ Finding| (finding.place.as_ref().map(|place| place.path.clone()), finding.code);
