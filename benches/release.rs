@@ -21,7 +21,7 @@ use flux::{
     git::GitRepo,
     image::{ImageInfo, ImageName},
     memory::{MemoryCluster, MemoryRegistry},
-    release::{Request, Selection, ImageTarget},
+    release::{ImageTarget, Request, Selection},
     sync::{SyncOptions, SyncSet},
 };
 

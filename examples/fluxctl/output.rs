@@ -6,7 +6,7 @@ use flux::{
     Finding,
     backend::Revision,
     deployer::{AvailableTag, ContainerImages, ImagesView, WorkloadView},
-    release::{Explanation, PolicyUpdate, ReleasePlan, Operation, Status, TagStatus},
+    release::{Explanation, Operation, PolicyUpdate, ReleasePlan, Status, TagStatus},
     sync::{Outcome, SyncReport},
 };
 use serde::Serialize;

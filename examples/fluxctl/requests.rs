@@ -7,7 +7,8 @@ use flux::{
     manifest::{Annotation, WorkloadId},
     policy::{Policies, TagPattern},
     release::{
-        Cause, ImageRelease, PolicyChange, PolicyUpdate, Request, Rollback as Back, Selection, Operation, ImageTarget,
+        Cause, ImageRelease, ImageTarget, Operation, PolicyChange, PolicyUpdate, Request, Rollback as Back,
+        Selection,
     },
 };
 
