@@ -25,6 +25,7 @@ mod plan;
 mod pointer;
 pub mod policy;
 pub mod release;
+mod schema;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
