@@ -47,6 +47,7 @@ mod position;
 mod prepared;
 pub mod release;
 mod repo_path;
+mod schema;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     manifest::WorkloadId,
-    sync::{
+    schema::{
         lists::{Schema, Shape},
         path::{Elem, FieldPath},
     },

@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use crate::{
     backend::{Cluster, ClusterError, ClusterWorkload, Fidelity, Observation, Observed, Progress, Scope},
     manifest::ResourceId,
-    sync::{MARK_LABEL, SyncPlan, SyncReport, kinds, lists::Schema, object},
+    schema::lists::Schema,
+    sync::{MARK_LABEL, SyncPlan, SyncReport, kinds, object},
 };
 
 use merge::Manager;

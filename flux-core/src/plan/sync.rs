@@ -37,6 +37,11 @@ pub struct SyncPlan {
 }
 
 impl SyncPlan {
+    /// Returns a plan of these steps, for no revision and without findings: for tests of a cluster.
+    pub fn new(steps: Vec<Step>) -> Self {
+        Self { revision: None, steps, findings: Vec::new() }
+    }
+
     /// Returns the steps that ask the cluster for anything.
     pub fn changes(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.is_sent())
@@ -73,6 +78,19 @@ pub struct Step {
 }
 
 impl Step {
+    /// Returns a step without a message, without fields and without a place in git: for tests of a
+    /// cluster.
+    pub fn new(
+        id: ResourceId,
+        api_version: impl Into<String>,
+        stage: u8,
+        action: Action,
+        reason: Reason,
+    ) -> Self {
+        let (message, fields, place) = (String::new(), Vec::new(), None);
+        Self { id, api_version: api_version.into(), action, stage, reason, message, fields, place }
+    }
+
     /// Returns whether the cluster is asked for anything.
     pub fn is_sent(&self) -> bool {
         matches!(self.action, Action::Create { .. } | Action::Apply { .. } | Action::Prune { .. })

@@ -217,21 +217,12 @@ mod tests {
             name: "settings".to_owned(),
             group: String::new(),
         };
-        Step {
-            id,
-            api_version: "v1".to_owned(),
-            action,
-            stage: 2,
-            reason: Reason::NotInGit,
-            message: String::new(),
-            fields: Vec::new(),
-            place: None,
-        }
+        Step::new(id, "v1", 2, action, Reason::NotInGit)
     }
 
     #[test]
     fn a_failure_is_a_finding_with_the_remedy_that_fits_it_best() {
-        let plan = SyncPlan { revision: None, steps: Vec::new(), findings: Vec::new() };
+        let plan = SyncPlan::new(Vec::new());
         let failed = || step(Action::Leave).failed(Reason::Rejected, "the quota is used up");
         let report =
             plan.report([failed(), failed().with_remedy("Raise the quota."), failed().without_finding()]);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{
+use crate::schema::{
     lists::{Schema, Shape},
     path::{Elem, FieldPath},
 };

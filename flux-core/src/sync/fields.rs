@@ -6,9 +6,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    FIELD_MANAGER,
-    path::{Elem, FieldPath},
+use crate::{
+    plan::sync::FIELD_MANAGER,
+    schema::path::{Elem, FieldPath},
 };
 
 /// The entries of `managedFields` that could be read.

@@ -4,6 +4,8 @@
 //! workloads that may serve them; webhooks come last, so that they cannot refuse what makes them
 //! answer. Pruning goes the other way, after everything has been applied.
 
+use crate::schema::lists::is_builtin_group;
+
 /// Kinds of the built-in groups by rank. What is in no row, custom resources among it, has the rank
 /// [`OTHER`].
 const RANKS: &[(u8, &[&str])] = &[
@@ -66,12 +68,6 @@ const LAST: u8 = 5;
 
 /// The first stage in which anything is deleted.
 const PRUNE: u8 = 10;
-
-/// Returns whether a group is one of Kubernetes' own, whose kinds have the meaning that the tables
-/// here give them.
-pub(crate) fn is_builtin_group(group: &str) -> bool {
-    !group.contains('.') || group.ends_with(".k8s.io")
-}
 
 fn rank(group: &str, kind: &str) -> u8 {
     if !is_builtin_group(group) {

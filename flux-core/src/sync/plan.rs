@@ -12,12 +12,9 @@ use super::{
     SyncOptions, SyncPlan,
     compare::{Compare, is_nothing},
     fields::{self, Managers},
-    kinds,
-    lists::Schema,
-    mark,
+    kinds, mark,
     object::{self, Ignore},
     order,
-    path::FieldPath,
     prune::{self, NamedByGit},
     scaling::{self, Autoscaled},
 };
@@ -25,6 +22,7 @@ use crate::{
     backend::{Completeness, Fidelity, KindInfo, Observation, Observed},
     finding::{Code, Finding},
     manifest::ResourceId,
+    schema::{lists::Schema, path::FieldPath},
 };
 
 /// Plans what makes the cluster equal to git.

@@ -23,6 +23,7 @@ use crate::{
     backend::{Completeness, Observation, Observed},
     finding::{Code, Finding},
     manifest::ResourceId,
+    schema::lists::is_builtin_group,
 };
 
 /// How many objects may go whatever the share of ours they are.
@@ -124,7 +125,7 @@ fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -
     if metadata["deletionTimestamp"].is_string() {
         return Some((Reason::NotInGit, "it is being deleted".to_owned()));
     }
-    if !order::is_builtin_group(&id.group) {
+    if !is_builtin_group(&id.group) {
         return None;
     }
     match id.kind.as_str() {

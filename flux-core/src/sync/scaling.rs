@@ -14,9 +14,8 @@ use serde_json::Value;
 use super::{
     fields::Managers,
     object::{self, group_of},
-    path::FieldPath,
 };
-use crate::manifest::ResourceId;
+use crate::{manifest::ResourceId, schema::path::FieldPath};
 
 /// The objects that HorizontalPodAutoscalers scale.
 #[derive(Debug, Default)]

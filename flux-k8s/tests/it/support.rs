@@ -68,16 +68,7 @@ pub(crate) fn id(object: &Value) -> ResourceId {
 }
 
 fn step(object: &Value, stage: u8, action: Action, reason: Reason) -> Step {
-    Step {
-        id: id(object),
-        api_version: object["apiVersion"].as_str().unwrap().to_owned(),
-        action,
-        stage,
-        reason,
-        message: String::new(),
-        fields: Vec::new(),
-        place: None,
-    }
+    Step::new(id(object), object["apiVersion"].as_str().unwrap(), stage, action, reason)
 }
 
 pub(crate) fn create(stage: u8, object: Value) -> Step {
@@ -101,7 +92,7 @@ pub(crate) fn prune(observed: &Value) -> Step {
 }
 
 pub(crate) fn plan(steps: Vec<Step>) -> SyncPlan {
-    SyncPlan { revision: None, steps, findings: Vec::new() }
+    SyncPlan::new(steps)
 }
 
 pub(crate) fn scope<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Scope {

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::sync::{
-    FIELD_MANAGER,
-    lists::{Schema, Shape},
-    object,
-    path::{Elem, FieldPath},
+use crate::{
+    schema::{
+        lists::{Schema, Shape},
+        path::{Elem, FieldPath},
+    },
+    sync::{FIELD_MANAGER, object},
 };
 
 type Fields = BTreeSet<FieldPath>;

@@ -8,9 +8,9 @@ use super::{DEFAULT_NAMESPACE, merge, text};
 use crate::{
     backend::{KindInfo, Wanted},
     manifest::ResourceId,
+    schema::lists::Schema,
     sync::{
         Action, Reason, Step, StepOutcome, kinds,
-        lists::Schema,
         object::{self, group_of},
     },
 };

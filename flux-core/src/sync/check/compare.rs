@@ -31,9 +31,8 @@ fn collect(one: Option<&Value>, other: Option<&Value>, at: &mut Vec<String>, fou
 
 /// Returns the fields that `desired` names and that `live` does not have with that value. Fields
 /// that it does not name do not count, nor do empty ones.
-pub(super) fn unmet(desired: &Value, live: &Value) -> Vec<Vec<String>> {
+pub(super) fn unmet(mut desired: Value, live: &Value) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    let mut desired = desired.clone();
     encode_strings(&mut desired);
     for (key, value) in desired.as_object().into_iter().flatten() {
         let identity = ["apiVersion", "kind"].contains(&key.as_str());

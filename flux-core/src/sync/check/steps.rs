@@ -264,7 +264,7 @@ impl Checker<'_> {
                     || path.first().is_some_and(|name| name == "data"));
             respelled || self.autoscalers.decide(&step.id, live, path)
         };
-        let different = unmet(&wanted, live).into_iter().find(|path| !is_excused(path))?;
+        let different = unmet(wanted, live).into_iter().find(|path| !is_excused(path))?;
         Some(Violation::LeftDifferent { id: step.id.clone(), field: display(&different) })
     }
 }

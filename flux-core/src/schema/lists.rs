@@ -1,10 +1,7 @@
 //! How lists of built-in kinds merge: which are maps by key, which are sets. All others are atomic,
 //! as are those of custom resources.
 
-use super::{
-    order::is_builtin_group,
-    path::{Elem, FieldPath},
-};
+use super::path::{Elem, FieldPath};
 
 /// How the items of a list, or the entries of an object, belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +43,12 @@ const MERGING: &[(&[&str], &str, Shape)] = &[
 
 /// The objects that are one value: label selectors.
 const ATOMIC_OBJECTS: &[&str] = &["selector", "nodeSelector", "labelSelector"];
+
+/// Returns whether a group is one of Kubernetes' own, whose kinds have the meaning that tables of
+/// kinds and fields give them.
+pub(crate) fn is_builtin_group(group: &str) -> bool {
+    !group.contains('.') || group.ends_with(".k8s.io")
+}
 
 /// The meaning of the fields of an object, by its API group.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,6 @@
+//! The fields of Kubernetes objects: how they are addressed, and how their lists merge.
+//!
+//! Shared by syncs, patches of generated objects and the cluster in memory; it knows none of them.
+
+pub(crate) mod lists;
+pub(crate) mod path;
