@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use flux::{
-    backend::{Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree},
+    backend::{self, Change, Commit, ConfigRepo, ContentId, FileBody, Range, Revision, Tree},
     manifest::MAX_FILE_BYTES,
 };
 use git2::{ObjectType, Oid, Repository};
@@ -45,10 +45,14 @@ impl FolderRepo {
         Ok(Self { root: root.to_owned(), tree: walk.tree, paths, revision })
     }
 
-    fn body(&self, id: &ContentId, limit: u64) -> Result<FileBody, RepoError> {
+    fn body(&self, id: &ContentId, limit: u64) -> backend::Result<FileBody> {
         let path = self.paths.get(id).map(|path| self.root.join(path));
-        let path = path.ok_or_else(|| RepoError::NotFound(format!("the folder has no content {id}")))?;
-        let cannot = |e: io::Error| RepoError::Unavailable(format!("{} cannot be read: {e}", path.display()));
+        let path =
+            path.ok_or_else(|| backend::Error::not_found(id, format!("the folder has no content {id}")))?;
+        let cannot = |e: io::Error| {
+            let text = format!("{} cannot be read: {e}", path.display());
+            backend::Error::unavailable(path.display(), text).with_source(e)
+        };
         let size = fs::metadata(&path).map_err(cannot)?.len();
         if size > limit {
             return Ok(FileBody::TooLarge { size });
@@ -59,26 +63,25 @@ impl FolderRepo {
 
 #[async_trait]
 impl ConfigRepo for FolderRepo {
-    async fn head(&self) -> Result<Revision, RepoError> {
+    async fn head(&self) -> backend::Result<Revision> {
         Ok(self.revision.clone())
     }
 
-    async fn tree(&self, _at: &Revision) -> Result<Tree, RepoError> {
+    async fn tree(&self, _at: &Revision) -> backend::Result<Tree> {
         Ok(self.tree.clone())
     }
 
-    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+    async fn read(&self, ids: &[ContentId], limit: u64) -> backend::Result<Vec<FileBody>> {
         ids.iter().map(|id| self.body(id, limit)).collect()
     }
 
-    async fn commit(&self, _base: &Revision, _change: &Change) -> Result<Revision, RepoError> {
+    async fn commit(&self, _base: &Revision, _change: &Change) -> backend::Result<Revision> {
         let root = self.root.display();
-        Err(RepoError::Forbidden(format!(
-            "{root} is a folder that is only read; name a repository with --git-url"
-        )))
+        let text = format!("{root} is a folder that is only read; name a repository with --git-url");
+        Err(backend::Error::forbidden(root, text))
     }
 
-    async fn history(&self, _range: &Range) -> Result<Vec<Commit>, RepoError> {
+    async fn history(&self, _range: &Range) -> backend::Result<Vec<Commit>> {
         Ok(Vec::new())
     }
 }

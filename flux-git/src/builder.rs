@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use flux_core::backend::{Author, RepoError};
+use flux_core::backend::{Author, Error, Result};
 
 use crate::{
     credentials::Credentials,
@@ -107,9 +107,9 @@ impl GitRepoBuilder {
     /// Makes it. Touches neither network nor repository: what is wrong there comes with the first use.
     ///
     /// # Errors
-    /// [`RepoError::Invalid`] for an address that is none, a path that leads out of the repository, names that git doesn't take, or
+    /// [`Invalid`](flux_core::backend::ErrorKind::Invalid) for an address that is none, a path that leads out of the repository, names that git doesn't take, or
     /// certificates that can't be read.
-    pub fn open(self) -> Result<GitRepo, RepoError> {
+    pub fn open(self) -> Result<GitRepo> {
         let url = RepoUrl::parse(&self.url.0)?;
         let paths = Paths::new(self.paths)?;
         let branch = self.branch.map(|name| checked_branch(&name)).transpose()?;
@@ -119,7 +119,7 @@ impl GitRepoBuilder {
         let upstream: Box<dyn Upstream> = match url.path() {
             Some(path) => Box::new(Local::new(url.clone(), path, branch, self.notes_ref)),
             None => {
-                globals::allow_silence(self.timeout)?;
+                globals::set_timeouts(self.timeout)?;
                 if let Some(file) = &self.certificate_authorities {
                     globals::trust(file)?;
                 }
@@ -132,7 +132,7 @@ impl GitRepoBuilder {
     }
 }
 
-fn checked_branch(name: &str) -> Result<String, RepoError> {
+fn checked_branch(name: &str) -> Result<String> {
     let short = name.strip_prefix("refs/heads/").unwrap_or(name);
     if git2::Branch::name_is_valid(short).unwrap_or(false) {
         Ok(short.to_owned())
@@ -141,6 +141,6 @@ fn checked_branch(name: &str) -> Result<String, RepoError> {
     }
 }
 
-fn invalid_name(what: &str, name: &str) -> RepoError {
-    RepoError::Invalid(format!("{what} `{name}` is no name that git takes; correct it"))
+fn invalid_name(what: &str, name: &str) -> Error {
+    Error::invalid(name, format!("{what} `{name}` is no name that git takes; correct it"))
 }

@@ -116,7 +116,7 @@ impl Credentials {
 
 /// A way to say who we are. In the order in which they are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum AuthMethod {
     Identity,
     Agent,
     Basic,
@@ -124,7 +124,7 @@ pub(crate) enum Way {
     Helper,
 }
 
-impl Way {
+impl AuthMethod {
     pub(crate) const ALL: [Self; 5] = [Self::Identity, Self::Agent, Self::Basic, Self::Url, Self::Helper];
 
     pub(crate) fn name(self) -> &'static str {

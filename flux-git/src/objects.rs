@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use flux_core::backend::{
-    Author, Change, Commit, ContentId, FileBody, Range, RepoError, Revision, Tree, invalid_path,
+    Author, Change, Commit, ContentId, Error, FileBody, Range, Result, Revision, Tree, invalid_path,
 };
 use git2::{FileMode, ObjectType, Oid, Repository, Sort, build::TreeUpdateBuilder};
 use jiff::Timestamp;
@@ -28,16 +28,16 @@ pub(crate) fn revision(id: Oid) -> Revision {
 }
 
 /// The commit of a revision.
-pub(crate) fn find_commit<'r>(repo: &'r Repository, at: &Revision) -> Result<git2::Commit<'r>, RepoError> {
+pub(crate) fn find_commit<'r>(repo: &'r Repository, at: &Revision) -> Result<git2::Commit<'r>> {
     full_id(at.as_str()).and_then(|id| repo.find_commit(id).ok()).ok_or_else(|| {
-        RepoError::NotFound(format!(
-            "no revision {at} in the repository; give the full id of a commit that is on the branch"
-        ))
+        let text =
+            format!("no revision {at} in the repository; give the full id of a commit that is on the branch");
+        Error::not_found(at, text)
     })
 }
 
 /// The files under the paths.
-pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree, RepoError> {
+pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree> {
     let failed = |error| git_error(&error, "reading the tree of", at);
     let root = repo.find_commit(at).and_then(|commit| commit.tree()).map_err(failed)?;
     let mut tree = Tree { paths: paths.iter().map(str::to_owned).collect(), ..Tree::default() };
@@ -118,11 +118,11 @@ fn content_id(id: Oid) -> ContentId {
 }
 
 /// The contents of blobs. The size is looked up first, so that what is too large is not read.
-pub(crate) fn read(repo: &Repository, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+pub(crate) fn read(repo: &Repository, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>> {
     let failed = |error| git_error(&error, "opening the objects of", repo.path().display());
     let odb = repo.odb().map_err(failed)?;
     let read_one = |id: &ContentId| {
-        let missing = || RepoError::NotFound(format!("no file content {id} in the repository"));
+        let missing = || Error::not_found(id, format!("no file content {id} in the repository"));
         let oid = full_id(&id.0).ok_or_else(missing)?;
         match odb.read_header(oid) {
             Ok((size, ObjectType::Blob)) if size as u64 > limit => {
@@ -146,32 +146,31 @@ pub(crate) fn build(
     change: &Change,
     paths: &Paths,
     committer: &Author,
-) -> Result<Oid, RepoError> {
+) -> Result<Oid> {
     let failed = |error| git_error(&error, "making a commit on", base);
     let root = repo.find_commit(base).and_then(|commit| commit.tree()).map_err(failed)?;
     let mut update = TreeUpdateBuilder::new();
     for (path, body) in &change.files {
         if let Some(why) = invalid_path(path) {
-            return Err(RepoError::Invalid(format!("the path `{path}` cannot be written: it {why}")));
+            return Err(Error::invalid(path, format!("the path `{path}` cannot be written: it {why}")));
         }
         let mode = match entry(repo, &root, path).map_err(failed)? {
             None => new_file(repo, &root, base, path, change)?,
             Some((_, mode)) => file_mode(mode).ok_or_else(|| {
-                RepoError::Invalid(format!(
-                    "{path} is a folder, a link or a submodule in revision {base}, no file"
-                ))
+                let text = format!("{path} is a folder, a link or a submodule in revision {base}, no file");
+                Error::invalid(path, text)
             })?,
         };
         if !paths.covers(path) {
-            let what = format!("{path} is outside of the configured paths; add its folder to them");
-            return Err(RepoError::Invalid(what));
+            let text = format!("{path} is outside of the configured paths; add its folder to them");
+            return Err(Error::invalid(path, text));
         }
         update.upsert(path.as_str(), repo.blob(body).map_err(failed)?, mode);
     }
     let tree = update.create_updated(repo, &root).map_err(failed)?;
     if tree == root.id() {
-        let what = format!("the change makes no difference to {base}; there is nothing to commit");
-        return Err(RepoError::Invalid(what));
+        let text = format!("the change makes no difference to {base}; there is nothing to commit");
+        return Err(Error::invalid(base, text));
     }
     let author = Stamp { who: change.author.as_ref().unwrap_or(committer), when: change.time };
     let committer = Stamp { who: committer, when: change.time };
@@ -185,17 +184,17 @@ fn new_file(
     base: Oid,
     path: &str,
     change: &Change,
-) -> Result<FileMode, RepoError> {
+) -> Result<FileMode> {
     for (end, _) in path.match_indices('/') {
         let folder = &path[..end];
         let there =
             entry(repo, root, folder).map_err(|error| git_error(&error, "making a commit on", base))?;
         let in_the_way = there.is_some_and(|(_, mode)| mode != i32::from(FileMode::Tree));
         if in_the_way || change.files.contains_key(folder) {
-            let what = format!(
+            let text = format!(
                 "{path} cannot be written: {folder} is a file, a link or a submodule in revision {base}, no folder"
             );
-            return Err(RepoError::Invalid(what));
+            return Err(Error::invalid(path, text));
         }
     }
     Ok(FileMode::Blob)
@@ -241,7 +240,7 @@ pub(crate) fn history(
     range: &Range,
     paths: &Paths,
     notes_tip: Option<Oid>,
-) -> Result<Vec<Commit>, RepoError> {
+) -> Result<Vec<Commit>> {
     let upto = find_commit(repo, &range.upto)?;
     let failed = |error| git_error(&error, "reading the history of", upto.id());
     let mut walk = repo.revwalk().map_err(failed)?;
@@ -259,7 +258,7 @@ pub(crate) fn history(
         if !touches(repo, &commit, paths).map_err(failed)? {
             continue;
         }
-        commits.push(told(repo, &commit, notes_tip).map_err(failed)?);
+        commits.push(describe(repo, &commit, notes_tip).map_err(failed)?);
         if commits.len() == range.limit {
             break;
         }
@@ -286,7 +285,12 @@ fn touches(repo: &Repository, commit: &git2::Commit<'_>, paths: &Paths) -> Resul
     Ok(true)
 }
 
-fn told(repo: &Repository, commit: &git2::Commit<'_>, notes_tip: Option<Oid>) -> Result<Commit, git2::Error> {
+/// Reads a commit, with its note.
+fn describe(
+    repo: &Repository,
+    commit: &git2::Commit<'_>,
+    notes_tip: Option<Oid>,
+) -> Result<Commit, git2::Error> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let author = commit.author();
     let note = notes_tip.and_then(|tip| {

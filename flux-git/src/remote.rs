@@ -4,7 +4,7 @@ mod push;
 
 use std::sync::{Mutex, PoisonError};
 
-use flux_core::backend::RepoError;
+use flux_core::backend::{Error, ErrorKind, Result};
 use git2::{
     AutotagOption, Direction, FetchOptions, ObjectType, Oid, ProxyOptions, RemoteConnection, Repository,
 };
@@ -44,23 +44,23 @@ struct Heads {
 
 /// Why upstream could not be looked at.
 #[derive(Debug)]
-enum Trouble {
+enum RefreshError {
     /// Because of upstream, or of the way there.
-    Upstream(RepoError),
+    Upstream(Error),
     /// Upstream was there, but the mirror could not take in what it has.
-    Mirror(RepoError),
+    Mirror(Error),
 }
 
-impl From<RepoError> for Trouble {
-    fn from(error: RepoError) -> Self {
+impl From<Error> for RefreshError {
+    fn from(error: Error) -> Self {
         Self::Upstream(error)
     }
 }
 
-impl From<Trouble> for RepoError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Upstream(error) | Trouble::Mirror(error) => error,
+impl From<RefreshError> for Error {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Upstream(error) | RefreshError::Mirror(error) => error,
         }
     }
 }
@@ -84,12 +84,14 @@ impl Remote {
     }
 
     /// Asks upstream; fetches with the same connection what is not here yet.
-    fn refresh(&self, repo: &Repository, cancel: &Cancel) -> Result<Heads, Trouble> {
+    fn refresh(&self, repo: &Repository, cancel: &Cancel) -> Result<Heads, RefreshError> {
         let session = Session::new(&self.url, &self.credentials, cancel);
         let failed = |error: git2::Error| session.error(&error, "fetching from");
         let broken = |error: git2::Error| match failed(error) {
-            error @ (RepoError::Invalid(_) | RepoError::NotFound(_)) => Trouble::Mirror(error),
-            error => Trouble::Upstream(error),
+            error if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::NotFound) => {
+                RefreshError::Mirror(error)
+            }
+            error => RefreshError::Upstream(error),
         };
         let mut remote = repo.remote_anonymous(&self.url.transport()).map_err(failed)?;
         let mut connection = remote
@@ -121,7 +123,7 @@ impl Remote {
         Ok(heads)
     }
 
-    fn pick(&self, connection: &RemoteConnection<'_, '_, '_>) -> Result<Heads, RepoError> {
+    fn pick(&self, connection: &RemoteConnection<'_, '_, '_>) -> Result<Heads> {
         let list =
             connection.list().map_err(|error| git_error(&error, "listing the references of", &self.url))?;
         let id_of = |name: &str| list.iter().find(|head| head.name() == name).map(git2::RemoteHead::oid);
@@ -161,13 +163,13 @@ impl Remote {
     }
 
     /// [`refresh`](Self::refresh), on a new mirror if the one that is there is in its way.
-    fn refresh_or_repair(&self, cancel: &Cancel) -> Result<Heads, RepoError> {
+    fn refresh_or_repair(&self, cancel: &Cancel) -> Result<Heads> {
         let looked = {
             let repo = self.mirror.open()?;
             self.refresh(&repo, cancel)
         };
         match looked {
-            Err(Trouble::Mirror(error)) => {
+            Err(RefreshError::Mirror(error)) => {
                 tracing::warn!(url = %self.url, %error, "the mirror is damaged and is made anew");
                 self.mirror.make_anew(&self.mirror.lock()?)?;
                 Ok(self.refresh(&*self.mirror.open()?, cancel)?)
@@ -176,7 +178,7 @@ impl Remote {
         }
     }
 
-    fn branch_ref(&self, cancel: &Cancel) -> Result<String, RepoError> {
+    fn branch_ref(&self, cancel: &Cancel) -> Result<String> {
         if let Some(branch) = &self.branch {
             return Ok(format!("refs/heads/{branch}"));
         }
@@ -189,11 +191,11 @@ impl Remote {
 }
 
 impl Upstream for Remote {
-    fn store(&self) -> Result<Loan<'_>, RepoError> {
+    fn store(&self) -> Result<Loan<'_>> {
         self.mirror.open()
     }
 
-    fn head(&self, cancel: &Cancel) -> Result<Oid, RepoError> {
+    fn head(&self, cancel: &Cancel) -> Result<Oid> {
         self.refresh_or_repair(cancel).map(|heads| heads.tip)
     }
 
@@ -201,11 +203,11 @@ impl Upstream for Remote {
         repo.refname_to_id(&self.tracking(&self.notes_ref)).ok()
     }
 
-    fn land(&self, landing: &Landing<'_>, cancel: &Cancel) -> Result<(), RepoError> {
+    fn land(&self, landing: &Landing<'_>, cancel: &Cancel) -> Result<()> {
         push::land(self, landing, cancel)
     }
 
-    fn repair(&self, cancel: &Cancel) -> Result<(), RepoError> {
+    fn repair(&self, cancel: &Cancel) -> Result<()> {
         // What is open already may miss what has come since, and still see what is gone from the disk.
         self.mirror.reopen()?;
         let is_whole = {
@@ -227,7 +229,7 @@ impl Upstream for Remote {
 }
 
 /// The branch of upstream's `HEAD`; servers that don't say get the one that is where `HEAD` is.
-fn default_branch(list: &[git2::RemoteHead<'_>], url: &RepoUrl) -> Result<String, RepoError> {
+fn default_branch(list: &[git2::RemoteHead<'_>], url: &RepoUrl) -> Result<String> {
     let branches = || list.iter().filter(|head| head.name().starts_with("refs/heads/"));
     let head = list.iter().find(|head| head.name() == "HEAD");
     let named = head.and_then(|head| head.symref_target()).map(ToOwned::to_owned);
@@ -237,9 +239,9 @@ fn default_branch(list: &[git2::RemoteHead<'_>], url: &RepoUrl) -> Result<String
     };
     named.or_else(guessed).ok_or_else(|| {
         if branches().next().is_none() {
-            RepoError::NotFound(format!("{url} is empty; push a first commit to it"))
+            Error::not_found(url, format!("{url} is empty; push a first commit to it"))
         } else {
-            RepoError::NotFound(format!("HEAD of {url} names no branch; say which branch to use"))
+            Error::not_found(url, format!("HEAD of {url} names no branch; say which branch to use"))
         }
     })
 }

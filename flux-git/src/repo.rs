@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use flux_core::backend::{
-    Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree,
+    Author, Change, Commit, ConfigRepo, ContentId, Error, ErrorKind, FileBody, Range, Result, Revision, Tree,
 };
 use git2::{Oid, Repository};
 
@@ -33,7 +33,7 @@ const TREES_KEPT: usize = 8;
 /// not sent yet is not sent then.
 ///
 /// ```no_run
-/// # async fn example() -> Result<(), flux_core::backend::RepoError> {
+/// # async fn example() -> flux_core::backend::Result<()> {
 /// use flux_core::backend::ConfigRepo as _;
 /// use flux_git::{Credentials, GitRepo};
 ///
@@ -79,8 +79,8 @@ impl GitRepo {
     /// Does blocking work, which is told when nobody waits for it any more.
     async fn work<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner, &Cancel) -> Result<T, RepoError> + Send + 'static,
-    ) -> Result<T, RepoError> {
+        work: impl FnOnce(&Inner, &Cancel) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let inner = Arc::clone(&self.inner);
         let waiting = CancelOnDrop::default();
         let cancel = waiting.0.clone();
@@ -88,7 +88,7 @@ impl GitRepo {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(RepoError::Unavailable("the tokio runtime is shutting down".into())),
+                Err(_) => Err(Error::unavailable(&self.inner.url, "the tokio runtime is shutting down")),
             },
         }
     }
@@ -102,14 +102,13 @@ impl fmt::Debug for GitRepo {
 
 impl Inner {
     /// Works in the store; if that fails because the store is damaged, or lacks what upstream has, once more in a new one.
-    fn in_store<T>(
-        &self,
-        cancel: &Cancel,
-        work: impl Fn(&Repository) -> Result<T, RepoError>,
-    ) -> Result<T, RepoError> {
+    fn in_store<T>(&self, cancel: &Cancel, work: impl Fn(&Repository) -> Result<T>) -> Result<T> {
+        let may_be_the_store = |error: &Error| {
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Unavailable)
+        };
         let first = work(&*self.upstream.store()?);
         match first {
-            Err(RepoError::NotFound(_) | RepoError::Invalid(_) | RepoError::Unavailable(_)) => {
+            Err(error) if may_be_the_store(&error) => {
                 self.upstream.repair(cancel)?;
                 work(&*self.upstream.store()?)
             }
@@ -117,7 +116,7 @@ impl Inner {
         }
     }
 
-    fn tree(&self, at: &Revision, cancel: &Cancel) -> Result<Tree, RepoError> {
+    fn tree(&self, at: &Revision, cancel: &Cancel) -> Result<Tree> {
         let kept = || self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         let cached = objects::full_id(at.as_str()).and_then(|id| {
             let trees = kept();
@@ -138,7 +137,7 @@ impl Inner {
         Ok(tree)
     }
 
-    fn commit(&self, base: &Revision, change: &Change, cancel: &Cancel) -> Result<Revision, RepoError> {
+    fn commit(&self, base: &Revision, change: &Change, cancel: &Cancel) -> Result<Revision> {
         let (base, commit) = self.in_store(cancel, |repo| {
             let base = objects::find_commit(repo, base)?.id();
             Ok((base, objects::build(repo, base, change, &self.paths, &self.committer)?))
@@ -157,16 +156,16 @@ impl Inner {
 
 #[async_trait]
 impl ConfigRepo for GitRepo {
-    async fn head(&self) -> Result<Revision, RepoError> {
+    async fn head(&self) -> Result<Revision> {
         self.work(|inner, cancel| inner.upstream.head(cancel).map(objects::revision)).await
     }
 
-    async fn tree(&self, at: &Revision) -> Result<Tree, RepoError> {
+    async fn tree(&self, at: &Revision) -> Result<Tree> {
         let at = at.clone();
         self.work(move |inner, cancel| inner.tree(&at, cancel)).await
     }
 
-    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -174,12 +173,12 @@ impl ConfigRepo for GitRepo {
         self.work(move |inner, cancel| inner.in_store(cancel, |repo| objects::read(repo, &ids, limit))).await
     }
 
-    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError> {
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision> {
         let (base, change) = (base.clone(), change.clone());
         self.work(move |inner, cancel| inner.commit(&base, &change, cancel)).await
     }
 
-    async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError> {
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>> {
         let range = range.clone();
         self.work(move |inner, cancel| {
             inner.in_store(cancel, |repo| {

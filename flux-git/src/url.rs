@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flux_core::backend::RepoError;
+use flux_core::backend::{Error, Result};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -33,7 +33,7 @@ const SCHEMES: [(&str, u16); 6] =
 
 impl RepoUrl {
     /// Reads a path, absolute or relative to the working directory, a `file`, `http(s)`, `ssh` or `git` URL, or `user@host:path`.
-    pub(crate) fn parse(text: &str) -> Result<Self, RepoError> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         if text.is_empty() || text.contains(['\0', '\n']) {
             return Err(invalid("", "it is empty, or has a line break"));
         }
@@ -46,7 +46,7 @@ impl RepoUrl {
         }
     }
 
-    fn parse_url(text: &str) -> Result<Self, RepoError> {
+    fn parse_url(text: &str) -> Result<Self> {
         let scheme = text.split(':').next().unwrap_or_default();
         // The text may hold a password, so that it is not repeated before it is taken apart.
         let shown = format!("{scheme}://…");
@@ -87,7 +87,7 @@ impl RepoUrl {
         Ok(Self { place, userinfo, shown: shown.into() })
     }
 
-    fn parse_scp(text: &str, host: &str, path: &str) -> Result<Self, RepoError> {
+    fn parse_scp(text: &str, host: &str, path: &str) -> Result<Self> {
         let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
         if host.is_empty() || path.is_empty() {
             return Err(invalid(text, "it is neither a path nor of the form user@host:path"));
@@ -96,7 +96,7 @@ impl RepoUrl {
         Ok(Self { place, userinfo: None, shown: text.to_owned() })
     }
 
-    fn at_path(path: &Path, text: &str) -> Result<Self, RepoError> {
+    fn at_path(path: &Path, text: &str) -> Result<Self> {
         let path = std::path::absolute(path).map_err(|error| invalid(text, &error.to_string()))?;
         Ok(Self { place: Place::Path(path), userinfo: None, shown: text.to_owned() })
     }
@@ -130,8 +130,8 @@ impl RepoUrl {
     }
 }
 
-fn invalid(url: &str, why: &str) -> RepoError {
-    RepoError::Invalid(format!("the repository's address `{url}` cannot be used: {why}"))
+fn invalid(url: &str, why: &str) -> Error {
+    Error::invalid(url, format!("the repository's address `{url}` cannot be used: {why}"))
 }
 
 impl fmt::Display for RepoUrl {
@@ -195,7 +195,7 @@ mod tests {
             ["", "ftp://u:s3cret@host/a", "https://u:s3cret@/a", "http://u:s3cret@[::1/a", ":path", "host:"]
         {
             let error = RepoUrl::parse(text).unwrap_err();
-            assert!(matches!(error, RepoError::Invalid(_)), "{error:?}");
+            assert_eq!(error.kind(), flux_core::backend::ErrorKind::Invalid, "{error:?}");
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use flux_core::{
-    backend::{ClusterError, Progress},
+    backend::{self, Progress},
     finding::{Code, Finding},
     sync::{Action, Outcome, Reason, ResourceReport, Step, SyncPlan, SyncReport},
 };
@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 use crate::{
     cluster::{AT_ONCE, KubeCluster, at_once},
     definitions::{self, Definition},
-    failure::{Failure, Kind as Sort},
+    failure::{Failure, FailureKind},
     kinds::{Kind, Kinds},
     live::text,
     store::version,
@@ -47,11 +47,7 @@ struct Run {
 }
 
 impl KubeCluster {
-    pub(crate) async fn act(
-        &self,
-        plan: &SyncPlan,
-        progress: &dyn Progress,
-    ) -> Result<SyncReport, ClusterError> {
+    pub(crate) async fn act(&self, plan: &SyncPlan, progress: &dyn Progress) -> backend::Result<SyncReport> {
         if plan.steps.iter().any(Step::is_sent) && self.with_known(|known| known.kinds.is_none()) {
             self.discover().await.map_err(|failure| failure.error(&self.http.target))?;
         }
@@ -139,7 +135,7 @@ impl KubeCluster {
                 }
             }
             Ok(_) => self.is_gone(step, uid),
-            Err(failure) if failure.kind == Sort::NotFound => self.is_gone(step, uid),
+            Err(failure) if failure.kind == FailureKind::NotFound => self.is_gone(step, uid),
             Err(failure) => return self.failed(step, &failure, run),
         }
         if definitions::changes_kinds(&step.id) {
@@ -211,20 +207,20 @@ impl KubeCluster {
         let is_secret = step.id.kind == "Secret" && step.id.group.is_empty();
         let said = if is_secret { failure.redacted() } else { failure.text() };
         let (reason, message, remedy) = match failure.kind {
-            Sort::Unreachable | Sort::Untrusted | Sort::Unauthorized => {
+            FailureKind::Unreachable | FailureKind::Untrusted | FailureKind::Unauthorized => {
                 let _ = run.dead.set(failure.clone());
                 let message = failure.error(&self.http.target).to_string();
                 (Reason::Unavailable, message, "sync again when the API server answers".to_owned())
             }
-            Sort::Silent | Sort::RateLimited | Sort::Overloaded => {
+            FailureKind::Silent | FailureKind::RateLimited | FailureKind::Overloaded => {
                 (Reason::Unavailable, said, "the API server is overloaded; sync again in a while".to_owned())
             }
-            Sort::Broken => (
+            FailureKind::Broken => (
                 Reason::Rejected,
                 said,
                 "look into the log of the API server, or of the admission webhook that it names".to_owned(),
             ),
-            Sort::Forbidden => (
+            FailureKind::Forbidden => (
                 Reason::Rejected,
                 said,
                 format!(
@@ -233,20 +229,20 @@ impl KubeCluster {
                     step.id.kind
                 ),
             ),
-            Sort::NotFound => (
+            FailureKind::NotFound => (
                 Reason::Rejected,
                 said,
                 "make the namespace, in git or the cluster, or put the object in one that exists".to_owned(),
             ),
-            Sort::Conflict | Sort::Gone if prune => (
+            FailureKind::Conflict | FailureKind::Gone if prune => (
                 Reason::Rejected,
                 format!("it has changed since it was looked at: {said}"),
                 "nothing; the next sync looks at it again".to_owned(),
             ),
-            Sort::Conflict | Sort::Gone => {
+            FailureKind::Conflict | FailureKind::Gone => {
                 (Reason::Rejected, said, "sync again; the object is being changed by others".to_owned())
             }
-            Sort::Invalid | Sort::Garbled => {
+            FailureKind::Invalid | FailureKind::Garbled => {
                 (Reason::Rejected, said, "correct the manifest in git".to_owned())
             }
         };

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use flux_core::{
-    backend::{Cluster, ClusterError, ClusterWorkload, Observation, Observed, Progress, Scope, Wanted},
+    backend::{Cluster, ClusterWorkload, Observation, Observed, Progress, Result, Scope, Wanted},
     sync::{SyncPlan, SyncReport},
 };
 use futures::{Stream, StreamExt as _, stream};
@@ -114,18 +114,15 @@ impl fmt::Debug for KubeCluster {
 
 #[async_trait]
 impl Cluster for KubeCluster {
-    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>, ClusterError> {
+    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>> {
         self.look(scope).await.map_err(|failure| failure.error(&self.http.target))
     }
 
-    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError> {
+    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport> {
         self.act(plan, progress).await
     }
 
-    async fn workloads(
-        &self,
-        namespace: Option<&str>,
-    ) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError> {
+    async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         self.look_at_workloads(namespace).await.map_err(|failure| failure.error(&self.http.target))
     }
 }

@@ -6,7 +6,7 @@ use flux_core::backend::Completeness;
 use jiff::SignedDuration;
 
 use crate::{
-    failure::{Failure, Kind},
+    failure::{Failure, FailureKind},
     watch::Health,
 };
 
@@ -44,7 +44,7 @@ impl Doubts {
     pub(crate) fn judge(&mut self, what: &str, health: Health) -> Result<bool, Failure> {
         match health.broken {
             None => {}
-            Some(broken) if broken.failure.kind == Kind::NotFound => return Ok(true),
+            Some(broken) if broken.failure.kind == FailureKind::NotFound => return Ok(true),
             Some(broken) if health.synced => {
                 let age = broken.since.elapsed();
                 if self.stale.as_ref().is_none_or(|(longest, _)| age > *longest) {
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_and_weighs_more_than_what_is_old() {
         let mut doubts = Doubts { stale: Some((Duration::from_secs(7), "cut".into())), ..Doubts::default() };
-        doubts.missing("Secret (v1)", &Failure::new(Kind::Forbidden, "no"));
+        doubts.missing("Secret (v1)", &Failure::new(FailureKind::Forbidden, "no"));
         doubts.unsearched("Pod (v1)".into());
         doubts.unsearched("Lease (v1)".into());
         let Completeness::Partial(missing) = doubts.completeness() else { panic!("partial") };

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    failure::{Failure, Kind, Target},
+    failure::{Failure, FailureKind, Target},
     live::Live,
 };
 
@@ -121,9 +121,9 @@ impl Http {
         attempt: impl Fn() -> F,
     ) -> Result<T, Failure> {
         self.tries(|| async {
-            timeout(READ, attempt())
-                .await
-                .unwrap_or_else(|_| Err(Failure::new(Kind::Silent, format!("no answer within {READ:?}"))))
+            timeout(READ, attempt()).await.unwrap_or_else(|_| {
+                Err(Failure::new(FailureKind::Silent, format!("no answer within {READ:?}")))
+            })
         })
         .await
     }
@@ -153,11 +153,17 @@ impl Http {
                 Ok(Ok(_)) => {}
                 Ok(Err(e)) => return Failure::from_kube(&e),
                 Err(_) => {
-                    return Failure::new(Kind::Unreachable, format!("no sign of life within {PULSE:?}"));
+                    return Failure::new(
+                        FailureKind::Unreachable,
+                        format!("no sign of life within {PULSE:?}"),
+                    );
                 }
             }
         }
-        Failure::new(Kind::Broken, format!("no answer within {WRITE:?}; a slow admission webhook may be why"))
+        Failure::new(
+            FailureKind::Broken,
+            format!("no answer within {WRITE:?}; a slow admission webhook may be why"),
+        )
     }
 
     /// Tries up to three times, as long as failures look passing. All our requests are idempotent: applying again is applying, and
@@ -199,7 +205,7 @@ impl Http {
 type Built = Result<http::Request<Vec<u8>>, request::Error>;
 
 fn built(request: Built) -> Result<http::Request<Vec<u8>>, Failure> {
-    request.map_err(|e| Failure::new(Kind::Invalid, format!("no request can be made of it: {e}")))
+    request.map_err(|e| Failure::new(FailureKind::Invalid, format!("no request can be made of it: {e}")))
 }
 
 /// The failure that an answer outside of 2xx tells of.
@@ -220,7 +226,7 @@ fn refusal(code: u16, body: &[u8]) -> Failure {
 fn path(resource: &ApiResource, namespace: Option<&str>, name: &str) -> Result<Request, Failure> {
     for segment in namespace.iter().copied().chain([name]) {
         if !is_segment(segment) {
-            return Err(Failure::new(Kind::Invalid, format!("`{segment}` cannot be a name")));
+            return Err(Failure::new(FailureKind::Invalid, format!("`{segment}` cannot be a name")));
         }
     }
     Ok(Request::new(Live::url_path(resource, namespace)))
@@ -249,8 +255,8 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_status_is_told_by_its_code() {
         let failure = refusal(502, b"<html>bad gateway</html>");
-        assert_eq!(failure.kind, Kind::Overloaded);
+        assert_eq!(failure.kind, FailureKind::Overloaded);
         assert!(failure.message.contains("502"));
-        assert_eq!(refusal(404, b"").kind, Kind::NotFound);
+        assert_eq!(refusal(404, b"").kind, FailureKind::NotFound);
     }
 }

@@ -2,7 +2,7 @@
 //! observed by watches.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), flux_core::backend::ClusterError> {
+//! # async fn example() -> flux_core::backend::Result<()> {
 //! use flux_core::backend::Cluster as _;
 //! use flux_k8s::KubeCluster;
 //!

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::{
     cluster::{AT_ONCE, KubeCluster, at_once},
     doubts::Doubts,
-    failure::{Failure, Kind as Sort},
+    failure::{Failure, FailureKind},
     http::is_segment,
     kinds::{Kind, Kinds},
     live::text,
@@ -156,8 +156,8 @@ impl KubeCluster {
                 Err(failure) if failure.is_of_server() => return Err(failure),
                 Err(failure) => match failure.kind {
                     // Discovered, but not to be listed after all: there can be nothing of ours.
-                    Sort::NotFound | Sort::Invalid => None,
-                    Sort::Forbidden => {
+                    FailureKind::NotFound | FailureKind::Invalid => None,
+                    FailureKind::Forbidden => {
                         doubts.unsearched(kind.name());
                         Some(Instant::now())
                     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use flux_core::backend::ClusterError;
+use flux_core::backend::{Error, Result};
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
@@ -56,9 +56,9 @@ impl Builder {
     /// within a tokio runtime, in which the watches will run.
     ///
     /// # Errors
-    /// [`ClusterError::NotFound`] if the kubeconfig or the context does not exist, or there is no configuration at all;
-    /// [`ClusterError::Invalid`] if the kubeconfig makes no sense or names files that cannot be read.
-    pub async fn open(self) -> Result<KubeCluster, ClusterError> {
+    /// [`NotFound`](flux_core::backend::ErrorKind::NotFound) if the kubeconfig or the context does not exist, or there is no configuration at all;
+    /// [`Invalid`](flux_core::backend::ErrorKind::Invalid) if the kubeconfig makes no sense or names files that cannot be read.
+    pub async fn open(self) -> Result<KubeCluster> {
         let (mut config, target) = match (&self.kubeconfig, &self.context) {
             (Some(path), _) => {
                 let kubeconfig = Kubeconfig::read_from(path).map_err(|e| unreadable(&e, path))?;
@@ -80,24 +80,19 @@ impl Builder {
         Ok(KubeCluster::new(Http { client, target: Arc::new(target) }, namespace))
     }
 
-    async fn of_kubeconfig(
-        &self,
-        kubeconfig: Kubeconfig,
-        file: &str,
-    ) -> Result<(Config, Target), ClusterError> {
+    async fn of_kubeconfig(&self, kubeconfig: Kubeconfig, file: &str) -> Result<(Config, Target)> {
         let Some(name) = self.context.clone().or_else(|| kubeconfig.current_context.clone()) else {
-            return Err(ClusterError::NotFound(format!(
+            let text = format!(
                 "{file} has no current context; name a context, or set one with `kubectl config use-context`"
-            )));
+            );
+            return Err(Error::not_found(file, text));
         };
         let Some(context) =
             kubeconfig.contexts.iter().find(|c| c.name == name).and_then(|c| c.context.clone())
         else {
             let names: Vec<&str> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
-            return Err(ClusterError::NotFound(format!(
-                "{file} has no context `{name}`; it has {}",
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-            )));
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(Error::not_found(&name, format!("{file} has no context `{name}`; it has {names}")));
         };
         let named_proxy = kubeconfig
             .clusters
@@ -109,7 +104,7 @@ impl Builder {
         let options = KubeConfigOptions { context: Some(name), ..KubeConfigOptions::default() };
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
             .await
-            .map_err(|e| ClusterError::Invalid(format!("{source} cannot be used: {}", plain(&e))))?;
+            .map_err(|e| Error::invalid(&source, format!("{source} cannot be used: {}", plain(&e))))?;
         let host = config.cluster_url.host().unwrap_or_default();
         if !named_proxy && goes_direct(host, &no_proxy()) {
             config.proxy_url = None;
@@ -123,12 +118,13 @@ impl Builder {
     }
 }
 
-fn in_cluster() -> Result<(Config, Target), ClusterError> {
+fn in_cluster() -> Result<(Config, Target)> {
     let config = Config::incluster_env().map_err(|_| {
-        ClusterError::NotFound(format!(
-            "there is no cluster to talk to: {} does not exist and this is not running in a pod; give the path of a kubeconfig",
-            default_path()
-        ))
+        let path = default_path();
+        let text = format!(
+            "there is no cluster to talk to: {path} does not exist and this is not running in a pod; give the path of a kubeconfig"
+        );
+        Error::not_found(path, text)
     })?;
     let target = Target {
         server: server(&config),
@@ -160,14 +156,13 @@ fn is_absent(error: &KubeconfigError) -> bool {
     }
 }
 
-fn unreadable(error: &KubeconfigError, path: &Path) -> ClusterError {
+fn unreadable(error: &KubeconfigError, path: &Path) -> Error {
     let path = path.display();
     if is_absent(error) {
-        return ClusterError::NotFound(format!(
-            "the kubeconfig {path} does not exist; give the path of one that does"
-        ));
+        let text = format!("the kubeconfig {path} does not exist; give the path of one that does");
+        return Error::not_found(path, text);
     }
-    ClusterError::Invalid(format!("the kubeconfig {path} cannot be used: {}", plain(error)))
+    Error::invalid(path, format!("the kubeconfig {path} cannot be used: {}", plain(error)))
 }
 
 /// An error's words. Those of the YAML parser quote the file, in which there are secrets.

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{
     cluster::{AT_ONCE, KubeCluster, at_once},
     doubts::Doubts,
-    failure::{Failure, Kind as Sort},
+    failure::{Failure, FailureKind},
     kinds::{Kind, Kinds},
     live::{text, typed},
     watch::{Selection, Watch, WatchKey, recovered},
@@ -121,7 +121,9 @@ impl KubeCluster {
         let healths = join_all(watched.iter().map(|(_, watch)| recovered(watch))).await;
         for (health, (group, watch)) in healths.into_iter().zip(watched) {
             // Who must not watch may be allowed to read.
-            if !health.synced && health.broken.as_ref().is_some_and(|b| b.failure.kind == Sort::Forbidden) {
+            if !health.synced
+                && health.broken.as_ref().is_some_and(|b| b.failure.kind == FailureKind::Forbidden)
+            {
                 ways.singly.push(group);
                 continue;
             }
@@ -159,7 +161,7 @@ impl KubeCluster {
                             .map(|item| (group.kind.clone(), Arc::new(typed(item, &group.kind.resource)))),
                     );
                 }
-                Err(failure) if failure.kind == Sort::Forbidden => ways.singly.push(group),
+                Err(failure) if failure.kind == FailureKind::Forbidden => ways.singly.push(group),
                 Err(failure) => not_read(&group, &failure, doubts)?,
             }
         }
@@ -195,7 +197,7 @@ impl KubeCluster {
 
 fn not_read(group: &Group<'_>, failure: &Failure, doubts: &mut Doubts) -> Result<(), Failure> {
     match failure.kind {
-        Sort::NotFound => {}
+        FailureKind::NotFound => {}
         _ if failure.is_of_server() => return Err(failure.clone()),
         _ => doubts.missing(&group.what(), failure),
     }

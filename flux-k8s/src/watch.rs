@@ -26,7 +26,7 @@ use tokio::{
 use flux_core::sync::MARK_LABEL;
 
 use crate::{
-    failure::{Failure, Kind},
+    failure::{Failure, FailureKind},
     http::Http,
     live::{Live, text, typed},
     store::Store,
@@ -204,7 +204,7 @@ impl Watch {
             Err(_) => {
                 let mut health = self.health();
                 if !health.synced && health.broken.is_none() {
-                    let failure = Failure::new(Kind::Silent, format!("no list within {FIRST_LIST:?}"));
+                    let failure = Failure::new(FailureKind::Silent, format!("no list within {FIRST_LIST:?}"));
                     health.broken = Some(Broken { since: self.began, failure, times: 1 });
                 }
                 health
@@ -260,15 +260,15 @@ impl Shared {
                         }
                     }
                     Some(Err(e)) => break failure_of(&e),
-                    None => break Failure::new(Kind::Overloaded, "the watch ended"),
+                    None => break Failure::new(FailureKind::Overloaded, "the watch ended"),
                 }
             };
             // An expired version is the watch's ordinary way to ask for a new list.
-            if failure.kind == Kind::Gone {
+            if failure.kind == FailureKind::Gone {
                 continue;
             }
             tracing::debug!(kind = %self.key.kind, reason = %failure.message, "a watch failed");
-            let forbidden = failure.kind == Kind::Forbidden;
+            let forbidden = failure.kind == FailureKind::Forbidden;
             self.health.send_modify(|health| {
                 let (since, times) = match &health.broken {
                     Some(broken) => (broken.since, broken.times + 1),
@@ -314,7 +314,9 @@ fn failure_of(error: &Error) -> Failure {
             Failure::from_kube(e)
         }
         Error::WatchError(status) => Failure::from_status(status),
-        Error::NoResourceVersion => Failure::new(Kind::Garbled, "an object without a resource version"),
+        Error::NoResourceVersion => {
+            Failure::new(FailureKind::Garbled, "an object without a resource version")
+        }
     }
 }
 
@@ -332,8 +334,9 @@ pub(crate) async fn healths(
     .await;
     if healths.iter().all(|(_, health)| !health.synced) {
         let failures = healths.iter().filter_map(|(_, health)| health.broken.as_ref());
-        let mut of_server =
-            failures.map(|b| &b.failure).filter(|f| !matches!(f.kind, Kind::Forbidden | Kind::NotFound));
+        let mut of_server = failures
+            .map(|b| &b.failure)
+            .filter(|f| !matches!(f.kind, FailureKind::Forbidden | FailureKind::NotFound));
         if let Some(failure) = of_server.next() {
             return Err(failure.clone());
         }

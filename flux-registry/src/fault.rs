@@ -1,7 +1,7 @@
 //! How a request fails: one type inside, and the one place where it becomes the errors that callers see.
 
 use flux_core::{
-    backend::{InspectError, RegistryError},
+    backend::{Error, ErrorKind, InspectError},
     image::{ImageName, Tag},
 };
 use jiff::Timestamp;
@@ -32,6 +32,26 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// Returns the kind of error that callers see.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoRepository | Self::Missing => ErrorKind::NotFound,
+            Self::Unauthorized(_) => ErrorKind::Unauthorized,
+            Self::Forbidden(_) => ErrorKind::Forbidden,
+            Self::RateLimited(..) => ErrorKind::RateLimited,
+            Self::OutOfOrder(_) | Self::Unreachable(_) => ErrorKind::Unavailable,
+            Self::Invalid(_) | Self::NotAnImage(_) => ErrorKind::Invalid,
+        }
+    }
+
+    /// Returns the time from which on the registry may be asked again, if it said one.
+    pub(crate) fn retry_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::RateLimited(_, until) => *until,
+            _ => None,
+        }
+    }
+
     /// Whether the same request may succeed a moment later.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self, Self::RateLimited(..) | Self::OutOfOrder(_) | Self::Unreachable(_))
@@ -190,16 +210,9 @@ pub(crate) struct About<'a> {
 
 impl About<'_> {
     /// The fault as the error of a whole repository.
-    pub(crate) fn error(&self, fault: &Fault) -> RegistryError {
+    pub(crate) fn error(&self, fault: &Fault) -> Error {
         let message = self.message(fault, &format!("image repository {}", self.name));
-        match fault {
-            Fault::NoRepository | Fault::Missing => RegistryError::NotFound(message),
-            Fault::Unauthorized(_) => RegistryError::Unauthorized(message),
-            Fault::Forbidden(_) => RegistryError::Forbidden(message),
-            Fault::RateLimited(_, until) => RegistryError::RateLimited { message, until: *until },
-            Fault::OutOfOrder(_) | Fault::Unreachable(_) => RegistryError::Unavailable(message),
-            Fault::Invalid(_) | Fault::NotAnImage(_) => RegistryError::Invalid(message),
-        }
+        Error::new(fault.kind(), self.name, message).with_retry_at(fault.retry_at())
     }
 
     /// The fault as the error of one tag.
@@ -325,7 +338,7 @@ mod tests {
         );
         let until = "2024-05-01T10:00:00Z".parse().unwrap();
         let error = about.error(&Fault::RateLimited("slow down".to_owned(), Some(until)));
-        assert!(matches!(&error, RegistryError::RateLimited { until: Some(at), .. } if *at == until));
+        assert_eq!((error.kind(), error.retry_at()), (ErrorKind::RateLimited, Some(until)));
         assert!(error.to_string().ends_with("it may be asked again at 2024-05-01T10:00:00Z"), "{error}");
         let error = about.inspect_error(&"v1".parse().unwrap(), &Fault::Missing);
         assert!(error.missing && error.message.starts_with("image ghcr.io/a/b:v1 does not exist"), "{error}");

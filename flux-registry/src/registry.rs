@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use flux_core::{
-    backend::{Completeness, Images, Observation, Registry, RegistryError, Tags},
+    backend::{Completeness, Images, Observation, Registry, Result, Tags},
     image::{ImageName, Tag},
 };
 use reqwest::Method;
@@ -34,8 +34,8 @@ const LARGEST_PAGE: usize = 16 << 20;
 ///
 /// - Errors that concern the whole repository (no login, too many requests, no answer) end a call when no tag could be
 ///   looked at, and make the observation partial when some could.
-/// - A repository is missing, or hidden from strangers, as [`RegistryError::NotFound`] or
-///   [`RegistryError::Unauthorized`]: many registries do not tell these apart.
+/// - A repository is missing, or hidden from strangers, as [`NotFound`](flux_core::backend::ErrorKind::NotFound) or
+///   [`Unauthorized`](flux_core::backend::ErrorKind::Unauthorized): many registries do not tell these apart.
 pub struct OciRegistry {
     pub(crate) settings: Arc<Settings>,
     pub(crate) credentials: Credentials,
@@ -112,7 +112,7 @@ impl OciRegistry {
 
 #[async_trait]
 impl Registry for OciRegistry {
-    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError> {
+    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>> {
         let endpoint = Endpoint::of(name, &self.settings.transports);
         let login = self.credentials.login(name);
         let about = self.about(name, &endpoint, login);
@@ -128,7 +128,7 @@ impl Registry for OciRegistry {
         Ok(Observation { value, completeness, authority: authority(login) })
     }
 
-    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError> {
+    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>> {
         let endpoint = Endpoint::of(name, &self.settings.transports);
         let login = self.credentials.login(name);
         let about = self.about(name, &endpoint, login);

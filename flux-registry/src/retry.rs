@@ -17,7 +17,7 @@ pub struct Retry {
     /// The wait before the second attempt. Default 200 ms.
     pub first: Duration,
     /// The longest wait, also for a server that says how long to wait; if that is longer, the request fails with
-    /// [`RateLimited`](flux_core::backend::RegistryError::RateLimited) at once. Default 5 s.
+    /// [`RateLimited`](flux_core::backend::ErrorKind::RateLimited) at once. Default 5 s.
     pub longest: Duration,
 }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Observation;
+use super::{Observation, Result};
 use crate::{
     manifest::{ResourceId, WorkloadId},
     sync::{ResourceReport, SyncPlan, SyncReport},
@@ -182,45 +182,11 @@ impl fmt::Display for RolloutState {
 #[async_trait]
 pub trait Cluster: fmt::Debug + Send + Sync {
     /// What is there of a scope.
-    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>, ClusterError>;
+    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>>;
 
     /// Carries out a plan.
-    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError>;
+    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport>;
 
     /// The workloads of a namespace, or of all, with their images and rollouts.
-    async fn workloads(
-        &self,
-        namespace: Option<&str>,
-    ) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError>;
-}
-
-/// How a [`Cluster`] fails as a whole. Messages name the thing and the next step and hold no secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClusterError {
-    /// The context, file or server named is not there.
-    #[error("{0}")]
-    NotFound(String),
-    /// The API server wants credentials, or others.
-    #[error("{0}")]
-    Unauthorized(String),
-    /// The API server knows who asks and does not allow it.
-    #[error("{0}")]
-    Forbidden(String),
-    /// The API server wants fewer requests.
-    #[error("{0}")]
-    RateLimited(String),
-    /// The API server cannot be reached, or is out of order.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The configuration, or an answer of the API server, makes no sense.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-impl ClusterError {
-    /// Whether the same call may succeed later with nothing else changed.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::RateLimited(_) | Self::Unavailable(_))
-    }
+    async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>>;
 }

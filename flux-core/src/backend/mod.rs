@@ -4,6 +4,7 @@
 //! decide. Each has a conformance suite in `flux_core::testing` that every implementation must pass.
 
 mod cluster;
+mod error;
 mod registry;
 mod repo;
 
@@ -13,12 +14,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use cluster::{
-    Cluster, ClusterError, ClusterWorkload, Fidelity, KindInfo, Observed, Progress, Rollout, RolloutState,
+    Cluster, ClusterWorkload, Fidelity, KindInfo, Observed, Progress, Rollout, RolloutState,
     RunningContainer, Scope, Wanted,
 };
-pub use registry::{Images, InspectError, Registry, RegistryError, Tags};
+pub use error::{Error, ErrorKind, Result};
+pub use registry::{Images, InspectError, Registry, Tags};
 pub use repo::{
-    Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree, invalid_path,
+    Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, Revision, Tree, invalid_path,
 };
 
 /// What a backend saw, how complete that is, and on whose authority.

@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, fmt};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Observation;
+use super::{Observation, Result};
 use crate::image::{ImageInfo, ImageName, Tag};
 
 /// The tags of an image repository, in no particular order.
@@ -24,10 +23,10 @@ pub type Images = BTreeMap<Tag, Result<ImageInfo, InspectError>>;
 #[async_trait]
 pub trait Registry: fmt::Debug + Send + Sync {
     /// The names of all tags of a repository.
-    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError>;
+    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>>;
 
     /// Digest, build date, platforms and labels of some tags of a repository.
-    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError>;
+    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>>;
 }
 
 /// Why nothing could be learnt of one tag.
@@ -38,40 +37,4 @@ pub struct InspectError {
     pub missing: bool,
     /// What the registry said.
     pub message: String,
-}
-
-/// How a [`Registry`] fails for a whole repository. Messages name the thing and the next step and hold no secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegistryError {
-    /// The repository does not exist (or the registry says so to strangers).
-    #[error("{0}")]
-    NotFound(String),
-    /// The registry wants credentials, or others.
-    #[error("{0}")]
-    Unauthorized(String),
-    /// The registry knows who asks and does not allow it.
-    #[error("{0}")]
-    Forbidden(String),
-    /// The registry wants fewer requests.
-    #[error("{message}")]
-    RateLimited {
-        /// What it said.
-        message: String,
-        /// When it may be asked again, if it said so.
-        until: Option<Timestamp>,
-    },
-    /// The registry cannot be reached, or is out of order.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The registry's answer, or the name asked for, makes no sense.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-impl RegistryError {
-    /// Whether the same call may succeed later with nothing else changed.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::RateLimited { .. } | Self::Unavailable(_))
-    }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Result;
 use crate::path::is_under;
 
 /// A revision of the repository: for git, the full hex id of a commit.
@@ -202,66 +203,26 @@ pub struct Commit {
 /// - [`tree`](Self::tree) and [`read`](Self::read) work for every revision that `head`, `commit` or `history` gave.
 /// - [`commit`](Self::commit) is a compare-and-swap: either the branch upstream goes from `base` to the new revision with all files
 ///   changed, or nothing changed and the error says why. It never forces. Of several at once on one base, one lands and
-///   the others get [`RepoError::Moved`].
+///   the others get [`Moved`](super::ErrorKind::Moved).
 #[async_trait]
 pub trait ConfigRepo: fmt::Debug + Send + Sync {
     /// The revision at the tip of the branch upstream, now.
-    async fn head(&self) -> Result<Revision, RepoError>;
+    async fn head(&self) -> Result<Revision>;
 
     /// The files at a revision, under the configured paths.
-    async fn tree(&self, at: &Revision) -> Result<Tree, RepoError>;
+    async fn tree(&self, at: &Revision) -> Result<Tree>;
 
     /// The contents of files, in the order of `ids`. A file of more than `limit` bytes is not read.
-    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError>;
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>>;
 
     /// Makes one commit on `base` and lands it upstream.
     ///
     /// # Errors
-    /// [`RepoError::Moved`] if the branch upstream is no longer at `base`; [`RepoError::Rejected`] if upstream's hooks or rights refuse;
-    /// [`RepoError::Invalid`] for a path outside of the configured ones or of the repository, for one that leads through a file or a link or
+    /// [`Moved`](super::ErrorKind::Moved) if the branch upstream is no longer at `base`; [`Rejected`](super::ErrorKind::Rejected) if upstream's hooks or rights refuse;
+    /// [`Invalid`](super::ErrorKind::Invalid) for a path outside of the configured ones or of the repository, for one that leads through a file or a link or
     /// to something that is no file (see [`invalid_path`]), and for a change that makes no difference: there are no empty commits.
-    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError>;
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision>;
 
     /// The commits of a range that touched the configured paths, newest first.
-    async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError>;
-}
-
-/// How a [`ConfigRepo`] fails. Messages name the thing and the next step and hold no secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RepoError {
-    /// Upstream moved away from the revision that was planned on: plan anew on the new one.
-    #[error("the branch moved from {base} while a change to it was made; plan anew on the new tip")]
-    Moved {
-        /// The revision that was planned on.
-        base: Revision,
-    },
-    /// The repository, branch, revision or content is not there.
-    #[error("{0}")]
-    NotFound(String),
-    /// Upstream wants credentials, or others.
-    #[error("{0}")]
-    Unauthorized(String),
-    /// Upstream knows who asks and does not allow it.
-    #[error("{0}")]
-    Forbidden(String),
-    /// Upstream is not known to be who it says it is: an unknown or changed host key, a certificate of an unknown authority.
-    #[error("{0}")]
-    Untrusted(String),
-    /// Upstream refused the change (a hook, a protected branch).
-    #[error("{0}")]
-    Rejected(String),
-    /// Upstream cannot be reached, or the transfer broke off.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The request or the repository itself is unusable: a URL that is none, a damaged mirror.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-impl RepoError {
-    /// Whether the same call may succeed later with nothing else changed.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Moved { .. } | Self::Unavailable(_))
-    }
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>>;
 }

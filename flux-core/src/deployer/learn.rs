@@ -7,8 +7,8 @@ use futures::{StreamExt, stream};
 use super::{DeployError, Deployer, Look};
 use crate::{
     backend::{
-        Commit, Completeness, ContentId, FileBody, Images, InspectError, Observation, Range, RegistryError,
-        RepoError, Revision,
+        Commit, Completeness, ContentId, Error, ErrorKind, FileBody, Images, InspectError, Observation,
+        Range, Revision,
     },
     image::{CanonicalName, ImageName, Tag},
     manifest,
@@ -46,7 +46,11 @@ impl Deployer {
             for revision in &needs.revisions {
                 let found = match self.looker.read(&*self.repo, revision).await {
                     Ok(look) => Some(look.manifests),
-                    Err(DeployError::Repo(RepoError::NotFound(_) | RepoError::Invalid(_))) => None,
+                    Err(DeployError::Repo(e))
+                        if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::Invalid) =>
+                    {
+                        None
+                    }
                     Err(error) => return Err(error),
                 };
                 snapshot.revisions.insert(revision.clone(), found);
@@ -119,7 +123,7 @@ impl Deployer {
     /// The full name of a revision that is written short: the one among those reachable from the tip that begins so.
     ///
     /// # Errors
-    /// [`RepoError::NotFound`] if there is none, [`RepoError::Invalid`] if there are several.
+    /// [`NotFound`](ErrorKind::NotFound) if there is none, [`Invalid`](ErrorKind::Invalid) if there are several.
     pub async fn resolve(&self, short: &str) -> Result<Revision, DeployError> {
         const FULL: usize = 40;
         if short.len() >= FULL {
@@ -131,12 +135,15 @@ impl Deployer {
         match (found.next(), found.next()) {
             (Some(commit), None) if short.len() >= 4 => Ok(commit.revision.clone()),
             (Some(_), _) => {
-                Err(RepoError::Invalid(format!("`{short}` is not enough to name one revision; write more of it")).into())
+                let text = format!("`{short}` is not enough to name one revision; write more of it");
+                Err(Error::invalid(short, text).into())
             }
-            (None, _) => Err(RepoError::NotFound(format!(
-                "no commit of the branch that touched the configured paths begins with `{short}`; `git log` shows which there are"
-            ))
-            .into()),
+            (None, _) => {
+                let text = format!(
+                    "no commit of the branch that touched the configured paths begins with `{short}`; `git log` shows which there are"
+                );
+                Err(Error::not_found(short, text).into())
+            }
         }
     }
 
@@ -187,7 +194,7 @@ impl Deployer {
         key: CanonicalName,
         name: ImageName,
         tags: BTreeSet<Tag>,
-    ) -> (CanonicalName, BTreeSet<Tag>, Result<Observation<Images>, RegistryError>) {
+    ) -> (CanonicalName, BTreeSet<Tag>, Result<Observation<Images>, Error>) {
         let list: Vec<Tag> = tags.iter().cloned().collect();
         let answer = self.registry.inspect(&name, &list).await;
         (key, tags, answer)

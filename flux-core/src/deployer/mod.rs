@@ -22,7 +22,7 @@ mod views;
 use std::{fmt, sync::Arc};
 
 use crate::{
-    backend::{Clock, Cluster, ClusterError, ConfigRepo, Registry, RepoError, Revision, SystemClock},
+    backend::{self, Clock, Cluster, ConfigRepo, Registry, Revision, SystemClock},
     generate::Generation,
     manifest::EditError,
 };
@@ -109,10 +109,10 @@ impl Deployer {
 pub enum DeployError {
     /// The config repository failed.
     #[error(transparent)]
-    Repo(#[from] RepoError),
+    Repo(#[from] backend::Error),
     /// The cluster failed.
     #[error(transparent)]
-    Cluster(#[from] ClusterError),
+    Cluster(backend::Error),
     /// The edits of a plan do not do exactly what they are meant to. Nothing was written.
     #[error("{path}: {source}; nothing was written")]
     Edit {
@@ -137,4 +137,15 @@ pub enum DeployError {
         /// The tip.
         head: Revision,
     },
+}
+
+impl DeployError {
+    /// Returns `true` if the same operation may succeed later with nothing else changed.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Repo(error) | Self::Cluster(error) => error.is_retryable(),
+            Self::KeptMoving { .. } => true,
+            Self::Edit { .. } | Self::Outdated { .. } => false,
+        }
+    }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{DeployError, Deployer, Listing, Look, MAX_ATTEMPTS, generate::told};
 use crate::{
-    backend::{Author, Change, Completeness, FileBody, RepoError, Revision},
+    backend::{Author, Change, Completeness, ErrorKind, FileBody, Revision},
     finding::{Code, Finding},
     manifest::{self, EditError},
     release::{self, ClusterFacts, Explanation, ImageFacts, Inquiry, Reason, ReleasePlan, Request, Snapshot},
@@ -54,8 +54,8 @@ impl Deployer {
             let look = self.look().await?;
             let (released, seen) = self.plan_on(&look, request, facts, cluster.clone()).await?;
             match self.carry_out(released).await {
-                Err(DeployError::Repo(RepoError::Moved { base })) => {
-                    tracing::info!(%base, "the branch moved; planning anew");
+                Err(DeployError::Repo(error)) if error.kind() == ErrorKind::Moved => {
+                    tracing::info!(base = error.subject(), "the branch moved; planning anew");
                     facts = seen;
                 }
                 other => return other,
@@ -67,7 +67,7 @@ impl Deployer {
     /// Lands a plan that was made earlier, or reports that there is nothing to land.
     ///
     /// # Errors
-    /// [`RepoError::Moved`] if the branch is no longer where the plan was made; nothing is written then.
+    /// [`Moved`](ErrorKind::Moved) if the branch is no longer where the plan was made; nothing is written then.
     pub async fn carry_out(&self, released: Released) -> Result<ReleaseReport, DeployError> {
         let Released { plan, files } = released;
         if plan.is_empty() {
@@ -172,7 +172,7 @@ impl Deployer {
     }
 
     pub(super) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {
-        let seen = self.cluster.workloads(None).await?;
+        let seen = self.cluster.workloads(None).await.map_err(DeployError::Cluster)?;
         let findings = partial_cluster(&seen.completeness);
         let workloads = seen.value.into_iter().map(|w| w.id).collect();
         Ok((ClusterFacts { workloads, complete: findings.is_empty() }, findings))

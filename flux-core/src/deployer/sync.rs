@@ -21,7 +21,7 @@ impl Deployer {
     async fn plan_sync_of(&self, options: &SyncOptions) -> Result<(Arc<Look>, SyncPlan), DeployError> {
         let look = self.look().await?;
         let desired = desired(&look);
-        let observed = self.cluster.observe(&desired.scope()).await?;
+        let observed = self.cluster.observe(&desired.scope()).await.map_err(DeployError::Cluster)?;
         let mut plan = sync::plan(&desired, &observed, options);
         plan.findings.extend(partial_cluster(&observed.completeness));
         told(&look.generated, &mut plan.findings);
@@ -40,7 +40,7 @@ impl Deployer {
         progress: &dyn Progress,
     ) -> Result<SyncReport, DeployError> {
         let (look, plan) = self.plan_sync_of(options).await?;
-        let mut report = self.cluster.apply(&plan, progress).await?;
+        let mut report = self.cluster.apply(&plan, progress).await.map_err(DeployError::Cluster)?;
         told(&look.generated, &mut report.findings);
         report.findings.sort();
         report.findings.dedup();

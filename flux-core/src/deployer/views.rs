@@ -150,7 +150,7 @@ impl Deployer {
     /// What git and the cluster have, of one namespace or of all.
     async fn listed(&self, namespace: Option<&str>) -> Result<Listed, DeployError> {
         let look = self.look().await?;
-        let seen = self.cluster.workloads(namespace).await?;
+        let seen = self.cluster.workloads(namespace).await.map_err(DeployError::Cluster)?;
         let book = PolicyBook::read(&look.manifests, |_| None);
         let mut findings = look.findings.clone();
         findings.extend(book.findings(&look.manifests));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::source::KUSTOMIZE;
 use crate::{
-    backend::{ConfigRepo, RepoError, Tree},
+    backend::{self, ConfigRepo, Tree},
     finding::Place,
 };
 
@@ -82,7 +82,7 @@ pub struct Output {
 pub enum GenerateError {
     /// The files cannot be read.
     #[error(transparent)]
-    Repo(#[from] RepoError),
+    Repo(#[from] backend::Error),
     /// A command ended badly.
     #[error("`{}` failed with {status}{}", brief(.command), said(.stderr))]
     Failed {

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::{
-    backend::{Cluster, ClusterError, ClusterWorkload, Fidelity, Observation, Observed, Progress, Scope},
+    backend::{Cluster, ClusterWorkload, Error, Fidelity, Observation, Observed, Progress, Result, Scope},
     manifest::ResourceId,
     sync::{MARK_LABEL, SyncPlan, SyncReport, kinds, lists::Schema, object},
 };
@@ -42,7 +42,7 @@ const DEFAULT_NAMESPACE: &str = "default";
 ///     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"colour": "blue"}}),
 /// ])?;
 /// assert_eq!(cluster.objects()[0]["metadata"]["namespace"], "default");
-/// # Ok::<(), flux_core::backend::ClusterError>(())
+/// # Ok::<(), flux_core::backend::Error>(())
 /// ```
 #[derive(Default)]
 pub struct MemoryCluster {
@@ -65,8 +65,8 @@ impl MemoryCluster {
     /// have put there (namespace, uid, resource version, generation) may be missing and is made up.
     ///
     /// # Errors
-    /// [`ClusterError::Invalid`] if one of them has no `apiVersion`, `kind` or name, or if two have the same id.
-    pub fn from_objects(objects: Vec<Value>) -> Result<Self, ClusterError> {
+    /// [`Invalid`](crate::backend::ErrorKind::Invalid) if one of them has no `apiVersion`, `kind` or name, or if two have the same id.
+    pub fn from_objects(objects: Vec<Value>) -> Result<Self> {
         let mut flat = Vec::new();
         for object in objects {
             flatten(object, &mut flat);
@@ -75,10 +75,9 @@ impl MemoryCluster {
         let mut state = State::default();
         for (n, mut object) in flat.into_iter().enumerate() {
             let written = object::id_of(&object).ok_or_else(|| {
-                ClusterError::Invalid(format!(
-                    "object {} of the cluster needs apiVersion, kind and metadata.name",
-                    n + 1
-                ))
+                let subject = format!("object {}", n + 1);
+                let text = format!("{subject} of the cluster needs apiVersion, kind and metadata.name");
+                Error::invalid(subject, text)
             })?;
             let kind = (text(&object, "apiVersion").to_owned(), written.kind.clone());
             let known = kinds::builtin(&kind.0, &kind.1).or_else(|| defined.get(&kind).copied());
@@ -87,7 +86,7 @@ impl MemoryCluster {
             let version = text(&object["metadata"], "resourceVersion").parse().unwrap_or(0);
             state.version = state.version.max(version);
             if state.objects.insert(id.clone(), object).is_some() {
-                return Err(ClusterError::Invalid(format!("the cluster has {id} twice: remove one")));
+                return Err(Error::invalid(&id, format!("the cluster has {id} twice: remove one")));
             }
         }
         state.complete();
@@ -107,12 +106,12 @@ impl MemoryCluster {
     /// Adds an object by hand, as `kubectl create` does.
     ///
     /// # Errors
-    /// [`ClusterError::Invalid`] if it is no object, is of an unknown kind, or is there already.
-    pub fn create(&self, object: Value) -> Result<ResourceId, ClusterError> {
+    /// [`Invalid`](crate::backend::ErrorKind::Invalid) if it is no object, is of an unknown kind, or is there already.
+    pub fn create(&self, object: Value) -> Result<ResourceId> {
         let mut state = self.state();
-        let id = state.identify(&object).map_err(ClusterError::Invalid)?;
+        let id = state.identify(&object).map_err(|why| Error::invalid("the object", why))?;
         if state.objects.contains_key(&id) {
-            return Err(ClusterError::Invalid(format!("{id} is there already")));
+            return Err(Error::invalid(&id, format!("{id} is there already")));
         }
         let mut object = object;
         set_namespace(&mut object, &id);
@@ -126,27 +125,27 @@ impl MemoryCluster {
     /// Changes an object by hand, as `kubectl edit` does: the fields that change change hands.
     ///
     /// # Errors
-    /// [`ClusterError::NotFound`] if it is not there.
-    pub fn edit(&self, id: &ResourceId, edit: impl FnOnce(&mut Value)) -> Result<(), ClusterError> {
+    /// [`NotFound`](crate::backend::ErrorKind::NotFound) if it is not there.
+    pub fn edit(&self, id: &ResourceId, edit: impl FnOnce(&mut Value)) -> Result<()> {
         self.edit_as("kubectl-edit", None, id, edit)
     }
 
     /// Changes an object as some manager, perhaps through a subresource: an autoscaler goes through `scale`.
     ///
     /// # Errors
-    /// [`ClusterError::NotFound`] if it is not there.
+    /// [`NotFound`](crate::backend::ErrorKind::NotFound) if it is not there.
     pub fn edit_as(
         &self,
         manager: &str,
         subresource: Option<&str>,
         id: &ResourceId,
         edit: impl FnOnce(&mut Value),
-    ) -> Result<(), ClusterError> {
+    ) -> Result<()> {
         let mut state = self.state();
         let live = state
             .objects
             .get(id)
-            .ok_or_else(|| ClusterError::NotFound(format!("{id} is not in the cluster")))?;
+            .ok_or_else(|| Error::not_found(id, format!("{id} is not in the cluster")))?;
         let mut edited = live.clone();
         edit(&mut edited);
         keep_server_metadata(&mut edited, live, id);
@@ -169,7 +168,7 @@ impl MemoryCluster {
 
 #[async_trait]
 impl Cluster for MemoryCluster {
-    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>, ClusterError> {
+    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>> {
         let state = self.state();
         let marked = state.objects.iter().filter(|(_, o)| o["metadata"]["labels"].get(MARK_LABEL).is_some());
         let mut ids: Vec<&ResourceId> = marked.map(|(id, _)| id).collect();
@@ -191,7 +190,7 @@ impl Cluster for MemoryCluster {
         Ok(Observation::complete(observed, AUTHORITY))
     }
 
-    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError> {
+    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport> {
         let mut reports = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
             let report = self.state().carry_out(step);
@@ -201,10 +200,7 @@ impl Cluster for MemoryCluster {
         Ok(plan.report(reports))
     }
 
-    async fn workloads(
-        &self,
-        namespace: Option<&str>,
-    ) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError> {
+    async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         let state = self.state();
         let within =
             |id: &ResourceId| namespace.is_none_or(|namespace| id.namespace.as_deref() == Some(namespace));

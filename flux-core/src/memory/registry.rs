@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    backend::{Images, InspectError, Observation, Registry, RegistryError, Tags},
+    backend::{Error, Images, InspectError, Observation, Registry, Result, Tags},
     image::{CanonicalName, ImageInfo, ImageName, Tag},
 };
 
@@ -42,7 +42,7 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Repository {
-    error: Option<RegistryError>,
+    error: Option<Error>,
     tags: BTreeMap<Tag, Result<ImageInfo, InspectError>>,
 }
 
@@ -77,7 +77,7 @@ impl MemoryRegistry {
 
     /// This registry with a repository that answers everything with `error`.
     #[must_use]
-    pub fn with_error(self, name: &ImageName, error: RegistryError) -> Self {
+    pub fn with_error(self, name: &ImageName, error: Error) -> Self {
         self.set_error(name, Some(error));
         self
     }
@@ -95,7 +95,7 @@ impl MemoryRegistry {
     }
 
     /// Makes a repository answer everything with `error`, or answer again.
-    pub fn set_error(&self, name: &ImageName, error: Option<RegistryError>) {
+    pub fn set_error(&self, name: &ImageName, error: Option<Error>) {
         self.state().repositories.entry(name.canonical()).or_default().error = error;
     }
 
@@ -119,7 +119,7 @@ const AUTHORITY: &str = "memory";
 
 #[async_trait]
 impl Registry for MemoryRegistry {
-    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError> {
+    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>> {
         let mut state = self.state();
         state.counts.tags += 1;
         match state.repositories.get(&name.canonical()) {
@@ -127,13 +127,13 @@ impl Registry for MemoryRegistry {
             Some(repository) => {
                 Ok(Observation::complete(repository.tags.keys().cloned().collect(), AUTHORITY))
             }
-            None => Err(RegistryError::NotFound(format!(
-                "image repository {name} does not exist: check the name"
-            ))),
+            None => {
+                Err(Error::not_found(name, format!("image repository {name} does not exist: check the name")))
+            }
         }
     }
 
-    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError> {
+    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>> {
         let mut state = self.state();
         state.counts.inspected += tags.len();
         let repository = state.repositories.get(&name.canonical());

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     backend::{
-        Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree,
+        Author, Change, Commit, ConfigRepo, ContentId, Error, FileBody, Range, Result, Revision, Tree,
         invalid_path,
     },
     path::is_under,
@@ -34,7 +34,7 @@ use crate::{
 /// let second = repo.push_file("shop/web.yaml", "kind: DaemonSet\n", "Try a daemon set");
 /// assert_ne!(first, second);
 /// assert_eq!(repo.head().await?, second);
-/// # Ok::<_, flux_core::backend::RepoError>(()) }).unwrap();
+/// # Ok::<_, flux_core::backend::Error>(()) }).unwrap();
 /// ```
 #[derive(Clone, Debug)]
 pub struct MemoryRepo {
@@ -181,22 +181,21 @@ impl Upstream {
         revision
     }
 
-    fn position(&self, revision: &Revision) -> Result<usize, RepoError> {
-        self.commits
-            .iter()
-            .rposition(|entry| entry.commit.revision == *revision)
-            .ok_or_else(|| RepoError::NotFound(format!("no revision {revision} in the repository in memory")))
+    fn position(&self, revision: &Revision) -> Result<usize> {
+        self.commits.iter().rposition(|entry| entry.commit.revision == *revision).ok_or_else(|| {
+            Error::not_found(revision, format!("no revision {revision} in the repository in memory"))
+        })
     }
 }
 
 #[async_trait]
 impl ConfigRepo for MemoryRepo {
-    async fn head(&self) -> Result<Revision, RepoError> {
+    async fn head(&self) -> Result<Revision> {
         let tip = self.lock().commits.last().map(|entry| entry.commit.revision.clone());
-        tip.ok_or_else(|| RepoError::NotFound("the repository in memory is empty".into()))
+        tip.ok_or_else(|| Error::not_found("the repository in memory", "the repository in memory is empty"))
     }
 
-    async fn tree(&self, at: &Revision) -> Result<Tree, RepoError> {
+    async fn tree(&self, at: &Revision) -> Result<Tree> {
         let upstream = self.lock();
         let entry = &upstream.commits[upstream.position(at)?];
         let all = &entry.files;
@@ -216,57 +215,57 @@ impl ConfigRepo for MemoryRepo {
         })
     }
 
-    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>> {
         let upstream = self.lock();
         ids.iter()
             .map(|id| match upstream.contents.get(id) {
                 Some(body) if body.len() as u64 > limit => Ok(FileBody::TooLarge { size: body.len() as u64 }),
                 Some(body) => Ok(FileBody::Bytes(body.clone())),
-                None => Err(RepoError::NotFound(format!("no content {id} in the repository in memory"))),
+                None => Err(Error::not_found(id, format!("no content {id} in the repository in memory"))),
             })
             .collect()
     }
 
-    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError> {
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision> {
         let mut upstream = self.lock();
         let at = upstream.position(base)?;
         if at + 1 != upstream.commits.len() {
-            return Err(RepoError::Moved { base: base.clone() });
+            return Err(Error::moved(base));
         }
         let mut files = upstream.commits[at].files.clone();
         let before = files.clone();
         for path in change.files.keys() {
             if let Some(why) = invalid_path(path) {
-                return Err(RepoError::Invalid(format!("the path `{path}` cannot be written: it {why}")));
+                return Err(Error::invalid(path, format!("the path `{path}` cannot be written: it {why}")));
             }
             if !self.covers(path) {
                 let what = format!("{path} is outside of the configured paths; add its folder to them");
-                return Err(RepoError::Invalid(what));
+                return Err(Error::invalid(path, what));
             }
             let all = || files.keys().chain(change.files.keys());
             if let Some(below) = all().find(|other| *other != path && is_under(other, path)) {
                 let what =
                     format!("{path} cannot be a file: there is {below} in it, at {base} or by this change");
-                return Err(RepoError::Invalid(what));
+                return Err(Error::invalid(path, what));
             }
             if let Some(file) = all().find(|other| *other != path && is_under(path, other)) {
                 let what =
                     format!("{path} cannot be written: {file} is a file in revision {base}, no folder");
-                return Err(RepoError::Invalid(what));
+                return Err(Error::invalid(path, what));
             }
         }
         for (path, body) in &change.files {
             files.insert(path.clone(), upstream.store(body.clone()));
         }
         if files == before {
-            let what = format!("the change makes no difference to {base}; there is nothing to commit");
-            return Err(RepoError::Invalid(what));
+            let text = format!("the change makes no difference to {base}; there is nothing to commit");
+            return Err(Error::invalid(base, text));
         }
         let author = change.author.clone().unwrap_or_else(|| self.committer.clone());
         Ok(upstream.land(files, author, change.time, &change.message, change.note.clone()))
     }
 
-    async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError> {
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>> {
         let upstream = self.lock();
         let end = upstream.position(&range.upto)?;
         let start = match &range.after {

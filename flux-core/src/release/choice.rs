@@ -10,7 +10,7 @@ use super::{
     past::{self, TakenBack},
 };
 use crate::{
-    backend::RegistryError,
+    backend::ErrorKind,
     image::{ImageInfo, ImageRef, Tag},
     manifest::Container,
     manifest::Located,
@@ -232,11 +232,9 @@ impl Chooser<'_> {
         match fields.known(&self.current.name) {
             Some(Ok(known)) => Ok(known),
             Some(Err(error)) => {
-                let reason = match error {
-                    RegistryError::NotFound(_) => Reason::RepositoryNotFound,
-                    RegistryError::Unauthorized(_) | RegistryError::Forbidden(_) => {
-                        Reason::RegistryUnauthorized
-                    }
+                let reason = match error.kind() {
+                    ErrorKind::NotFound => Reason::RepositoryNotFound,
+                    ErrorKind::Unauthorized | ErrorKind::Forbidden => Reason::RegistryUnauthorized,
                     _ => Reason::RegistryUnavailable,
                 };
                 Err(Chosen::left(reason, error.to_string()))

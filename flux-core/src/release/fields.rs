@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{ImageFacts, RepositoryFacts};
 use crate::{
-    backend::RegistryError,
+    backend::Error,
     image::{CanonicalName, ImageName},
     policy::{Field, Listing, Patterns, Seen, TagPattern, Tagged},
 };
@@ -37,7 +37,7 @@ impl<'a> Fields<'a> {
     }
 
     /// What is known of a repository; none if it was not asked.
-    pub(super) fn known(&self, name: &ImageName) -> Option<Result<Known<'a>, &'a RegistryError>> {
+    pub(super) fn known(&self, name: &ImageName) -> Option<Result<Known<'a>, &'a Error>> {
         let (name, known) = self.images.repositories.get_key_value(&name.canonical())?;
         Some(known.as_ref().map(|facts| Known { name, facts }))
     }

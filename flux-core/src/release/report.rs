@@ -10,7 +10,7 @@ use super::{
     WorkloadVerdict, policies,
 };
 use crate::{
-    backend::{Completeness, Images, RegistryError, Revision},
+    backend::{Completeness, Error, Images, Revision},
     finding::Finding,
     generate::GeneratedEdit,
     image::{CanonicalName, Tag},
@@ -241,7 +241,7 @@ pub(super) struct Identity<'a> {
 }
 
 /// What is known of a repository, in an order of its own.
-pub(super) type Known<'a> = Result<(BTreeSet<&'a Tag>, &'a Completeness, &'a Images), &'a RegistryError>;
+pub(super) type Known<'a> = Result<(BTreeSet<&'a Tag>, &'a Completeness, &'a Images), &'a Error>;
 
 /// What is known of the repositories, whatever the order in which the registries told it.
 pub(super) fn known(facts: &ImageFacts) -> BTreeMap<&CanonicalName, Known<'_>> {

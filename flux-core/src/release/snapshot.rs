@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    backend::{Commit, Completeness, Images, Observation, RegistryError, Revision, Tags},
+    backend::{Commit, Completeness, Error, Images, Observation, Revision, Tags},
     image::{CanonicalName, ImageName, Tag},
     manifest::{Manifests, ParsedFile, WorkloadId},
 };
@@ -75,7 +75,7 @@ pub struct ClusterFacts {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImageFacts {
     /// One entry a repository asked for.
-    pub repositories: BTreeMap<CanonicalName, Result<RepositoryFacts, RegistryError>>,
+    pub repositories: BTreeMap<CanonicalName, Result<RepositoryFacts, Error>>,
 }
 
 /// What one image repository holds.
@@ -98,7 +98,7 @@ impl RepositoryFacts {
 
 impl ImageFacts {
     /// What is known of a repository; none if it was not asked.
-    pub fn get(&self, name: &ImageName) -> Option<&Result<RepositoryFacts, RegistryError>> {
+    pub fn get(&self, name: &ImageName) -> Option<&Result<RepositoryFacts, Error>> {
         self.repositories.get(&name.canonical())
     }
 }

@@ -8,8 +8,8 @@ use mockall::mock;
 
 use crate::{
     backend::{
-        Change, Cluster, ClusterError, ClusterWorkload, Commit, ConfigRepo, ContentId, FileBody, Images,
-        Observation, Observed, Progress, Registry, RegistryError, RepoError, Revision, Scope, Tags, Tree,
+        Change, Cluster, ClusterWorkload, Commit, ConfigRepo, ContentId, FileBody, Images, Observation,
+        Observed, Progress, Registry, Result, Revision, Scope, Tags, Tree,
     },
     image::{ImageName, Tag},
     sync::{SyncPlan, SyncReport},
@@ -22,11 +22,11 @@ mock! {
 
     #[async_trait]
     impl ConfigRepo for ConfigRepo {
-        async fn head(&self) -> Result<Revision, RepoError>;
-        async fn tree(&self, at: &Revision) -> Result<Tree, RepoError>;
-        async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError>;
-        async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError>;
-        async fn history(&self, range: &crate::backend::Range) -> Result<Vec<Commit>, RepoError>;
+        async fn head(&self) -> Result<Revision>;
+        async fn tree(&self, at: &Revision) -> Result<Tree>;
+        async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>>;
+        async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision>;
+        async fn history(&self, range: &crate::backend::Range) -> Result<Vec<Commit>>;
     }
 }
 
@@ -37,8 +37,8 @@ mock! {
 
     #[async_trait]
     impl Registry for Registry {
-        async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError>;
-        async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError>;
+        async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>>;
+        async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>>;
     }
 }
 
@@ -47,30 +47,27 @@ mock! {
     #[derive(Debug)]
     pub Cluster {
         /// What [`Cluster::observe`] answers.
-        pub fn observe(&self, scope: Scope) -> Result<Observation<Observed>, ClusterError>;
+        pub fn observe(&self, scope: Scope) -> Result<Observation<Observed>>;
         /// What [`Cluster::apply`] answers.
-        pub fn apply(&self, plan: SyncPlan) -> Result<SyncReport, ClusterError>;
+        pub fn apply(&self, plan: SyncPlan) -> Result<SyncReport>;
         /// What [`Cluster::workloads`] answers.
-        pub fn workloads(&self, namespace: Option<String>) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError>;
+        pub fn workloads(&self, namespace: Option<String>) -> Result<Observation<Vec<ClusterWorkload>>>;
     }
 }
 
 #[async_trait]
 impl Cluster for MockCluster {
-    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>, ClusterError> {
+    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>> {
         Self::observe(self, scope.clone())
     }
 
-    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError> {
+    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport> {
         let report = Self::apply(self, plan.clone())?;
         report.resources.iter().for_each(|resource| progress.resource(resource));
         Ok(report)
     }
 
-    async fn workloads(
-        &self,
-        namespace: Option<&str>,
-    ) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError> {
+    async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         Self::workloads(self, namespace.map(str::to_owned))
     }
 }

@@ -1,5 +1,4 @@
-//! What every [`Registry`] must do: [`conformance`] holds one to the trait's contract, [`MockRegistry`] produces the
-//! errors that a real one does not produce on demand.
+//! What every [`Registry`] must do: [`conformance`] holds one to the trait's contract.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a suite fails by panicking")]
 
@@ -12,21 +11,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    backend::{Completeness, Images, Observation, Registry, RegistryError, Tags},
+    backend::{Completeness, ErrorKind, Images, Registry},
     image::{Digest, ImageInfo, ImageName, Platform, Tag},
 };
-
-mockall::mock! {
-    /// A registry that answers as it is told.
-    #[derive(Debug)]
-    pub Registry {}
-
-    #[async_trait]
-    impl Registry for Registry {
-        async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError>;
-        async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError>;
-    }
-}
 
 /// One build of an image: what is pushed for one platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,12 +110,12 @@ async fn all_tags_are_listed(fixture: &dyn RegistryFixture) {
 async fn a_repository_that_is_not_there_says_so(fixture: &dyn RegistryFixture) {
     let name = fixture.name("absent");
     let error = fixture.registry().tags(&name).await.expect_err("there is no such repository");
-    assert!(matches!(error, RegistryError::NotFound(_)), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
     assert!(!error.is_retryable());
     assert!(error.to_string().contains(name.path()), "the message names the repository: {error}");
     match fixture.registry().inspect(&name, &[tag("v1")]).await {
         Ok(seen) => assert!(seen.value[&tag("v1")].as_ref().expect_err("there is no such image").missing),
-        Err(error) => assert!(matches!(error, RegistryError::NotFound(_)), "{error:?}"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}"),
     }
 }
 
@@ -203,7 +190,11 @@ mod tests {
     use sha2::Digest as _;
 
     use super::*;
-    use crate::memory::{MemoryRegistry, at_once};
+    use crate::{
+        backend::Error,
+        memory::{MemoryRegistry, at_once},
+        testing::MockRegistry,
+    };
 
     #[derive(Debug, Default)]
     struct InMemory {
@@ -262,8 +253,8 @@ mod tests {
     #[test]
     fn a_mock_answers_as_it_is_told() {
         let mut mock = MockRegistry::new();
-        mock.expect_tags().returning(|name| Err(RegistryError::Forbidden(format!("{name} is secret"))));
+        mock.expect_tags().returning(|name| Err(Error::forbidden(name, format!("{name} is secret"))));
         let seen = at_once(mock.tags(&"web".parse().unwrap()));
-        assert_eq!(seen, Err(RegistryError::Forbidden("web is secret".to_owned())));
+        assert_eq!(seen, Err(Error::forbidden("web", "web is secret")));
     }
 }

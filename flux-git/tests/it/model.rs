@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use flux_core::{
-    backend::{Author, Change, ConfigRepo, FileBody, Range, RepoError, Revision},
+    backend::{Author, Change, ConfigRepo, ErrorKind, FileBody, Range, Result, Revision},
     memory::MemoryRepo,
     testing::config_repo::{Seed, SeedKind},
 };
@@ -65,11 +65,11 @@ async fn told(repo: &dyn ConfigRepo) -> Told {
 }
 
 /// The kind of an outcome, in which both have to agree.
-fn kind(outcome: &Result<Revision, RepoError>) -> &'static str {
+fn kind(outcome: &Result<Revision>) -> &'static str {
     match outcome {
         Ok(_) => "landed",
-        Err(RepoError::Moved { .. }) => "moved",
-        Err(RepoError::Invalid(_)) => "invalid",
+        Err(error) if error.kind() == ErrorKind::Moved => "moved",
+        Err(error) if error.kind() == ErrorKind::Invalid => "invalid",
         Err(_) => "another error",
     }
 }

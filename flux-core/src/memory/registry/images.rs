@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::MemoryRegistry;
 use crate::{
-    backend::{InspectError, RegistryError},
+    backend::{Error, InspectError},
     image::{CanonicalName, ImageInfo, ImageName, Tag},
 };
 
@@ -240,7 +240,7 @@ impl MemoryRegistry {
                     "unknown key `{key}`: write a list of tags, or {{error: \"…\"}} alone"
                 ))),
                 (Some(Value::String(message)), None) => {
-                    self.set_error(name, Some(RegistryError::Unavailable(message.clone())));
+                    self.set_error(name, Some(Error::unavailable(name, message)));
                     Ok(())
                 }
                 (_, None) => Err(invalid("`error` is a text".to_owned())),
@@ -349,7 +349,7 @@ fn kind_of(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{Images, Registry};
+    use crate::backend::{ErrorKind, Images, Registry};
     use crate::memory::at_once;
 
     fn registry(yaml: &str) -> Result<MemoryRegistry, ImagesError> {
@@ -384,8 +384,9 @@ mod tests {
         assert!(get("gone").unwrap_err().missing);
         let tags = |name: &str| at_once(registry.tags(&name.parse().unwrap()));
         assert_eq!(tags("empty").unwrap().value, []);
-        assert_eq!(tags("private").unwrap_err(), RegistryError::Unavailable("no credentials".to_owned()));
-        assert!(matches!(tags("absent"), Err(RegistryError::NotFound(_))));
+        let error = tags("private").unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Unavailable, "no credentials"));
+        assert_eq!(tags("absent").unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]
