@@ -43,7 +43,7 @@ fn main() {
     for (title, pattern) in patterns {
         let snapshot = Snapshot {
             images: images.clone(),
-            ..Snapshot::new(Revision::from("bench"), Arc::new(manifests(workloads, pattern)))
+            ..Snapshot::new(Revision::new("bench"), Arc::new(manifests(workloads, pattern)))
         };
         let planned = middle(turns, || {
             let plan = release::plan(&snapshot, &Request::automation(), now);

@@ -65,18 +65,18 @@ impl Generator for ShellGenerator {
             ))
         })?;
         let mut checkout = FolderCheckout { folder, files: BTreeMap::new() };
-        let read: Vec<_> = tree.files.iter().filter(|(path, _)| !over.contains_key(*path)).collect();
+        let read: Vec<_> = tree.files().filter(|(path, _)| !over.contains_key(*path)).collect();
         for portion in read.chunks(PORTION) {
             let ids: Vec<_> = portion.iter().map(|(_, id)| (*id).clone()).collect();
             let bodies = repo.read(&ids, u64::MAX).await?;
             for ((path, _), body) in portion.iter().zip(bodies) {
                 if let FileBody::Bytes(bytes) = body {
-                    checkout.write(path, &bytes, tree.executable.contains(*path))?;
+                    checkout.write(path, &bytes, tree.is_executable(path))?;
                 }
             }
         }
         for (path, bytes) in over {
-            checkout.write(path, bytes, tree.executable.contains(path))?;
+            checkout.write(path, bytes, tree.is_executable(path))?;
         }
         Ok(Box::new(checkout))
     }

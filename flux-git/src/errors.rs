@@ -1,4 +1,5 @@
-//! libgit2's errors, and what servers answer to a push, as [`Error`]s. Nowhere else are they told apart.
+//! libgit2's errors, and what servers answer to a push, as [`Error`]s. Nowhere else are they told
+//! apart.
 
 use flux_core::backend::{Error, ErrorKind};
 use git2::{ErrorClass, ErrorCode};
@@ -20,7 +21,8 @@ const NOT_OURS: Kind = (
     "it belongs to another user of this machine; run as that user, or list it under git's `safe.directory`",
 );
 
-/// What messages of libgit2 and of servers mean; the first that is found in the lower-case message counts.
+/// The meaning of messages of libgit2 and of servers; the first that is found in the lower-case
+/// message counts.
 const MESSAGES: [(&str, Kind); 25] = [
     ("status code: 401", UNAUTHORIZED),
     ("status code: 403", FORBIDDEN),
@@ -49,7 +51,8 @@ const MESSAGES: [(&str, Kind); 25] = [
     ("certificate", UNTRUSTED),
 ];
 
-/// Turns an error of libgit2's, met while `doing` something (`reading`, `fetching from`) with `subject`, into ours.
+/// Turns an error of libgit2's, met while `doing` something (`reading`, `fetching from`) with
+/// `subject`, into ours.
 pub(crate) fn git_error(error: &git2::Error, doing: &str, subject: impl std::fmt::Display) -> Error {
     let (kind, remedy) = kind_of(error);
     let words = error.message().trim().trim_end_matches('.');
@@ -79,14 +82,15 @@ fn kind_of(error: &git2::Error) -> Kind {
     }
 }
 
-/// What a server answered about one reference of a push.
+/// The answer of a server about one reference of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RefAnswer {
     /// It is where we pushed it.
     Landed,
     /// It was somewhere else than we took it to be.
     Moved,
-    /// Somebody else is changing it just now; the same push may succeed or turn out as moved in a moment.
+    /// Somebody else is changing it just now; the same push may succeed or turn out as moved in a
+    /// moment.
     Busy(String),
     /// The server doesn't take it.
     Refused(String),
@@ -106,7 +110,7 @@ const MOVED: [&str; 7] = [
 const BUSY: [&str; 5] =
     ["failed to update ref", "failed to lock", "cannot lock ref", "unable to lock", "is locked"];
 
-/// Reads a server's word on one reference: none when it took it.
+/// Reads a server's answer about one reference: `None` when it took it.
 pub(crate) fn ref_answer(status: Option<&str>) -> RefAnswer {
     let Some(status) = status else { return RefAnswer::Landed };
     let lower = status.to_ascii_lowercase();

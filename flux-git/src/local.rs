@@ -1,7 +1,9 @@
-//! A repository on this machine: used in place. Nothing is fetched or copied, and landing is moving a reference under its lock.
+//! A repository on this machine: used in place. Nothing is fetched or copied, and landing is moving
+//! a reference under its lock.
 //!
-//! libgit2's own push to a path overwrites a branch that moved meanwhile and runs no hooks; this one does neither: it compares under git's
-//! lock, and refuses to go past hooks that would have a say. Hooks that are only told afterwards (`post-…`) are not run.
+//! libgit2's own push to a path overwrites a branch that moved meanwhile and runs no hooks; this
+//! one does neither: it compares under git's lock, and refuses to go past hooks that would have a
+//! say. Hooks that are only told afterwards (`post-…`) are not run.
 
 use std::path::{Path, PathBuf};
 
@@ -123,7 +125,7 @@ impl Local {
     }
 }
 
-/// What became of an attempt to move references.
+/// The outcome of an attempt to move references.
 enum Swap<'l> {
     /// They are where they should be.
     Done,

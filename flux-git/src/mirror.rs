@@ -1,7 +1,9 @@
-//! The mirror of a repository behind a server: a bare repository in a folder that may outlive the process and be shared by several.
+//! The mirror of a repository behind a server: a bare repository in a folder that may outlive the
+//! process and be shared by several.
 //!
-//! Objects need no guarding, as they are named by their content. The folder's `lock` file guards the rest: making the mirror, fetching into
-//! it, moving its references. Only those who write wait for it.
+//! Objects need no guarding, as they are named by their content. The folder's `lock` file guards
+//! the rest: making the mirror, fetching into it, moving its references. Only those who write wait
+//! for it.
 //!
 //! ```text
 //! FOLDER/lock       held while writing
@@ -28,7 +30,7 @@ use crate::{
 /// A mirror, made when it is first used.
 #[derive(Debug)]
 pub(crate) struct Mirror {
-    /// None for a folder of our own.
+    /// `None` for a folder of our own.
     folder: Option<PathBuf>,
     opened: OnceLock<Opened>,
     opening: Mutex<()>,

@@ -2,7 +2,8 @@
 
 use flux_core::backend::{Error, Result};
 
-/// Files and folders relative to the root of the repository, normalised. None of them means everything.
+/// Files and folders relative to the root of the repository, normalised. None of them means
+/// everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Paths(Vec<String>);
 
@@ -31,7 +32,7 @@ impl Paths {
         Ok(Self(normal))
     }
 
-    /// Whether everything is looked at.
+    /// Returns `true` if the whole repository is covered.
     pub(crate) fn is_everything(&self) -> bool {
         self.0.is_empty()
     }
@@ -40,7 +41,7 @@ impl Paths {
         self.0.iter().map(String::as_str)
     }
 
-    /// Whether a file is looked at.
+    /// Returns `true` if a file is covered.
     pub(crate) fn covers(&self, path: &str) -> bool {
         self.is_everything()
             || self.iter().any(|root| {

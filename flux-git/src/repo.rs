@@ -13,8 +13,7 @@ use flux_core::backend::{
 use git2::{Oid, Repository};
 
 use crate::{
-    builder::GitRepoBuilder,
-    objects,
+    history, objects,
     paths::Paths,
     session::{Cancel, CancelOnDrop},
     upstream::{Landing, Upstream},
@@ -26,11 +25,12 @@ const TREES_KEPT: usize = 8;
 
 /// One branch of a git repository, under some of its paths.
 ///
-/// A repository on this machine is used in place; one behind a server is mirrored, in a folder given or a temporary one. There is no checkout:
-/// trees and files are read from git's objects, and commits are made of them.
+/// A repository on this machine is used in place; one behind a server is mirrored, in a folder
+/// given or a temporary one. There is no checkout: trees and files are read from git's objects, and
+/// commits are made of them.
 ///
-/// Made by [`GitRepo::builder`]. Its work is done on the blocking threads of a tokio runtime. Dropping a future stops a fetch; a push that was
-/// not sent yet is not sent then.
+/// Made by [`GitRepo::builder`]. Its work is done on the blocking threads of a tokio runtime.
+/// Dropping a future stops a fetch; a push that was not sent yet is not sent then.
 ///
 /// ```no_run
 /// # async fn example() -> flux_core::backend::Result<()> {
@@ -41,10 +41,12 @@ const TREES_KEPT: usize = 8;
 ///     .branch("main")
 ///     .paths(["deploy/prod"])
 ///     .mirror("/var/cache/flux/mirror")
-///     .credentials(Credentials::none().ssh_identity("/etc/flux/identity").known_hosts("/etc/flux/known_hosts"))
+///     .credentials(
+///         Credentials::none().ssh_identity("/etc/flux/identity").known_hosts("/etc/flux/known_hosts"),
+///     )
 ///     .open()?;
 /// let tip = repo.head().await?;
-/// println!("{} files at {}", repo.tree(&tip).await?.files.len(), tip.short());
+/// println!("{} files at {}", repo.tree(&tip).await?.files().count(), tip.short());
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -58,15 +60,10 @@ pub(crate) struct Inner {
     pub(crate) committer: Author,
     pub(crate) upstream: Box<dyn Upstream>,
     /// Newest last.
-    pub(crate) trees: Mutex<VecDeque<(Oid, Arc<Tree>)>>,
+    pub(crate) trees: Mutex<VecDeque<(Oid, Tree)>>,
 }
 
 impl GitRepo {
-    /// Begins with where the repository is: a path, a `file`, `http(s)` or `ssh` URL, or `user@host:path`.
-    pub fn builder(url: impl Into<String>) -> GitRepoBuilder {
-        GitRepoBuilder::new(url.into())
-    }
-
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
     }
@@ -101,7 +98,8 @@ impl fmt::Debug for GitRepo {
 }
 
 impl Inner {
-    /// Works in the store; if that fails because the store is damaged, or lacks what upstream has, once more in a new one.
+    /// Works in the store; if that fails because the store is damaged, or lacks what upstream has,
+    /// once more in a new one.
     fn in_store<T>(&self, cancel: &Cancel, work: impl Fn(&Repository) -> Result<T>) -> Result<T> {
         let may_be_the_store = |error: &Error| {
             matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Unavailable)
@@ -120,10 +118,10 @@ impl Inner {
         let kept = || self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         let cached = objects::full_id(at.as_str()).and_then(|id| {
             let trees = kept();
-            trees.iter().find(|(of, _)| *of == id).map(|(_, tree)| Arc::clone(tree))
+            trees.iter().find(|(of, _)| *of == id).map(|(_, tree)| tree.clone())
         });
         if let Some(tree) = cached {
-            return Ok((*tree).clone());
+            return Ok(tree);
         }
         let (id, tree) = self.in_store(cancel, |repo| {
             let id = objects::find_commit(repo, at)?.id();
@@ -133,7 +131,7 @@ impl Inner {
         if trees.len() == TREES_KEPT {
             trees.pop_front();
         }
-        trees.push_back((id, Arc::new(tree.clone())));
+        trees.push_back((id, tree.clone()));
         Ok(tree)
     }
 
@@ -182,7 +180,7 @@ impl ConfigRepo for GitRepo {
         let range = range.clone();
         self.work(move |inner, cancel| {
             inner.in_store(cancel, |repo| {
-                objects::history(repo, &range, &inner.paths, inner.upstream.notes_tip(repo))
+                history::history(repo, &range, &inner.paths, inner.upstream.notes_tip(repo))
             })
         })
         .await

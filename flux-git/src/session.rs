@@ -1,4 +1,5 @@
-//! One conversation with a server: it shows our credentials, checks the server's host key, and remembers why it broke off.
+//! One conversation with a server: it shows our credentials, checks the server's host key, and
+//! remembers why it broke off.
 
 use std::{
     cell::{Cell, RefCell},
@@ -22,7 +23,7 @@ use crate::{
     url::RepoUrl,
 };
 
-/// Whether whoever asked for something still waits for it.
+/// A flag that is set when nobody waits for a result any more.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cancel(Arc<AtomicBool>);
 
@@ -42,7 +43,8 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// What a push is to find upstream, just before it is sent: references with what each is taken to be at.
+/// The references that a push is to find upstream, just before it is sent, with the object that
+/// each is taken to be at.
 pub(crate) type Expected<'a> = &'a [(String, Oid)];
 
 #[derive(Debug)]

@@ -1,4 +1,5 @@
-//! The seam to where the branch lives: a repository on this machine, used in place, or one behind a server, mirrored.
+//! The seam to where the branch lives: a repository on this machine, used in place, or one behind a
+//! server, mirrored.
 
 use std::{fmt, time::Duration};
 
@@ -46,14 +47,16 @@ pub(crate) trait Upstream: fmt::Debug + Send + Sync {
     /// The branch decides: a note that can't be landed is logged and lost, its commit is not.
     fn land(&self, landing: &Landing<'_>, cancel: &Cancel) -> Result<()>;
 
-    /// Does what there is to do about a store that disappointed: opens it anew, and makes it anew if it is damaged.
+    /// Does what there is to do about a store that disappointed: opens it anew, and makes it anew
+    /// if it is damaged.
     fn repair(&self, cancel: &Cancel) -> Result<()>;
 }
 
 /// How often something that others hold just now is tried again.
 pub(crate) const ATTEMPTS: u32 = 12;
 
-/// The wait before another attempt: 5 ms doubling to 320 ms, under 3 s in all. By process and attempt, so that two who met part.
+/// The wait before another attempt: 5 ms doubling to 320 ms, under 3 s in all. By process and
+/// attempt, so that two who met part.
 pub(crate) fn pause(attempt: u32) {
     let jitter = Duration::from_millis(u64::from(std::process::id() % 7));
     std::thread::sleep(Duration::from_millis(5 << attempt.min(6)) + jitter);

@@ -1,4 +1,5 @@
-//! Where a repository is: a path, a URL, or the `user@host:path` form; and how it is printed without its secrets.
+//! Where a repository is: a path, a URL, or the `user@host:path` form; and how it is printed
+//! without its secrets.
 
 use std::{
     fmt,
@@ -9,7 +10,7 @@ use flux_core::backend::{Error, Result};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::credentials::Secret;
+use crate::secret::Secret;
 
 /// A repository's address, taken apart once. It prints without secrets.
 #[derive(Clone)]
@@ -32,7 +33,8 @@ const SCHEMES: [(&str, u16); 6] =
     [("https", 443), ("http", 80), ("ssh", 22), ("git+ssh", 22), ("ssh+git", 22), ("git", 9418)];
 
 impl RepoUrl {
-    /// Reads a path, absolute or relative to the working directory, a `file`, `http(s)`, `ssh` or `git` URL, or `user@host:path`.
+    /// Reads a path, absolute or relative to the working directory, a `file`, `http(s)`, `ssh` or
+    /// `git` URL, or `user@host:path`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         if text.is_empty() || text.contains(['\0', '\n']) {
             return Err(invalid("", "it is empty, or has a line break"));
@@ -109,7 +111,8 @@ impl RepoUrl {
         }
     }
 
-    /// What libgit2 is given: it holds no password, and so no error of libgit2's does.
+    /// Returns the address that libgit2 is given: it holds no password, and so no error of
+    /// libgit2's does.
     pub(crate) fn transport(&self) -> String {
         match &self.place {
             Place::Path(path) => path.to_string_lossy().into_owned(),

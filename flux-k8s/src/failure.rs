@@ -1,4 +1,5 @@
-//! How a request fails: kube's errors and the API server's answers, sorted by what can be done about them.
+//! How a request fails: kube's errors and the API server's answers, sorted by what can be done
+//! about them.
 
 use std::{error::Error as _, fmt, time::Duration};
 
@@ -13,7 +14,7 @@ pub(crate) struct Target {
     pub(crate) server: String,
     /// Where the address comes from, as in "context `a` of /home/me/.kube/config".
     pub(crate) source: String,
-    /// Who asks.
+    /// The account that asks.
     pub(crate) user: String,
 }
 
@@ -23,7 +24,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// What can be done about a failure.
+/// Failures sorted by what can be done about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     /// No connection: refused, reset, or dead by all signs.
@@ -73,7 +74,7 @@ impl FailureKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
-    /// What was said; from the server, so not to be shown for a Secret (see [`Failure::redacted`]).
+    /// The words of the server, so not to be shown for a Secret (see [`Failure::redacted`]).
     pub(crate) message: String,
     /// The fields the server complains of: field, reason, message.
     pub(crate) causes: Vec<Cause>,
@@ -159,7 +160,7 @@ impl Failure {
         }
     }
 
-    /// Whether the same request may pass in a moment.
+    /// Returns `true` if the same request may pass in a moment.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(
             self.kind,
@@ -170,7 +171,7 @@ impl Failure {
         )
     }
 
-    /// Whether it concerns the server and not one kind or object of it.
+    /// Returns `true` if it concerns the server and not one kind or object of it.
     pub(crate) fn is_of_server(&self) -> bool {
         matches!(self.kind, FailureKind::Unreachable | FailureKind::Untrusted | FailureKind::Unauthorized)
     }
@@ -245,7 +246,8 @@ impl Failure {
     }
 }
 
-/// The message of the innermost cause, which names the matter; what wraps it only says that something failed.
+/// The message of the innermost cause, which names the matter; what wraps it only says that
+/// something failed.
 fn innermost(error: &kube::Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();

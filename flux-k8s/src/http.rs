@@ -1,4 +1,5 @@
-//! Requests with limits: each has a time within which it is answered or given up, and a few tries where trying again is safe.
+//! Requests with limits: each has a time within which it is answered or given up, and a few tries
+//! where trying again is safe.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,14 +18,16 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     failure::{Failure, FailureKind, Target},
-    live::Live,
+    raw::RawObject,
 };
 
 /// How long a read may take.
 const READ: Duration = Duration::from_secs(8);
-/// How long a write may take while the server shows that it lives: admission webhooks have up to 30 s each.
+/// How long a write may take while the server shows that it lives: admission webhooks have up to 30
+/// s each.
 const WRITE: Duration = Duration::from_secs(65);
-/// How often a server that has not answered a write is asked whether it lives, and how long it has to say so.
+/// How often a server that has not answered a write is asked whether it lives, and how long it has
+/// to say so.
 const PULSE: Duration = Duration::from_secs(4);
 /// After this time no further try is begun.
 const LAST_TRY: Duration = Duration::from_secs(4);
@@ -40,7 +43,7 @@ pub(crate) struct Http {
 
 /// An answer. No `Debug`: it may be a Secret.
 pub(crate) struct Answer {
-    /// Whether the object was made by this request (status 201).
+    /// `true` if the object was created by this request (status 201).
     pub(crate) created: bool,
     pub(crate) body: Value,
 }
@@ -63,7 +66,7 @@ impl Http {
         resource: &ApiResource,
         namespace: Option<&str>,
     ) -> Result<Vec<Value>, Failure> {
-        let request = Request::new(Live::url_path(resource, namespace));
+        let request = Request::new(RawObject::url_path(resource, namespace));
         let mut params = ListParams::default().limit(500);
         let mut all = Vec::new();
         loop {
@@ -78,10 +81,11 @@ impl Http {
         }
     }
 
-    /// Whether a kind has any object with a label.
+    /// Returns `true` if a kind has any object with a label.
     pub(crate) async fn any(&self, resource: &ApiResource, selector: &str) -> Result<bool, Failure> {
         let params = ListParams::default().labels(selector).limit(1);
-        let page = self.read(Request::new(Live::url_path(resource, None)).list_metadata(&params)).await?.body;
+        let page =
+            self.read(Request::new(RawObject::url_path(resource, None)).list_metadata(&params)).await?.body;
         Ok(page.get("items").and_then(Value::as_array).is_some_and(|items| !items.is_empty()))
     }
 
@@ -166,8 +170,8 @@ impl Http {
         )
     }
 
-    /// Tries up to three times, as long as failures look passing. All our requests are idempotent: applying again is applying, and
-    /// a deletion names the uid.
+    /// Tries up to three times, as long as failures look passing. All our requests are idempotent:
+    /// applying again is applying, and a deletion names the uid.
     async fn tries<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         attempt: impl Fn() -> F,
@@ -229,10 +233,10 @@ fn path(resource: &ApiResource, namespace: Option<&str>, name: &str) -> Result<R
             return Err(Failure::new(FailureKind::Invalid, format!("`{segment}` cannot be a name")));
         }
     }
-    Ok(Request::new(Live::url_path(resource, namespace)))
+    Ok(Request::new(RawObject::url_path(resource, namespace)))
 }
 
-/// Whether a name is one segment of a path, as every name of an object is.
+/// Returns `true` if a name is one segment of a path, as every name of an object is.
 pub(crate) fn is_segment(name: &str) -> bool {
     !matches!(name, "" | "." | "..")
         && name.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '/' | '%' | '?' | '#' | '\\' | '"'))

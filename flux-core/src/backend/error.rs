@@ -12,14 +12,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// How a backend fails as a whole: a kind to act on, what it was about, and a sentence for people.
 ///
-/// Every backend, the layers around them and their builders fail with this type. A message names the
-/// thing and the next step, and holds no secret. Two errors are equal if all but their sources are, and
-/// an error that is stored comes back without its source.
+/// Every backend, the layers around them and their builders fail with this type. A message names
+/// the thing and the next step, and holds no secret. Two errors are equal if all but their sources
+/// are, and an error that is stored comes back without its source.
 ///
 /// ```
 /// use flux_core::backend::{Error, ErrorKind};
 ///
-/// let error = Error::unavailable("git.example.com", "git.example.com does not answer; check the network");
+/// let text = "git.example.com does not answer; check the network";
+/// let error = Error::unavailable("git.example.com", text);
 /// assert_eq!(error.kind(), ErrorKind::Unavailable);
 /// assert_eq!(error.subject(), "git.example.com");
 /// assert!(error.is_retryable());
@@ -46,13 +47,15 @@ struct Inner {
 pub enum ErrorKind {
     /// The branch moved away from the revision that was planned on: plan anew on the new one.
     Moved,
-    /// The thing is not there: a repository, branch, revision, content, image name, context, object.
+    /// The thing is not there: a repository, branch, revision, content, image name, context,
+    /// object.
     NotFound,
     /// Credentials are wanted, or others.
     Unauthorized,
     /// The account is known and lacks the right.
     Forbidden,
-    /// The other side is not known to be who it says it is: a host key or a certificate is not trusted.
+    /// The other side is not known to be who it says it is: a host key or a certificate is not
+    /// trusted.
     Untrusted,
     /// The change is refused by the other side: by a hook, a protected branch, an admission policy.
     Rejected,
@@ -65,8 +68,8 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// Makes an error of a kind. `subject` names the thing; `message` is a whole sentence with the next
-    /// step.
+    /// Makes an error of a kind. `subject` names the thing; `message` is a whole sentence with the
+    /// next step.
     pub fn new(kind: ErrorKind, subject: impl fmt::Display, message: impl Into<String>) -> Self {
         let (subject, message) = (subject.to_string(), message.into());
         Self(Box::new(Inner { kind, subject, message, retry_at: None, source: None }))
@@ -139,7 +142,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the name of the thing: a repository, a revision, an image name, a cluster, an object.
+    /// Returns the name of the thing: a repository, a revision, an image name, a cluster, an
+    /// object.
     pub fn subject(&self) -> &str {
         &self.0.subject
     }

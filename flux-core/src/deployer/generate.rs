@@ -82,9 +82,9 @@ impl Sources {
         over: &BTreeMap<String, Bytes>,
     ) -> Result<Self, DeployError> {
         // That a `.flux.yaml` is a link makes it none that can be read, and no path without one.
-        let configs = tree.links.iter().filter(|path| generate::is_config(path));
-        let files = tree.files.keys().chain(over.keys()).chain(configs);
-        let files: BTreeSet<&str> = files.map(String::as_str).collect();
+        let configs = tree.links().filter(|path| generate::is_config(path));
+        let files = tree.file_paths().chain(over.keys().map(String::as_str)).chain(configs);
+        let files: BTreeSet<&str> = files.collect();
         let (mut sources, mut used) = (Self::default(), BTreeSet::new());
         for (path, found) in generate::find(&generation.paths, &files) {
             if let Found::FluxYaml(by) = &found {
@@ -162,13 +162,13 @@ async fn source_of(
 ) -> Result<Result<Option<Source>, InvalidConfig>, DeployError> {
     let bytes = match over.get(by) {
         Some(bytes) => bytes.clone(),
-        None if tree.links.contains(by) => {
+        None if tree.is_link(by) => {
             let place = Place { path: by.to_owned(), line: 1, column: 1 };
             let evidence = "it is a symbolic link or a submodule, which is not followed".to_owned();
             let remedy = "put the file itself there";
             return Ok(Err(InvalidConfig(vec![generate::invalid(place, evidence, remedy)])));
         }
-        None => file(repo, &tree.files, by).await?.unwrap_or_default(),
+        None => file(repo, tree, by).await?.unwrap_or_default(),
     };
     Ok(Config::parse(by, &bytes).and_then(|config| Source::of_config(path, by, config)))
 }
@@ -176,10 +176,10 @@ async fn source_of(
 /// The contents of a file of a tree; none if it is not there, or too large.
 pub(super) async fn file(
     repo: &dyn ConfigRepo,
-    files: &BTreeMap<String, crate::backend::ContentId>,
+    tree: &Tree,
     path: &str,
 ) -> Result<Option<Bytes>, DeployError> {
-    let Some(id) = files.get(path) else { return Ok(None) };
+    let Some(id) = tree.file(path) else { return Ok(None) };
     let bodies = repo.read(std::slice::from_ref(id), manifest::MAX_FILE_BYTES).await?;
     Ok(bodies.into_iter().next().and_then(|body| match body {
         FileBody::Bytes(bytes) => Some(bytes),

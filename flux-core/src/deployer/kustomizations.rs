@@ -242,10 +242,10 @@ impl Looker {
         paths: &BTreeSet<String>,
         known: &HashMap<ContentId, Arc<ParsedFile>>,
     ) -> Result<(Vec<Kustomization>, Vec<Finding>), DeployError> {
-        let ids = paths.iter().filter_map(|path| tree.files.get(path));
+        let ids = paths.iter().filter_map(|path| tree.file(path));
         let (parsed, _) = self.parsed(repo, ids.filter(|id| !known.contains_key(*id))).await?;
         let file = |path: &String| {
-            let id = tree.files.get(path)?;
+            let id = tree.file(path)?;
             known.get(id).or_else(|| parsed.get(id))
         };
         let (mut found, mut broken, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
@@ -291,7 +291,7 @@ async fn texts(
     paths: &[&str],
 ) -> Result<BTreeMap<String, String>, DeployError> {
     let (paths, ids): (Vec<&str>, Vec<_>) =
-        paths.iter().filter_map(|path| Some((*path, tree.files.get(*path)?.clone()))).unzip();
+        paths.iter().filter_map(|path| Some((*path, tree.file(path)?.clone()))).unzip();
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -306,7 +306,7 @@ async fn texts(
 /// The files of kustomize's names that a folder has.
 fn in_folder(tree: &Tree, folder: &str) -> impl Iterator<Item = String> {
     let path = move |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-    FILES.into_iter().map(path).filter(|path| tree.files.contains_key(path))
+    FILES.into_iter().map(path).filter(|path| tree.file(path).is_some())
 }
 
 fn huge(kustomization: Kustomization) -> Finding {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
-use super::{DeployError, Deployer, Look};
+use super::{DeployError, Deployer, Look, lineage::Lineage};
 use crate::{
     backend::{
         Commit, Completeness, ContentId, Error, ErrorKind, FileBody, Images, InspectError, Observation,
@@ -23,9 +23,6 @@ const MAX_ROUNDS: usize = 32;
 
 /// How many commits are looked at to tell what was done to a file.
 const PAST_COMMITS: usize = 100;
-
-/// How many changes of a file are enough to tell who set and who took back an image.
-const PAST_CHANGES: usize = 8;
 
 impl Deployer {
     /// Asks for what `needs` says until nothing is missing, or nothing more is to be had.
@@ -81,7 +78,7 @@ impl Deployer {
     }
 
     /// Finds the commits that changed files, newest first, with what the files were before.
-    async fn past(
+    pub(super) async fn past(
         &self,
         look: &Look,
         paths: &BTreeSet<String>,
@@ -92,21 +89,11 @@ impl Deployer {
         }
         let range = Range { after: None, upto: look.revision.clone(), limit: PAST_COMMITS };
         let commits = self.repo.history(&range).await?;
-        let mut changes: BTreeMap<&String, Vec<(&Commit, Option<ContentId>)>> =
-            paths.iter().map(|path| (path, Vec::new())).collect();
-        let mut after = look.files.clone();
-        after.extend(look.built_from.clone());
-        for pair in commits.windows(2) {
-            if changes.values().all(|found| found.len() >= PAST_CHANGES) {
-                break;
-            }
-            let before = self.repo.tree(&pair[1].revision).await?.files;
-            for (path, found) in &mut changes {
-                if before.get(*path) != after.get(*path) {
-                    found.push((&pair[0], before.get(*path).cloned()));
-                }
-            }
-            after = before;
+        let mut lineage = Lineage::of(&*self.repo, &commits);
+        let tip = self.repo.tree(&look.revision).await?;
+        let mut changes: BTreeMap<&String, Vec<(&Commit, Option<ContentId>)>> = BTreeMap::new();
+        for path in paths {
+            changes.insert(path, lineage.changes(path, tip.file(path)).await?);
         }
         let ids = changes.values().flatten().filter_map(|(_, id)| id.as_ref());
         let (parsed, _) = self.looker.parsed(&*self.repo, ids).await?;
@@ -127,7 +114,7 @@ impl Deployer {
     pub async fn resolve(&self, short: &str) -> Result<Revision, DeployError> {
         const FULL: usize = 40;
         if short.len() >= FULL {
-            return Ok(Revision::from(short));
+            return Ok(Revision::new(short));
         }
         let range = Range { after: None, upto: self.repo.head().await?, limit: usize::MAX };
         let commits = self.repo.history(&range).await?;

@@ -148,9 +148,9 @@ impl Looker {
         let tree = repo.tree(at).await?;
         let sources = Sources::read(&self.generation, repo, &tree, &BTreeMap::new()).await?;
         let files: BTreeMap<String, ContentId> = sources
-            .raw_manifests(tree.files.keys().map(String::as_str))
+            .raw_manifests(tree.file_paths())
             .into_iter()
-            .filter_map(|path| Some((path.to_owned(), tree.files.get(path)?.clone())))
+            .filter_map(|path| Some((path.to_owned(), tree.file(path)?.clone())))
             .collect();
         let (known, parsed) = self.parsed(repo, files.values()).await?;
         let reading = Reading { files: files.len(), parsed };
@@ -167,17 +167,17 @@ impl Looker {
         let mut findings = manifests.findings();
         // Of the configured paths it is told already; a `.flux.yaml` above them may be there, and need not.
         let seen = generate::in_view(&self.generation.paths);
-        let missing = tree.missing.iter().filter(|path| !seen.contains(path));
+        let missing = tree.missing().iter().filter(|path| !seen.contains(path));
         findings.extend(missing.map(|path| missing_path(path)));
-        findings.extend(tree.misnamed.iter().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
-        let named = sources.raw_manifests(tree.files.keys().chain(&tree.links).map(String::as_str));
+        findings.extend(tree.misnamed().filter(|path| sources.hold(path)).map(|path| misnamed(path)));
+        let named = sources.raw_manifests(tree.file_paths().chain(tree.links()));
         // What is called like a folder may be one, with manifests in it; README and LICENSE are not.
         let is_bare = |name: &str| !name.contains('.') && !name.contains(char::is_uppercase);
         let is_raw = sources.are_raw();
         let may_be_folder = |path: &str| is_bare(crate::path::name(path)) && is_raw(path);
-        let leads_on = |path: &&String| named.contains(path.as_str()) || may_be_folder(path);
-        findings.extend(tree.links.iter().filter(leads_on).map(|path| linked(path)));
-        let hidden = tree.unreadable.iter().filter(|(path, _)| sources.want(path));
+        let leads_on = |path: &&str| named.contains(path) || may_be_folder(path);
+        findings.extend(tree.links().filter(leads_on).map(|path| linked(path)));
+        let hidden = tree.unreadable().filter(|(path, _)| sources.want(path));
         findings.extend(hidden.map(|(path, why)| unreadable(path, why)));
         findings.extend(sources.findings.iter().cloned());
         findings.extend(failed);
@@ -203,12 +203,11 @@ impl Looker {
         if built.is_empty() {
             return Ok(Default::default());
         }
-        let address = |path: &str| Some((path.to_owned(), tree.files.get(path)?.clone()));
+        let address = |path: &str| Some((path.to_owned(), tree.file(path)?.clone()));
         let kustomizations: BTreeMap<String, ContentId> = tree
-            .files
-            .keys()
+            .file_paths()
             .filter(|path| manifest::is_kustomization_file(path))
-            .filter_map(|path| address(path))
+            .filter_map(address)
             .collect();
         let all = self.parsed_files(repo, &kustomizations).await?;
         let wanted: Vec<(&String, &str, BTreeSet<String>)> =

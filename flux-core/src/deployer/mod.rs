@@ -9,6 +9,9 @@ mod generate;
 mod generated_tests;
 mod kustomizations;
 mod learn;
+#[cfg(test)]
+mod learn_tests;
+mod lineage;
 mod look;
 mod patched;
 mod proof;

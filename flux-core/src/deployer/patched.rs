@@ -79,11 +79,11 @@ async fn patch_file(
     if let Some(bytes) = over.get(path) {
         return Ok(Ok(Some(bytes.clone())));
     }
-    if tree.links.contains(path) {
+    if tree.is_link(path) {
         return Ok(Err("the patch file is a link or a submodule, which is not followed".to_owned()));
     }
-    Ok(match file(repo, &tree.files, path).await? {
-        None if tree.files.contains_key(path) => {
+    Ok(match file(repo, tree, path).await? {
+        None if tree.file(path).is_some() => {
             Err(format!("the patch file has more than {} bytes", manifest::MAX_FILE_BYTES))
         }
         bytes => Ok(bytes),

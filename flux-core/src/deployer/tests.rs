@@ -13,7 +13,7 @@ use futures::executor::block_on;
 
 use super::*;
 use crate::{
-    backend::{Change, Commit, ContentId, Error, ErrorKind, FileBody, FixedClock, Range, Tree},
+    backend::{Change, Commit, ContentId, Entry, Error, ErrorKind, FileBody, FixedClock, Range, Tree},
     finding::Code,
     image::{ImageInfo, ImageName},
     manifest::WorkloadId,
@@ -293,7 +293,7 @@ mod failing {
         hidden.expect_tree().returning(move |at| {
             let mut tree = upstream.tree(at).now_or_never().unwrap()?;
             for path in ["all/b.yaml", "closed/", "shop/kustomization.yaml", "README.md"] {
-                tree.unreadable.insert(path.to_owned(), "Permission denied".to_owned());
+                tree.insert(path, Entry::Unreadable { reason: "Permission denied".to_owned() });
             }
             Ok(tree)
         });

@@ -166,7 +166,7 @@ impl Deployer {
         over: &Files,
         fresh: &Files,
     ) -> Result<Option<String>, DeployError> {
-        let files = || tree.files.keys().chain(over.keys()).map(String::as_str);
+        let files = || tree.file_paths().chain(over.keys().map(String::as_str));
         let raw = sources.raw_manifests(files());
         if let Some(file) = fresh.keys().find(|file| raw.contains(file.as_str())) {
             return Ok(Some(format!(
@@ -182,7 +182,7 @@ impl Deployer {
                 "{file} would be changed, which says how the manifests of {path} are made"
             )));
         }
-        let before = sources.raw_manifests(tree.files.keys().map(String::as_str));
+        let before = sources.raw_manifests(tree.file_paths());
         Ok(before.symmetric_difference(&raw).next().map(|file| {
             format!("{file} would no longer be read as it stands, as the files beside it would make a chart")
         }))
@@ -204,7 +204,7 @@ impl How {
 
 /// Whether a file is there, or can be added.
 fn may_be_written(tree: &Tree, path: &str) -> Result<(), String> {
-    match tree.refuses(path).filter(|_| !tree.files.contains_key(path)) {
+    match tree.refuses(path).filter(|_| !tree.file(path).is_some()) {
         Some(why) => Err(format!("{path} cannot be added to the repository: {why}")),
         None => Ok(()),
     }

@@ -20,26 +20,29 @@ use crate::{
 };
 
 use merge::Manager;
-use state::{State, resolve, set_namespace};
+use state::{DEFAULT_NAMESPACE, State, resolve, set_namespace, text};
 
 const AUTHORITY: &str = "memory";
-const DEFAULT_NAMESPACE: &str = "default";
 
-/// A [`Cluster`] in memory: a model of server-side apply, with the ownership of fields, uids and resource versions.
+/// A [`Cluster`] in memory: a model of server-side apply, with the ownership of fields, uids and
+/// resource versions.
 ///
-/// It knows the built-in kinds, and those that a CustomResourceDefinition in it defines. It has no controllers: a workload
-/// without a status counts as rolled out, and one whose spec changes loses its status. Every namespace is taken to exist. There is no
-/// clock in it: no `creationTimestamp`, no times of managed fields.
+/// It knows the built-in kinds, and those that a CustomResourceDefinition in it defines. It has no
+/// controllers: a workload without a status counts as rolled out, and one whose spec changes loses
+/// its status. Every namespace is taken to exist. There is no clock in it: no `creationTimestamp`,
+/// no times of managed fields.
 ///
-/// Values are kept as they are sent ([`Fidelity::Exact`]), so that an object that was written to a file and changed there by hand is
-/// seen to differ, although the record of who set what still says otherwise.
+/// Values are kept as they are sent ([`Fidelity::Exact`]), so that an object that was written to a
+/// file and changed there by hand is seen to differ, although the record of who set what still says
+/// otherwise.
 ///
 /// ```
 /// use flux_core::memory::MemoryCluster;
 /// use serde_json::json;
 ///
 /// let cluster = MemoryCluster::from_objects(vec![
-///     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"colour": "blue"}}),
+///     json!({"apiVersion": "v1", "kind": "ConfigMap",
+///         "metadata": {"name": "settings"}, "data": {"colour": "blue"}}),
 /// ])?;
 /// assert_eq!(cluster.objects()[0]["metadata"]["namespace"], "default");
 /// # Ok::<(), flux_core::backend::Error>(())
@@ -61,11 +64,13 @@ impl MemoryCluster {
         Self::default()
     }
 
-    /// A cluster that holds these objects, as `kubectl get -o yaml` prints them; lists stand for their items. What a server would
-    /// have put there (namespace, uid, resource version, generation) may be missing and is made up.
+    /// A cluster that holds these objects, as `kubectl get -o yaml` prints them; lists stand for
+    /// their items. What a server would have put there (namespace, uid, resource version,
+    /// generation) may be missing and is made up.
     ///
     /// # Errors
-    /// [`Invalid`](crate::backend::ErrorKind::Invalid) if one of them has no `apiVersion`, `kind` or name, or if two have the same id.
+    /// [`Invalid`](crate::backend::ErrorKind::Invalid) if one of them has no `apiVersion`, `kind`
+    /// or name, or if two have the same id.
     pub fn from_objects(objects: Vec<Value>) -> Result<Self> {
         let mut flat = Vec::new();
         for object in objects {
@@ -93,7 +98,8 @@ impl MemoryCluster {
         Ok(Self { state: Mutex::new(state) })
     }
 
-    /// All objects, sorted by id, with their managed fields: what [`from_objects`](Self::from_objects) takes.
+    /// All objects, sorted by id, with their managed fields: what
+    /// [`from_objects`](Self::from_objects) takes.
     pub fn objects(&self) -> Vec<Value> {
         self.state().objects.values().cloned().collect()
     }
@@ -106,7 +112,8 @@ impl MemoryCluster {
     /// Adds an object by hand, as `kubectl create` does.
     ///
     /// # Errors
-    /// [`Invalid`](crate::backend::ErrorKind::Invalid) if it is no object, is of an unknown kind, or is there already.
+    /// [`Invalid`](crate::backend::ErrorKind::Invalid) if it is no object, is of an unknown kind,
+    /// or is there already.
     pub fn create(&self, object: Value) -> Result<ResourceId> {
         let mut state = self.state();
         let id = state.identify(&object).map_err(|why| Error::invalid("the object", why))?;
@@ -130,7 +137,8 @@ impl MemoryCluster {
         self.edit_as("kubectl-edit", None, id, edit)
     }
 
-    /// Changes an object as some manager, perhaps through a subresource: an autoscaler goes through `scale`.
+    /// Changes an object as some manager, perhaps through a subresource: an autoscaler goes through
+    /// `scale`.
     ///
     /// # Errors
     /// [`NotFound`](crate::backend::ErrorKind::NotFound) if it is not there.
@@ -211,10 +219,6 @@ impl Cluster for MemoryCluster {
             .filter_map(|(id, object)| workloads::workload(id, object));
         Ok(Observation::complete(workloads.collect(), AUTHORITY))
     }
-}
-
-fn text<'a>(object: &'a Value, key: &str) -> &'a str {
-    object::text(object, key).unwrap_or_default()
 }
 
 /// The items of a list, or the object itself.

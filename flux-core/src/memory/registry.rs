@@ -1,5 +1,5 @@
-//! [`MemoryRegistry`]: a [`Registry`] in memory, for embedders, demonstrations and tests, and the model that the real
-//! one is compared with.
+//! [`MemoryRegistry`]: a [`Registry`] in memory, for embedders, demonstrations and tests, and the
+//! model that the real one is compared with.
 
 mod images;
 
@@ -48,6 +48,7 @@ struct Repository {
 
 /// How often a [`MemoryRegistry`] was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Lists of tags asked for.
     pub tags: usize,
@@ -108,13 +109,14 @@ impl MemoryRegistry {
         self.state().repositories.entry(name.canonical()).or_default().tags.insert(tag, image);
     }
 
-    /// Nothing that holds the lock can leave the state half changed, so a poisoned lock is as good as another.
+    /// Nothing that holds the lock can leave the state half changed, so a poisoned lock is as good
+    /// as another.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Who looked: nobody has to log in here.
+/// The account that looked: nobody has to log in here.
 const AUTHORITY: &str = "memory";
 
 #[async_trait]
@@ -159,5 +161,21 @@ pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
     match std::pin::pin!(future).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("an in-memory backend waits for nothing"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_counts_what_it_is_asked() {
+        let (name, tag) = ("web".parse().unwrap(), |text: &str| text.parse::<Tag>().unwrap());
+        let registry = MemoryRegistry::new().with_image(&name, tag("v1"), ImageInfo::default());
+        at_once(async {
+            registry.tags(&name).await.unwrap();
+            registry.inspect(&name, &[tag("v1"), tag("v2")]).await.unwrap();
+        });
+        assert_eq!(registry.counts(), Counts { tags: 1, inspected: 2 });
     }
 }

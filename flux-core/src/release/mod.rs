@@ -36,7 +36,7 @@
 //! spec: {template: {spec: {containers: [{name: web, image: "team/web:1.4.0"}]}}}
 //! "#;
 //! let files = BTreeMap::from([("web.yaml".to_owned(), Arc::new(manifest::parse(manifest.as_bytes())))]);
-//! let mut snapshot = Snapshot::new(Revision::from("abc"), Arc::new(Manifests::new(files)));
+//! let mut snapshot = Snapshot::new(Revision::new("abc"), Arc::new(Manifests::new(files)));
 //! let (request, now) = (Request::automation(), "2026-11-21T12:00:00Z".parse()?);
 //!
 //! // Nothing is known of the images yet: the tags are needed, and for versions nothing else.

@@ -52,10 +52,7 @@ fn snapshot(files: &[(&str, String)], images: &[(&str, &[(&str, Option<&str>)])]
         };
         facts.repositories.insert(name.canonical(), Ok(known));
     }
-    Snapshot {
-        images: facts,
-        ..Snapshot::new(Revision::from("0123456789"), Arc::new(Manifests::new(parsed)))
-    }
+    Snapshot { images: facts, ..Snapshot::new(Revision::new("0123456789"), Arc::new(Manifests::new(parsed))) }
 }
 
 const WEB: &[(&str, Option<&str>)] = &[

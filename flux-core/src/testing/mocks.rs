@@ -1,7 +1,9 @@
-//! Mocks of the three traits: for errors that a real server does not produce on demand, and for counting calls.
+//! Mocks of the three traits: for errors that a real server does not produce on demand, and for
+//! counting calls.
 //!
-//! The methods that take borrowed data of their own lifetimes are mocked with owned arguments: expect `observe`, `apply` and `workloads` of
-//! [`MockCluster`] with a [`Scope`], a [`SyncPlan`] and an owned namespace.
+//! The methods that take borrowed data of their own lifetimes are mocked with owned arguments:
+//! expect `observe`, `apply` and `workloads` of [`MockCluster`] with a [`Scope`], a [`SyncPlan`]
+//! and an owned namespace.
 
 use async_trait::async_trait;
 use mockall::mock;
@@ -46,11 +48,11 @@ mock! {
     /// A mock of [`Cluster`].
     #[derive(Debug)]
     pub Cluster {
-        /// What [`Cluster::observe`] answers.
+        /// Answers [`Cluster::observe`].
         pub fn observe(&self, scope: Scope) -> Result<Observation<Observed>>;
-        /// What [`Cluster::apply`] answers.
+        /// Answers [`Cluster::apply`].
         pub fn apply(&self, plan: SyncPlan) -> Result<SyncReport>;
-        /// What [`Cluster::workloads`] answers.
+        /// Answers [`Cluster::workloads`].
         pub fn workloads(&self, namespace: Option<String>) -> Result<Observation<Vec<ClusterWorkload>>>;
     }
 }

@@ -1,25 +1,26 @@
 //! Pushing as compare-and-swap.
 //!
-//! Branch and notes go in one push. The branch is only ever moved from the base: just before sending, what the server says its references are
-//! at is compared, and the server compares again under its own lock. The notes follow: when only their history moved, they are attached anew
-//! to its new tip and pushed again, and a server that doesn't take them still gets the branch.
+//! Branch and notes go in one push. The branch is only ever moved from the base: just before
+//! sending, what the server says its references are at is compared, and the server compares again
+//! under its own lock. The notes follow: when only their history moved, they are attached anew to
+//! its new tip and pushed again, and a server that doesn't take them still gets the branch.
 
 use flux_core::backend::{Error, Result};
 use git2::{Oid, PushOptions, Repository};
 
-use super::{Remote, proxy};
+use super::fetch::{Remote, proxy};
 use crate::{
     errors::{RefAnswer, ref_answer},
     local::no_branch,
     objects,
     session::{Cancel, Session},
-    upstream::{ATTEMPTS, Landing, Upstream as _, pause},
+    upstream::{ATTEMPTS, Landing, pause},
 };
 
 /// A reference to push: its name, where it is taken to be (zero: nowhere), where it is to be.
 type Update = (String, Oid, Oid);
 
-/// What became of a push.
+/// The outcome of a push.
 #[derive(Debug)]
 enum Pushed {
     /// Nothing was sent, as upstream was not as expected: what its references are at.
@@ -95,7 +96,7 @@ impl Remote {
             updates.push((branch_ref.to_owned(), landing.base, landing.commit));
         }
         if matches!(landed.note, Note::Open) {
-            let tip = self.notes_tip(repo);
+            let tip = self.mirrored_notes_tip(repo);
             match landing.attach_note(repo, tip) {
                 Ok(note) => {
                     let from = tip.unwrap_or(Oid::ZERO_SHA1);
@@ -135,7 +136,8 @@ impl Remote {
         Ok(())
     }
 
-    /// Fetches the new tip of the notes' history, to attach ours to it. If it can't be had, the branch goes alone.
+    /// Fetches the new tip of the notes' history, to attach ours to it. If it can't be had, the
+    /// branch goes alone.
     fn catch_up_with_notes(&self, repo: &Repository, landed: &mut Landed, cancel: &Cancel) {
         if matches!(landed.note, Note::Open)
             && let Err(error) = self.refresh(repo, cancel)

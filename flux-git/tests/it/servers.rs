@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use bytes::Bytes;
 use flux_core::{
     backend::{Change, ConfigRepo as _, ErrorKind, Range},
-    testing::config_repo::{self, Refusal, Seed, SeedKind},
+    testing::config_repo::{Refusal, Seed, SeedKind},
 };
 use flux_git::{Credentials, GitRepo, GitRepoBuilder};
 use flux_test_support::{GitServer, git_http, git_http_auth, git_https, git_ssh, unique};
@@ -55,41 +55,39 @@ pub(crate) fn change(body: &str) -> Change {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn http_keeps_the_contract() {
-    let Some(fixture) = over_http() else { return };
-    config_repo::all(&fixture).await;
+mod http_conforms {
+    flux_core::testing::config_repo_conformance!(async || super::over_http());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn http_with_a_password_keeps_the_contract() {
-    let Some(server) = git_http_auth() else { return };
-    let fixture = fixture(server, |builder, server| {
-        builder.credentials(Credentials::basic(server.user(), server.password()))
+mod http_with_a_password_conforms {
+    use super::*;
+
+    flux_core::testing::config_repo_conformance!(async || {
+        Some(fixture(git_http_auth()?, |builder, server| {
+            builder.credentials(Credentials::basic(server.user(), server.password()))
+        }))
     });
-    config_repo::all(&fixture).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn https_of_a_private_authority_keeps_the_contract() {
-    let Some(server) = git_https() else { return };
-    let fixture = fixture(server, |builder, server| builder.certificate_authorities(server.ca()));
-    config_repo::all(&fixture).await;
+mod https_of_a_private_authority_conforms {
+    use super::*;
+
+    flux_core::testing::config_repo_conformance!(async || {
+        Some(fixture(git_https()?, |builder, server| builder.ca_file(server.ca())))
+    });
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ssh_keeps_the_contract() {
-    let Some(fixture) = over_ssh() else { return };
-    config_repo::all(&fixture).await;
+mod ssh_conforms {
+    flux_core::testing::config_repo_conformance!(async || super::over_ssh());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mirror_shared_by_all_keeps_the_contract() {
-    let Some(server) = git_http() else { return };
-    let mirror = tempfile::tempdir().unwrap();
-    let folder = mirror.path().to_owned();
-    let fixture = fixture(server, move |builder, _| builder.mirror(&folder));
-    config_repo::all(&fixture).await;
+mod a_mirror_shared_by_all_conforms {
+    use super::*;
+
+    flux_core::testing::config_repo_conformance!(async || {
+        let mirror = tempfile::tempdir().unwrap();
+        Some(fixture(git_http()?, move |builder, _| builder.mirror(mirror.path())))
+    });
 }
 
 #[tokio::test]
@@ -307,7 +305,10 @@ async fn a_damaged_mirror_is_made_anew() {
             }
             assert_eq!(repo.head().await.unwrap(), head, "{what}");
             assert_eq!(repo.tree(&head).await.unwrap(), tree, "{what}");
-            assert!(repo.read(std::slice::from_ref(&tree.files["web.yaml"]), 100).await.is_ok(), "{what}");
+            assert!(
+                repo.read(std::slice::from_ref(tree.file("web.yaml").unwrap()), 100).await.is_ok(),
+                "{what}"
+            );
             damage(&folder.path().join("repo.git"));
             let landed = repo.commit(&head, &change(&format!("image: {what} {opened_before}\n"))).await;
             assert!(landed.is_ok(), "{what}: {landed:?}");
@@ -327,7 +328,7 @@ async fn a_kept_mirror_is_read_without_asking_upstream() {
     std::fs::rename(&bare.path, bare.path.with_extension("gone")).unwrap();
     let later = bare.open(|builder| builder.mirror(folder.path()));
     let tree = later.tree(&head).await.unwrap();
-    assert!(later.read(std::slice::from_ref(&tree.files["web.yaml"]), 100).await.is_ok());
+    assert!(later.read(std::slice::from_ref(tree.file("web.yaml").unwrap()), 100).await.is_ok());
     assert!(matches!(later.head().await, Err(e) if e.kind() == ErrorKind::NotFound));
 }
 

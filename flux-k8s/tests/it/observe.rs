@@ -91,7 +91,7 @@ async fn with_nothing_changed_a_cycle_makes_no_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stays_without_the_mark_is_watched_too() {
     let Some(server) = flux_test_support::kube() else { return };
-    let namespace = server.namespace("strays");
+    let namespace = server.namespace("unmarked");
     let (cluster, count) = counted(&server).await;
     // Few in one kind, many in another; some there, some not.
     let few: Vec<_> = (0..4)

@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use flux_core::backend::{Completeness, ErrorKind, FixedClock, Registry};
-use flux_registry::Retry;
+use flux_core::backend::{Completeness, ErrorKind, FixedClock, Registry, layers::RetryPolicy};
 
 use crate::{
     content::Content,
@@ -54,6 +53,23 @@ async fn a_long_pause_is_told_and_kept() {
 }
 
 #[tokio::test]
+async fn a_shorter_pause_does_not_end_a_longer_one() {
+    // The requests are under way together; the long pause is told first.
+    let fake = Fake::start(|seen| match seen.path.as_str() {
+        "/v2/" => Reply::status(200),
+        "/v2/a/manifests/v0" => Reply::status(429).header("retry-after", "3600"),
+        _ => Reply::status(429).header("retry-after", "60").after(Duration::from_millis(300)),
+    })
+    .await;
+    let registry = registry().clock(clock()).build().unwrap();
+    let many: Vec<_> = (0..4).map(|n| tag(&format!("v{n}"))).collect();
+    registry.inspect(&fake.name("a"), &many).await.unwrap_err();
+    assert!(fake.count("/manifests/") > 1, "others were asked before the pause was known");
+    let error = registry.tags(&fake.name("a")).await.unwrap_err();
+    assert_eq!(error.retry_at(), Some("2024-05-01T11:00:00Z".parse().unwrap()));
+}
+
+#[tokio::test]
 async fn a_registry_that_is_out_of_order_for_a_moment_is_asked_again() {
     let fake = Fake::start(|seen| match seen.number {
         0 => Reply::status(200),
@@ -77,7 +93,7 @@ async fn a_registry_that_stays_out_of_order_is_given_up() {
 #[tokio::test]
 async fn a_silent_registry_is_not_waited_for() {
     let fake = Fake::start(|seen| if seen.path == "/v2/" { Reply::status(200) } else { Reply::Hang }).await;
-    let registry = registry().retry(Retry::NEVER).timeout(Duration::from_millis(200)).build().unwrap();
+    let registry = registry().retry(RetryPolicy::NEVER).timeout(Duration::from_millis(200)).build().unwrap();
     let many: Vec<_> = (0..100).map(|n| tag(&format!("v{n}"))).collect();
     let error = registry.inspect(&fake.name("a"), &many).await.unwrap_err();
     assert!(
