@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use flux::{
-    backend::{Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree},
+    backend::{self, Change, Commit, ConfigRepo, ContentId, Entry, FileBody, Range, Revision, Tree},
     manifest::MAX_FILE_BYTES,
 };
 use git2::{ObjectType, Oid, Repository};
@@ -38,17 +38,21 @@ impl FolderRepo {
         }
         let mut walk = Walk { root, ignore: Ignore::of(root), tree: Tree::default() };
         walk.folder(root).map_err(|e| cannot(root, &e))?;
-        let listing: String = walk.tree.files.iter().map(|(path, id)| format!("{id} {path}\n")).collect();
+        let listing: String = walk.tree.files().map(|(path, id)| format!("{id} {path}\n")).collect();
         let revision = Oid::hash_object(ObjectType::Blob, listing.as_bytes())?;
-        let paths = walk.tree.files.iter().map(|(path, id)| (id.clone(), path.clone())).collect();
-        let revision = revision.to_string().as_str().into();
+        let paths = walk.tree.files().map(|(path, id)| (id.clone(), path.to_owned())).collect();
+        let revision = Revision::new(revision);
         Ok(Self { root: root.to_owned(), tree: walk.tree, paths, revision })
     }
 
-    fn body(&self, id: &ContentId, limit: u64) -> Result<FileBody, RepoError> {
+    fn body(&self, id: &ContentId, limit: u64) -> backend::Result<FileBody> {
         let path = self.paths.get(id).map(|path| self.root.join(path));
-        let path = path.ok_or_else(|| RepoError::NotFound(format!("the folder has no content {id}")))?;
-        let cannot = |e: io::Error| RepoError::Unavailable(format!("{} cannot be read: {e}", path.display()));
+        let path =
+            path.ok_or_else(|| backend::Error::not_found(id, format!("the folder has no content {id}")))?;
+        let cannot = |e: io::Error| {
+            let text = format!("{} cannot be read: {e}", path.display());
+            backend::Error::unavailable(path.display(), text).with_source(e)
+        };
         let size = fs::metadata(&path).map_err(cannot)?.len();
         if size > limit {
             return Ok(FileBody::TooLarge { size });
@@ -59,26 +63,25 @@ impl FolderRepo {
 
 #[async_trait]
 impl ConfigRepo for FolderRepo {
-    async fn head(&self) -> Result<Revision, RepoError> {
+    async fn head(&self) -> backend::Result<Revision> {
         Ok(self.revision.clone())
     }
 
-    async fn tree(&self, _at: &Revision) -> Result<Tree, RepoError> {
+    async fn tree(&self, _at: &Revision) -> backend::Result<Tree> {
         Ok(self.tree.clone())
     }
 
-    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+    async fn read(&self, ids: &[ContentId], limit: u64) -> backend::Result<Vec<FileBody>> {
         ids.iter().map(|id| self.body(id, limit)).collect()
     }
 
-    async fn commit(&self, _base: &Revision, _change: &Change) -> Result<Revision, RepoError> {
+    async fn commit(&self, _base: &Revision, _change: &Change) -> backend::Result<Revision> {
         let root = self.root.display();
-        Err(RepoError::Forbidden(format!(
-            "{root} is a folder that is only read; name a repository with --git-url"
-        )))
+        let text = format!("{root} is a folder that is only read; name a repository with --git-url");
+        Err(backend::Error::forbidden(root, text))
     }
 
-    async fn history(&self, _range: &Range) -> Result<Vec<Commit>, RepoError> {
+    async fn history(&self, _range: &Range) -> backend::Result<Vec<Commit>> {
         Ok(Vec::new())
     }
 }
@@ -102,7 +105,7 @@ impl Walk<'_> {
             let Ok(name) = path.strip_prefix(self.root) else { continue };
             let end = if kind.is_dir() { "/" } else { "" };
             let Some(name) = name.to_str().map(str::to_owned) else {
-                self.tree.misnamed.insert(format!("{}{end}", name.to_string_lossy()));
+                self.tree.insert(format!("{}{end}", name.to_string_lossy()), Entry::Misnamed);
                 continue;
             };
             let read = if kind.is_dir() {
@@ -111,12 +114,12 @@ impl Walk<'_> {
                 self.file(&path, &name)
             } else {
                 if kind.is_symlink() {
-                    self.tree.links.insert(name.clone());
+                    self.tree.insert(name.clone(), Entry::Link);
                 }
                 Ok(())
             };
             if let Err(error) = read {
-                self.tree.unreadable.insert(format!("{name}{end}"), error.to_string());
+                self.tree.insert(format!("{name}{end}"), Entry::Unreadable { reason: error.to_string() });
             }
         }
         Ok(())
@@ -124,10 +127,8 @@ impl Walk<'_> {
 
     fn file(&mut self, path: &Path, name: &str) -> Result<(), Box<dyn Error>> {
         let id = id_of(path, name)?;
-        if fs::metadata(path)?.permissions().mode() & 0o100 != 0 {
-            self.tree.executable.insert(name.to_owned());
-        }
-        self.tree.files.insert(name.to_owned(), id.to_string().as_str().into());
+        let executable = fs::metadata(path)?.permissions().mode() & 0o100 != 0;
+        self.tree.insert(name, Entry::File { id: ContentId::new(id), executable });
         Ok(())
     }
 }

@@ -258,7 +258,7 @@ impl BackendArgs {
             builder = builder.branch(branch);
         }
         if let Some(file) = &self.git_ca_file {
-            builder = builder.certificate_authorities(file);
+            builder = builder.ca_file(file);
         }
         Ok(builder.open()?)
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    backend::{ConfigRepo, ContentId, FileBody, RepoError},
+    backend::{ConfigRepo, ContentId, Error as BackendError, FileBody},
     finding::{Code, Problem},
     manifest::{self, ParsedFile},
     workload,
@@ -63,7 +63,10 @@ pub(crate) struct Parsed {
 
 impl CachedParser<'_> {
     /// Parses the files with these addresses, those that the cache does not know.
-    pub(crate) async fn parse(&self, ids: impl IntoIterator<Item = &ContentId>) -> Result<Parsed, RepoError> {
+    pub(crate) async fn parse(
+        &self,
+        ids: impl IntoIterator<Item = &ContentId>,
+    ) -> Result<Parsed, BackendError> {
         let ids: BTreeSet<&ContentId> = ids.into_iter().collect();
         let ids: Vec<ContentId> = ids.into_iter().cloned().collect();
         let mut files: HashMap<ContentId, Arc<ParsedFile>> = HashMap::with_capacity(ids.len());
@@ -94,7 +97,7 @@ impl CachedParser<'_> {
     pub(crate) async fn parse_paths(
         &self,
         files: &BTreeMap<String, ContentId>,
-    ) -> Result<BTreeMap<String, Arc<ParsedFile>>, RepoError> {
+    ) -> Result<BTreeMap<String, Arc<ParsedFile>>, BackendError> {
         let parsed = self.parse(files.values()).await?.files;
         Ok(files.iter().filter_map(|(path, id)| Some((path.clone(), parsed.get(id)?.clone()))).collect())
     }
@@ -121,11 +124,11 @@ fn parse_body(body: &FileBody) -> ParsedFile {
 /// left out.
 pub(crate) async fn read_texts<'p>(
     repo: &dyn ConfigRepo,
-    files: &BTreeMap<String, ContentId>,
+    files: impl Fn(&str) -> Option<ContentId>,
     paths: impl IntoIterator<Item = &'p str>,
-) -> Result<BTreeMap<String, String>, RepoError> {
+) -> Result<BTreeMap<String, String>, BackendError> {
     let (paths, ids): (Vec<&str>, Vec<ContentId>) =
-        paths.into_iter().filter_map(|path| Some((path, files.get(path)?.clone()))).unzip();
+        paths.into_iter().filter_map(|path| Some((path, files(path)?))).unzip();
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }

@@ -39,18 +39,18 @@ impl Generator for ProcessGenerator {
     ) -> Result<Box<dyn Checkout>, GenerateError> {
         hide_this_process()?;
         let mut checkout = FolderCheckout::new(self.folder.as_deref(), self.limits)?;
-        let read: Vec<_> = tree.files.iter().filter(|(path, _)| !over.contains_key(*path)).collect();
+        let read: Vec<_> = tree.files().filter(|(path, _)| !over.contains_key(*path)).collect();
         for batch in read.chunks(READ_BATCH) {
             let ids: Vec<_> = batch.iter().map(|(_, id)| (*id).clone()).collect();
             let bodies = repo.read(&ids, u64::MAX).await?;
             for ((path, _), body) in batch.iter().zip(bodies) {
                 if let FileBody::Bytes(bytes) = body {
-                    checkout.write(path, &bytes, tree.executable.contains(*path))?;
+                    checkout.write(path, &bytes, tree.is_executable(*path))?;
                 }
             }
         }
         for (path, bytes) in over {
-            checkout.write(path, bytes, tree.executable.contains(path))?;
+            checkout.write(path, bytes, tree.is_executable(path))?;
         }
         Ok(Box::new(checkout))
     }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use flux_core::backend::{Author, RepoError};
+use flux_core::backend::{Author, Error, Result};
 
 use crate::{
     credentials::Credentials,
@@ -16,7 +16,19 @@ use crate::{
     url::RepoUrl,
 };
 
-/// Makes a [`GitRepo`].
+/// The configuration of a [`GitRepo`]; each setter returns the builder with one thing changed.
+///
+/// ```
+/// use flux_core::backend::ErrorKind;
+/// use flux_git::GitRepo;
+///
+/// let builder = GitRepo::builder("https://git.example.com/shop/config.git").branch("main");
+/// let repo = builder.clone().paths(["deploy/prod"]).open()?;
+/// assert_eq!(repo.url(), "https://git.example.com/shop/config.git");
+/// let error = builder.paths(["../elsewhere"]).open().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Invalid);
+/// # Ok::<(), flux_core::backend::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct GitRepoBuilder {
@@ -27,7 +39,7 @@ pub struct GitRepoBuilder {
     committer: Author,
     notes_ref: String,
     credentials: Credentials,
-    certificate_authorities: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
     timeout: Duration,
 }
 
@@ -44,72 +56,82 @@ impl std::fmt::Debug for Redacted {
     }
 }
 
-impl GitRepoBuilder {
-    pub(crate) fn new(url: String) -> Self {
-        Self {
-            url: Redacted(url),
+impl GitRepo {
+    /// Begins with where the repository is: a path, a `file`, `http(s)` or `ssh` URL, or
+    /// `user@host:path`.
+    pub fn builder(url: impl Into<String>) -> GitRepoBuilder {
+        GitRepoBuilder {
+            url: Redacted(url.into()),
             branch: None,
             paths: Vec::new(),
             mirror: None,
             committer: Author { name: "Flux".into(), email: "flux@localhost".into() },
             notes_ref: "refs/notes/flux".into(),
             credentials: Credentials::default(),
-            certificate_authorities: None,
+            ca_file: None,
             timeout: Duration::from_secs(30),
         }
     }
+}
 
+impl GitRepoBuilder {
     /// The branch. By default that of upstream's `HEAD`, asked anew each time.
     pub fn branch(self, name: impl Into<String>) -> Self {
         Self { branch: Some(name.into()), ..self }
     }
 
-    /// The files, and folders with all that is below them, that are looked at; relative to the root of the repository. By default all.
+    /// The files, and folders with all that is below them, that are looked at; relative to the root
+    /// of the repository. By default all.
     pub fn paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         Self { paths: paths.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// The folder of the mirror. It is kept, and several processes and several repositories may use it at once. By default a temporary
-    /// one that goes with the [`GitRepo`]. A repository on this machine needs no mirror and ignores this.
+    /// The folder of the mirror. It is kept, and several processes and several repositories may use
+    /// it at once. By default a temporary one that goes with the [`GitRepo`]. A repository on this
+    /// machine needs no mirror and ignores this.
     pub fn mirror(self, folder: impl Into<PathBuf>) -> Self {
         Self { mirror: Some(folder.into()), ..self }
     }
 
-    /// Who commits. By default `Flux <flux@localhost>`.
+    /// Sets the committer. By default `Flux <flux@localhost>`.
     pub fn committer(self, name: impl Into<String>, email: impl Into<String>) -> Self {
         Self { committer: Author { name: name.into(), email: email.into() }, ..self }
     }
 
-    /// Where the notes of commits are kept. By default `refs/notes/flux`; a short name is taken to be under `refs/notes/`.
+    /// Where the notes of commits are kept. By default `refs/notes/flux`; a short name is taken to
+    /// be under `refs/notes/`.
     pub fn notes_ref(self, name: impl Into<String>) -> Self {
         let name = name.into();
         let notes_ref = if name.starts_with("refs/") { name } else { format!("refs/notes/{name}") };
         Self { notes_ref, ..self }
     }
 
-    /// What is shown to upstream when it asks who is there. By default what this user of this machine has.
+    /// Sets the credentials for upstream. By default those that this user of this machine has.
     pub fn credentials(self, credentials: Credentials) -> Self {
         Self { credentials, ..self }
     }
 
-    /// A PEM file of certificate authorities to trust for https, beside the system's. libgit2 knows one set of them for the whole
-    /// process: they are then trusted for every repository of the process.
-    pub fn certificate_authorities(self, file: impl Into<PathBuf>) -> Self {
-        Self { certificate_authorities: Some(file.into()), ..self }
+    /// A PEM file of certificate authorities to trust for https, beside the system's. libgit2 knows
+    /// one set of them for the whole process: they are then trusted for every repository of the
+    /// process.
+    pub fn ca_file(self, path: impl Into<PathBuf>) -> Self {
+        Self { ca_file: Some(path.into()), ..self }
     }
 
-    /// How long a server may stay silent. By default 30 s. libgit2 knows one limit for the whole process: the longest that any of its
-    /// repositories asked for holds.
+    /// How long a server may stay silent. By default 30 s. libgit2 knows one limit for the whole
+    /// process: the longest that any of its repositories asked for holds.
     pub fn timeout(self, silence: Duration) -> Self {
         Self { timeout: silence, ..self }
     }
 
-    /// Makes it. Touches neither network nor repository: what is wrong there comes with the first use.
+    /// Makes it. Touches neither network nor repository: what is wrong there comes with the first
+    /// use.
     ///
     /// # Errors
-    /// [`RepoError::Invalid`] for an address that is none, a path that leads out of the repository, names that git doesn't take, or
-    /// certificates that can't be read.
-    pub fn open(self) -> Result<GitRepo, RepoError> {
+    /// [`Invalid`](flux_core::backend::ErrorKind::Invalid) for an address that is none, a path that
+    /// leads out of the repository, names that git doesn't take, or certificates that can't be
+    /// read.
+    pub fn open(self) -> Result<GitRepo> {
         let url = RepoUrl::parse(&self.url.0)?;
         let paths = Paths::new(self.paths)?;
         let branch = self.branch.map(|name| checked_branch(&name)).transpose()?;
@@ -119,8 +141,8 @@ impl GitRepoBuilder {
         let upstream: Box<dyn Upstream> = match url.path() {
             Some(path) => Box::new(Local::new(url.clone(), path, branch, self.notes_ref)),
             None => {
-                globals::allow_silence(self.timeout)?;
-                if let Some(file) = &self.certificate_authorities {
+                globals::set_timeouts(self.timeout)?;
+                if let Some(file) = &self.ca_file {
                     globals::trust(file)?;
                 }
                 // Another process may be fetching as slowly as we may ourselves.
@@ -132,7 +154,7 @@ impl GitRepoBuilder {
     }
 }
 
-fn checked_branch(name: &str) -> Result<String, RepoError> {
+fn checked_branch(name: &str) -> Result<String> {
     let short = name.strip_prefix("refs/heads/").unwrap_or(name);
     if git2::Branch::name_is_valid(short).unwrap_or(false) {
         Ok(short.to_owned())
@@ -141,6 +163,6 @@ fn checked_branch(name: &str) -> Result<String, RepoError> {
     }
 }
 
-fn invalid_name(what: &str, name: &str) -> RepoError {
-    RepoError::Invalid(format!("{what} `{name}` is no name that git takes; correct it"))
+fn invalid_name(what: &str, name: &str) -> Error {
+    Error::invalid(name, format!("{what} `{name}` is no name that git takes; correct it"))
 }

@@ -1,5 +1,6 @@
-//! Keeps a mirror small: each fetch leaves a pack and each commit some loose objects, which after years would make every look-up slow.
-//! What the mirror's references name is put into one pack, and the rest goes, unless it is young: somebody may be about to use it.
+//! Keeps a mirror small: each fetch leaves a pack and each commit some loose objects, which after
+//! years would make every look-up slow. Everything that the mirror's references name is put into
+//! one pack, and the rest goes, unless it is young: somebody may be about to use it.
 
 use std::{
     fs, io,
@@ -16,7 +17,7 @@ pub(crate) struct Limits {
     pub(crate) packs: usize,
     /// As many loose objects are fine, judged by one of their 256 folders, as git does it.
     pub(crate) loose: usize,
-    /// What is younger is left alone.
+    /// Files that are younger are left alone.
     pub(crate) grace: Duration,
 }
 
@@ -26,7 +27,8 @@ impl Default for Limits {
     }
 }
 
-/// Compacts a mirror if it is past the limits; says whether it did. The mirror's lock is held by the caller.
+/// Compacts a mirror if it is past the limits; says whether it did. The mirror's lock is held by
+/// the caller.
 pub(crate) fn compact(repo: &Repository, limits: Limits, now: SystemTime) -> Result<bool, git2::Error> {
     let objects = repo.path().join("objects");
     let packs = objects.join("pack");
@@ -64,7 +66,8 @@ fn clear(objects: &Path, kept: &str, is_old: impl Fn(&Path) -> bool) -> io::Resu
     Ok(())
 }
 
-/// What is in a folder, in order of names: `.idx` before `.pack`, so that a pack isn't found any more before it is gone.
+/// Returns the files of a folder in the order of their names: `.idx` before `.pack`, so that a pack
+/// isn't found any more before it is gone.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = fs::read_dir(folder)?.map(|file| Ok(file?.path())).collect::<io::Result<Vec<_>>>()?;
     files.sort();
@@ -90,7 +93,8 @@ mod tests {
     use super::*;
     use crate::objects;
 
-    /// A repository with as many commits under `refs/flux`, all loose, and one that no reference names.
+    /// A repository with as many commits under `refs/flux`, all loose, and one that no reference
+    /// names.
     fn grown(path: &Path, commits: usize) -> (Repository, Oid, Oid) {
         let repo = Repository::init_bare(path).unwrap();
         let me = Signature::now("a", "a@example.com").unwrap();

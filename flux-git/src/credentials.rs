@@ -1,46 +1,25 @@
-//! Who we are to upstream, and how we know that it is upstream.
+//! Credentials for upstream, and the host keys by which upstream is known.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use git2::{Cred, CredentialType};
 
-use crate::url::RepoUrl;
+use crate::{secret::Secret, url::RepoUrl};
 
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// What a [`GitRepo`](crate::GitRepo) shows to upstream when it asks who is there.
+/// The credentials that a [`GitRepo`](crate::GitRepo) shows to upstream.
 ///
-/// Over HTTP the ways are tried in this order, each once: a user name and password given here, those in the URL, git's credential
-/// helpers. Over SSH: the key file given here, the SSH agent of `SSH_AUTH_SOCK`, then a password. The server's host key must be in the
-/// file of known hosts given here, or in `~/.ssh/known_hosts`.
+/// Over HTTP the ways are tried in this order, each once: a user name and password given here,
+/// those in the URL, git's credential helpers. Over SSH: the key file given here, the SSH agent of
+/// `SSH_AUTH_SOCK`, then a password. The server's host key must be in the file of known hosts given
+/// here, or in `~/.ssh/known_hosts`.
 ///
 /// ```
 /// use flux_git::Credentials;
 ///
 /// let over_https = Credentials::basic("deployer", "t0ken");
 /// assert!(!format!("{over_https:?}").contains("t0ken"));
-/// let over_ssh = Credentials::default().ssh_identity("/etc/flux/identity").known_hosts("/etc/flux/known_hosts");
+/// let over_ssh =
+///     Credentials::default().ssh_identity("/etc/flux/identity").known_hosts("/etc/flux/known_hosts");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Credentials {
@@ -53,7 +32,8 @@ pub struct Credentials {
 }
 
 impl Default for Credentials {
-    /// What this user of this machine has: the URL's user and password, the SSH agent, git's credential helpers.
+    /// Takes what this user of this machine has: the URL's user and password, the SSH agent, git's
+    /// credential helpers.
     fn default() -> Self {
         Self {
             basic: None,
@@ -67,7 +47,8 @@ impl Default for Credentials {
 }
 
 impl Credentials {
-    /// Only what is in the URL: no agent, no helper. For daemons, whose surroundings should not matter.
+    /// Only what is in the URL: no agent, no helper. For daemons, whose surroundings should not
+    /// matter.
     #[must_use]
     pub fn none() -> Self {
         Self { ssh_agent: false, credential_helpers: false, ..Self::default() }
@@ -91,19 +72,20 @@ impl Credentials {
         Self { passphrase: Some(Secret::new(passphrase)), ..self }
     }
 
-    /// The file of the host keys that are trusted, in the form of OpenSSH's `known_hosts`; no other is then looked at.
+    /// The file of the host keys that are trusted, in the form of OpenSSH's `known_hosts`; no other
+    /// is then looked at.
     #[must_use]
     pub fn known_hosts(self, file: impl Into<PathBuf>) -> Self {
         Self { known_hosts: Some(file.into()), ..self }
     }
 
-    /// Whether the SSH agent is asked. By default it is.
+    /// Says if the SSH agent is asked. By default it is.
     #[must_use]
     pub fn ssh_agent(self, ask: bool) -> Self {
         Self { ssh_agent: ask, ..self }
     }
 
-    /// Whether the credential helpers of git's configuration are asked. By default they are.
+    /// Says if the credential helpers of git's configuration are asked. By default they are.
     #[must_use]
     pub fn credential_helpers(self, ask: bool) -> Self {
         Self { credential_helpers: ask, ..self }
@@ -116,7 +98,7 @@ impl Credentials {
 
 /// A way to say who we are. In the order in which they are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum AuthMethod {
     Identity,
     Agent,
     Basic,
@@ -124,7 +106,7 @@ pub(crate) enum Way {
     Helper,
 }
 
-impl Way {
+impl AuthMethod {
     pub(crate) const ALL: [Self; 5] = [Self::Identity, Self::Agent, Self::Basic, Self::Url, Self::Helper];
 
     pub(crate) fn name(self) -> &'static str {

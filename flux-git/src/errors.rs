@@ -1,26 +1,28 @@
-//! libgit2's errors, and what servers answer to a push, as [`RepoError`]s. Nowhere else are they told apart.
+//! libgit2's errors, and what servers answer to a push, as [`Error`]s. Nowhere else are they told
+//! apart.
 
-use flux_core::backend::RepoError;
+use flux_core::backend::{Error, ErrorKind};
 use git2::{ErrorClass, ErrorCode};
 
-/// What kind of [`RepoError`] something is, and what to do about it.
-type Kind = (fn(String) -> RepoError, &'static str);
+/// The kind of a failure, and what to do about it.
+type Kind = (ErrorKind, &'static str);
 
-const UNAUTHORIZED: Kind = (RepoError::Unauthorized, "check the credentials for it");
-const FORBIDDEN: Kind = (RepoError::Forbidden, "give the account the right to it, or use another account");
-const NOT_FOUND: Kind = (RepoError::NotFound, "check its address, and that the account may see it");
+const UNAUTHORIZED: Kind = (ErrorKind::Unauthorized, "check the credentials for it");
+const FORBIDDEN: Kind = (ErrorKind::Forbidden, "give the account the right to it, or use another account");
+const NOT_FOUND: Kind = (ErrorKind::NotFound, "check its address, and that the account may see it");
 const UNTRUSTED: Kind =
-    (RepoError::Untrusted, "give the file of its certificate authority if that is a private one");
-const REJECTED: Kind = (RepoError::Rejected, "ask who runs it what it takes");
+    (ErrorKind::Untrusted, "give the file of its certificate authority if that is a private one");
+const REJECTED: Kind = (ErrorKind::Rejected, "ask who runs it what it takes");
 const UNAVAILABLE: Kind =
-    (RepoError::Unavailable, "try again; if it stays so, check the address and the network");
-const UNUSABLE: Kind = (RepoError::Invalid, "check the address, and what git itself says to it");
+    (ErrorKind::Unavailable, "try again; if it stays so, check the address and the network");
+const UNUSABLE: Kind = (ErrorKind::Invalid, "check the address, and what git itself says to it");
 const NOT_OURS: Kind = (
-    RepoError::Forbidden,
+    ErrorKind::Forbidden,
     "it belongs to another user of this machine; run as that user, or list it under git's `safe.directory`",
 );
 
-/// What messages of libgit2 and of servers mean; the first that is found in the lower-case message counts.
+/// The meaning of messages of libgit2 and of servers; the first that is found in the lower-case
+/// message counts.
 const MESSAGES: [(&str, Kind); 25] = [
     ("status code: 401", UNAUTHORIZED),
     ("status code: 403", FORBIDDEN),
@@ -49,10 +51,13 @@ const MESSAGES: [(&str, Kind); 25] = [
     ("certificate", UNTRUSTED),
 ];
 
-/// An error of libgit2's, met while `doing` something (`reading`, `fetching from`) with `what`.
-pub(crate) fn git_error(error: &git2::Error, doing: &str, what: impl std::fmt::Display) -> RepoError {
+/// Turns an error of libgit2's, met while `doing` something (`reading`, `fetching from`) with
+/// `subject`, into ours.
+pub(crate) fn git_error(error: &git2::Error, doing: &str, subject: impl std::fmt::Display) -> Error {
     let (kind, remedy) = kind_of(error);
-    kind(format!("{doing} {what} failed: {}; {remedy}", error.message().trim().trim_end_matches('.')))
+    let words = error.message().trim().trim_end_matches('.');
+    Error::new(kind, &subject, format!("{doing} {subject} failed: {words}; {remedy}"))
+        .with_source(git2::Error::new(error.code(), error.class(), error.message()))
 }
 
 fn kind_of(error: &git2::Error) -> Kind {
@@ -77,14 +82,15 @@ fn kind_of(error: &git2::Error) -> Kind {
     }
 }
 
-/// What a server answered about one reference of a push.
+/// The answer of a server about one reference of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RefAnswer {
     /// It is where we pushed it.
     Landed,
     /// It was somewhere else than we took it to be.
     Moved,
-    /// Somebody else is changing it just now; the same push may succeed or turn out as moved in a moment.
+    /// Somebody else is changing it just now; the same push may succeed or turn out as moved in a
+    /// moment.
     Busy(String),
     /// The server doesn't take it.
     Refused(String),
@@ -104,7 +110,7 @@ const MOVED: [&str; 7] = [
 const BUSY: [&str; 5] =
     ["failed to update ref", "failed to lock", "cannot lock ref", "unable to lock", "is locked"];
 
-/// Reads a server's word on one reference: none when it took it.
+/// Reads a server's answer about one reference: `None` when it took it.
 pub(crate) fn ref_answer(status: Option<&str>) -> RefAnswer {
     let Some(status) = status else { return RefAnswer::Landed };
     let lower = status.to_ascii_lowercase();
@@ -123,47 +129,62 @@ mod tests {
 
     #[test]
     fn errors_keep_their_kind_name_the_thing_and_the_next_step() {
-        let cases: [(ErrorCode, ErrorClass, &str, fn(&RepoError) -> bool); 14] = [
-            (ErrorCode::Auth, ErrorClass::Http, "x", |e| matches!(e, RepoError::Unauthorized(_))),
-            (ErrorCode::GenericError, ErrorClass::Http, "unexpected http status code: 403", |e| {
-                matches!(e, RepoError::Forbidden(_))
-            }),
-            (ErrorCode::GenericError, ErrorClass::Http, "unexpected http status code: 404", |e| {
-                matches!(e, RepoError::NotFound(_))
-            }),
-            (ErrorCode::GenericError, ErrorClass::Http, "unexpected http status code: 503", |e| {
-                matches!(e, RepoError::Unavailable(_))
-            }),
-            (ErrorCode::Certificate, ErrorClass::Ssl, "the SSL certificate is invalid", |e| {
-                matches!(e, RepoError::Untrusted(_))
-            }),
-            (ErrorCode::GenericError, ErrorClass::Ssl, "hostname does not match certificate", |e| {
-                matches!(e, RepoError::Untrusted(_))
-            }),
-            (ErrorCode::GenericError, ErrorClass::Net, "failed to resolve address for nowhere", |e| {
-                matches!(e, RepoError::Unavailable(_))
-            }),
-            (ErrorCode::GenericError, ErrorClass::Os, "failed to connect to h: Connection refused", |e| {
-                matches!(e, RepoError::Unavailable(_))
-            }),
-            (ErrorCode::Timeout, ErrorClass::Net, "x", |e| matches!(e, RepoError::Unavailable(_))),
-            (ErrorCode::Owner, ErrorClass::Config, "x", |e| matches!(e, RepoError::Forbidden(_))),
-            (ErrorCode::NotFound, ErrorClass::Odb, "x", |e| matches!(e, RepoError::NotFound(_))),
-            (ErrorCode::GenericError, ErrorClass::Ssh, "ERROR: Repository not found.", |e| {
-                matches!(e, RepoError::NotFound(_))
-            }),
+        let cases: [(ErrorCode, ErrorClass, &str, ErrorKind); 14] = [
+            (ErrorCode::Auth, ErrorClass::Http, "x", ErrorKind::Unauthorized),
+            (
+                ErrorCode::GenericError,
+                ErrorClass::Http,
+                "unexpected http status code: 403",
+                ErrorKind::Forbidden,
+            ),
+            (
+                ErrorCode::GenericError,
+                ErrorClass::Http,
+                "unexpected http status code: 404",
+                ErrorKind::NotFound,
+            ),
+            (
+                ErrorCode::GenericError,
+                ErrorClass::Http,
+                "unexpected http status code: 503",
+                ErrorKind::Unavailable,
+            ),
+            (ErrorCode::Certificate, ErrorClass::Ssl, "the SSL certificate is invalid", ErrorKind::Untrusted),
+            (
+                ErrorCode::GenericError,
+                ErrorClass::Ssl,
+                "hostname does not match certificate",
+                ErrorKind::Untrusted,
+            ),
+            (
+                ErrorCode::GenericError,
+                ErrorClass::Net,
+                "failed to resolve address for nowhere",
+                ErrorKind::Unavailable,
+            ),
+            (
+                ErrorCode::GenericError,
+                ErrorClass::Os,
+                "failed to connect to h: Connection refused",
+                ErrorKind::Unavailable,
+            ),
+            (ErrorCode::Timeout, ErrorClass::Net, "x", ErrorKind::Unavailable),
+            (ErrorCode::Owner, ErrorClass::Config, "x", ErrorKind::Forbidden),
+            (ErrorCode::NotFound, ErrorClass::Odb, "x", ErrorKind::NotFound),
+            (ErrorCode::GenericError, ErrorClass::Ssh, "ERROR: Repository not found.", ErrorKind::NotFound),
             (
                 ErrorCode::GenericError,
                 ErrorClass::Ssh,
                 "ERROR: The key you are authenticating with has been marked as read only.",
-                |e| matches!(e, RepoError::Forbidden(_)),
+                ErrorKind::Forbidden,
             ),
-            (ErrorCode::GenericError, ErrorClass::Zlib, "x", |e| matches!(e, RepoError::Invalid(_))),
+            (ErrorCode::GenericError, ErrorClass::Zlib, "x", ErrorKind::Invalid),
         ];
-        for (code, class, message, is_kind) in cases {
+        for (code, class, message, kind) in cases {
             let error =
                 git_error(&git2::Error::new(code, class, message), "fetching from", "https://host/a.git");
-            assert!(is_kind(&error), "{message}: {error:?}");
+            assert_eq!(error.kind(), kind, "{message}: {error:?}");
+            assert_eq!(error.subject(), "https://host/a.git");
             assert!(error.to_string().contains("https://host/a.git"), "{error}");
             assert!(error.to_string().contains("; "), "{error}");
         }

@@ -1,4 +1,5 @@
-//! What libgit2 keeps once for the whole process: time limits and the trusted authorities. Nothing else in this crate is global.
+//! The settings that libgit2 keeps once for the whole process: time limits and the trusted
+//! authorities. Nothing else in this crate is global.
 
 use std::{
     collections::BTreeSet,
@@ -7,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use flux_core::backend::RepoError;
+use flux_core::backend::{Error, Result};
 
 #[derive(Debug)]
 struct Settings {
@@ -18,12 +19,13 @@ struct Settings {
 static SETTINGS: Mutex<Settings> =
     Mutex::new(Settings { timeout: Duration::ZERO, authorities: BTreeSet::new() });
 
-/// Sets how long a server may stay silent. As there is one limit for the whole process, the longest that was asked for holds.
+/// Sets how long a server may stay silent. As there is one limit for the whole process, the longest
+/// that was asked for holds.
 #[expect(
     unsafe_code,
     reason = "libgit2's options are plain globals; they are only written here, under a lock"
 )]
-pub(crate) fn allow_silence(timeout: Duration) -> Result<(), RepoError> {
+pub(crate) fn set_timeouts(timeout: Duration) -> Result<()> {
     let mut settings = SETTINGS.lock().unwrap_or_else(PoisonError::into_inner);
     if timeout <= settings.timeout {
         return Ok(());
@@ -35,7 +37,8 @@ pub(crate) fn allow_silence(timeout: Duration) -> Result<(), RepoError> {
             .and_then(|()| git2::opts::set_server_timeout_in_milliseconds(milliseconds))
     };
     set.map_err(|error| {
-        RepoError::Invalid(format!("the time limit {timeout:?} cannot be set: {}", error.message()))
+        let text = format!("the time limit {timeout:?} cannot be set: {}", error.message());
+        Error::invalid(format_args!("{timeout:?}"), text).with_source(error)
     })?;
     settings.timeout = timeout;
     Ok(())
@@ -46,7 +49,7 @@ pub(crate) fn allow_silence(timeout: Duration) -> Result<(), RepoError> {
     unsafe_code,
     reason = "libgit2's options are plain globals; they are only written here, under a lock"
 )]
-pub(crate) fn trust(authorities: &Path) -> Result<(), RepoError> {
+pub(crate) fn trust(authorities: &Path) -> Result<()> {
     let mut settings = SETTINGS.lock().unwrap_or_else(PoisonError::into_inner);
     if settings.authorities.contains(authorities) {
         return Ok(());
@@ -54,11 +57,11 @@ pub(crate) fn trust(authorities: &Path) -> Result<(), RepoError> {
     // SAFETY: adds to OpenSSL's certificate store, which has a lock of its own; ours keeps writers apart.
     let set = unsafe { git2::opts::set_ssl_cert_file(authorities) };
     set.map_err(|error| {
-        RepoError::Invalid(format!(
-            "the certificates of {} cannot be used: {}; give a file with PEM certificates of authorities",
-            authorities.display(),
-            error.message()
-        ))
+        let (file, words) = (authorities.display(), error.message());
+        let text = format!(
+            "the certificates of {file} cannot be used: {words}; give a file with PEM certificates of authorities"
+        );
+        Error::invalid(file, text).with_source(error)
     })?;
     settings.authorities.insert(authorities.to_owned());
     Ok(())

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
-/// What a file of known hosts says about a key that a host showed.
+/// The verdict of a file of known hosts on a key that a host showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HostKey {
     /// It is the host's.
@@ -28,7 +28,8 @@ pub(crate) enum HostKey {
 
 /// Looks a host's key up. `key` is in SSH's wire form, which begins with the key's type.
 ///
-/// As OpenSSH does, a host on another port than 22 is looked up as `[host]:port`, and without the port too.
+/// As OpenSSH does, a host on another port than 22 is looked up as `[host]:port`, and without the
+/// port too.
 pub(crate) fn check(file: &str, host: &str, port: u16, key: &[u8]) -> HostKey {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let names = if port == 22 { vec![host] } else { vec![format!("[{host}]:{port}"), host] };
@@ -69,7 +70,8 @@ pub(crate) fn key_type(key: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
-/// Whether a host's name fits the first field: names and patterns with commas, `!` before what is not meant, or one hashed name.
+/// Returns `true` if a host's name fits the first field: names and patterns with commas, `!` before
+/// exceptions, or one hashed name.
 fn matches(patterns: &str, name: &str) -> bool {
     if let Some(hashed) = patterns.strip_prefix("|1|") {
         return matches_hash(hashed, name);

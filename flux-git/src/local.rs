@@ -1,11 +1,13 @@
-//! A repository on this machine: used in place. Nothing is fetched or copied, and landing is moving a reference under its lock.
+//! A repository on this machine: used in place. Nothing is fetched or copied, and landing is moving
+//! a reference under its lock.
 //!
-//! libgit2's own push to a path overwrites a branch that moved meanwhile and runs no hooks; this one does neither: it compares under git's
-//! lock, and refuses to go past hooks that would have a say. Hooks that are only told afterwards (`post-…`) are not run.
+//! libgit2's own push to a path overwrites a branch that moved meanwhile and runs no hooks; this
+//! one does neither: it compares under git's lock, and refuses to go past hooks that would have a
+//! say. Hooks that are only told afterwards (`post-…`) are not run.
 
 use std::path::{Path, PathBuf};
 
-use flux_core::backend::RepoError;
+use flux_core::backend::{Error, Result};
 use git2::{ErrorCode, Oid, Repository};
 
 use crate::{
@@ -34,25 +36,25 @@ impl Local {
     }
 
     /// The full name of the branch: the configured one, or that of `HEAD`.
-    fn branch_ref(&self, repo: &Repository) -> Result<String, RepoError> {
+    fn branch_ref(&self, repo: &Repository) -> Result<String> {
         if let Some(branch) = &self.branch {
             return Ok(format!("refs/heads/{branch}"));
         }
         let head = repo.find_reference("HEAD").map_err(|error| self.failed(&error))?;
         match head.symbolic_target() {
             Ok(Some(name)) => Ok(name.to_owned()),
-            _ => Err(RepoError::Invalid(format!(
-                "HEAD of {} names no branch; say which branch to use",
-                self.url
-            ))),
+            _ => {
+                let text = format!("HEAD of {} names no branch; say which branch to use", self.url);
+                Err(Error::invalid(&self.url, text))
+            }
         }
     }
 
-    fn failed(&self, error: &git2::Error) -> RepoError {
+    fn failed(&self, error: &git2::Error) -> Error {
         git_error(error, "reading", &self.url)
     }
 
-    fn tip(&self, repo: &Repository, branch_ref: &str) -> Result<Oid, RepoError> {
+    fn tip(&self, repo: &Repository, branch_ref: &str) -> Result<Oid> {
         match repo.refname_to_id(branch_ref) {
             Ok(tip) => Ok(tip),
             Err(error) if error.code() == ErrorCode::NotFound => Err(no_branch(&self.url, branch_ref)),
@@ -60,35 +62,34 @@ impl Local {
         }
     }
 
-    fn refuse_what_a_push_would(&self, repo: &Repository, branch_ref: &str) -> Result<(), RepoError> {
+    fn refuse_what_a_push_would(&self, repo: &Repository, branch_ref: &str) -> Result<()> {
         let head = repo.find_reference("HEAD").ok();
         let checked_out = head.as_ref().and_then(|head| head.symbolic_target().ok().flatten());
         if !repo.is_bare() && checked_out == Some(branch_ref) {
-            return Err(RepoError::Rejected(format!(
+            let text = format!(
                 "{} is a working copy with {branch_ref} checked out, which would not follow; use a bare repository, or check out another branch there",
                 self.url
-            )));
+            );
+            return Err(Error::rejected(&self.url, text));
         }
         let configured = repo.config().ok().and_then(|config| config.get_path("core.hooksPath").ok());
         let folder =
             configured.map_or_else(|| repo.commondir().join("hooks"), |path| repo.commondir().join(path));
         match DECIDING_HOOKS.iter().map(|name| folder.join(name)).find(is_executable) {
             None => Ok(()),
-            Some(hook) => Err(RepoError::Rejected(format!(
-                "{} has a hook that decides what is pushed ({}), which is not run for a path; reach the repository over ssh or http",
-                self.url,
-                hook.display()
-            ))),
+            Some(hook) => {
+                let text = format!(
+                    "{} has a hook that decides what is pushed ({}), which is not run for a path; reach the repository over ssh or http",
+                    self.url,
+                    hook.display()
+                );
+                Err(Error::rejected(&self.url, text))
+            }
         }
     }
 
     /// Moves both references, each under its lock, the branch only from the base.
-    fn swap<'l>(
-        &'l self,
-        repo: &Repository,
-        branch_ref: &'l str,
-        landing: &Landing<'_>,
-    ) -> Result<Swap<'l>, RepoError> {
+    fn swap<'l>(&'l self, repo: &Repository, branch_ref: &'l str, landing: &Landing<'_>) -> Result<Swap<'l>> {
         let failed = |error: git2::Error| git_error(&error, "moving the branch of", &self.url);
         let mut transaction = repo.transaction().map_err(failed)?;
         for name in [Some(branch_ref), landing.note.map(|_| self.notes_ref.as_str())].into_iter().flatten() {
@@ -104,7 +105,7 @@ impl Local {
             return Ok(Swap::Done);
         }
         if tip != landing.base {
-            return Err(RepoError::Moved { base: objects::revision(landing.base) });
+            return Err(Error::moved(&objects::revision(landing.base)));
         }
         let note = landing.attach_note(repo, self.notes_tip(repo)).unwrap_or_else(|error| {
             self.note_is_lost(landing, error.message());
@@ -124,7 +125,7 @@ impl Local {
     }
 }
 
-/// What became of an attempt to move references.
+/// The outcome of an attempt to move references.
 enum Swap<'l> {
     /// They are where they should be.
     Done,
@@ -133,11 +134,11 @@ enum Swap<'l> {
 }
 
 impl Upstream for Local {
-    fn store(&self) -> Result<Loan<'_>, RepoError> {
+    fn store(&self) -> Result<Loan<'_>> {
         self.store.open().map_err(|error| git_error(&error, "opening", &self.url))
     }
 
-    fn head(&self, _: &Cancel) -> Result<Oid, RepoError> {
+    fn head(&self, _: &Cancel) -> Result<Oid> {
         let repo = self.store()?;
         self.tip(&repo, &self.branch_ref(&repo)?)
     }
@@ -146,7 +147,7 @@ impl Upstream for Local {
         repo.refname_to_id(&self.notes_ref).ok()
     }
 
-    fn land(&self, landing: &Landing<'_>, cancel: &Cancel) -> Result<(), RepoError> {
+    fn land(&self, landing: &Landing<'_>, cancel: &Cancel) -> Result<()> {
         let repo = self.store()?;
         let branch_ref = self.branch_ref(&repo)?;
         self.refuse_what_a_push_would(&repo, &branch_ref)?;
@@ -166,13 +167,14 @@ impl Upstream for Local {
             }
             pause(attempt);
         }
-        Err(RepoError::Unavailable(format!(
+        let text = format!(
             "{held} of {} stays locked by another program; if none runs, remove the `.lock` file beside the reference",
             self.url
-        )))
+        );
+        Err(Error::unavailable(&self.url, text))
     }
 
-    fn repair(&self, _: &Cancel) -> Result<(), RepoError> {
+    fn repair(&self, _: &Cancel) -> Result<()> {
         // It is not ours to repair; but it may have been packed anew since it was opened.
         self.store.forget();
         Ok(())
@@ -180,11 +182,11 @@ impl Upstream for Local {
 }
 
 /// The error for a branch that upstream doesn't have.
-pub(crate) fn no_branch(url: &RepoUrl, branch_ref: &str) -> RepoError {
+pub(crate) fn no_branch(url: &RepoUrl, branch_ref: &str) -> Error {
     let branch = branch_ref.strip_prefix("refs/heads/").unwrap_or(branch_ref);
-    RepoError::NotFound(format!(
-        "{url} has no branch `{branch}`, or no commit on it; push one there, or name another branch"
-    ))
+    let text =
+        format!("{url} has no branch `{branch}`, or no commit on it; push one there, or name another branch");
+    Error::not_found(url, text)
 }
 
 fn is_executable(file: &PathBuf) -> bool {

@@ -1,7 +1,9 @@
-//! The mirror of a repository behind a server: a bare repository in a folder that may outlive the process and be shared by several.
+//! The mirror of a repository behind a server: a bare repository in a folder that may outlive the
+//! process and be shared by several.
 //!
-//! Objects need no guarding, as they are named by their content. The folder's `lock` file guards the rest: making the mirror, fetching into
-//! it, moving its references. Only those who write wait for it.
+//! Objects need no guarding, as they are named by their content. The folder's `lock` file guards
+//! the rest: making the mirror, fetching into it, moving its references. Only those who write wait
+//! for it.
 //!
 //! ```text
 //! FOLDER/lock       held while writing
@@ -16,7 +18,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use flux_core::backend::RepoError;
+use flux_core::backend::{Error, Result};
 use git2::{Repository, RepositoryInitOptions};
 
 use crate::{
@@ -28,7 +30,7 @@ use crate::{
 /// A mirror, made when it is first used.
 #[derive(Debug)]
 pub(crate) struct Mirror {
-    /// None for a folder of our own.
+    /// `None` for a folder of our own.
     folder: Option<PathBuf>,
     opened: OnceLock<Opened>,
     opening: Mutex<()>,
@@ -54,7 +56,7 @@ impl Mirror {
     }
 
     /// A repository over the mirror. One that cannot be opened is made anew, empty.
-    pub(crate) fn open(&self) -> Result<Loan<'_>, RepoError> {
+    pub(crate) fn open(&self) -> Result<Loan<'_>> {
         let opened = self.opened()?;
         if let Ok(loan) = opened.store.open() {
             return Ok(loan);
@@ -74,12 +76,12 @@ impl Mirror {
     }
 
     /// Lets go of what is open, so that what is opened next is what is on disk.
-    pub(crate) fn reopen(&self) -> Result<(), RepoError> {
+    pub(crate) fn reopen(&self) -> Result<()> {
         self.opened().map(|opened| opened.store.forget())
     }
 
     /// Waits until no other writes to the mirror, and keeps others from it.
-    pub(crate) fn lock(&self) -> Result<Guard, RepoError> {
+    pub(crate) fn lock(&self) -> Result<Guard> {
         let path = self.opened()?.folder.join("lock");
         let unusable = |error: io::Error| unusable(&path, &error);
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
@@ -89,11 +91,11 @@ impl Mirror {
                 Ok(()) => return Ok(Guard(file)),
                 Err(TryLockError::Error(error)) => return Err(unusable(error)),
                 Err(TryLockError::WouldBlock) if began.elapsed() > self.patience => {
-                    return Err(RepoError::Unavailable(format!(
-                        "another process has been writing to the mirror {} for {:?}; wait for it, end it, or use another folder",
-                        path.display(),
-                        self.patience
-                    )));
+                    let (lock, patience) = (path.display(), self.patience);
+                    let text = format!(
+                        "another process has been writing to the mirror {lock} for {patience:?}; wait for it, end it, or use another folder"
+                    );
+                    return Err(Error::unavailable(lock, text));
                 }
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
             }
@@ -117,7 +119,7 @@ impl Mirror {
     }
 
     /// Replaces the mirror by an empty one.
-    pub(crate) fn make_anew(&self, _: &Guard) -> Result<(), RepoError> {
+    pub(crate) fn make_anew(&self, _: &Guard) -> Result<()> {
         let opened = self.opened()?;
         let path = opened.store.path();
         // Made aside and moved into place: whoever opens it finds a whole one, or none.
@@ -138,7 +140,7 @@ impl Mirror {
         remove_all(&old).map_err(unusable)
     }
 
-    fn opened(&self) -> Result<&Opened, RepoError> {
+    fn opened(&self) -> Result<&Opened> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
         }
@@ -161,7 +163,7 @@ impl Mirror {
         Ok(self.opened.get_or_init(|| Opened { folder, store, _private: private }))
     }
 
-    fn failed(&self, error: &git2::Error) -> RepoError {
+    fn failed(&self, error: &git2::Error) -> Error {
         let folder = self.folder.as_deref().unwrap_or(Path::new("the temporary folder"));
         git_error(error, "making the mirror in", folder.display())
     }
@@ -175,9 +177,8 @@ fn remove_all(path: &Path) -> io::Result<()> {
     }
 }
 
-fn unusable(path: &Path, error: &io::Error) -> RepoError {
-    RepoError::Invalid(format!(
-        "the mirror {} cannot be used: {error}; make it writable, or give another folder",
-        path.display()
-    ))
+fn unusable(path: &Path, error: &io::Error) -> Error {
+    let path = path.display();
+    let text = format!("the mirror {path} cannot be used: {error}; make it writable, or give another folder");
+    Error::invalid(path, text)
 }

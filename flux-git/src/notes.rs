@@ -1,7 +1,8 @@
 //! Git notes: texts attached to commits, in a tree of blobs named by the commits' ids.
 //!
-//! Written on a given tip rather than through a reference, so that nothing moves before upstream has taken it. Notes are filed in folders of
-//! the id's first two digits, as git does once there are many; notes that others filed otherwise are found too.
+//! Written on a given tip rather than through a reference, so that nothing moves before upstream
+//! has taken it. Notes are filed in folders of the id's first two digits, as git does once there
+//! are many; notes that others filed otherwise are found too.
 
 use git2::{FileMode, ObjectType, Oid, Repository};
 
@@ -27,7 +28,8 @@ pub(crate) fn find(repo: &Repository, tip: Oid, of: Oid) -> Result<Option<String
     }
 }
 
-/// A commit of the notes' history on `tip` (none: their first) in which `on` has this note. No reference moves.
+/// A commit of the notes' history on `tip` (none: their first) in which `on` has this note. No
+/// reference moves.
 pub(crate) fn attach(
     repo: &Repository,
     tip: Option<Oid>,

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use flux_core::backend::{
-    Author, Change, Commit, ContentId, FileBody, Range, RepoError, Revision, Tree, invalid_path,
+    Author, Change, ContentId, Entry, Error, FileBody, Result, Revision, Tree, invalid_path,
 };
-use git2::{FileMode, ObjectType, Oid, Repository, Sort, build::TreeUpdateBuilder};
+use git2::{FileMode, ObjectType, Oid, Repository, build::TreeUpdateBuilder};
 use jiff::Timestamp;
 
-use crate::{errors::git_error, notes, paths::Paths};
+use crate::{errors::git_error, paths::Paths};
 
-/// Who did something, and when.
+/// A person and a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Stamp<'a> {
     pub(crate) who: &'a Author,
@@ -24,23 +24,23 @@ pub(crate) fn full_id(text: &str) -> Option<Oid> {
 }
 
 pub(crate) fn revision(id: Oid) -> Revision {
-    Revision::from(id.to_string().as_str())
+    Revision::new(id)
 }
 
 /// The commit of a revision.
-pub(crate) fn find_commit<'r>(repo: &'r Repository, at: &Revision) -> Result<git2::Commit<'r>, RepoError> {
+pub(crate) fn find_commit<'r>(repo: &'r Repository, at: &Revision) -> Result<git2::Commit<'r>> {
     full_id(at.as_str()).and_then(|id| repo.find_commit(id).ok()).ok_or_else(|| {
-        RepoError::NotFound(format!(
-            "no revision {at} in the repository; give the full id of a commit that is on the branch"
-        ))
+        let text =
+            format!("no revision {at} in the repository; give the full id of a commit that is on the branch");
+        Error::not_found(at, text)
     })
 }
 
 /// The files under the paths.
-pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree, RepoError> {
+pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree> {
     let failed = |error| git_error(&error, "reading the tree of", at);
     let root = repo.find_commit(at).and_then(|commit| commit.tree()).map_err(failed)?;
-    let mut tree = Tree { paths: paths.iter().map(str::to_owned).collect(), ..Tree::default() };
+    let mut tree = Tree::under(paths.iter());
     if paths.is_everything() {
         walk(repo, &root, "", &mut tree).map_err(failed)?;
     }
@@ -51,7 +51,7 @@ pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree, Re
                 walk(repo, &folder, path, &mut tree).map_err(failed)?;
             }
             Some((id, mode)) if is_file(mode) => add(&mut tree, path.to_owned(), id, mode),
-            _ => tree.missing.push(path.to_owned()),
+            _ => tree.insert_missing(path),
         }
     }
     Ok(tree)
@@ -63,7 +63,7 @@ fn walk(repo: &Repository, folder: &git2::Tree<'_>, at: &str, into: &mut Tree) -
             let name = String::from_utf8_lossy(entry.name_bytes());
             let end = if entry.filemode() == i32::from(FileMode::Tree) { "/" } else { "" };
             let between = if at.is_empty() { "" } else { "/" };
-            into.misnamed.insert(format!("{at}{between}{name}{end}"));
+            into.insert(format!("{at}{between}{name}{end}"), Entry::Misnamed);
             continue;
         };
         let path = if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") };
@@ -72,22 +72,25 @@ fn walk(repo: &Repository, folder: &git2::Tree<'_>, at: &str, into: &mut Tree) -
                 walk(repo, &repo.find_tree(entry.id())?, &path, into)?;
             }
             mode if is_file(mode) => add(into, path, entry.id(), mode),
-            // Links and submodules.
-            _ => drop(into.links.insert(path)),
+            mode if mode == i32::from(FileMode::Commit) => into.insert(path, Entry::Submodule),
+            _ => into.insert(path, Entry::Link),
         }
     }
     Ok(())
 }
 
 fn add(tree: &mut Tree, path: String, id: Oid, mode: i32) {
-    if mode == i32::from(FileMode::BlobExecutable) {
-        tree.executable.insert(path.clone());
-    }
-    tree.files.insert(path, content_id(id));
+    let executable = mode == i32::from(FileMode::BlobExecutable);
+    tree.insert(path, Entry::File { id: ContentId::new(id), executable });
 }
 
-/// What is at a path: none also when the way there leads through something that is no folder.
-fn entry(repo: &Repository, root: &git2::Tree<'_>, path: &str) -> Result<Option<(Oid, i32)>, git2::Error> {
+/// Returns the entry at a path: `None` also when the way there leads through something that is no
+/// folder.
+pub(crate) fn entry(
+    repo: &Repository,
+    root: &git2::Tree<'_>,
+    path: &str,
+) -> Result<Option<(Oid, i32)>, git2::Error> {
     let mut found = (root.id(), i32::from(FileMode::Tree));
     for part in path.split('/') {
         if found.1 != i32::from(FileMode::Tree) {
@@ -113,17 +116,13 @@ fn file_mode(mode: i32) -> Option<FileMode> {
         .find(|file| i32::from(*file) == mode)
 }
 
-fn content_id(id: Oid) -> ContentId {
-    ContentId::from(id.to_string().as_str())
-}
-
 /// The contents of blobs. The size is looked up first, so that what is too large is not read.
-pub(crate) fn read(repo: &Repository, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+pub(crate) fn read(repo: &Repository, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>> {
     let failed = |error| git_error(&error, "opening the objects of", repo.path().display());
     let odb = repo.odb().map_err(failed)?;
     let read_one = |id: &ContentId| {
-        let missing = || RepoError::NotFound(format!("no file content {id} in the repository"));
-        let oid = full_id(&id.0).ok_or_else(missing)?;
+        let missing = || Error::not_found(id, format!("no file content {id} in the repository"));
+        let oid = full_id(id.as_str()).ok_or_else(missing)?;
         match odb.read_header(oid) {
             Ok((size, ObjectType::Blob)) if size as u64 > limit => {
                 Ok(FileBody::TooLarge { size: size as u64 })
@@ -146,32 +145,31 @@ pub(crate) fn build(
     change: &Change,
     paths: &Paths,
     committer: &Author,
-) -> Result<Oid, RepoError> {
+) -> Result<Oid> {
     let failed = |error| git_error(&error, "making a commit on", base);
     let root = repo.find_commit(base).and_then(|commit| commit.tree()).map_err(failed)?;
     let mut update = TreeUpdateBuilder::new();
     for (path, body) in &change.files {
         if let Some(why) = invalid_path(path) {
-            return Err(RepoError::Invalid(format!("the path `{path}` cannot be written: it {why}")));
+            return Err(Error::invalid(path, format!("the path `{path}` cannot be written: it {why}")));
         }
         let mode = match entry(repo, &root, path).map_err(failed)? {
             None => new_file(repo, &root, base, path, change)?,
             Some((_, mode)) => file_mode(mode).ok_or_else(|| {
-                RepoError::Invalid(format!(
-                    "{path} is a folder, a link or a submodule in revision {base}, no file"
-                ))
+                let text = format!("{path} is a folder, a link or a submodule in revision {base}, no file");
+                Error::invalid(path, text)
             })?,
         };
         if !paths.covers(path) {
-            let what = format!("{path} is outside of the configured paths; add its folder to them");
-            return Err(RepoError::Invalid(what));
+            let text = format!("{path} is outside of the configured paths; add its folder to them");
+            return Err(Error::invalid(path, text));
         }
         update.upsert(path.as_str(), repo.blob(body).map_err(failed)?, mode);
     }
     let tree = update.create_updated(repo, &root).map_err(failed)?;
     if tree == root.id() {
-        let what = format!("the change makes no difference to {base}; there is nothing to commit");
-        return Err(RepoError::Invalid(what));
+        let text = format!("the change makes no difference to {base}; there is nothing to commit");
+        return Err(Error::invalid(base, text));
     }
     let author = Stamp { who: change.author.as_ref().unwrap_or(committer), when: change.time };
     let committer = Stamp { who: committer, when: change.time };
@@ -185,17 +183,17 @@ fn new_file(
     base: Oid,
     path: &str,
     change: &Change,
-) -> Result<FileMode, RepoError> {
+) -> Result<FileMode> {
     for (end, _) in path.match_indices('/') {
         let folder = &path[..end];
         let there =
             entry(repo, root, folder).map_err(|error| git_error(&error, "making a commit on", base))?;
         let in_the_way = there.is_some_and(|(_, mode)| mode != i32::from(FileMode::Tree));
         if in_the_way || change.files.contains_key(folder) {
-            let what = format!(
+            let text = format!(
                 "{path} cannot be written: {folder} is a file, a link or a submodule in revision {base}, no folder"
             );
-            return Err(RepoError::Invalid(what));
+            return Err(Error::invalid(path, text));
         }
     }
     Ok(FileMode::Blob)
@@ -233,78 +231,7 @@ fn person(text: &str) -> String {
     kept.trim_matches(|c: char| c.is_whitespace() || ".,:;\"\\'".contains(c)).to_owned()
 }
 
-/// The commits of a range that touched the paths, newest first.
-///
-/// All of them, also those that came in by a merge; a merge itself only if it differs from each of its parents, as `git log` does it.
-pub(crate) fn history(
-    repo: &Repository,
-    range: &Range,
-    paths: &Paths,
-    notes_tip: Option<Oid>,
-) -> Result<Vec<Commit>, RepoError> {
-    let upto = find_commit(repo, &range.upto)?;
-    let failed = |error| git_error(&error, "reading the history of", upto.id());
-    let mut walk = repo.revwalk().map_err(failed)?;
-    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(failed)?;
-    walk.push(upto.id()).map_err(failed)?;
-    if let Some(after) = &range.after {
-        walk.hide(find_commit(repo, after)?.id()).map_err(failed)?;
-    }
-    let mut commits = Vec::new();
-    if range.limit == 0 {
-        return Ok(commits);
-    }
-    for id in walk {
-        let commit = id.and_then(|id| repo.find_commit(id)).map_err(failed)?;
-        if !touches(repo, &commit, paths).map_err(failed)? {
-            continue;
-        }
-        commits.push(told(repo, &commit, notes_tip).map_err(failed)?);
-        if commits.len() == range.limit {
-            break;
-        }
-    }
-    Ok(commits)
-}
-
-fn touches(repo: &Repository, commit: &git2::Commit<'_>, paths: &Paths) -> Result<bool, git2::Error> {
-    if paths.is_everything() {
-        return Ok(true);
-    }
-    let look = |tree: &git2::Tree<'_>| {
-        paths.iter().map(|path| entry(repo, tree, path)).collect::<Result<Vec<_>, _>>()
-    };
-    let here = look(&commit.tree()?)?;
-    if commit.parent_count() == 0 {
-        return Ok(here.iter().any(Option::is_some));
-    }
-    for parent in commit.parents() {
-        if look(&parent.tree()?)? == here {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn told(repo: &Repository, commit: &git2::Commit<'_>, notes_tip: Option<Oid>) -> Result<Commit, git2::Error> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let author = commit.author();
-    let note = notes_tip.and_then(|tip| {
-        notes::find(repo, tip, commit.id()).unwrap_or_else(|error| {
-            tracing::debug!(%tip, %error, "the notes can't be read");
-            None
-        })
-    });
-    Ok(Commit {
-        revision: revision(commit.id()),
-        author: Author { name: text(author.name_bytes()), email: text(author.email_bytes()) },
-        time: Timestamp::from_second(author.when().seconds()).unwrap_or(Timestamp::UNIX_EPOCH),
-        message: text(commit.message_raw_bytes()),
-        note,
-    })
-}
-
-/// Whether everything that a commit's tree names can be read.
+/// Returns `true` if everything that a commit's tree names can be read.
 pub(crate) fn is_whole(repo: &Repository, commit: Oid) -> bool {
     fn tree_is_whole(repo: &Repository, odb: &git2::Odb<'_>, id: Oid) -> Result<(), git2::Error> {
         for entry in &repo.find_tree(id)? {

@@ -1,21 +1,23 @@
 //! The configured paths: which part of the repository is looked at.
 
-use flux_core::backend::RepoError;
+use flux_core::backend::{Error, Result};
 
-/// Files and folders relative to the root of the repository, normalised. None of them means everything.
+/// Files and folders relative to the root of the repository, normalised. None of them means
+/// everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Paths(Vec<String>);
 
 impl Paths {
     /// Drops empty parts, `.` and repetitions, and refuses absolute paths and `..`.
-    pub(crate) fn new<P: AsRef<str>>(paths: impl IntoIterator<Item = P>) -> Result<Self, RepoError> {
+    pub(crate) fn new<P: AsRef<str>>(paths: impl IntoIterator<Item = P>) -> Result<Self> {
         let mut normal: Vec<String> = Vec::new();
         for path in paths {
             let path = path.as_ref();
             if path.starts_with('/') || path.contains('\0') || path.split('/').any(|part| part == "..") {
-                return Err(RepoError::Invalid(format!(
+                let text = format!(
                     "the path `{path}` in the repository is absolute or leads out of it; give one relative to its root"
-                )));
+                );
+                return Err(Error::invalid(path, text));
             }
             let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
             if parts.is_empty() {
@@ -30,7 +32,7 @@ impl Paths {
         Ok(Self(normal))
     }
 
-    /// Whether everything is looked at.
+    /// Returns `true` if the whole repository is covered.
     pub(crate) fn is_everything(&self) -> bool {
         self.0.is_empty()
     }
@@ -39,7 +41,7 @@ impl Paths {
         self.0.iter().map(String::as_str)
     }
 
-    /// Whether a file is looked at.
+    /// Returns `true` if a file is covered.
     pub(crate) fn covers(&self, path: &str) -> bool {
         self.is_everything()
             || self.iter().any(|root| {
@@ -68,7 +70,11 @@ mod tests {
     #[test]
     fn paths_that_lead_out_are_refused() {
         for path in ["/etc", "..", "a/../b", "a/..", "a\0b"] {
-            assert!(matches!(Paths::new([path]), Err(RepoError::Invalid(_))), "{path}");
+            assert_eq!(
+                Paths::new([path]).unwrap_err().kind(),
+                flux_core::backend::ErrorKind::Invalid,
+                "{path}"
+            );
         }
     }
 

@@ -8,13 +8,12 @@ use std::{
 
 use async_trait::async_trait;
 use flux_core::backend::{
-    Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree,
+    Author, Change, Commit, ConfigRepo, ContentId, Error, ErrorKind, FileBody, Range, Result, Revision, Tree,
 };
 use git2::{Oid, Repository};
 
 use crate::{
-    builder::GitRepoBuilder,
-    objects,
+    history, objects,
     paths::Paths,
     session::{Cancel, CancelOnDrop},
     upstream::{Landing, Upstream},
@@ -26,14 +25,15 @@ const TREES_KEPT: usize = 8;
 
 /// One branch of a git repository, under some of its paths.
 ///
-/// A repository on this machine is used in place; one behind a server is mirrored, in a folder given or a temporary one. There is no checkout:
-/// trees and files are read from git's objects, and commits are made of them.
+/// A repository on this machine is used in place; one behind a server is mirrored, in a folder
+/// given or a temporary one. There is no checkout: trees and files are read from git's objects, and
+/// commits are made of them.
 ///
-/// Made by [`GitRepo::builder`]. Its work is done on the blocking threads of a tokio runtime. Dropping a future stops a fetch; a push that was
-/// not sent yet is not sent then.
+/// Made by [`GitRepo::builder`]. Its work is done on the blocking threads of a tokio runtime.
+/// Dropping a future stops a fetch; a push that was not sent yet is not sent then.
 ///
 /// ```no_run
-/// # async fn example() -> Result<(), flux_core::backend::RepoError> {
+/// # async fn example() -> flux_core::backend::Result<()> {
 /// use flux_core::backend::ConfigRepo as _;
 /// use flux_git::{Credentials, GitRepo};
 ///
@@ -41,10 +41,12 @@ const TREES_KEPT: usize = 8;
 ///     .branch("main")
 ///     .paths(["deploy/prod"])
 ///     .mirror("/var/cache/flux/mirror")
-///     .credentials(Credentials::none().ssh_identity("/etc/flux/identity").known_hosts("/etc/flux/known_hosts"))
+///     .credentials(
+///         Credentials::none().ssh_identity("/etc/flux/identity").known_hosts("/etc/flux/known_hosts"),
+///     )
 ///     .open()?;
 /// let tip = repo.head().await?;
-/// println!("{} files at {}", repo.tree(&tip).await?.files.len(), tip.short());
+/// println!("{} files at {}", repo.tree(&tip).await?.files().count(), tip.short());
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -58,15 +60,10 @@ pub(crate) struct Inner {
     pub(crate) committer: Author,
     pub(crate) upstream: Box<dyn Upstream>,
     /// Newest last.
-    pub(crate) trees: Mutex<VecDeque<(Oid, Arc<Tree>)>>,
+    pub(crate) trees: Mutex<VecDeque<(Oid, Tree)>>,
 }
 
 impl GitRepo {
-    /// Begins with where the repository is: a path, a `file`, `http(s)` or `ssh` URL, or `user@host:path`.
-    pub fn builder(url: impl Into<String>) -> GitRepoBuilder {
-        GitRepoBuilder::new(url.into())
-    }
-
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
     }
@@ -79,8 +76,8 @@ impl GitRepo {
     /// Does blocking work, which is told when nobody waits for it any more.
     async fn work<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner, &Cancel) -> Result<T, RepoError> + Send + 'static,
-    ) -> Result<T, RepoError> {
+        work: impl FnOnce(&Inner, &Cancel) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let inner = Arc::clone(&self.inner);
         let waiting = CancelOnDrop::default();
         let cancel = waiting.0.clone();
@@ -88,7 +85,7 @@ impl GitRepo {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(RepoError::Unavailable("the tokio runtime is shutting down".into())),
+                Err(_) => Err(Error::unavailable(&self.inner.url, "the tokio runtime is shutting down")),
             },
         }
     }
@@ -101,15 +98,15 @@ impl fmt::Debug for GitRepo {
 }
 
 impl Inner {
-    /// Works in the store; if that fails because the store is damaged, or lacks what upstream has, once more in a new one.
-    fn in_store<T>(
-        &self,
-        cancel: &Cancel,
-        work: impl Fn(&Repository) -> Result<T, RepoError>,
-    ) -> Result<T, RepoError> {
+    /// Works in the store; if that fails because the store is damaged, or lacks what upstream has,
+    /// once more in a new one.
+    fn in_store<T>(&self, cancel: &Cancel, work: impl Fn(&Repository) -> Result<T>) -> Result<T> {
+        let may_be_the_store = |error: &Error| {
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Unavailable)
+        };
         let first = work(&*self.upstream.store()?);
         match first {
-            Err(RepoError::NotFound(_) | RepoError::Invalid(_) | RepoError::Unavailable(_)) => {
+            Err(error) if may_be_the_store(&error) => {
                 self.upstream.repair(cancel)?;
                 work(&*self.upstream.store()?)
             }
@@ -117,14 +114,14 @@ impl Inner {
         }
     }
 
-    fn tree(&self, at: &Revision, cancel: &Cancel) -> Result<Tree, RepoError> {
+    fn tree(&self, at: &Revision, cancel: &Cancel) -> Result<Tree> {
         let kept = || self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         let cached = objects::full_id(at.as_str()).and_then(|id| {
             let trees = kept();
-            trees.iter().find(|(of, _)| *of == id).map(|(_, tree)| Arc::clone(tree))
+            trees.iter().find(|(of, _)| *of == id).map(|(_, tree)| tree.clone())
         });
         if let Some(tree) = cached {
-            return Ok((*tree).clone());
+            return Ok(tree);
         }
         let (id, tree) = self.in_store(cancel, |repo| {
             let id = objects::find_commit(repo, at)?.id();
@@ -134,11 +131,11 @@ impl Inner {
         if trees.len() == TREES_KEPT {
             trees.pop_front();
         }
-        trees.push_back((id, Arc::new(tree.clone())));
+        trees.push_back((id, tree.clone()));
         Ok(tree)
     }
 
-    fn commit(&self, base: &Revision, change: &Change, cancel: &Cancel) -> Result<Revision, RepoError> {
+    fn commit(&self, base: &Revision, change: &Change, cancel: &Cancel) -> Result<Revision> {
         let (base, commit) = self.in_store(cancel, |repo| {
             let base = objects::find_commit(repo, base)?.id();
             Ok((base, objects::build(repo, base, change, &self.paths, &self.committer)?))
@@ -157,16 +154,16 @@ impl Inner {
 
 #[async_trait]
 impl ConfigRepo for GitRepo {
-    async fn head(&self) -> Result<Revision, RepoError> {
+    async fn head(&self) -> Result<Revision> {
         self.work(|inner, cancel| inner.upstream.head(cancel).map(objects::revision)).await
     }
 
-    async fn tree(&self, at: &Revision) -> Result<Tree, RepoError> {
+    async fn tree(&self, at: &Revision) -> Result<Tree> {
         let at = at.clone();
         self.work(move |inner, cancel| inner.tree(&at, cancel)).await
     }
 
-    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -174,16 +171,16 @@ impl ConfigRepo for GitRepo {
         self.work(move |inner, cancel| inner.in_store(cancel, |repo| objects::read(repo, &ids, limit))).await
     }
 
-    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError> {
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision> {
         let (base, change) = (base.clone(), change.clone());
         self.work(move |inner, cancel| inner.commit(&base, &change, cancel)).await
     }
 
-    async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError> {
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>> {
         let range = range.clone();
         self.work(move |inner, cancel| {
             inner.in_store(cancel, |repo| {
-                objects::history(repo, &range, &inner.paths, inner.upstream.notes_tip(repo))
+                history::history(repo, &range, &inner.paths, inner.upstream.notes_tip(repo))
             })
         })
         .await

@@ -1,4 +1,5 @@
-//! One conversation with a server: it shows our credentials, checks the server's host key, and remembers why it broke off.
+//! One conversation with a server: it shows our credentials, checks the server's host key, and
+//! remembers why it broke off.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,20 +10,20 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-use flux_core::backend::RepoError;
+use flux_core::backend;
 use git2::{
     CertificateCheckStatus, Cred, CredentialType, Error, ErrorClass, ErrorCode, Oid, RemoteCallbacks,
     cert::{Cert, CertHostkey},
 };
 
 use crate::{
-    credentials::{Credentials, Way},
+    credentials::{AuthMethod, Credentials},
     errors::git_error,
     known_hosts::{self, HostKey},
     url::RepoUrl,
 };
 
-/// Whether whoever asked for something still waits for it.
+/// A flag that is set when nobody waits for a result any more.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cancel(Arc<AtomicBool>);
 
@@ -42,7 +43,8 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// What a push is to find upstream, just before it is sent: references with what each is taken to be at.
+/// The references that a push is to find upstream, just before it is sent, with the object that
+/// each is taken to be at.
 pub(crate) type Expected<'a> = &'a [(String, Oid)];
 
 #[derive(Debug)]
@@ -50,12 +52,13 @@ pub(crate) struct Session<'a> {
     url: &'a RepoUrl,
     credentials: &'a Credentials,
     cancel: &'a Cancel,
-    tried: RefCell<Vec<Way>>,
+    tried: RefCell<Vec<AuthMethod>>,
     named: Cell<bool>,
     /// Why we broke it off: it counts more than what libgit2 makes of it.
-    verdict: RefCell<Option<RepoError>>,
+    verdict: RefCell<Option<backend::Error>>,
     host_key: RefCell<Option<String>>,
-    said: RefCell<Vec<u8>>,
+    /// The text for people that the server sent.
+    sideband: RefCell<Vec<u8>>,
     /// Of a push: what each reference was at, found before anything was sent.
     pub(crate) found: RefCell<Vec<(String, Oid)>>,
     /// Of a push: whether we let it be sent.
@@ -74,7 +77,7 @@ impl<'a> Session<'a> {
             named: Cell::default(),
             verdict: RefCell::default(),
             host_key: RefCell::default(),
-            said: RefCell::default(),
+            sideband: RefCell::default(),
             found: RefCell::default(),
             sent: Cell::default(),
             answers: RefCell::default(),
@@ -89,7 +92,7 @@ impl<'a> Session<'a> {
             .certificate_check(|certificate, _| self.check(certificate))
             .transfer_progress(|_| !self.cancel.is_cancelled())
             .sideband_progress(|text| {
-                self.said.borrow_mut().extend_from_slice(text);
+                self.sideband.borrow_mut().extend_from_slice(text);
                 true
             });
         callbacks
@@ -121,33 +124,31 @@ impl<'a> Session<'a> {
         callbacks
     }
 
-    /// What the server said to people, on one line.
-    pub(crate) fn said(&self) -> String {
-        let said = self.said.borrow();
-        let text = String::from_utf8_lossy(&said);
+    /// Returns the text for people that the server sent, on one line.
+    pub(crate) fn server_message(&self) -> String {
+        let sideband = self.sideband.borrow();
+        let text = String::from_utf8_lossy(&sideband);
         let lines: Vec<&str> =
             text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
         lines.join(" ")
     }
 
     /// The error to report for libgit2's.
-    pub(crate) fn error(&self, error: &Error, doing: &str) -> RepoError {
+    pub(crate) fn error(&self, error: &Error, doing: &str) -> backend::Error {
         if let Some(verdict) = self.verdict.borrow_mut().take() {
             return verdict;
         }
         if self.cancel.is_cancelled() {
-            return RepoError::Unavailable(format!(
-                "{doing} {} was given up, as nobody waits for it",
-                self.url
-            ));
+            let text = format!("{doing} {} was given up, as nobody waits for it", self.url);
+            return backend::Error::unavailable(self.url, text);
         }
         if let (ErrorCode::Certificate, Some(key)) = (error.code(), self.host_key.borrow().as_deref()) {
-            return RepoError::Untrusted(format!(
-                "{} shows the SSH host key {key}, which ~/.ssh/known_hosts doesn't have for it; \
-                 {}",
+            let text = format!(
+                "{} shows the SSH host key {key}, which ~/.ssh/known_hosts doesn't have for it; {}",
                 self.url,
                 self.remedy("~/.ssh/known_hosts")
-            ));
+            );
+            return backend::Error::untrusted(self.url, text);
         }
         git_error(error, doing, self.url)
     }
@@ -159,22 +160,23 @@ impl<'a> Session<'a> {
         }
         // A key file that can't be read is told of in our words; libgit2 doesn't name it.
         let problem = self.credentials.identity_problem().filter(|_| allowed.is_ssh_key());
-        for way in Way::ALL {
+        for method in AuthMethod::ALL {
             // Each way once: libgit2 asks again for as long as it gets an answer.
-            if self.tried.borrow().contains(&way) || (way == Way::Identity && problem.is_some()) {
+            if self.tried.borrow().contains(&method) || (method == AuthMethod::Identity && problem.is_some())
+            {
                 continue;
             }
-            if let Some(credential) = way.credential(self.credentials, self.url, user, allowed) {
-                self.tried.borrow_mut().push(way);
+            if let Some(credential) = method.credential(self.credentials, self.url, user, allowed) {
+                self.tried.borrow_mut().push(method);
                 match credential {
                     Ok(credential) => return Ok(credential),
                     Err(error) => {
-                        tracing::debug!(url = %self.url, way = way.name(), %error, "no credentials");
+                        tracing::debug!(url = %self.url, method = method.name(), %error, "no credentials");
                     }
                 }
             }
         }
-        let tried: Vec<&str> = self.tried.borrow().iter().map(|way| way.name()).collect();
+        let tried: Vec<&str> = self.tried.borrow().iter().map(|method| method.name()).collect();
         let text = match (problem, tried.as_slice()) {
             (Some(problem), _) => format!("{} wants credentials, but {problem}", self.url),
             (None, []) => format!("{} wants credentials and none were given; give some", self.url),
@@ -182,7 +184,7 @@ impl<'a> Session<'a> {
                 format!("{} doesn't accept {}; check them, or give others", self.url, tried.join(", nor "))
             }
         };
-        *self.verdict.borrow_mut() = Some(RepoError::Unauthorized(text));
+        *self.verdict.borrow_mut() = Some(backend::Error::unauthorized(self.url, text));
         Err(Error::new(ErrorCode::Auth, ErrorClass::Callback, "no credentials left to try"))
     }
 
@@ -219,7 +221,7 @@ impl<'a> Session<'a> {
             Err(error) => format!("and the known hosts in {file} cannot be read: {error}; correct the path"),
         };
         let text = format!("{url} shows the SSH host key {described}, {why}");
-        *self.verdict.borrow_mut() = Some(RepoError::Untrusted(text));
+        *self.verdict.borrow_mut() = Some(backend::Error::untrusted(self.url, text));
         Err(Error::new(ErrorCode::Certificate, ErrorClass::Ssh, "the host key is not trusted"))
     }
 

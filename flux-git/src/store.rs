@@ -1,5 +1,5 @@
-//! The object database on disk, used from many threads: a libgit2 repository can be sent to another thread but not shared, so that each piece
-//! of work borrows one of its own and gives it back.
+//! The object database on disk, used from many threads: a libgit2 repository can be sent to another
+//! thread but not shared, so that each piece of work borrows one of its own and gives it back.
 
 use std::{
     ops::Deref,

@@ -1,8 +1,9 @@
-//! The seam to where the branch lives: a repository on this machine, used in place, or one behind a server, mirrored.
+//! The seam to where the branch lives: a repository on this machine, used in place, or one behind a
+//! server, mirrored.
 
 use std::{fmt, time::Duration};
 
-use flux_core::backend::{Author, RepoError};
+use flux_core::backend::{Author, Result};
 use git2::{Oid, Repository};
 use jiff::Timestamp;
 
@@ -33,10 +34,10 @@ impl Landing<'_> {
 /// Where the branch lives. Everything here blocks.
 pub(crate) trait Upstream: fmt::Debug + Send + Sync {
     /// The objects that are here already.
-    fn store(&self) -> Result<Loan<'_>, RepoError>;
+    fn store(&self) -> Result<Loan<'_>>;
 
     /// The tip of the branch, now; its objects are in the store then.
-    fn head(&self, cancel: &Cancel) -> Result<Oid, RepoError>;
+    fn head(&self, cancel: &Cancel) -> Result<Oid>;
 
     /// The tip of the notes' history as far as it is in the store.
     fn notes_tip(&self, repo: &Repository) -> Option<Oid>;
@@ -44,16 +45,18 @@ pub(crate) trait Upstream: fmt::Debug + Send + Sync {
     /// Moves the branch from the base to the commit, which is in the store, and the notes with it.
     ///
     /// The branch decides: a note that can't be landed is logged and lost, its commit is not.
-    fn land(&self, landing: &Landing<'_>, cancel: &Cancel) -> Result<(), RepoError>;
+    fn land(&self, landing: &Landing<'_>, cancel: &Cancel) -> Result<()>;
 
-    /// Does what there is to do about a store that disappointed: opens it anew, and makes it anew if it is damaged.
-    fn repair(&self, cancel: &Cancel) -> Result<(), RepoError>;
+    /// Does what there is to do about a store that disappointed: opens it anew, and makes it anew
+    /// if it is damaged.
+    fn repair(&self, cancel: &Cancel) -> Result<()>;
 }
 
 /// How often something that others hold just now is tried again.
 pub(crate) const ATTEMPTS: u32 = 12;
 
-/// The wait before another attempt: 5 ms doubling to 320 ms, under 3 s in all. By process and attempt, so that two who met part.
+/// The wait before another attempt: 5 ms doubling to 320 ms, under 3 s in all. By process and
+/// attempt, so that two who met part.
 pub(crate) fn pause(attempt: u32) {
     let jitter = Duration::from_millis(u64::from(std::process::id() % 7));
     std::thread::sleep(Duration::from_millis(5 << attempt.min(6)) + jitter);

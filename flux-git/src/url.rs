@@ -1,15 +1,16 @@
-//! Where a repository is: a path, a URL, or the `user@host:path` form; and how it is printed without its secrets.
+//! Where a repository is: a path, a URL, or the `user@host:path` form; and how it is printed
+//! without its secrets.
 
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
 
-use flux_core::backend::RepoError;
+use flux_core::backend::{Error, Result};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::credentials::Secret;
+use crate::secret::Secret;
 
 /// A repository's address, taken apart once. It prints without secrets.
 #[derive(Clone)]
@@ -32,8 +33,9 @@ const SCHEMES: [(&str, u16); 6] =
     [("https", 443), ("http", 80), ("ssh", 22), ("git+ssh", 22), ("ssh+git", 22), ("git", 9418)];
 
 impl RepoUrl {
-    /// Reads a path, absolute or relative to the working directory, a `file`, `http(s)`, `ssh` or `git` URL, or `user@host:path`.
-    pub(crate) fn parse(text: &str) -> Result<Self, RepoError> {
+    /// Reads a path, absolute or relative to the working directory, a `file`, `http(s)`, `ssh` or
+    /// `git` URL, or `user@host:path`.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         if text.is_empty() || text.contains(['\0', '\n']) {
             return Err(invalid("", "it is empty, or has a line break"));
         }
@@ -46,7 +48,7 @@ impl RepoUrl {
         }
     }
 
-    fn parse_url(text: &str) -> Result<Self, RepoError> {
+    fn parse_url(text: &str) -> Result<Self> {
         let scheme = text.split(':').next().unwrap_or_default();
         // The text may hold a password, so that it is not repeated before it is taken apart.
         let shown = format!("{scheme}://…");
@@ -87,7 +89,7 @@ impl RepoUrl {
         Ok(Self { place, userinfo, shown: shown.into() })
     }
 
-    fn parse_scp(text: &str, host: &str, path: &str) -> Result<Self, RepoError> {
+    fn parse_scp(text: &str, host: &str, path: &str) -> Result<Self> {
         let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
         if host.is_empty() || path.is_empty() {
             return Err(invalid(text, "it is neither a path nor of the form user@host:path"));
@@ -96,7 +98,7 @@ impl RepoUrl {
         Ok(Self { place, userinfo: None, shown: text.to_owned() })
     }
 
-    fn at_path(path: &Path, text: &str) -> Result<Self, RepoError> {
+    fn at_path(path: &Path, text: &str) -> Result<Self> {
         let path = std::path::absolute(path).map_err(|error| invalid(text, &error.to_string()))?;
         Ok(Self { place: Place::Path(path), userinfo: None, shown: text.to_owned() })
     }
@@ -109,7 +111,8 @@ impl RepoUrl {
         }
     }
 
-    /// What libgit2 is given: it holds no password, and so no error of libgit2's does.
+    /// Returns the address that libgit2 is given: it holds no password, and so no error of
+    /// libgit2's does.
     pub(crate) fn transport(&self) -> String {
         match &self.place {
             Place::Path(path) => path.to_string_lossy().into_owned(),
@@ -130,8 +133,8 @@ impl RepoUrl {
     }
 }
 
-fn invalid(url: &str, why: &str) -> RepoError {
-    RepoError::Invalid(format!("the repository's address `{url}` cannot be used: {why}"))
+fn invalid(url: &str, why: &str) -> Error {
+    Error::invalid(url, format!("the repository's address `{url}` cannot be used: {why}"))
 }
 
 impl fmt::Display for RepoUrl {
@@ -195,7 +198,7 @@ mod tests {
             ["", "ftp://u:s3cret@host/a", "https://u:s3cret@/a", "http://u:s3cret@[::1/a", ":path", "host:"]
         {
             let error = RepoUrl::parse(text).unwrap_err();
-            assert!(matches!(error, RepoError::Invalid(_)), "{error:?}");
+            assert_eq!(error.kind(), flux_core::backend::ErrorKind::Invalid, "{error:?}");
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
     }

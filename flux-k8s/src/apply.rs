@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use flux_core::{
-    backend::{ClusterError, Progress},
+    backend::{self, Progress},
     sync::{Action, Outcome, Reason, Step, StepOutcome, SyncPlan, SyncReport},
 };
 use futures::StreamExt as _;
@@ -14,14 +14,14 @@ use tokio::sync::OnceCell;
 use crate::{
     cluster::{AT_ONCE, KubeCluster, at_once},
     definitions::{self, Definition},
-    failure::{Failure, Kind as Sort},
+    failure::{Failure, FailureKind},
     kinds::{Kind, Kinds},
-    live::text,
+    raw::text,
     store::version,
     watch::{Selection, Watch, WatchKey},
 };
 
-/// A step as it went.
+/// The outcome of one step.
 struct Done {
     outcome: StepOutcome,
     /// The kind that it defines, if it was applied and defines one.
@@ -29,28 +29,31 @@ struct Done {
 }
 
 impl Done {
-    /// A step that defines no kind.
+    /// The outcome of a step that defines no kind.
     fn new(outcome: StepOutcome) -> Self {
         Self { outcome, defines: None }
     }
 }
 
-/// What the steps of one plan share.
+/// The things that the steps of one plan share.
 #[derive(Default)]
 struct Run {
     /// The first failure that concerns the whole server; what comes after is not tried.
     dead: OnceLock<Failure>,
-    /// The kinds, asked for again for one that was not known. Once: what is missing then is missing for all.
+    /// The kinds, asked for again for one that was not known. Once: what is missing then is missing
+    /// for all.
     kinds: OnceCell<Arc<Kinds>>,
 }
 
 impl KubeCluster {
-    pub(crate) async fn act(
+    pub(crate) async fn apply_plan(
         &self,
         plan: &SyncPlan,
         progress: &dyn Progress,
-    ) -> Result<SyncReport, ClusterError> {
-        if plan.steps.iter().any(Step::is_sent) && self.with_known(|known| known.kinds.is_none()) {
+    ) -> backend::Result<SyncReport> {
+        if plan.steps.iter().any(Step::is_sent)
+            && self.with_discovered(|discovered| discovered.kinds.is_none())
+        {
             self.discover().await.map_err(|failure| failure.error(&self.http.target))?;
         }
         let mut outcomes = Vec::with_capacity(plan.steps.len());
@@ -92,7 +95,7 @@ impl KubeCluster {
             Err(done) => return *done,
         };
         let namespace = step.id.namespace.as_deref();
-        let seen = self.seen_version(step);
+        let before = self.watched_version(step);
         let answer = match self.http.apply(&kind.resource, namespace, &step.id.name, object).await {
             Ok(answer) => answer,
             Err(failure) => return self.failed(step, &failure, run),
@@ -100,7 +103,7 @@ impl KubeCluster {
         let body = Arc::new(answer.body);
         let outcome = match () {
             () if answer.created => Outcome::Created,
-            () if content_equal || seen.is_some() && seen == version(&body) => Outcome::Unchanged,
+            () if content_equal || before.is_some() && before == version(&body) => Outcome::Unchanged,
             () => Outcome::Changed,
         };
         for (_, watch) in self.watches_of(step) {
@@ -108,7 +111,7 @@ impl KubeCluster {
         }
         let defines = definitions::of(&step.id, &body);
         if defines.is_some() || definitions::changes_kinds(&step.id) {
-            self.with_known(|known| known.kinds = None);
+            self.with_discovered(|discovered| discovered.kinds = None);
         }
         Done { defines, outcome: step.done().with_outcome(outcome) }
     }
@@ -132,11 +135,11 @@ impl KubeCluster {
                 }
             }
             Ok(_) => self.is_gone(step, uid),
-            Err(failure) if failure.kind == Sort::NotFound => self.is_gone(step, uid),
+            Err(failure) if failure.kind == FailureKind::NotFound => self.is_gone(step, uid),
             Err(failure) => return self.failed(step, &failure, run),
         }
         if definitions::changes_kinds(&step.id) {
-            self.with_known(|known| known.kinds = None);
+            self.with_discovered(|discovered| discovered.kinds = None);
         }
         Done::new(step.done())
     }
@@ -154,7 +157,7 @@ impl KubeCluster {
     }
 
     /// The version of the object that a watch shows.
-    fn seen_version(&self, step: &Step) -> Option<u64> {
+    fn watched_version(&self, step: &Step) -> Option<u64> {
         let key = WatchKey {
             api_version: step.api_version.clone(),
             kind: step.id.kind.clone(),
@@ -172,7 +175,9 @@ impl KubeCluster {
             return Err(Box::new(Done::new(step.failed(Reason::Unavailable, message).without_finding())));
         }
         let find = |kinds: &Kinds| kinds.get(&step.api_version, &step.id.kind).cloned();
-        if let Some(kind) = self.with_known(|known| known.kinds.as_ref().and_then(|kinds| find(kinds))) {
+        if let Some(kind) =
+            self.with_discovered(|discovered| discovered.kinds.as_ref().and_then(|kinds| find(kinds)))
+        {
             return Ok(kind);
         }
         let kinds = run
@@ -193,45 +198,45 @@ impl KubeCluster {
         let user = &self.http.target.user;
         let prune = matches!(step.action, Action::Prune { .. });
         let is_secret = step.id.kind == "Secret" && step.id.group.is_empty();
-        let said = if is_secret { failure.redacted() } else { failure.text() };
+        let words = if is_secret { failure.redacted() } else { failure.text() };
         let (reason, message, remedy) = match failure.kind {
-            Sort::Unreachable | Sort::Untrusted | Sort::Unauthorized => {
+            FailureKind::Unreachable | FailureKind::Untrusted | FailureKind::Unauthorized => {
                 let _ = run.dead.set(failure.clone());
                 let message = failure.error(&self.http.target).to_string();
                 (Reason::Unavailable, message, "sync again when the API server answers".to_owned())
             }
-            Sort::Silent | Sort::RateLimited | Sort::Overloaded => {
-                (Reason::Unavailable, said, "the API server is overloaded; sync again in a while".to_owned())
+            FailureKind::Silent | FailureKind::RateLimited | FailureKind::Overloaded => {
+                (Reason::Unavailable, words, "the API server is overloaded; sync again in a while".to_owned())
             }
-            Sort::Broken => (
+            FailureKind::Broken => (
                 Reason::Rejected,
-                said,
+                words,
                 "look into the log of the API server, or of the admission webhook that it names".to_owned(),
             ),
-            Sort::Forbidden => (
+            FailureKind::Forbidden => (
                 Reason::Rejected,
-                said,
+                words,
                 format!(
                     "allow {user} to {} {} with a Role or ClusterRole, or see what the admission plugin named wants",
                     if prune { "delete" } else { "create and patch" },
                     step.id.kind
                 ),
             ),
-            Sort::NotFound => (
+            FailureKind::NotFound => (
                 Reason::Rejected,
-                said,
+                words,
                 "make the namespace, in git or the cluster, or put the object in one that exists".to_owned(),
             ),
-            Sort::Conflict | Sort::Gone if prune => (
+            FailureKind::Conflict | FailureKind::Gone if prune => (
                 Reason::Rejected,
-                format!("it has changed since it was looked at: {said}"),
+                format!("it has changed since it was looked at: {words}"),
                 "nothing; the next sync looks at it again".to_owned(),
             ),
-            Sort::Conflict | Sort::Gone => {
-                (Reason::Rejected, said, "sync again; the object is being changed by others".to_owned())
+            FailureKind::Conflict | FailureKind::Gone => {
+                (Reason::Rejected, words, "sync again; the object is being changed by others".to_owned())
             }
-            Sort::Invalid | Sort::Garbled => {
-                (Reason::Rejected, said, "correct the manifest in git".to_owned())
+            FailureKind::Invalid | FailureKind::Garbled => {
+                (Reason::Rejected, words, "correct the manifest in git".to_owned())
             }
         };
         Done::new(step.failed(reason, message).with_remedy(remedy))

@@ -6,60 +6,57 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use async_trait::async_trait;
-use flux_core::{
-    backend::{Cluster, ClusterError, ClusterWorkload, Observation, Observed, Progress, Scope, Wanted},
-    sync::{SyncPlan, SyncReport},
-};
+use flux_core::backend::Wanted;
 use futures::{Stream, StreamExt as _, stream};
 use kube::Client;
 use tokio::time::Instant;
 
-use crate::{failure::Target, http::Http, kinds::Kinds, open::Builder, watch::Watches};
+use crate::{failure::Target, http::Http, kinds::Kinds, watch::Watches};
 
 /// A cluster behind a Kubernetes API server.
 ///
 /// # What is asked of the server
 /// - Kinds are discovered once, and again when git names one that is not known.
-/// - Objects that carry the mark are watched, one watch for each kind that git names or that has any; the others are looked through once.
-/// - Objects that git names and that do not carry the mark are read one by one, or by a list where they are many. Those that are
-///   still without it when asked for again (they are to be ignored, say) are watched from then on.
+/// - Objects that carry the mark are watched, one watch for each kind that git names or that has
+///   any; the others are looked through once.
+/// - Objects that git names and that do not carry the mark are read one by one, or by a list where
+///   they are many. Those that are still without it when asked for again (they are to be ignored,
+///   say) are watched from then on.
 /// - Workloads are watched, without what is not needed of them.
 ///
-/// So asking again with nothing changed costs no request. Watches start when they are first needed and end when the value is dropped.
+/// So asking again with nothing changed costs no request. Watches start when they are first needed
+/// and end when the value is dropped.
 ///
 /// # How objects are applied
-/// With server-side apply as [`FIELD_MANAGER`](flux_core::sync::FIELD_MANAGER). Conflicts are forced, which concerns only fields that
-/// git names: what others set beside them stays theirs. Fields that the kind does not have are refused (`fieldValidation=Strict`, as by kubectl's
+/// With server-side apply as [`FIELD_MANAGER`](flux_core::sync::FIELD_MANAGER). Conflicts are
+/// forced, which concerns only fields that git names: what others set beside them stays theirs.
+/// Fields that the kind does not have are refused (`fieldValidation=Strict`, as by kubectl's
 /// default; servers before 1.25 drop them silently).
 pub struct KubeCluster {
     pub(crate) http: Http,
     pub(crate) default_namespace: String,
     pub(crate) watches: Watches,
-    pub(crate) known: Mutex<Known>,
-    /// Taken while kinds are discovered or looked through, so that two calls at once do not ask the same.
+    pub(crate) discovered: Mutex<Discovered>,
+    /// Taken while kinds are discovered or looked through, so that two calls at once do not ask the
+    /// same.
     pub(crate) asking: tokio::sync::Mutex<()>,
 }
 
-/// What has been learnt besides the objects.
+/// The facts that were discovered besides the objects.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct Discovered {
     /// The kinds; none before the first look, and when an apply has changed them.
     pub(crate) kinds: Option<Arc<Kinds>>,
-    /// The kinds (group, kind) that were looked through for marked objects, and when that was forbidden if it was.
+    /// The kinds (group, kind) that were looked through for marked objects, and when that was
+    /// forbidden if it was.
     pub(crate) searched: BTreeMap<(String, String), Option<Instant>>,
     /// The wanted objects that the last look found without the mark, or not at all.
-    pub(crate) strays: BTreeSet<Wanted>,
+    pub(crate) unmarked: BTreeSet<Wanted>,
 }
 
 impl KubeCluster {
-    /// Says which cluster is meant.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
-    /// A cluster behind a client that is there already. Its time limits and retries are kept: switch kube's default retries off, they
-    /// can hold a call for many minutes.
+    /// A cluster behind a client that is there already. Its time limits and retries are kept:
+    /// switch kube's default retries off, they can hold a call for many minutes.
     pub fn from_client(client: Client, default_namespace: impl Into<String>) -> Self {
         let target = Target {
             server: "given by the caller".to_owned(),
@@ -74,7 +71,7 @@ impl KubeCluster {
             http,
             default_namespace,
             watches: Watches::default(),
-            known: Mutex::default(),
+            discovered: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
         }
     }
@@ -84,9 +81,9 @@ impl KubeCluster {
         &self.default_namespace
     }
 
-    pub(crate) fn with_known<T>(&self, f: impl FnOnce(&mut Known) -> T) -> T {
+    pub(crate) fn with_discovered<T>(&self, f: impl FnOnce(&mut Discovered) -> T) -> T {
         // No code that can panic runs under the lock.
-        f(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.discovered.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -95,7 +92,8 @@ pub(crate) const AT_ONCE: usize = 16;
 
 /// Carries out futures, up to `n` at once, and gives their results as they come.
 ///
-/// They are collected first: a stream over a borrowing iterator is not `Send` in the eyes of today's compiler.
+/// They are collected first: a stream over a borrowing iterator is not `Send` in the eyes of
+/// today's compiler.
 pub(crate) fn at_once<F: Future>(
     n: usize,
     futures: impl Iterator<Item = F>,
@@ -109,24 +107,6 @@ impl fmt::Debug for KubeCluster {
             .field("target", &self.http.target)
             .field("default_namespace", &self.default_namespace)
             .finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl Cluster for KubeCluster {
-    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>, ClusterError> {
-        self.look(scope).await.map_err(|failure| failure.error(&self.http.target))
-    }
-
-    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError> {
-        self.act(plan, progress).await
-    }
-
-    async fn workloads(
-        &self,
-        namespace: Option<&str>,
-    ) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError> {
-        self.look_at_workloads(namespace).await.map_err(|failure| failure.error(&self.http.target))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Kinds that come with a plan: a custom resource can be applied only when the server has taken in its definition.
+//! Kinds that come with a plan: a custom resource can be applied only when the server has taken in
+//! its definition.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use kube::{Api, core::ApiResource, runtime::wait::await_condition};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{cluster::KubeCluster, live::Live};
+use crate::{cluster::KubeCluster, raw::RawObject};
 
 /// How long the server is given to take in definitions.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,7 +30,7 @@ pub(crate) struct Definition {
     established: bool,
 }
 
-/// Whether objects of this kind change which kinds there are.
+/// Returns `true` if objects of this kind change which kinds there are.
 pub(crate) fn changes_kinds(id: &ResourceId) -> bool {
     matches!(
         (id.group.as_str(), id.kind.as_str()),
@@ -72,12 +73,14 @@ fn is_established(object: &Value) -> bool {
 }
 
 impl KubeCluster {
-    /// Waits until the server serves what was defined; what it does not serve in time is told in findings.
+    /// Waits until the server serves what was defined; what it does not serve in time is told in
+    /// findings.
     pub(crate) async fn wait_for_definitions(&self, definitions: Vec<Definition>) -> Vec<Finding> {
         let deadline = Instant::now() + PATIENCE;
         let waits = definitions.iter().filter(|definition| !definition.established).map(|definition| async {
-            let api: Api<Live> = Api::all_with(self.http.client.clone(), &definition.resource);
-            let established = |object: Option<&Live>| object.is_some_and(|live| is_established(&live.value));
+            let api: Api<RawObject> = Api::all_with(self.http.client.clone(), &definition.resource);
+            let established =
+                |object: Option<&RawObject>| object.is_some_and(|live| is_established(&live.value));
             await_condition(api, &definition.id.name, established).await
         });
         // Whether it came to that is seen below, by what the server lists.

@@ -1,8 +1,10 @@
-//! How a request fails: kube's errors and the API server's answers, sorted by what can be done about them.
+//! How a request fails: kube's errors and the API server's answers, sorted by what can be done
+//! about them.
 
 use std::{error::Error as _, fmt, time::Duration};
 
-use flux_core::backend::ClusterError;
+use flux_core::backend::{Error, ErrorKind};
+use jiff::Timestamp;
 use kube::core::Status;
 
 /// Which API server is meant, and who asks it: for messages. Holds no secret.
@@ -12,7 +14,7 @@ pub(crate) struct Target {
     pub(crate) server: String,
     /// Where the address comes from, as in "context `a` of /home/me/.kube/config".
     pub(crate) source: String,
-    /// Who asks.
+    /// The account that asks.
     pub(crate) user: String,
 }
 
@@ -22,9 +24,9 @@ impl fmt::Display for Target {
     }
 }
 
-/// What can be done about a failure.
+/// Failures sorted by what can be done about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FailureKind {
     /// No connection: refused, reset, or dead by all signs.
     Unreachable,
     /// No answer to this request in its time; others may fare better.
@@ -53,11 +55,26 @@ pub(crate) enum Kind {
     Garbled,
 }
 
+impl FailureKind {
+    /// Returns the kind of error that callers see.
+    fn error_kind(self) -> ErrorKind {
+        match self {
+            Self::Unreachable | Self::Silent | Self::Overloaded | Self::Broken => ErrorKind::Unavailable,
+            Self::Untrusted => ErrorKind::Untrusted,
+            Self::Unauthorized => ErrorKind::Unauthorized,
+            Self::Forbidden => ErrorKind::Forbidden,
+            Self::NotFound | Self::Gone => ErrorKind::NotFound,
+            Self::RateLimited => ErrorKind::RateLimited,
+            Self::Conflict | Self::Invalid | Self::Garbled => ErrorKind::Invalid,
+        }
+    }
+}
+
 /// A failed request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    pub(crate) kind: Kind,
-    /// What was said; from the server, so not to be shown for a Secret (see [`Failure::redacted`]).
+    pub(crate) kind: FailureKind,
+    /// The words of the server, so not to be shown for a Secret (see [`Failure::redacted`]).
     pub(crate) message: String,
     /// The fields the server complains of: field, reason, message.
     pub(crate) causes: Vec<Cause>,
@@ -74,23 +91,23 @@ pub(crate) struct Cause {
 }
 
 impl Failure {
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), causes: Vec::new(), retry_after: None }
     }
 
     /// The failure that an answer of the API server tells of.
     pub(crate) fn from_status(status: &Status) -> Self {
         let kind = match status.code {
-            401 => Kind::Unauthorized,
-            403 => Kind::Forbidden,
-            404 => Kind::NotFound,
-            409 => Kind::Conflict,
-            410 => Kind::Gone,
-            429 => Kind::RateLimited,
-            502..=504 => Kind::Overloaded,
-            500 if status.reason == "ServerTimeout" => Kind::Overloaded,
-            500.. => Kind::Broken,
-            _ => Kind::Invalid,
+            401 => FailureKind::Unauthorized,
+            403 => FailureKind::Forbidden,
+            404 => FailureKind::NotFound,
+            409 => FailureKind::Conflict,
+            410 => FailureKind::Gone,
+            429 => FailureKind::RateLimited,
+            502..=504 => FailureKind::Overloaded,
+            500 if status.reason == "ServerTimeout" => FailureKind::Overloaded,
+            500.. => FailureKind::Broken,
+            _ => FailureKind::Invalid,
         };
         let details = status.details.as_ref();
         Self {
@@ -124,33 +141,39 @@ impl Failure {
                 let refused = message.contains("received fatal alert") && message.contains("ertificate");
                 Self::new(
                     match () {
-                        () if untrusted => Kind::Untrusted,
-                        () if refused => Kind::Unauthorized,
-                        () => Kind::Unreachable,
+                        () if untrusted => FailureKind::Untrusted,
+                        () if refused => FailureKind::Unauthorized,
+                        () => FailureKind::Unreachable,
                     },
                     message,
                 )
             }
             kube::Error::Auth(e) => {
-                Self::new(Kind::Unauthorized, format!("the credentials could not be had: {e}"))
+                Self::new(FailureKind::Unauthorized, format!("the credentials could not be had: {e}"))
             }
             // The text of serde's error can quote the answer, which may hold a secret.
             kube::Error::SerdeError(e) => Self::new(
-                Kind::Garbled,
+                FailureKind::Garbled,
                 format!("the answer is not the JSON expected (line {}, column {})", e.line(), e.column()),
             ),
-            other => Self::new(Kind::Garbled, innermost(other)),
+            other => Self::new(FailureKind::Garbled, innermost(other)),
         }
     }
 
-    /// Whether the same request may pass in a moment.
+    /// Returns `true` if the same request may pass in a moment.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self.kind, Kind::Unreachable | Kind::Silent | Kind::RateLimited | Kind::Overloaded)
+        matches!(
+            self.kind,
+            FailureKind::Unreachable
+                | FailureKind::Silent
+                | FailureKind::RateLimited
+                | FailureKind::Overloaded
+        )
     }
 
-    /// Whether it concerns the server and not one kind or object of it.
+    /// Returns `true` if it concerns the server and not one kind or object of it.
     pub(crate) fn is_of_server(&self) -> bool {
-        matches!(self.kind, Kind::Unreachable | Kind::Untrusted | Kind::Unauthorized)
+        matches!(self.kind, FailureKind::Unreachable | FailureKind::Untrusted | FailureKind::Unauthorized)
     }
 
     /// The message with the fields that it does not name already.
@@ -167,61 +190,64 @@ impl Failure {
     /// The same without any words that could quote the object: for Secrets.
     pub(crate) fn redacted(&self) -> String {
         let what = match self.kind {
-            Kind::Unreachable | Kind::Silent | Kind::Untrusted | Kind::Unauthorized | Kind::Forbidden => {
+            FailureKind::Unreachable
+            | FailureKind::Silent
+            | FailureKind::Untrusted
+            | FailureKind::Unauthorized
+            | FailureKind::Forbidden => {
                 return self.message.clone();
             }
-            Kind::NotFound => "not found, or its namespace is not",
-            Kind::Conflict => "a conflict",
-            Kind::Gone => "gone",
-            Kind::RateLimited => "too many requests",
-            Kind::Overloaded => "the server is overloaded",
-            Kind::Broken => "an internal error of the server, or a webhook's refusal",
-            Kind::Invalid => "the object is not valid",
-            Kind::Garbled => "an answer that makes no sense",
+            FailureKind::NotFound => "not found, or its namespace is not",
+            FailureKind::Conflict => "a conflict",
+            FailureKind::Gone => "gone",
+            FailureKind::RateLimited => "too many requests",
+            FailureKind::Overloaded => "the server is overloaded",
+            FailureKind::Broken => "an internal error of the server, or a webhook's refusal",
+            FailureKind::Invalid => "the object is not valid",
+            FailureKind::Garbled => "an answer that makes no sense",
         };
         let causes: Vec<&str> = self.causes.iter().map(|c| c.reason.as_str()).collect();
         let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
         format!("{what}{causes}; the server's words are withheld because they can quote a Secret's values")
     }
 
-    /// The error of a call that failed as a whole.
-    pub(crate) fn error(&self, target: &Target) -> ClusterError {
-        let text = self.text();
-        match self.kind {
-            Kind::Unreachable | Kind::Silent => ClusterError::Unavailable(format!(
+    /// Returns the error of a call that failed as a whole.
+    pub(crate) fn error(&self, target: &Target) -> Error {
+        let (text, user) = (self.text(), &target.user);
+        let message = match self.kind {
+            FailureKind::Unreachable | FailureKind::Silent => format!(
                 "{target} cannot be reached: {text}; check that it runs and that the address is right"
-            )),
-            Kind::Untrusted => ClusterError::Invalid(format!(
+            ),
+            FailureKind::Untrusted => format!(
                 "{target} shows a certificate that is not trusted: {text}; check `certificate-authority` in the kubeconfig"
-            )),
-            Kind::Unauthorized => ClusterError::Unauthorized(format!(
-                "{target} does not accept the credentials of {}: {text}; renew them",
-                target.user
-            )),
-            Kind::Forbidden => ClusterError::Forbidden(format!(
-                "{target} does not allow this to {}: {text}; grant it with a Role or ClusterRole",
-                target.user
-            )),
-            Kind::NotFound | Kind::Gone => ClusterError::NotFound(format!(
-                "{target} does not have what was asked for: {text}; check that the address is that of a Kubernetes API server"
-            )),
-            Kind::RateLimited => ClusterError::RateLimited(format!(
-                "{target} wants fewer requests: {text}; try again in a while"
-            )),
-            Kind::Overloaded | Kind::Broken => ClusterError::Unavailable(format!(
-                "{target} is out of order: {text}; look into its log, or try again in a while"
-            )),
-            Kind::Conflict | Kind::Invalid => {
-                ClusterError::Invalid(format!("{target} refuses the request: {text}"))
+            ),
+            FailureKind::Unauthorized => {
+                format!("{target} does not accept the credentials of {user}: {text}; renew them")
             }
-            Kind::Garbled => ClusterError::Invalid(format!(
+            FailureKind::Forbidden => {
+                format!("{target} does not allow this to {user}: {text}; grant it with a Role or ClusterRole")
+            }
+            FailureKind::NotFound | FailureKind::Gone => format!(
+                "{target} does not have what was asked for: {text}; check that the address is that of a Kubernetes API server"
+            ),
+            FailureKind::RateLimited => {
+                format!("{target} wants fewer requests: {text}; try again in a while")
+            }
+            FailureKind::Overloaded | FailureKind::Broken => {
+                format!("{target} is out of order: {text}; look into its log, or try again in a while")
+            }
+            FailureKind::Conflict | FailureKind::Invalid => format!("{target} refuses the request: {text}"),
+            FailureKind::Garbled => format!(
                 "{target} answers with something that makes no sense: {text}; check that the address is that of a Kubernetes API server"
-            )),
-        }
+            ),
+        };
+        let retry_at = self.retry_after.and_then(|after| Timestamp::now().checked_add(after).ok());
+        Error::new(self.kind.error_kind(), &target.server, message).with_retry_at(retry_at)
     }
 }
 
-/// The message of the innermost cause, which names the matter; what wraps it only says that something failed.
+/// The message of the innermost cause, which names the matter; what wraps it only says that
+/// something failed.
 fn innermost(error: &kube::Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();
@@ -259,17 +285,17 @@ mod tests {
     #[test]
     fn codes_are_sorted_by_what_can_be_done() {
         for (code, kind) in [
-            (400, Kind::Invalid),
-            (401, Kind::Unauthorized),
-            (403, Kind::Forbidden),
-            (404, Kind::NotFound),
-            (409, Kind::Conflict),
-            (410, Kind::Gone),
-            (422, Kind::Invalid),
-            (429, Kind::RateLimited),
-            (500, Kind::Broken),
-            (503, Kind::Overloaded),
-            (504, Kind::Overloaded),
+            (400, FailureKind::Invalid),
+            (401, FailureKind::Unauthorized),
+            (403, FailureKind::Forbidden),
+            (404, FailureKind::NotFound),
+            (409, FailureKind::Conflict),
+            (410, FailureKind::Gone),
+            (422, FailureKind::Invalid),
+            (429, FailureKind::RateLimited),
+            (500, FailureKind::Broken),
+            (503, FailureKind::Overloaded),
+            (504, FailureKind::Overloaded),
         ] {
             assert_eq!(Failure::from_status(&status(code, "no")).kind, kind, "{code}");
         }
@@ -295,13 +321,21 @@ mod tests {
             source: "context `a` of /k".into(),
             user: "ann".into(),
         };
-        for kind in
-            [Kind::Unreachable, Kind::Untrusted, Kind::Unauthorized, Kind::Forbidden, Kind::Overloaded]
-        {
+        for kind in [
+            FailureKind::Unreachable,
+            FailureKind::Untrusted,
+            FailureKind::Unauthorized,
+            FailureKind::Forbidden,
+            FailureKind::Overloaded,
+        ] {
             let error = Failure::new(kind, "words").error(&target);
             assert!(error.to_string().starts_with("the API server https://example.test (context `a` of /k)"));
             assert!(error.to_string().contains("words; "), "{error}");
-            assert_eq!(error.is_retryable(), matches!(kind, Kind::Unreachable | Kind::Overloaded), "{error}");
+            assert_eq!(
+                error.is_retryable(),
+                matches!(kind, FailureKind::Unreachable | FailureKind::Overloaded),
+                "{error}"
+            );
         }
     }
 }

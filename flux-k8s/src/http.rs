@@ -1,4 +1,5 @@
-//! Requests with limits: each has a time within which it is answered or given up, and a few tries where trying again is safe.
+//! Requests with limits: each has a time within which it is answered or given up, and a few tries
+//! where trying again is safe.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,15 +17,17 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    failure::{Failure, Kind, Target},
-    live::Live,
+    failure::{Failure, FailureKind, Target},
+    raw::RawObject,
 };
 
 /// How long a read may take.
 const READ: Duration = Duration::from_secs(8);
-/// How long a write may take while the server shows that it lives: admission webhooks have up to 30 s each.
+/// How long a write may take while the server shows that it lives: admission webhooks have up to 30
+/// s each.
 const WRITE: Duration = Duration::from_secs(65);
-/// How often a server that has not answered a write is asked whether it lives, and how long it has to say so.
+/// How often a server that has not answered a write is asked whether it lives, and how long it has
+/// to say so.
 const PULSE: Duration = Duration::from_secs(4);
 /// After this time no further try is begun.
 const LAST_TRY: Duration = Duration::from_secs(4);
@@ -40,7 +43,7 @@ pub(crate) struct Http {
 
 /// An answer. No `Debug`: it may be a Secret.
 pub(crate) struct Answer {
-    /// Whether the object was made by this request (status 201).
+    /// `true` if the object was created by this request (status 201).
     pub(crate) created: bool,
     pub(crate) body: Value,
 }
@@ -63,7 +66,7 @@ impl Http {
         resource: &ApiResource,
         namespace: Option<&str>,
     ) -> Result<Vec<Value>, Failure> {
-        let request = Request::new(Live::url_path(resource, namespace));
+        let request = Request::new(RawObject::url_path(resource, namespace));
         let mut params = ListParams::default().limit(500);
         let mut all = Vec::new();
         loop {
@@ -78,10 +81,11 @@ impl Http {
         }
     }
 
-    /// Whether a kind has any object with a label.
+    /// Returns `true` if a kind has any object with a label.
     pub(crate) async fn any(&self, resource: &ApiResource, selector: &str) -> Result<bool, Failure> {
         let params = ListParams::default().labels(selector).limit(1);
-        let page = self.read(Request::new(Live::url_path(resource, None)).list_metadata(&params)).await?.body;
+        let page =
+            self.read(Request::new(RawObject::url_path(resource, None)).list_metadata(&params)).await?.body;
         Ok(page.get("items").and_then(Value::as_array).is_some_and(|items| !items.is_empty()))
     }
 
@@ -121,9 +125,9 @@ impl Http {
         attempt: impl Fn() -> F,
     ) -> Result<T, Failure> {
         self.tries(|| async {
-            timeout(READ, attempt())
-                .await
-                .unwrap_or_else(|_| Err(Failure::new(Kind::Silent, format!("no answer within {READ:?}"))))
+            timeout(READ, attempt()).await.unwrap_or_else(|_| {
+                Err(Failure::new(FailureKind::Silent, format!("no answer within {READ:?}")))
+            })
         })
         .await
     }
@@ -153,15 +157,21 @@ impl Http {
                 Ok(Ok(_)) => {}
                 Ok(Err(e)) => return Failure::from_kube(&e),
                 Err(_) => {
-                    return Failure::new(Kind::Unreachable, format!("no sign of life within {PULSE:?}"));
+                    return Failure::new(
+                        FailureKind::Unreachable,
+                        format!("no sign of life within {PULSE:?}"),
+                    );
                 }
             }
         }
-        Failure::new(Kind::Broken, format!("no answer within {WRITE:?}; a slow admission webhook may be why"))
+        Failure::new(
+            FailureKind::Broken,
+            format!("no answer within {WRITE:?}; a slow admission webhook may be why"),
+        )
     }
 
-    /// Tries up to three times, as long as failures look passing. All our requests are idempotent: applying again is applying, and
-    /// a deletion names the uid.
+    /// Tries up to three times, as long as failures look passing. All our requests are idempotent:
+    /// applying again is applying, and a deletion names the uid.
     async fn tries<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         attempt: impl Fn() -> F,
@@ -199,7 +209,7 @@ impl Http {
 type Built = Result<http::Request<Vec<u8>>, request::Error>;
 
 fn built(request: Built) -> Result<http::Request<Vec<u8>>, Failure> {
-    request.map_err(|e| Failure::new(Kind::Invalid, format!("no request can be made of it: {e}")))
+    request.map_err(|e| Failure::new(FailureKind::Invalid, format!("no request can be made of it: {e}")))
 }
 
 /// The failure that an answer outside of 2xx tells of.
@@ -220,13 +230,13 @@ fn refusal(code: u16, body: &[u8]) -> Failure {
 fn path(resource: &ApiResource, namespace: Option<&str>, name: &str) -> Result<Request, Failure> {
     for segment in namespace.iter().copied().chain([name]) {
         if !is_segment(segment) {
-            return Err(Failure::new(Kind::Invalid, format!("`{segment}` cannot be a name")));
+            return Err(Failure::new(FailureKind::Invalid, format!("`{segment}` cannot be a name")));
         }
     }
-    Ok(Request::new(Live::url_path(resource, namespace)))
+    Ok(Request::new(RawObject::url_path(resource, namespace)))
 }
 
-/// Whether a name is one segment of a path, as every name of an object is.
+/// Returns `true` if a name is one segment of a path, as every name of an object is.
 pub(crate) fn is_segment(name: &str) -> bool {
     !matches!(name, "" | "." | "..")
         && name.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '/' | '%' | '?' | '#' | '\\' | '"'))
@@ -249,8 +259,8 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_status_is_told_by_its_code() {
         let failure = refusal(502, b"<html>bad gateway</html>");
-        assert_eq!(failure.kind, Kind::Overloaded);
+        assert_eq!(failure.kind, FailureKind::Overloaded);
         assert!(failure.message.contains("502"));
-        assert_eq!(refusal(404, b"").kind, Kind::NotFound);
+        assert_eq!(refusal(404, b"").kind, FailureKind::NotFound);
     }
 }

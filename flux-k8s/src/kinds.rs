@@ -1,4 +1,5 @@
-//! Which kinds the server has, by discovery: two requests where the server can say all at once, else one for each group and version.
+//! Which kinds the server has, by discovery: two requests where the server can say all at once,
+//! else one for each group and version.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +16,9 @@ use crate::failure::Failure;
 pub(crate) struct Kind {
     pub(crate) resource: ApiResource,
     pub(crate) namespaced: bool,
-    /// Whether its objects can be listed and watched.
+    /// `true` if its objects can be listed and watched.
     pub(crate) watchable: bool,
-    /// Whether its objects can be read one by one.
+    /// `true` if its objects can be read one by one.
     pub(crate) readable: bool,
 }
 
@@ -39,7 +40,8 @@ pub(crate) struct Kinds {
     pub(crate) silent: Vec<String>,
 }
 
-/// Kinds in which nobody's manifests are looked for: the cluster makes them itself, some with labels copied from ours.
+/// Kinds in which nobody's manifests are looked for: the cluster makes them itself, some with
+/// labels copied from ours.
 const MADE_BY_CLUSTER: [(&str, &str); 8] = [
     ("", "Event"),
     ("events.k8s.io", "Event"),
@@ -160,8 +162,8 @@ impl Kinds {
             kind: kind.clone(),
             plural,
         };
-        let known = Kind { resource, namespaced, watchable, readable: can("get") };
-        self.by_version.entry((api_version, kind)).or_insert(known);
+        let found = Kind { resource, namespaced, watchable, readable: can("get") };
+        self.by_version.entry((api_version, kind)).or_insert(found);
     }
 
     /// A kind in a version.
@@ -169,11 +171,12 @@ impl Kinds {
         self.by_version.get(&(api_version.to_owned(), kind.to_owned()))
     }
 
-    /// The kinds in which objects of ours may be though git names none, each in its version of choice, without those of `known` (group, kind).
-    pub(crate) fn others(&self, known: &BTreeSet<(String, String)>) -> Vec<Kind> {
+    /// The kinds in which objects of ours may be though git names none, each in its version of
+    /// choice, without those of `known` (group, kind).
+    pub(crate) fn others(&self, except: &BTreeSet<(String, String)>) -> Vec<Kind> {
         self.preferred
             .iter()
-            .filter(|(key, _)| !known.contains(*key))
+            .filter(|(key, _)| !except.contains(*key))
             .filter(|((group, kind), _)| {
                 // `extensions` serves under another name what other groups serve.
                 group != "extensions" && !MADE_BY_CLUSTER.contains(&(group.as_str(), kind.as_str()))

@@ -1,12 +1,13 @@
-//! [`Cluster`](flux_core::backend::Cluster) over the Kubernetes API: desired objects are sent with server-side apply, what is there is
-//! observed by watches.
+//! [`Cluster`](flux_core::backend::Cluster) over the Kubernetes API: desired objects are sent with
+//! server-side apply, what is there is observed by watches.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), flux_core::backend::ClusterError> {
+//! # async fn example() -> flux_core::backend::Result<()> {
 //! use flux_core::backend::Cluster as _;
 //! use flux_k8s::KubeCluster;
 //!
-//! let cluster = KubeCluster::builder().kubeconfig("/etc/flux/kubeconfig").context("shop").open().await?;
+//! let builder = KubeCluster::builder().kubeconfig("/etc/flux/kubeconfig").context("shop");
+//! let cluster = builder.open().await?;
 //! for workload in cluster.workloads(Some("shop")).await?.value {
 //!     println!("{} is {}", workload.id, workload.rollout.state);
 //! }
@@ -14,28 +15,32 @@
 //! # }
 //! ```
 //!
-//! [`KubeCluster`] says what it asks of the server and when. Every request has a time limit: a server that is not there is an error within ten
-//! seconds. What could not be looked at makes an observation partial; a watch that fails makes it stale; neither passes for the whole truth.
+//! [`KubeCluster`] says what it asks of the server and when. Every request has a time limit: a
+//! server that is not there is an error within ten seconds. What could not be looked at makes an
+//! observation partial; a watch that fails makes it stale; neither passes for the whole truth.
 //!
-//! The feature `latest` (on by default) chooses the newest Kubernetes API types of `k8s-openapi`, of which exactly one version can be in a
-//! program; to choose another, turn it off. Objects are handled as JSON, so the choice does not limit which servers are spoken to.
+//! The feature `latest` (on by default) chooses the newest Kubernetes API types of `k8s-openapi`,
+//! of which exactly one version can be in a program; to choose another, turn it off. Objects are
+//! handled as JSON, so the choice does not limit which servers are spoken to.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;
+mod builder;
+mod calls;
 mod cluster;
 mod definitions;
-mod doubts;
 mod failure;
+mod gaps;
 mod http;
 mod kinds;
-mod live;
 mod observe;
-mod open;
+mod raw;
 mod store;
-mod strays;
+mod unmarked;
 mod watch;
+mod workload;
 mod workloads;
 
+pub use builder::KubeClusterBuilder;
 pub use cluster::KubeCluster;
-pub use open::Builder;

@@ -1,4 +1,5 @@
-//! The look: from what git names to what is there of it, and of everything else that carries the mark.
+//! The look: from what git names to what is there of it, and of everything else that carries the
+//! mark.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,13 +18,13 @@ use tokio::time::Instant;
 
 use crate::{
     cluster::{AT_ONCE, KubeCluster, at_once},
-    doubts::Doubts,
-    failure::{Failure, Kind as Sort},
+    failure::{Failure, FailureKind},
+    gaps::Gaps,
     http::is_segment,
     kinds::{Kind, Kinds},
-    live::text,
+    raw::text,
     store::version,
-    strays::Strays,
+    unmarked::Unmarked,
     watch::{Selection, WatchKey, healths},
 };
 
@@ -31,23 +32,23 @@ use crate::{
 const FORBIDDEN_AGAIN: Duration = Duration::from_secs(600);
 
 impl KubeCluster {
-    pub(crate) async fn look(&self, scope: &Scope) -> Result<Observation<Observed>, Failure> {
-        let mut doubts = Doubts::default();
-        let mut kinds = self.kinds_for(scope, &mut doubts).await?;
+    pub(crate) async fn observe_scope(&self, scope: &Scope) -> Result<Observation<Observed>, Failure> {
+        let mut gaps = Gaps::default();
+        let mut kinds = self.kinds_for(scope, &mut gaps).await?;
         // The watches of the kinds that git names start at once, and list while the others are looked through.
         self.start_wanted(scope, &kinds);
-        self.search(scope, &kinds, &mut doubts).await?;
-        if self.wait_for_marked(&mut doubts).await? {
+        self.search(scope, &kinds, &mut gaps).await?;
+        if self.wait_for_marked(&mut gaps).await? {
             // A kind is gone: learn what there is now, and look again at what is left.
-            doubts = Doubts::default();
-            kinds = self.kinds_for(scope, &mut doubts).await?;
+            gaps = Gaps::default();
+            kinds = self.kinds_for(scope, &mut gaps).await?;
             self.start_wanted(scope, &kinds);
-            self.search(scope, &kinds, &mut doubts).await?;
-            self.wait_for_marked(&mut doubts).await?;
+            self.search(scope, &kinds, &mut gaps).await?;
+            self.wait_for_marked(&mut gaps).await?;
         }
 
         let mut objects = self.marked(&kinds);
-        let mut strays = Strays::new();
+        let mut unmarked = Unmarked::new();
         let mut infos = BTreeMap::new();
         for wanted in &scope.wanted {
             let Some(kind) = kinds.get(&wanted.api_version, &wanted.kind) else { continue };
@@ -63,12 +64,12 @@ impl KubeCluster {
                 }
                 None if is_segment(&wanted.name) && namespace.as_deref().is_none_or(is_segment) => {
                     let of = (wanted.api_version.clone(), wanted.kind.clone(), namespace);
-                    strays.entry(of).or_default().insert(wanted.name.clone());
+                    unmarked.entry(of).or_default().insert(wanted.name.clone());
                 }
                 None => {}
             }
         }
-        for (kind, object) in self.read_strays(&kinds, strays, &mut doubts).await? {
+        for (kind, object) in self.read_unmarked(&kinds, unmarked, &mut gaps).await? {
             objects.insert(id_of(&kind, &object), object);
         }
         Ok(Observation {
@@ -78,27 +79,27 @@ impl KubeCluster {
                 default_namespace: self.default_namespace.clone(),
                 fidelity: Fidelity::Normalised,
             },
-            completeness: doubts.completeness(),
+            completeness: gaps.completeness(),
             authority: self.http.target.user.clone(),
         })
     }
 
     /// The kinds of the server; asked for again if git names one that is not among them.
-    async fn kinds_for(&self, scope: &Scope, doubts: &mut Doubts) -> Result<Arc<Kinds>, Failure> {
+    async fn kinds_for(&self, scope: &Scope, gaps: &mut Gaps) -> Result<Arc<Kinds>, Failure> {
         let lacks = |kinds: &Kinds| scope.wanted.iter().any(|w| kinds.get(&w.api_version, &w.kind).is_none());
-        let known = self.with_known(|known| known.kinds.clone());
-        let kinds = match known {
+        let before = self.with_discovered(|discovered| discovered.kinds.clone());
+        let kinds = match before {
             Some(kinds) if !lacks(&kinds) && kinds.silent.is_empty() => kinds,
             old => match (self.discover().await, old) {
                 (Ok(kinds), _) => kinds,
                 (Err(failure), Some(old)) => {
-                    doubts.missing("the server's kinds could not be asked for again", &failure);
+                    gaps.missing("the server's kinds could not be asked for again", &failure);
                     old
                 }
                 (Err(failure), None) => return Err(failure),
             },
         };
-        doubts.said(kinds.silent.iter().cloned());
+        gaps.already_described(kinds.silent.iter().cloned());
         Ok(kinds)
     }
 
@@ -106,7 +107,7 @@ impl KubeCluster {
     pub(crate) async fn discover(&self) -> Result<Arc<Kinds>, Failure> {
         let _alone = self.asking.lock().await;
         let kinds = Arc::new(self.http.reads(|| Kinds::discover(&self.http.client)).await?);
-        self.with_known(|known| known.kinds = Some(kinds.clone()));
+        self.with_discovered(|discovered| discovered.kinds = Some(kinds.clone()));
         Ok(kinds)
     }
 
@@ -118,24 +119,25 @@ impl KubeCluster {
         }
     }
 
-    /// Looks once through the kinds that git does not name for objects that carry the mark, and watches the kinds that have some.
-    async fn search(&self, scope: &Scope, kinds: &Kinds, doubts: &mut Doubts) -> Result<(), Failure> {
+    /// Looks once through the kinds that git does not name for objects that carry the mark, and
+    /// watches the kinds that have some.
+    async fn search(&self, scope: &Scope, kinds: &Kinds, gaps: &mut Gaps) -> Result<(), Failure> {
         let _alone = self.asking.lock().await;
-        let mut known: BTreeSet<(String, String)> = scope
+        let mut watched: BTreeSet<(String, String)> = scope
             .wanted
             .iter()
             .filter_map(|w| kinds.get(&w.api_version, &w.kind))
             .map(|kind| (kind.resource.group.clone(), kind.resource.kind.clone()))
             .collect();
         for (key, _) in self.watches.all(|key| key.selection == Selection::Marked) {
-            known.insert((key.group().to_owned(), key.kind));
+            watched.insert((key.group().to_owned(), key.kind));
         }
         let mut asked = Vec::new();
-        self.with_known(|memory| {
-            for kind in kinds.others(&known) {
-                match memory.searched.get(&(kind.resource.group.clone(), kind.resource.kind.clone())) {
+        self.with_discovered(|discovered| {
+            for kind in kinds.others(&watched) {
+                match discovered.searched.get(&(kind.resource.group.clone(), kind.resource.kind.clone())) {
                     Some(None) => {}
-                    Some(Some(at)) if at.elapsed() < FORBIDDEN_AGAIN => doubts.unsearched(kind.name()),
+                    Some(Some(at)) if at.elapsed() < FORBIDDEN_AGAIN => gaps.unsearched(kind.name()),
                     _ => asked.push(kind),
                 }
             }
@@ -156,29 +158,30 @@ impl KubeCluster {
                 Err(failure) if failure.is_of_server() => return Err(failure),
                 Err(failure) => match failure.kind {
                     // Discovered, but not to be listed after all: there can be nothing of ours.
-                    Sort::NotFound | Sort::Invalid => None,
-                    Sort::Forbidden => {
-                        doubts.unsearched(kind.name());
+                    FailureKind::NotFound | FailureKind::Invalid => None,
+                    FailureKind::Forbidden => {
+                        gaps.unsearched(kind.name());
                         Some(Instant::now())
                     }
                     _ => {
-                        doubts.missing(&kind.name(), &failure);
+                        gaps.missing(&kind.name(), &failure);
                         continue;
                     }
                 },
             };
-            self.with_known(|memory| memory.searched.insert(key, found));
+            self.with_discovered(|discovered| discovered.searched.insert(key, found));
         }
         Ok(())
     }
 
-    /// Waits until the watches of marked objects have their lists. Returns whether a kind turned out to be gone.
-    async fn wait_for_marked(&self, doubts: &mut Doubts) -> Result<bool, Failure> {
+    /// Waits until the watches of marked objects have their lists. Returns whether a kind turned
+    /// out to be gone.
+    async fn wait_for_marked(&self, gaps: &mut Gaps) -> Result<bool, Failure> {
         let watches = self.watches.all(|key| key.selection == Selection::Marked);
         let mut gone = BTreeSet::new();
         for (key, health) in healths(watches).await? {
             let what = key.name();
-            if doubts.judge(&what, health)? {
+            if gaps.judge(&what, health)? {
                 gone.insert(key);
             }
         }
@@ -186,7 +189,7 @@ impl KubeCluster {
             return Ok(false);
         }
         self.watches.end(|key| gone.contains(key));
-        self.with_known(|known| known.kinds = None);
+        self.with_discovered(|discovered| discovered.kinds = None);
         Ok(true)
     }
 

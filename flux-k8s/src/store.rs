@@ -1,10 +1,11 @@
-//! What a watch has told, laid under what we did ourselves: a watch that lags does not hide our own apply.
+//! The objects that a watch reports, laid under what we did ourselves: a watch that lags does not
+//! hide our own apply.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use crate::live::text;
+use crate::raw::text;
 
 /// Namespace and name.
 pub(crate) type Key = (Option<String>, String);
@@ -12,9 +13,9 @@ pub(crate) type Key = (Option<String>, String);
 /// The objects of one watch.
 #[derive(Default)]
 pub(crate) struct Store {
-    /// What the watch has told.
-    seen: BTreeMap<Key, Arc<Value>>,
-    /// What we did and the watch has not told yet.
+    /// The objects as the watch reports them.
+    watched: BTreeMap<Key, Arc<Value>>,
+    /// The changes that we made and the watch does not show yet.
     ours: BTreeMap<Key, Ours>,
     /// The list that is being received.
     incoming: BTreeMap<Key, Arc<Value>>,
@@ -39,7 +40,8 @@ pub(crate) fn key(object: &Value) -> Key {
     (text(object, "namespace").map(str::to_owned), text(object, "name").unwrap_or_default().to_owned())
 }
 
-/// Whether `a` is at least as new as `b`. Versions are numbers in all known servers; where they are not, the watch is believed.
+/// Returns `true` if `a` is at least as new as `b`. Versions are numbers in all known servers;
+/// where they are not, the watch is believed.
 fn at_least(a: &Value, b: &Value) -> bool {
     match (version(a), version(b)) {
         (Some(a), Some(b)) => a >= b,
@@ -53,7 +55,7 @@ pub(crate) fn version(object: &Value) -> Option<u64> {
 }
 
 impl Store {
-    /// A list begins. What was seen stays until it is complete.
+    /// A list begins. What was there stays until it is complete.
     pub(crate) fn list_begins(&mut self) {
         self.incoming.clear();
         self.lists += 1;
@@ -66,38 +68,38 @@ impl Store {
 
     /// The list is complete. It knows all that we did before it began.
     pub(crate) fn list_ends(&mut self) {
-        self.seen = std::mem::take(&mut self.incoming);
-        let (lists, seen) = (self.lists, &self.seen);
-        self.ours.retain(|key, ours| ours.lists >= lists && !ours.is_told_by(seen.get(key)));
+        self.watched = std::mem::take(&mut self.incoming);
+        let (lists, watched) = (self.lists, &self.watched);
+        self.ours.retain(|key, ours| ours.lists >= lists && !ours.is_confirmed_by(watched.get(key)));
     }
 
     /// The watch tells of a new or changed object.
-    pub(crate) fn told(&mut self, object: Arc<Value>) {
+    pub(crate) fn observed(&mut self, object: Arc<Value>) {
         let key = key(&object);
-        if self.ours.get(&key).is_some_and(|ours| ours.is_told_by(Some(&object))) {
+        if self.ours.get(&key).is_some_and(|ours| ours.is_confirmed_by(Some(&object))) {
             self.ours.remove(&key);
         }
-        self.seen.insert(key, object);
+        self.watched.insert(key, object);
     }
 
     /// The watch tells that an object is gone, or no longer among those watched.
     pub(crate) fn gone(&mut self, object: &Value) {
         let key = key(object);
-        let known = match self.ours.get(&key).map(|ours| &ours.did) {
+        let is_confirmed = match self.ours.get(&key).map(|ours| &ours.did) {
             Some(Did::Apply(applied)) => at_least(object, applied),
             Some(Did::Delete(uid)) => text(object, "uid") == Some(uid),
             None => false,
         };
-        if known {
+        if is_confirmed {
             self.ours.remove(&key);
         }
-        self.seen.remove(&key);
+        self.watched.remove(&key);
     }
 
     /// We applied an object; this is how the server has it.
     pub(crate) fn we_applied(&mut self, object: Arc<Value>) {
         let key = key(&object);
-        if self.seen.get(&key).is_none_or(|seen| !at_least(seen, &object)) {
+        if self.watched.get(&key).is_none_or(|watched| !at_least(watched, &object)) {
             self.ours.insert(key, Ours { did: Did::Apply(object), lists: self.lists });
         }
     }
@@ -112,28 +114,28 @@ impl Store {
 
     /// An object as it is, as far as is known.
     pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Value>> {
-        let seen = self.seen.get(key);
+        let watched = self.watched.get(key);
         match self.ours.get(key).map(|ours| &ours.did) {
-            None => seen,
+            None => watched,
             Some(Did::Apply(object)) => Some(object),
-            Some(Did::Delete(uid)) => seen.filter(|seen| text(seen, "uid") != Some(uid)),
+            Some(Did::Delete(uid)) => watched.filter(|watched| text(watched, "uid") != Some(uid)),
         }
     }
 
     /// All objects as they are, as far as is known.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Value>> {
-        let unseen = self.ours.iter().filter(|(key, _)| !self.seen.contains_key(*key));
-        self.seen.keys().chain(unseen.map(|(key, _)| key)).filter_map(|key| self.get(key))
+        let unwatched = self.ours.iter().filter(|(key, _)| !self.watched.contains_key(*key));
+        self.watched.keys().chain(unwatched.map(|(key, _)| key)).filter_map(|key| self.get(key))
     }
 }
 
 impl Ours {
-    /// Whether the watch has come as far as this.
-    fn is_told_by(&self, seen: Option<&Arc<Value>>) -> bool {
-        match (&self.did, seen) {
-            (Did::Apply(applied), Some(seen)) => at_least(seen, applied),
+    /// Returns `true` if the watch has come as far as this.
+    fn is_confirmed_by(&self, watched: Option<&Arc<Value>>) -> bool {
+        match (&self.did, watched) {
+            (Did::Apply(applied), Some(watched)) => at_least(watched, applied),
             // Changes of the deleted object may still come in before its end does.
-            (Did::Delete(uid), Some(seen)) => text(seen, "uid") != Some(uid),
+            (Did::Delete(uid), Some(watched)) => text(watched, "uid") != Some(uid),
             (_, None) => false,
         }
     }
@@ -157,12 +159,12 @@ mod tests {
     #[test]
     fn our_apply_is_seen_before_the_watch_tells_of_it() {
         let mut store = Store::default();
-        store.told(object("a", "1", 5));
+        store.observed(object("a", "1", 5));
         store.we_applied(object("a", "1", 9));
         assert_eq!(at(&store, "a"), Some(9));
-        store.told(object("a", "1", 7));
+        store.observed(object("a", "1", 7));
         assert_eq!(at(&store, "a"), Some(9), "the watch lags");
-        store.told(object("a", "1", 11));
+        store.observed(object("a", "1", 11));
         assert_eq!(at(&store, "a"), Some(11), "and has caught up");
     }
 
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn an_end_that_came_before_our_apply_does_not_hide_it() {
         let mut store = Store::default();
-        store.told(object("a", "1", 5));
+        store.observed(object("a", "1", 5));
         store.we_applied(object("a", "2", 9));
         store.gone(&object("a", "1", 7));
         assert_eq!(at(&store, "a"), Some(9));
@@ -186,20 +188,20 @@ mod tests {
     #[test]
     fn our_deletion_hides_the_object_but_not_its_successor() {
         let mut store = Store::default();
-        store.told(object("a", "1", 5));
+        store.observed(object("a", "1", 5));
         store.we_deleted((None, "a".into()), "1");
         assert_eq!(at(&store, "a"), None);
-        store.told(object("a", "1", 6));
+        store.observed(object("a", "1", 6));
         assert_eq!(at(&store, "a"), None, "the watch lags");
-        store.told(object("a", "2", 8));
+        store.observed(object("a", "2", 8));
         assert_eq!(at(&store, "a"), Some(8));
     }
 
     #[test]
     fn a_list_replaces_what_was_seen_when_it_is_complete() {
         let mut store = Store::default();
-        store.told(object("a", "1", 5));
-        store.told(object("b", "2", 6));
+        store.observed(object("a", "1", 5));
+        store.observed(object("b", "2", 6));
         store.list_begins();
         store.listed(object("b", "2", 6));
         assert_eq!(store.iter().count(), 2, "the old stays until the new is complete");
@@ -219,8 +221,9 @@ mod tests {
     }
 
     proptest! {
-        /// One object lives through any history of applies (ours or not), deletions and new lives. The watch tells it in order, as late
-        /// as it likes: what is seen is never older than what we did ourselves, and is the truth once everything is told.
+        /// One object lives through any history of applies (ours or not), deletions and new lives.
+        /// The watch tells it in order, as late as it likes: what is watched is never older than
+        /// what we did ourselves, and is the truth once everything is told.
         #[test]
         fn a_lagging_watch_never_hides_what_we_did(
             history in prop::collection::vec((0..3u8, any::<bool>(), 0..4usize), 1..40)
@@ -231,9 +234,9 @@ mod tests {
             let (mut version_now, mut uid) = (0u64, 0u64);
             let mut ours_at = None;
             let tell = |store: &mut Store, (gone, object): (bool, Arc<Value>)| {
-                if gone { store.gone(&object) } else { store.told(object) }
+                if gone { store.gone(&object) } else { store.observed(object) }
             };
-            for (what, by_us, told) in history {
+            for (what, by_us, events) in history {
                 version_now += 1;
                 // We delete only what we see, by its uid.
                 let sees = |store: &Store, id: &str| store.get(&(None, "a".into())).is_some_and(|o| text(o, "uid") == Some(id));
@@ -252,10 +255,10 @@ mod tests {
                     untold.push_back((false, new.clone()));
                     truth = Some(new);
                 }
-                for _ in 0..told {
+                for _ in 0..events {
                     if let Some(event) = untold.pop_front() { tell(&mut store, event); }
                 }
-                if let (Some(ours), Some(seen)) = (ours_at, at(&store, "a")) { prop_assert!(seen >= ours); }
+                if let (Some(ours), Some(watched)) = (ours_at, at(&store, "a")) { prop_assert!(watched >= ours); }
             }
             while let Some(event) = untold.pop_front() { tell(&mut store, event); }
             prop_assert_eq!(at(&store, "a"), truth.as_ref().and_then(|o| version(o)));

@@ -26,14 +26,15 @@ use tokio::{
 use flux_core::sync::MARK_LABEL;
 
 use crate::{
-    failure::{Failure, Kind},
+    failure::{Failure, FailureKind},
     http::Http,
-    live::{Live, text, typed},
+    raw::{RawObject, text, typed},
     store::Store,
-    workloads,
+    workload,
 };
 
-/// The server ends a watch after this many seconds, and it is taken up again; a connection that died without a word is noticed as soon.
+/// The server ends a watch after this many seconds, and it is taken up again; a connection that
+/// died without a word is noticed as soon.
 const TERM: u32 = 120;
 /// How long a first list may take before the watch counts as failed for now.
 const FIRST_LIST: Duration = Duration::from_secs(8);
@@ -61,7 +62,7 @@ pub(crate) enum Selection {
         /// Its name.
         name: String,
     },
-    /// All of a namespace or of all namespaces, without what [`workloads`] do not need.
+    /// All of a namespace or of all namespaces, without what the list of workloads does not need.
     Workloads {
         /// The namespace.
         namespace: Option<String>,
@@ -91,7 +92,7 @@ impl WatchKey {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
-    /// Whether an object that has this kind is among those watched.
+    /// Returns `true` if an object that has this kind is among those watched.
     fn covers(&self, object: &Value) -> bool {
         match &self.selection {
             Selection::Marked => {
@@ -109,7 +110,7 @@ impl WatchKey {
 
     fn slim(&self, object: Value) -> Value {
         match self.selection {
-            Selection::Workloads { .. } => workloads::slim(object),
+            Selection::Workloads { .. } => workload::slim(object),
             _ => object,
         }
     }
@@ -118,7 +119,7 @@ impl WatchKey {
 /// How well a watch goes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Health {
-    /// Whether there has been a complete list.
+    /// `true` if there has been a complete list.
     pub(crate) synced: bool,
     /// Since when it fails, if it does.
     pub(crate) broken: Option<Broken>,
@@ -134,7 +135,7 @@ pub(crate) struct Broken {
 }
 
 impl Health {
-    /// Whether waiting a little longer for a first list is of no use.
+    /// Returns `true` if waiting a little longer for a first list is of no use.
     fn is_settled(&self, began: Instant) -> bool {
         self.synced
             || self.broken.as_ref().is_some_and(|broken| {
@@ -143,7 +144,8 @@ impl Health {
     }
 }
 
-/// A running watch. Dropping it ends its task. No `Debug`, here and below: among the objects are Secrets.
+/// A running watch. Dropping it ends its task. No `Debug`, here and below: among the objects are
+/// Secrets.
 pub(crate) struct Watch {
     shared: Arc<Shared>,
     began: Instant,
@@ -171,7 +173,7 @@ impl Watch {
             None => Api::all_with(http.client.clone(), resource),
         };
         let config = Config::default().timeout(TERM);
-        let (api, config): (Api<Live>, _) = match &key.selection {
+        let (api, config): (Api<RawObject>, _) = match &key.selection {
             Selection::Marked => (api(&None), config.labels(MARK_LABEL)),
             Selection::All { namespace } | Selection::Workloads { namespace } => (api(namespace), config),
             Selection::Named { namespace, name } => {
@@ -204,7 +206,7 @@ impl Watch {
             Err(_) => {
                 let mut health = self.health();
                 if !health.synced && health.broken.is_none() {
-                    let failure = Failure::new(Kind::Silent, format!("no list within {FIRST_LIST:?}"));
+                    let failure = Failure::new(FailureKind::Silent, format!("no list within {FIRST_LIST:?}"));
                     health.broken = Some(Broken { since: self.began, failure, times: 1 });
                 }
                 health
@@ -234,7 +236,7 @@ impl Watch {
     pub(crate) fn we_applied(&self, object: &Arc<Value>) {
         if self.shared.key.covers(object) {
             let object = match self.shared.key.selection {
-                Selection::Workloads { .. } => Arc::new(workloads::slim(Value::clone(object))),
+                Selection::Workloads { .. } => Arc::new(workload::slim(Value::clone(object))),
                 _ => object.clone(),
             };
             self.with(|store| store.we_applied(object));
@@ -248,7 +250,7 @@ impl Shared {
         f(&mut self.store.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn run(self: Arc<Self>, api: Api<Live>, config: Config, resource: ApiResource) {
+    async fn run(self: Arc<Self>, api: Api<RawObject>, config: Config, resource: ApiResource) {
         let mut backoff = DefaultBackoff::default();
         loop {
             let mut events = pin!(watcher(api.clone(), config.clone()));
@@ -260,15 +262,15 @@ impl Shared {
                         }
                     }
                     Some(Err(e)) => break failure_of(&e),
-                    None => break Failure::new(Kind::Overloaded, "the watch ended"),
+                    None => break Failure::new(FailureKind::Overloaded, "the watch ended"),
                 }
             };
             // An expired version is the watch's ordinary way to ask for a new list.
-            if failure.kind == Kind::Gone {
+            if failure.kind == FailureKind::Gone {
                 continue;
             }
             tracing::debug!(kind = %self.key.kind, reason = %failure.message, "a watch failed");
-            let forbidden = failure.kind == Kind::Forbidden;
+            let forbidden = failure.kind == FailureKind::Forbidden;
             self.health.send_modify(|health| {
                 let (since, times) = match &health.broken {
                     Some(broken) => (broken.since, broken.times + 1),
@@ -285,8 +287,8 @@ impl Shared {
     }
 
     /// Takes in an event; returns whether a list was completed with it.
-    fn take(&self, event: Event<Live>, resource: &ApiResource) -> bool {
-        let whole = |live: Live| Arc::new(self.key.slim(typed(live.value, resource)));
+    fn take(&self, event: Event<RawObject>, resource: &ApiResource) -> bool {
+        let whole = |live: RawObject| Arc::new(self.key.slim(typed(live.value, resource)));
         match event {
             Event::Init => self.with(Store::list_begins),
             Event::InitApply(live) => {
@@ -295,7 +297,7 @@ impl Shared {
             }
             Event::Apply(live) => {
                 let object = whole(live);
-                self.with(|store| store.told(object));
+                self.with(|store| store.observed(object));
             }
             Event::Delete(live) => self.with(|store| store.gone(&live.value)),
             Event::InitDone => {
@@ -314,14 +316,17 @@ fn failure_of(error: &Error) -> Failure {
             Failure::from_kube(e)
         }
         Error::WatchError(status) => Failure::from_status(status),
-        Error::NoResourceVersion => Failure::new(Kind::Garbled, "an object without a resource version"),
+        Error::NoResourceVersion => {
+            Failure::new(FailureKind::Garbled, "an object without a resource version")
+        }
     }
 }
 
 /// How watches go, once they have their lists or have been given the time for it.
 ///
 /// # Errors
-/// The first failure, if there is nothing from any of them and that is not for want of rights: the server is out of order, not one kind.
+/// The first failure, if there is nothing from any of them and that is not for want of rights: the
+/// server is out of order, not one kind.
 pub(crate) async fn healths(
     watches: Vec<(WatchKey, Arc<Watch>)>,
 ) -> Result<Vec<(WatchKey, Health)>, Failure> {
@@ -332,8 +337,9 @@ pub(crate) async fn healths(
     .await;
     if healths.iter().all(|(_, health)| !health.synced) {
         let failures = healths.iter().filter_map(|(_, health)| health.broken.as_ref());
-        let mut of_server =
-            failures.map(|b| &b.failure).filter(|f| !matches!(f.kind, Kind::Forbidden | Kind::NotFound));
+        let mut of_server = failures
+            .map(|b| &b.failure)
+            .filter(|f| !matches!(f.kind, FailureKind::Forbidden | FailureKind::NotFound));
         if let Some(failure) = of_server.next() {
             return Err(failure.clone());
         }

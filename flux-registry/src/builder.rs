@@ -8,37 +8,33 @@ use std::{
     time::Duration,
 };
 
-use flux_core::backend::{Clock, SystemClock};
+use flux_core::backend::{Clock, Error, Result, SystemClock, layers::RetryPolicy};
 use oci_distribution::client::{Certificate, CertificateEncoding};
 
 use crate::{
-    Credentials, ImageStore, OciRegistry, Retry,
-    cache::Cache,
-    host::{Endpoint, Transport, Transports},
-    session::Settings,
+    cache::{Cache, ImageStore},
+    credentials::Credentials,
+    host::{Clients, Transport, Transports},
+    registry::OciRegistry,
+    session::{Settings, USER_AGENT},
 };
 
-pub(crate) const USER_AGENT: &str = concat!("flux-registry/", env!("CARGO_PKG_VERSION"));
-
-/// Why a registry cannot be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// A file of certificates cannot be used.
-    #[error("certificates {path}: {problem}: give a file of PEM certificates")]
-    Certificates {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The HTTP client cannot be made.
-    #[error("HTTP client: {0}: check the system's certificates and proxy settings")]
-    Client(String),
-}
-
-/// The configuration of an [`OciRegistry`]; nothing is asked before its first use.
+/// The configuration of an [`OciRegistry`]; each setter returns the builder with one thing changed.
+///
+/// Nothing is asked before the registry's first use.
+///
+/// ```
+/// use flux_core::backend::ErrorKind;
+/// use flux_registry::OciRegistry;
+///
+/// let builder = || OciRegistry::builder().insecure_host("registry.lan:5000").concurrency(4);
+/// let registry = builder().build()?;
+/// let error = builder().ca_file("/nowhere/ca.pem").build().unwrap_err();
+/// assert_eq!((error.kind(), error.subject()), (ErrorKind::Invalid, "/nowhere/ca.pem"));
+/// # Ok::<(), flux_core::backend::Error>(())
+/// ```
 #[derive(Debug)]
+#[must_use]
 pub struct OciRegistryBuilder {
     credentials: Credentials,
     transports: Transports,
@@ -47,7 +43,7 @@ pub struct OciRegistryBuilder {
     connect_timeout: Duration,
     concurrency: usize,
     max_pages: usize,
-    retry: Retry,
+    retry: RetryPolicy,
     clock: Arc<dyn Clock>,
     store: Option<Arc<dyn ImageStore>>,
     cached_images: usize,
@@ -63,7 +59,7 @@ impl Default for OciRegistryBuilder {
             connect_timeout: Duration::from_secs(10),
             concurrency: 8,
             max_pages: 1000,
-            retry: Retry::default(),
+            retry: RetryPolicy::default(),
             clock: Arc::new(SystemClock),
             store: None,
             cached_images: 20_000,
@@ -71,97 +67,89 @@ impl Default for OciRegistryBuilder {
     }
 }
 
+impl OciRegistry {
+    /// Begins with a registry that is asked anonymously.
+    pub fn builder() -> OciRegistryBuilder {
+        OciRegistryBuilder::default()
+    }
+}
+
 impl OciRegistryBuilder {
-    /// Who logs in where. Default: nobody anywhere.
-    #[must_use]
-    pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = credentials;
-        self
+    /// Sets the logins. Default: none.
+    pub fn credentials(self, credentials: Credentials) -> Self {
+        Self { credentials, ..self }
     }
 
-    /// One more host, `host:port` or `host` for all its ports, that is asked over plain HTTP: without protection of
-    /// passwords. Loopback addresses and `localhost` are, unless they are listed as [secure](Self::secure_host).
-    #[must_use]
+    /// One more host, `host:port` or `host` for all its ports, that is asked over plain HTTP:
+    /// without protection of passwords. Loopback addresses and `localhost` are, unless they are
+    /// listed as [secure](Self::secure_host).
     pub fn insecure_host(mut self, host: &str) -> Self {
         self.transports.insert(host, Transport::Plain);
         self
     }
 
-    /// One more host, `host:port` or `host` for all its ports, that is asked over TLS although it is this machine.
-    #[must_use]
+    /// One more host, `host:port` or `host` for all its ports, that is asked over TLS although it
+    /// is this machine.
     pub fn secure_host(mut self, host: &str) -> Self {
         self.transports.insert(host, Transport::Tls);
         self
     }
 
-    /// One more file of PEM certificates that are trusted beside the system's, read by [`build`](Self::build).
-    #[must_use]
+    /// One more file of PEM certificates that are trusted beside the system's, read by
+    /// [`build`](Self::build).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_files.push(path.into());
         self
     }
 
     /// How long one request may take, all of it. Default 30 s.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// How long connecting may take. Default 10 s.
-    #[must_use]
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
+    pub fn connect_timeout(self, timeout: Duration) -> Self {
+        Self { connect_timeout: timeout, ..self }
     }
 
     /// How many requests are made to one host at once. Default 8, at least 1.
-    #[must_use]
-    pub fn concurrency(mut self, requests: usize) -> Self {
-        self.concurrency = requests.max(1);
-        self
+    pub fn concurrency(self, requests: usize) -> Self {
+        Self { concurrency: requests.max(1), ..self }
     }
 
-    /// How many pages of tags are read of one repository; what is beyond is declared missing. Default 1000, at least 1.
-    #[must_use]
-    pub fn max_pages(mut self, pages: usize) -> Self {
-        self.max_pages = pages.max(1);
-        self
+    /// How many pages of tags are read of one repository; what is beyond is declared missing.
+    /// Default 1000, at least 1.
+    pub fn max_pages(self, pages: usize) -> Self {
+        Self { max_pages: pages.max(1), ..self }
     }
 
     /// How requests that fail for a while are made again.
-    #[must_use]
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.retry = retry;
-        self
+    pub fn retry(self, retry: RetryPolicy) -> Self {
+        Self { retry, ..self }
     }
 
     /// Where the time comes from. Default: the machine's clock.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
     }
 
-    /// Where image details outlive the process, such as a [`DirStore`](crate::DirStore). Default: nowhere.
-    #[must_use]
-    pub fn store(mut self, store: Arc<dyn ImageStore>) -> Self {
-        self.store = Some(store);
-        self
+    /// Where image details outlive the process, such as a [`DirStore`](crate::DirStore). Default:
+    /// nowhere.
+    pub fn store(self, store: Arc<dyn ImageStore>) -> Self {
+        Self { store: Some(store), ..self }
     }
 
     /// Of how many images the details are kept in memory. Default 20,000, at least 1.
-    #[must_use]
-    pub fn cached_images(mut self, images: usize) -> Self {
-        self.cached_images = images;
-        self
+    pub fn cached_images(self, images: usize) -> Self {
+        Self { cached_images: images, ..self }
     }
 
     /// The registry.
     ///
     /// # Errors
-    /// When a file of certificates cannot be used, or no HTTP client can be made.
-    pub fn build(self) -> Result<OciRegistry, BuildError> {
+    /// [`Invalid`](flux_core::backend::ErrorKind::Invalid) if a file of certificates cannot be
+    /// used, or no HTTP client can be made.
+    pub fn build(self) -> Result<OciRegistry> {
         let mut authorities = Vec::new();
         for path in &self.ca_files {
             authorities.extend(certificates(path)?);
@@ -190,26 +178,13 @@ impl OciRegistryBuilder {
     }
 }
 
-/// The clients that requests of our own are made with.
-#[derive(Debug)]
-pub(crate) struct Clients {
-    direct: reqwest::Client,
-    proxied: reqwest::Client,
-}
-
-impl Clients {
-    /// The client for an endpoint: this machine is not asked through a proxy.
-    pub(crate) fn of(&self, endpoint: &Endpoint) -> &reqwest::Client {
-        if endpoint.loopback { &self.direct } else { &self.proxied }
-    }
-}
-
-fn client(
-    connect: Duration,
-    authorities: &[Certificate],
-    direct: bool,
-) -> Result<reqwest::Client, BuildError> {
-    let failed = |e: reqwest::Error| BuildError::Client(e.to_string());
+fn client(connect: Duration, authorities: &[Certificate], direct: bool) -> Result<reqwest::Client> {
+    let failed = |e: reqwest::Error| {
+        let text = format!(
+            "the HTTP client cannot be made: {e}; check the system's certificates and proxy settings"
+        );
+        Error::invalid("the HTTP client", text).with_source(e)
+    };
     let mut roots = Vec::new();
     for certificate in authorities {
         roots.push(reqwest::Certificate::from_pem(&certificate.data).map_err(failed)?);
@@ -223,10 +198,15 @@ fn client(
 }
 
 /// The certificates of a PEM file.
-fn certificates(path: &Path) -> Result<Vec<Certificate>, BuildError> {
+fn certificates(path: &Path) -> Result<Vec<Certificate>> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
-    let invalid = |problem: String| BuildError::Certificates { path: path.display().to_string(), problem };
+    let invalid = |problem: String| {
+        let path = path.display();
+        let text =
+            format!("the certificates {path} cannot be used: {problem}; give a file of PEM certificates");
+        Error::invalid(path, text)
+    };
     let text = fs::read_to_string(path).map_err(|e| invalid(e.to_string()))?;
     let mut found = Vec::new();
     for part in text.split(BEGIN).skip(1) {

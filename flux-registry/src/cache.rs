@@ -1,7 +1,8 @@
-//! What was learnt of a digest, kept: in memory for the life of the process, and in a store if there is one.
+//! Image details by digest, kept in memory for the life of the process, and in a store if there is
+//! one.
 //!
-//! A digest is the hash of its content, and content is checked against it, so what is kept never grows old and cannot be
-//! forged by one registry for another.
+//! A digest is the hash of its content, and content is checked against it, so what is kept never
+//! grows old and cannot be forged by one registry for another.
 
 use std::{
     collections::HashMap,
@@ -20,7 +21,7 @@ use flux_core::image::{Digest, ImageInfo};
 ///
 /// A store is a cache: one that fails forgets, and nothing else comes of it.
 pub trait ImageStore: fmt::Debug + Send + Sync {
-    /// What was put for a digest.
+    /// Returns the details that were put for a digest.
     fn get(&self, digest: &Digest) -> Option<ImageInfo>;
 
     /// Keeps what was learnt of a digest.
@@ -72,10 +73,10 @@ impl ImageStore for DirStore {
     }
 }
 
-/// What a digest turned out to be: an image, or a reason why it is none.
+/// The content of a digest: an image, or a reason why it is none.
 pub(crate) type Known = Result<ImageInfo, String>;
 
-/// What is known in this process, before the store is asked.
+/// The details known in this process, before the store is asked.
 #[derive(Debug)]
 pub(crate) struct Cache {
     recent: Mutex<Recent<Digest, Arc<Known>>>,
@@ -108,7 +109,8 @@ impl Cache {
     }
 }
 
-/// A map that forgets what was not used for longest. It drops a quarter at once, so that dropping is rare.
+/// A map that forgets what was not used for longest. It drops a quarter at once, so that dropping
+/// is rare.
 #[derive(Debug)]
 struct Recent<K, V> {
     entries: HashMap<K, (u64, V)>,

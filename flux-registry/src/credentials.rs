@@ -1,4 +1,4 @@
-//! Who logs in where: logins by host, from the embedder or from a Docker configuration.
+//! Logins by host, from the embedder or from a Docker configuration.
 
 use std::{
     collections::BTreeMap,
@@ -41,6 +41,7 @@ impl fmt::Debug for Secret {
 
 /// How to log in to a registry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Login {
     /// With a name and a password (or what the registry takes for one, such as an access token).
     Basic {
@@ -54,7 +55,7 @@ pub enum Login {
 }
 
 impl Login {
-    /// Who looks, for observations; never a secret.
+    /// Returns the name of the account, for observations; never a secret.
     pub fn authority(&self) -> &str {
         match self {
             Self::Basic { username, .. } => username,
@@ -62,7 +63,8 @@ impl Login {
         }
     }
 
-    /// The text with what is secret of this login struck out: a registry may repeat what it was sent.
+    /// The text with what is secret of this login struck out: a registry may repeat what it was
+    /// sent.
     pub(crate) fn redact(&self, text: &str) -> String {
         let (secret, encoded) = match self {
             Self::Basic { username, password } => {
@@ -90,7 +92,7 @@ pub enum CredentialsError {
     Unreadable {
         /// The file.
         path: String,
-        /// What the operating system said.
+        /// The words of the operating system.
         problem: String,
     },
     /// The text is not a Docker configuration.
@@ -104,7 +106,8 @@ pub enum CredentialsError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
     logins: BTreeMap<String, Login>,
-    /// What was found for a key and could not be used, for the message when that host then refuses.
+    /// Settings that were found for a key and could not be used, for the message when that host
+    /// then refuses.
     hints: BTreeMap<String, String>,
     /// The same, for all hosts.
     hint: Option<String>,
@@ -124,8 +127,8 @@ impl Credentials {
 
     /// These logins and one more; a later one for the same host wins.
     ///
-    /// The host may be written as a URL, with a port, as one of Docker Hub's names, and with a path (`quay.io/team`)
-    /// that narrows the login to the repositories below it.
+    /// The host may be written as a URL, with a port, as one of Docker Hub's names, and with a path
+    /// (`quay.io/team`) that narrows the login to the repositories below it.
     #[must_use]
     pub fn with(mut self, host: &str, login: Login) -> Self {
         if let Some(key) = credential_key(host) {
@@ -147,11 +150,12 @@ impl Credentials {
         self
     }
 
-    /// The logins of a Docker configuration: a `config.json`, or what a Kubernetes secret of type `dockerconfigjson` or
-    /// `dockercfg` holds.
+    /// The logins of a Docker configuration: a `config.json`, or what a Kubernetes secret of type
+    /// `dockerconfigjson` or `dockercfg` holds.
     ///
-    /// Credential helpers (`credsStore`, `credHelpers`) and identity tokens are not used; when a host that has one
-    /// refuses, the error says so. One entry that makes no sense does not stop the others.
+    /// Credential helpers (`credsStore`, `credHelpers`) and identity tokens are not used; when a
+    /// host that has one refuses, the error says so. One entry that makes no sense does not stop
+    /// the others.
     ///
     /// # Errors
     /// [`CredentialsError::Invalid`] when the text is not a Docker configuration.

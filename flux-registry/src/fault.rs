@@ -1,7 +1,8 @@
-//! How a request fails: one type inside, and the one place where it becomes the errors that callers see.
+//! How a request fails: one type inside, and the one place where it becomes the errors that callers
+//! see.
 
 use flux_core::{
-    backend::{InspectError, RegistryError},
+    backend::{Error, ErrorKind, InspectError},
     image::{ImageName, Tag},
 };
 use jiff::Timestamp;
@@ -15,11 +16,11 @@ pub(crate) enum Fault {
     NoRepository,
     /// There is no such manifest or blob, or it cannot be told whether the repository is there.
     Missing,
-    /// What is under the tag is not an image: why.
+    /// The content under the tag is not an image, for this reason.
     NotAnImage(String),
     /// Credentials are wanted, or others.
     Unauthorized(String),
-    /// Who asks is known, and not allowed.
+    /// The account is known, and not allowed.
     Forbidden(String),
     /// Fewer requests are wanted.
     RateLimited(String, Option<Timestamp>),
@@ -32,12 +33,33 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Whether the same request may succeed a moment later.
+    /// Returns the kind of error that callers see.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoRepository | Self::Missing => ErrorKind::NotFound,
+            Self::Unauthorized(_) => ErrorKind::Unauthorized,
+            Self::Forbidden(_) => ErrorKind::Forbidden,
+            Self::RateLimited(..) => ErrorKind::RateLimited,
+            Self::OutOfOrder(_) | Self::Unreachable(_) => ErrorKind::Unavailable,
+            Self::Invalid(_) | Self::NotAnImage(_) => ErrorKind::Invalid,
+        }
+    }
+
+    /// Returns the time from which on the registry may be asked again, if it said one.
+    pub(crate) fn retry_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::RateLimited(_, until) => *until,
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the same request may succeed a moment later.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self, Self::RateLimited(..) | Self::OutOfOrder(_) | Self::Unreachable(_))
     }
 
-    /// Whether other requests to the same repository will fail alike, so that they need not be made.
+    /// Returns `true` if other requests to the same repository will fail alike, so that they need
+    /// not be made.
     pub(crate) fn is_of_repository(&self) -> bool {
         matches!(
             self,
@@ -49,7 +71,8 @@ impl Fault {
         )
     }
 
-    /// Whether it leaves open what is under the tag, other than a statement that nothing usable is there.
+    /// Returns `true` if it leaves open what is under the tag, other than a statement that nothing
+    /// usable is there.
     pub(crate) fn leaves_open(&self) -> bool {
         !matches!(self, Self::Missing | Self::NotAnImage(_) | Self::Invalid(_))
     }
@@ -62,30 +85,33 @@ impl Fault {
 
     fn of_status(status: StatusCode, envelope: Option<&OciEnvelope>, until: Option<Timestamp>) -> Self {
         let first = envelope.and_then(|e| e.errors.first());
-        let said = match first.map(|error| printable(&error.message)).filter(|m| !m.is_empty()) {
+        let words = match first.map(|error| printable(&error.message)).filter(|m| !m.is_empty()) {
             Some(message) => format!("{message} (HTTP status {})", status.as_u16()),
             None => format!("HTTP status {status}"),
         };
         match (first.map(|error| &error.code), status) {
             (Some(OciErrorCode::Toomanyrequests), _) | (_, StatusCode::TOO_MANY_REQUESTS) => {
-                Self::RateLimited(said, until)
+                Self::RateLimited(words, until)
             }
             // Out of order, but it says until when.
-            (_, StatusCode::SERVICE_UNAVAILABLE) if until.is_some() => Self::RateLimited(said, until),
-            (_, StatusCode::UNAUTHORIZED) | (Some(OciErrorCode::Unauthorized), _) => Self::Unauthorized(said),
+            (_, StatusCode::SERVICE_UNAVAILABLE) if until.is_some() => Self::RateLimited(words, until),
+            (_, StatusCode::UNAUTHORIZED) | (Some(OciErrorCode::Unauthorized), _) => {
+                Self::Unauthorized(words)
+            }
             (Some(OciErrorCode::NameUnknown), _) => Self::NoRepository,
-            (_, StatusCode::FORBIDDEN) | (Some(OciErrorCode::Denied), _) => Self::Forbidden(said),
+            (_, StatusCode::FORBIDDEN) | (Some(OciErrorCode::Denied), _) => Self::Forbidden(words),
             (_, StatusCode::NOT_FOUND)
             | (Some(OciErrorCode::ManifestUnknown | OciErrorCode::BlobUnknown | OciErrorCode::NotFound), _) => {
                 Self::Missing
             }
-            (_, StatusCode::REQUEST_TIMEOUT) => Self::OutOfOrder(said),
-            (_, status) if status.is_server_error() => Self::OutOfOrder(said),
-            _ => Self::Invalid(said),
+            (_, StatusCode::REQUEST_TIMEOUT) => Self::OutOfOrder(words),
+            (_, status) if status.is_server_error() => Self::OutOfOrder(words),
+            _ => Self::Invalid(words),
         }
     }
 
-    /// The fault that a failed request is. Addresses are left out: those of redirects can carry signatures.
+    /// The fault that a failed request is. Addresses are left out: those of redirects can carry
+    /// signatures.
     pub(crate) fn of_request(error: reqwest::Error) -> Self {
         let what = if error.is_timeout() {
             "no answer in time"
@@ -141,8 +167,8 @@ impl From<OciDistributionError> for Fault {
     }
 }
 
-/// What a token server's refusal means. Its status is lost on the way here, so its words have to do; one that says
-/// nothing intelligible is out of order.
+/// Reads a token server's refusal. Its status is lost on the way here, so its words have to do; one
+/// that says nothing intelligible is out of order.
 fn refused_by_token_server(body: &str) -> Fault {
     if let Ok(envelope) = serde_json::from_str::<OciEnvelope>(body)
         && let Some(first) = envelope.errors.first()
@@ -174,7 +200,7 @@ fn printable(text: &str) -> String {
     if text.trim().chars().count() > LONGEST { format!("{line}…") } else { line }
 }
 
-/// What a fault was about, for the messages.
+/// The subject of a fault, for the messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About<'a> {
     pub(crate) name: &'a ImageName,
@@ -184,22 +210,15 @@ pub(crate) struct About<'a> {
     pub(crate) user: Option<&'a str>,
     /// Why there may be no login although there should be.
     pub(crate) hint: Option<&'a str>,
-    /// What must not stand in a message.
+    /// The secrets that must not stand in a message.
     pub(crate) login: Option<&'a crate::Login>,
 }
 
 impl About<'_> {
     /// The fault as the error of a whole repository.
-    pub(crate) fn error(&self, fault: &Fault) -> RegistryError {
+    pub(crate) fn error(&self, fault: &Fault) -> Error {
         let message = self.message(fault, &format!("image repository {}", self.name));
-        match fault {
-            Fault::NoRepository | Fault::Missing => RegistryError::NotFound(message),
-            Fault::Unauthorized(_) => RegistryError::Unauthorized(message),
-            Fault::Forbidden(_) => RegistryError::Forbidden(message),
-            Fault::RateLimited(_, until) => RegistryError::RateLimited { message, until: *until },
-            Fault::OutOfOrder(_) | Fault::Unreachable(_) => RegistryError::Unavailable(message),
-            Fault::Invalid(_) | Fault::NotAnImage(_) => RegistryError::Invalid(message),
-        }
+        Error::new(fault.kind(), self.name, message).with_retry_at(fault.retry_at())
     }
 
     /// The fault as the error of one tag.
@@ -210,7 +229,7 @@ impl About<'_> {
         }
     }
 
-    /// What happened to `subject`, and what to do about it.
+    /// Returns what happened to `subject`, and what to do about it.
     fn message(&self, fault: &Fault, subject: &str) -> String {
         let host = self.host;
         let text = match fault {
@@ -219,35 +238,38 @@ impl About<'_> {
                 format!("{subject} does not exist on {host}: check the name, or whether it was deleted")
             }
             Fault::NotAnImage(why) => format!("{subject} is not a container image: {why}"),
-            Fault::Unauthorized(said) => {
+            Fault::Unauthorized(words) => {
                 let next = match (self.user, self.hint) {
                     (Some(user), _) => format!("check the login of {user} for {host}"),
                     (None, Some(hint)) => format!("give a login for {host} ({hint})"),
                     (None, None) => format!("give a login for {host}, or check the name"),
                 };
-                format!("{subject} is not shown to {}: {said}; {next}", self.user.unwrap_or("strangers"))
-            }
-            Fault::Forbidden(said) => {
-                let who = self.user.unwrap_or("strangers");
                 format!(
-                    "{subject} is not shown to {who}: {said}; ask for read access on {host}, or check the name"
+                    "{subject} is not shown to {}: {words}; {next}",
+                    self.user.unwrap_or("anonymous users")
                 )
             }
-            Fault::RateLimited(said, until) => {
+            Fault::Forbidden(words) => {
+                let who = self.user.unwrap_or("anonymous users");
+                format!(
+                    "{subject} is not shown to {who}: {words}; ask for read access on {host}, or check the name"
+                )
+            }
+            Fault::RateLimited(words, until) => {
                 let next = match until {
                     Some(until) => format!("it may be asked again at {until}"),
                     None => "ask less often, or with a login".to_owned(),
                 };
-                format!("{subject} cannot be read now, {host} wants fewer requests: {said}; {next}")
+                format!("{subject} cannot be read now, {host} wants fewer requests: {words}; {next}")
             }
-            Fault::OutOfOrder(said) => {
-                format!("{subject} cannot be read, {host} is out of order: {said}; try again later")
+            Fault::OutOfOrder(words) => {
+                format!("{subject} cannot be read, {host} is out of order: {words}; try again later")
             }
-            Fault::Unreachable(said) => format!(
-                "{subject} cannot be read, {host} does not answer: {said}; check the host's name and the network"
+            Fault::Unreachable(words) => format!(
+                "{subject} cannot be read, {host} does not answer: {words}; check the host's name and the network"
             ),
-            Fault::Invalid(said) => {
-                format!("{subject} cannot be read, the answer of {host} makes no sense: {said}")
+            Fault::Invalid(words) => {
+                format!("{subject} cannot be read, the answer of {host} makes no sense: {words}")
             }
         };
         self.login.map_or(text.clone(), |login| login.redact(&text))
@@ -325,7 +347,7 @@ mod tests {
         );
         let until = "2024-05-01T10:00:00Z".parse().unwrap();
         let error = about.error(&Fault::RateLimited("slow down".to_owned(), Some(until)));
-        assert!(matches!(&error, RegistryError::RateLimited { until: Some(at), .. } if *at == until));
+        assert_eq!((error.kind(), error.retry_at()), (ErrorKind::RateLimited, Some(until)));
         assert!(error.to_string().ends_with("it may be asked again at 2024-05-01T10:00:00Z"), "{error}");
         let error = about.inspect_error(&"v1".parse().unwrap(), &Fault::Missing);
         assert!(error.missing && error.message.starts_with("image ghcr.io/a/b:v1 does not exist"), "{error}");

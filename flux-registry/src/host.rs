@@ -13,8 +13,9 @@ const DOCKER_HUB: &[&str] = &["docker.io", DEFAULT_REGISTRY, HUB_ENDPOINT, "regi
 /// Where Docker Hub answers registry requests.
 const HUB_ENDPOINT: &str = "registry-1.docker.io";
 
-/// A host as a key of credentials: without scheme, API version and trailing slashes, in lower case, Docker Hub by its
-/// canonical name. A path that narrows the credentials to some repositories stays. None if nothing is left.
+/// A host as a key of credentials: without scheme, API version and trailing slashes, in lower case,
+/// Docker Hub by its canonical name. A path that narrows the credentials to some repositories
+/// stays. None if nothing is left.
 pub(crate) fn credential_key(written: &str) -> Option<String> {
     let rest = written.trim().split_once("://").map_or(written.trim(), |(_, rest)| rest);
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -45,15 +46,15 @@ fn canonical(host: &str) -> String {
     if DOCKER_HUB.contains(&host.as_str()) { DEFAULT_REGISTRY.to_owned() } else { host }
 }
 
-/// What a host is asked over.
+/// The protocol over which a host is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Plain,
     Tls,
 }
 
-/// What hosts are asked over, by host with a port or for all ports. The others: this machine over plain HTTP, all else
-/// over TLS.
+/// The protocols by host with a port or for all ports. The others: this machine over plain HTTP,
+/// all else over TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Transports(BTreeMap<String, Transport>);
 
@@ -68,9 +69,9 @@ impl Transports {
 pub(crate) struct Endpoint {
     /// Host and port, as they stand in a URL.
     pub(crate) authority: String,
-    /// Whether it is asked over plain HTTP.
+    /// `true` if it is asked over plain HTTP.
     pub(crate) plain: bool,
-    /// Whether it is this machine: then no proxy is asked on the way.
+    /// `true` if it is this machine: then no proxy is asked on the way.
     pub(crate) loopback: bool,
 }
 
@@ -91,6 +92,20 @@ impl Endpoint {
     /// The address that all requests start with.
     pub(crate) fn base(&self) -> String {
         format!("{}://{}", if self.plain { "http" } else { "https" }, self.authority)
+    }
+}
+
+/// The clients that requests of our own are made with.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    pub(crate) direct: reqwest::Client,
+    pub(crate) proxied: reqwest::Client,
+}
+
+impl Clients {
+    /// The client for an endpoint: this machine is not asked through a proxy.
+    pub(crate) fn of(&self, endpoint: &Endpoint) -> &reqwest::Client {
+        if endpoint.loopback { &self.direct } else { &self.proxied }
     }
 }
 

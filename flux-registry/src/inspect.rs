@@ -1,4 +1,4 @@
-//! What is under tags: from the tag to a digest, from the digest to an image, each digest once.
+//! From the tag to a digest, from the digest to an image, each digest once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use crate::{
     cache::Cache,
     fault::Fault,
     manifest::{self, Child, Manifest},
-    session::{Answer, Ask, Session},
+    session::{Answer, Request, Session},
 };
 
 /// The largest manifest that is read, in bytes; registries take no larger ones.
@@ -34,7 +34,7 @@ const DEEPEST: u8 = 3;
 
 /// One repository that is looked at.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Look<'a> {
+pub(crate) struct Inspector<'a> {
     pub(crate) session: &'a Session,
     pub(crate) cache: &'a Cache,
     pub(crate) repository: &'a str,
@@ -42,7 +42,7 @@ pub(crate) struct Look<'a> {
     pub(crate) concurrency: usize,
 }
 
-/// What a tag points to, and its manifest where that had to be fetched to know.
+/// The digest that a tag points to, and its manifest where that had to be fetched to know.
 type Target = (Digest, Option<Bytes>);
 
 /// Stops asking once it is clear that all answers will be the same.
@@ -64,8 +64,9 @@ impl Stop {
     }
 }
 
-impl<'a> Look<'a> {
-    /// Looks at some tags. One request for each, and some more for each digest that was not seen before.
+impl<'a> Inspector<'a> {
+    /// Looks at some tags. One request for each, and some more for each digest that was not seen
+    /// before.
     pub(crate) async fn at(self, tags: &[Tag]) -> BTreeMap<Tag, Result<ImageInfo, Fault>> {
         let stop = &Stop::default();
         let unique: BTreeSet<&Tag> = tags.iter().collect();
@@ -100,11 +101,11 @@ impl<'a> Look<'a> {
             .collect()
     }
 
-    /// What a tag points to now.
+    /// Returns what a tag points to now.
     async fn resolve(self, tag: &Tag) -> Result<Target, Fault> {
         let what = format!("manifests/{tag}");
         let url = self.session.url(self.repository, &what)?;
-        match self.session.ask(self.repository, Ask::Http(Method::HEAD, url, 0)).await {
+        match self.session.ask(self.repository, Request::Http(Method::HEAD, url, 0)).await {
             Ok(answer) => {
                 if let Some(digest) = digest_header(&answer) {
                     return Ok((digest, None));
@@ -125,10 +126,10 @@ impl<'a> Look<'a> {
 
     async fn get(self, what: &str) -> Result<Answer, Fault> {
         let url = self.session.url(self.repository, what)?;
-        self.session.ask(self.repository, Ask::Http(Method::GET, url, LARGEST_MANIFEST)).await
+        self.session.ask(self.repository, Request::Http(Method::GET, url, LARGEST_MANIFEST)).await
     }
 
-    /// What a digest stands for; asked for once.
+    /// Returns the image of a digest; asked for once.
     fn learn(
         self,
         digest: Digest,
@@ -174,11 +175,11 @@ impl<'a> Look<'a> {
         // Other addresses that the descriptor may name are not asked: they are anybody's.
         let mut config = image.config.clone();
         config.urls = None;
-        let answer = self.session.ask(self.repository, Ask::Blob(&config, LARGEST_CONFIG)).await?;
+        let answer = self.session.ask(self.repository, Request::Blob(&config, LARGEST_CONFIG)).await?;
         manifest::read_config(digest, &answer.body)
     }
 
-    /// What an index says, and whether all its images are there.
+    /// Returns what an index says, and `true` if all its images are there.
     async fn index(self, digest: Digest, children: &[Child], depth: u8) -> Result<(ImageInfo, bool), Fault> {
         let mut learning = Vec::with_capacity(children.len());
         for child in children {
@@ -213,7 +214,7 @@ fn forged() -> Fault {
     Fault::Invalid("the content does not have the digest asked for".to_owned())
 }
 
-/// Whether content has a digest; not, if the algorithm is unknown.
+/// Returns `true` if content has a digest; `false` also if the algorithm is unknown.
 fn has_digest(body: &[u8], digest: &Digest) -> bool {
     let Some((algorithm, value)) = digest.as_str().split_once(':') else { return false };
     let actual = match algorithm {

@@ -1,5 +1,5 @@
-//! [`Registry`](flux_core::backend::Registry) over the OCI distribution API: tags and image details from any registry,
-//! anonymous, with basic authentication or with bearer tokens.
+//! [`Registry`](flux_core::backend::Registry) over the OCI distribution API: tags and image details
+//! from any registry, anonymous, with basic authentication or with bearer tokens.
 //!
 //! ```no_run
 //! use flux_core::backend::Registry;
@@ -16,14 +16,15 @@
 //! ```
 //!
 //! # What it costs
-//! A tag costs one `HEAD` request. What a digest stands for never changes, so manifests and configurations are fetched
-//! once a process, and once at all with an [`ImageStore`]. Requests to one host are limited in number, and a host that
-//! asks for a pause gets it.
+//! A tag costs one `HEAD` request. What a digest stands for never changes, so manifests and
+//! configurations are fetched once a process, and once at all with an [`ImageStore`]. Requests to
+//! one host are limited in number, and a host that asks for a pause gets it.
 //!
 //! # What counts as an image
-//! OCI manifests and indexes, Docker schema 2 manifests and manifest lists, for any platform; attestations that builders
-//! hang into an index are no platforms. A chart, a signature or another artifact under a tag is an
-//! [`InspectError`](flux_core::backend::InspectError) that says so: it can not be run, so it is never a candidate.
+//! OCI manifests and indexes, Docker schema 2 manifests and manifest lists, for any platform;
+//! attestations that builders hang into an index are no platforms. A chart, a signature or another
+//! artifact under a tag is an [`InspectError`](flux_core::backend::InspectError) that says so: it
+//! can not be run, so it is never a candidate.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -36,11 +37,10 @@ mod inspect;
 mod manifest;
 mod pager;
 mod registry;
-mod retry;
+mod retry_after;
 mod session;
 
-pub use builder::{BuildError, OciRegistryBuilder};
+pub use builder::OciRegistryBuilder;
 pub use cache::{DirStore, ImageStore};
 pub use credentials::{Credentials, CredentialsError, Login, Secret};
 pub use registry::OciRegistry;
-pub use retry::Retry;

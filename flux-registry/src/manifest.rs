@@ -1,4 +1,4 @@
-//! What manifests and configurations say. Pure.
+//! Manifests and configurations of images, read. Pure.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ pub(crate) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 
-/// The beginnings of the media types of what containers are run from. An image that has layers has one of these.
+/// The beginnings of the media types of what containers are run from. An image that has layers has
+/// one of these.
 const RUNNABLE_LAYERS: &[&str] = &[
     "application/vnd.oci.image.layer.",
     "application/vnd.docker.image.rootfs.",
@@ -32,7 +33,7 @@ const RUNNABLE_LAYERS: &[&str] = &[
 const RUNNABLE_CONFIGS: &[&str] =
     &[IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE, "application/vnd.wasm.config."];
 
-/// What a manifest is.
+/// The kinds of manifests.
 #[derive(Clone, Debug)]
 pub(crate) enum Manifest {
     /// One image; its configuration says the rest.
@@ -51,7 +52,8 @@ pub(crate) struct Child {
 /// Reads a manifest.
 ///
 /// # Errors
-/// [`Fault::NotAnImage`] for what containers cannot be run from, [`Fault::Invalid`] for what is no manifest.
+/// [`Fault::NotAnImage`] for what containers cannot be run from, [`Fault::Invalid`] for what is no
+/// manifest.
 pub(crate) fn read(body: &[u8]) -> Result<Manifest, Fault> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -117,7 +119,7 @@ fn child(entry: &ImageIndexEntry) -> Option<Child> {
     Some(Child { digest: entry.digest.parse().ok()?, platform })
 }
 
-/// What an image's configuration says. Whatever is damaged in it is as good as not there.
+/// Reads an image's configuration. Whatever is damaged in it is as good as not there.
 pub(crate) fn read_config(digest: Digest, body: &[u8]) -> Result<ImageInfo, Fault> {
     #[derive(Deserialize)]
     struct Config {
@@ -152,7 +154,8 @@ pub(crate) fn read_config(digest: Digest, body: &[u8]) -> Result<ImageInfo, Faul
     Ok(ImageInfo { digest: Some(digest), created, labels, platforms: platform.into_iter().collect() })
 }
 
-/// When an image was built: as its configuration says, or its labels where that is missing or a builder's zero.
+/// When an image was built: as its configuration says, or its labels where that is missing or a
+/// builder's zero.
 fn built(created: Option<&str>, labels: &BTreeMap<String, String>) -> Option<Timestamp> {
     const LABELS: [&str; 2] = ["org.opencontainers.image.created", "org.label-schema.build-date"];
     let written = std::iter::once(created).chain(LABELS.map(|label| labels.get(label).map(String::as_str)));
@@ -162,7 +165,8 @@ fn built(created: Option<&str>, labels: &BTreeMap<String, String>) -> Option<Tim
     dates.iter().find(trusted).or(dates.first()).copied()
 }
 
-/// What an index says, from what its images say: it is as new as the newest of them and has its labels.
+/// Returns the details of an index from those of its images: it is as new as the newest of them and
+/// has its labels.
 pub(crate) fn merge(digest: Digest, images: &[(&Child, ImageInfo)]) -> ImageInfo {
     let mut platforms = Vec::new();
     for (child, info) in images {

@@ -1,4 +1,5 @@
-//! Lists of tags over several pages: what the next page is, and when to stop. Pure; the requests are made elsewhere.
+//! Lists of tags over several pages: what the next page is, and when to stop. Pure; the requests
+//! are made elsewhere.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -11,7 +12,7 @@ pub(crate) const PAGE_SIZE: usize = 1000;
 /// How many pages that bring nothing new are looked at before giving up.
 const IDLE_PAGES: usize = 2;
 
-/// What to do after a page.
+/// The step after a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// All was seen.
@@ -90,7 +91,8 @@ impl Pager {
         self.tags.into_iter().collect()
     }
 
-    /// Where a link leads, if that is on the same host. Credentials go with the request, so no other host gets it.
+    /// Where a link leads, if that is on the same host. Credentials go with the request, so no
+    /// other host gets it.
     fn resolve(&self, at: &Url, link: &str) -> Result<Url, String> {
         let url =
             at.join(link).map_err(|_| "the registry's link to the next page of tags is no URL".to_owned())?;

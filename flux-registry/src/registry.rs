@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use flux_core::{
-    backend::{Completeness, Images, Observation, Registry, RegistryError, Tags},
+    backend::{Completeness, Images, Observation, Registry, Result, Tags},
     image::{ImageName, Tag},
 };
 use reqwest::Method;
@@ -16,26 +16,27 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use crate::{
-    OciRegistryBuilder,
-    builder::Clients,
     cache::Cache,
     credentials::{Credentials, Login},
     fault::{About, Fault},
-    host::Endpoint,
-    inspect::Look,
+    host::{Clients, Endpoint},
+    inspect::Inspector,
     pager::{Next, PAGE_SIZE, Pager},
-    session::{Ask, Session, Settings},
+    session::{Request, Session, Settings},
 };
 
 /// The largest page of tags that is read, in bytes.
 const LARGEST_PAGE: usize = 16 << 20;
 
-/// A [`Registry`] over the OCI distribution API. It serves images of any host; make one for a process and share it.
+/// A [`Registry`] over the OCI distribution API. It serves images of any host; make one for a
+/// process and share it.
 ///
-/// - Errors that concern the whole repository (no login, too many requests, no answer) end a call when no tag could be
-///   looked at, and make the observation partial when some could.
-/// - A repository is missing, or hidden from strangers, as [`RegistryError::NotFound`] or
-///   [`RegistryError::Unauthorized`]: many registries do not tell these apart.
+/// - Errors that concern the whole repository (no login, too many requests, no answer) end a call
+///   when no tag could be looked at, and make the observation partial when some could.
+/// - A repository is missing, or hidden from who is not logged in, as
+///   [`NotFound`](flux_core::backend::ErrorKind::NotFound) or
+///   [`Unauthorized`](flux_core::backend::ErrorKind::Unauthorized): many registries do not tell
+///   these apart.
 pub struct OciRegistry {
     pub(crate) settings: Arc<Settings>,
     pub(crate) credentials: Credentials,
@@ -44,7 +45,7 @@ pub struct OciRegistry {
     pub(crate) hosts: Mutex<HashMap<String, Host>>,
 }
 
-/// What is shared by all logins at a host, and these.
+/// The things that all logins at a host share, and the logins.
 #[derive(Debug)]
 pub(crate) struct Host {
     permits: Arc<Semaphore>,
@@ -61,11 +62,6 @@ impl fmt::Debug for OciRegistry {
 }
 
 impl OciRegistry {
-    /// A registry still to be configured.
-    pub fn builder() -> OciRegistryBuilder {
-        OciRegistryBuilder::default()
-    }
-
     fn session(&self, endpoint: &Endpoint, login: Option<&Login>) -> Result<Arc<Session>, Fault> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let host = hosts.entry(endpoint.authority.clone()).or_insert_with(|| Host {
@@ -101,7 +97,8 @@ impl OciRegistry {
                 Next::End => return Ok((pager.into_tags(), None)),
                 Next::Truncated(why) => return Ok((pager.into_tags(), Some(why))),
             };
-            let answer = session.ask(repository, Ask::Http(Method::GET, at.clone(), LARGEST_PAGE)).await?;
+            let answer =
+                session.ask(repository, Request::Http(Method::GET, at.clone(), LARGEST_PAGE)).await?;
             let page: Page = serde_json::from_slice(&answer.body)
                 .map_err(|e| Fault::Invalid(format!("its list of tags: {e}")))?;
             let links = answer.headers.get_all("link").iter().filter_map(|link| link.to_str().ok());
@@ -112,15 +109,15 @@ impl OciRegistry {
 
 #[async_trait]
 impl Registry for OciRegistry {
-    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError> {
+    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>> {
         let endpoint = Endpoint::of(name, &self.settings.transports);
         let login = self.credentials.login(name);
         let about = self.about(name, &endpoint, login);
-        let seen = match self.session(&endpoint, login) {
+        let listed = match self.session(&endpoint, login) {
             Ok(session) => self.list(&session, &name.repository()).await,
             Err(fault) => Err(fault),
         };
-        let (value, missing) = seen.map_err(|fault| about.error(&fault))?;
+        let (value, missing) = listed.map_err(|fault| about.error(&fault))?;
         let completeness = match missing {
             None => Completeness::Complete,
             Some(why) => Completeness::Partial(vec![format!("tags of {name}: {why}")]),
@@ -128,21 +125,21 @@ impl Registry for OciRegistry {
         Ok(Observation { value, completeness, authority: authority(login) })
     }
 
-    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError> {
+    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>> {
         let endpoint = Endpoint::of(name, &self.settings.transports);
         let login = self.credentials.login(name);
         let about = self.about(name, &endpoint, login);
         let session = self.session(&endpoint, login).map_err(|fault| about.error(&fault))?;
-        let look = Look {
+        let inspector = Inspector {
             session: &session,
             cache: &self.cache,
             repository: &name.repository(),
             concurrency: self.settings.concurrency,
         };
-        let seen = look.at(tags).await;
-        let faults = || seen.values().filter_map(|image| image.as_ref().err());
-        if !seen.is_empty()
-            && faults().filter(|fault| fault.is_of_repository()).count() == seen.len()
+        let images = inspector.at(tags).await;
+        let faults = || images.values().filter_map(|image| image.as_ref().err());
+        if !images.is_empty()
+            && faults().filter(|fault| fault.is_of_repository()).count() == images.len()
             && let Some(fault) = faults().next()
         {
             return Err(about.error(fault));
@@ -157,7 +154,7 @@ impl Registry for OciRegistry {
         } else {
             Completeness::Partial(open.into_iter().collect())
         };
-        let value = seen
+        let value = images
             .iter()
             .map(|(tag, image)| {
                 (tag.clone(), image.clone().map_err(|fault| about.inspect_error(tag, &fault)))

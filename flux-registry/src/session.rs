@@ -1,4 +1,5 @@
-//! One login at one host: tokens, a limit on requests at once, retries, and pauses that the host asks for.
+//! One login at one host: tokens, a limit on requests at once, retries, and pauses that the host
+//! asks for.
 
 use std::{
     collections::HashMap,
@@ -12,7 +13,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::{Bytes, BytesMut};
-use flux_core::backend::Clock;
+use flux_core::backend::{
+    Clock,
+    layers::{Pause, RetryPolicy},
+};
 use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use oci_distribution::{
@@ -33,13 +37,16 @@ use crate::{
     fault::Fault,
     host::{Endpoint, Transports},
     manifest,
-    retry::{Retry, retry_after},
+    retry_after::retry_after,
 };
 
-/// What all sessions of a registry go by.
+/// How requests name the program that makes them.
+pub(crate) const USER_AGENT: &str = concat!("flux-registry/", env!("CARGO_PKG_VERSION"));
+
+/// The settings that all sessions of a registry share.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) retry: Retry,
+    pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) concurrency: usize,
@@ -49,32 +56,33 @@ pub(crate) struct Settings {
     pub(crate) authorities: Vec<Certificate>,
 }
 
-/// What is asked of a registry.
+/// A request to a registry.
 #[derive(Clone, Debug)]
-pub(crate) enum Ask<'a> {
+pub(crate) enum Request<'a> {
     /// A request, with the longest answer that is taken, in bytes.
     Http(Method, Url, usize),
     /// A blob, checked against its digest, with the longest that is taken, in bytes.
     Blob(&'a OciDescriptor, usize),
 }
 
-/// What a registry answered.
+/// An answer of a registry.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-/// What requests to one repository are signed with.
+/// The authorization of requests to one repository.
 #[derive(Clone)]
 struct Grant {
     serial: u64,
-    /// None where the registry wants nothing of strangers.
+    /// `None` where the registry wants no login.
     authorization: Option<HeaderValue>,
     fresh_until: Timestamp,
 }
 
-/// The grant of one repository. Whoever needs one while another is getting it waits, and shares the outcome.
+/// The grant of one repository. Whoever needs one while another is getting it waits, and shares the
+/// outcome.
 #[derive(Default)]
 struct Slot {
     finished: AtomicU64,
@@ -91,11 +99,12 @@ pub(crate) struct Session {
     auth: RegistryAuth,
     /// Logs in, and fetches blobs as whoever logged in.
     client: Client,
-    /// Fetches blobs where no login is wanted: the other one would ask again each time whether one is.
-    stranger: OnceLock<Result<Client, Fault>>,
+    /// Fetches blobs where no login is wanted: the other one would ask again each time whether one
+    /// is.
+    anonymous: OnceLock<Result<Client, Fault>>,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
     grants: AtomicU64,
-    pause: Mutex<Option<Timestamp>>,
+    pause: Pause,
 }
 
 impl fmt::Debug for Session {
@@ -130,10 +139,10 @@ impl Session {
             permits,
             http,
             auth,
-            stranger: OnceLock::new(),
+            anonymous: OnceLock::new(),
             slots: Mutex::default(),
             grants: AtomicU64::new(0),
-            pause: Mutex::default(),
+            pause: Pause::default(),
         })
     }
 
@@ -143,9 +152,9 @@ impl Session {
         Url::parse(&text).map_err(|e| Fault::Invalid(format!("the name gives no address: {e}")))
     }
 
-    /// Asks, with a login if one is wanted: again with a new token when the old one is refused, and again after a while
-    /// when the registry is out of order, unreachable, or wants a short pause.
-    pub(crate) async fn ask(&self, repository: &str, ask: Ask<'_>) -> Result<Answer, Fault> {
+    /// Asks, with a login if one is wanted: again with a new token when the old one is refused, and
+    /// again after a while when the registry is out of order, unreachable, or wants a short pause.
+    pub(crate) async fn ask(&self, repository: &str, request: Request<'_>) -> Result<Answer, Fault> {
         let reference =
             Reference::with_tag(self.endpoint.authority.clone(), repository.to_owned(), "latest".to_owned());
         let mut failed = 0;
@@ -153,7 +162,7 @@ impl Session {
         loop {
             self.respect_pause().await?;
             let (fault, serial) = match self.grant(&reference, refused).await {
-                Ok(grant) => match self.ask_once(&reference, &ask, &grant).await {
+                Ok(grant) => match self.ask_once(&reference, &request, &grant).await {
                     Ok(answer) => return Ok(answer),
                     Err(fault) => (fault, Some(grant.serial)),
                 },
@@ -175,8 +184,8 @@ impl Session {
                 ?fault,
                 "request failed, made again"
             );
-            if let Fault::RateLimited(_, Some(until)) = fault {
-                *lock(&self.pause) = Some(until);
+            if let Some(until) = fault.retry_at() {
+                self.pause.extend_to(until);
             } else {
                 tokio::time::sleep(self.settings.retry.wait(failed)).await;
             }
@@ -185,28 +194,35 @@ impl Session {
 
     /// Waits while the host wants no requests, unless that is longer than a caller should wait.
     async fn respect_pause(&self) -> Result<(), Fault> {
-        let Some(until) = *lock(&self.pause) else { return Ok(()) };
-        let left = until.duration_since(self.settings.clock.now());
-        let wait = Duration::try_from(left.max(SignedDuration::ZERO)).unwrap_or_default();
+        let now = self.settings.clock.now();
+        let Some(until) = self.pause.until(now) else { return Ok(()) };
+        let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
         if wait > self.settings.retry.longest {
             return Err(Fault::RateLimited("it asked for a pause".to_owned(), Some(until)));
         }
         tokio::time::sleep(wait).await;
-        // Whoever was asked to pause longer in the meantime has set another time.
-        lock(&self.pause).take_if(|p| *p == until);
         Ok(())
     }
 
-    async fn ask_once(&self, reference: &Reference, ask: &Ask<'_>, grant: &Grant) -> Result<Answer, Fault> {
+    async fn ask_once(
+        &self,
+        reference: &Reference,
+        request: &Request<'_>,
+        grant: &Grant,
+    ) -> Result<Answer, Fault> {
         let answer = async {
-            match ask {
-                Ask::Http(method, url, limit) => self.http(method.clone(), url.clone(), *limit, grant).await,
-                Ask::Blob(descriptor, limit) => self.blob(reference, descriptor, *limit, grant).await,
+            match request {
+                Request::Http(method, url, limit) => {
+                    self.http(method.clone(), url.clone(), *limit, grant).await
+                }
+                Request::Blob(descriptor, limit) => self.blob(reference, descriptor, *limit, grant).await,
             }
         };
         let result = self.limited(answer).await;
-        if let Err(Fault::RateLimited(_, Some(until))) = &result {
-            *lock(&self.pause) = Some(*until);
+        if let Err(fault) = &result
+            && let Some(until) = fault.retry_at()
+        {
+            self.pause.extend_to(until);
         }
         result
     }
@@ -252,8 +268,8 @@ impl Session {
         let client = if grant.authorization.is_some() {
             &self.client
         } else {
-            let stranger = self.stranger.get_or_init(|| client(&self.endpoint, &self.settings));
-            stranger.as_ref().map_err(Fault::clone)?
+            let anonymous = self.anonymous.get_or_init(|| client(&self.endpoint, &self.settings));
+            anonymous.as_ref().map_err(Fault::clone)?
         };
         let mut stream = client.pull_blob_stream(reference, descriptor).await?.stream;
         let mut body = BytesMut::new();
@@ -272,10 +288,11 @@ impl Session {
         Ok(Answer { headers: HeaderMap::new(), body: body.freeze() })
     }
 
-    /// What to sign requests to a repository with. `refused` is the grant that the registry no longer takes.
+    /// Returns the authorization for requests to a repository. `refused` is the grant that the
+    /// registry no longer takes.
     async fn grant(&self, reference: &Reference, refused: Option<u64>) -> Result<Grant, Fault> {
         let slot = Arc::clone(lock(&self.slots).entry(reference.repository().to_owned()).or_default());
-        let seen = slot.finished.load(Ordering::Acquire);
+        let finished_before = slot.finished.load(Ordering::Acquire);
         let mut outcome = slot.outcome.lock().await;
         match &*outcome {
             Some(Ok(grant))
@@ -284,7 +301,9 @@ impl Session {
                 return Ok(grant.clone());
             }
             // Refused while this one waited: asking again gives the same, and may lock an account.
-            Some(Err(fault)) if slot.finished.load(Ordering::Acquire) != seen => return Err(fault.clone()),
+            Some(Err(fault)) if slot.finished.load(Ordering::Acquire) != finished_before => {
+                return Err(fault.clone());
+            }
             _ => {}
         }
         let granted = self.log_in(reference).await;
@@ -335,7 +354,8 @@ const DEFAULT_LIFE: SignedDuration = SignedDuration::from_secs(60);
 /// How long before its end a token is renewed.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 
-/// How long a token is used whatever it says: clocks differ, and one that is refused is renewed anyway.
+/// How long a token is used whatever it says: clocks differ, and one that is refused is renewed
+/// anyway.
 const LEAST_LIFE: SignedDuration = SignedDuration::from_secs(5);
 
 /// When a token should be renewed: some time before it ends, if it says when.
@@ -363,7 +383,7 @@ fn client(endpoint: &Endpoint, settings: &Settings) -> Result<Client, Fault> {
         default_token_expiration_secs: 24 * 3600,
         read_timeout: Some(settings.timeout),
         connect_timeout: Some(settings.connect_timeout),
-        user_agent: crate::builder::USER_AGENT,
+        user_agent: USER_AGENT,
         ..ClientConfig::default()
     };
     if endpoint.loopback {

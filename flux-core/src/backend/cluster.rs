@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Observation;
+use super::{Observation, Result};
 use crate::{
     manifest::{ResourceId, WorkloadId},
     plan::{
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What a sync wants to know of the cluster.
+/// The objects that a sync wants to know of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// The objects that git names.
@@ -39,33 +39,36 @@ pub struct Wanted {
     pub name: String,
 }
 
-/// Whether the cluster keeps values as they were sent.
+/// How the cluster keeps the values that it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fidelity {
     /// Values come back as sent: a value that differs was changed by someone.
     Exact,
-    /// Values may come back in another spelling (`1000m` as `1`), so a field that its manager still owns is taken as unchanged.
+    /// Values may come back in another spelling (`1000m` as `1`), so a field that its manager still
+    /// owns is taken as unchanged.
     Normalised,
 }
 
-/// What the cluster says of a kind.
+/// The facts about a kind that the cluster tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindInfo {
-    /// Whether its objects live in namespaces.
+    /// `true` if its objects live in namespaces.
     pub namespaced: bool,
 }
 
-/// What was seen of the cluster for a [`Scope`]. Its `Debug` form names the objects without their content.
+/// The objects and kinds that a cluster has for a [`Scope`]. Its `Debug` form names the objects
+/// without their content.
 #[derive(Clone)]
 pub struct Observed {
-    /// Every object that carries this library's mark (whoever's sync set), and those of the wanted ones that exist.
-    /// Objects are whole, with `metadata.managedFields`.
+    /// Every object that carries this library's mark (whoever's sync set), and those of the wanted
+    /// ones that exist. Objects are whole, with `metadata.managedFields`.
     pub objects: BTreeMap<ResourceId, Arc<Value>>,
     /// The kinds among the wanted that the cluster knows, by (`apiVersion`, `kind`).
     pub kinds: BTreeMap<(String, String), KindInfo>,
     /// The namespace of namespaced objects that name none.
     pub default_namespace: String,
-    /// Whether values come back as sent.
+    /// How values come back.
     pub fidelity: Fidelity,
 }
 
@@ -80,7 +83,21 @@ impl fmt::Debug for Observed {
     }
 }
 
-/// Told of each object as soon as its outcome is known.
+/// Is given the outcome of each object as soon as it is known.
+///
+/// ```
+/// use std::sync::Mutex;
+///
+/// use flux_core::{backend::Progress, sync::ResourceReport};
+///
+/// struct Names(Mutex<Vec<String>>);
+///
+/// impl Progress for Names {
+///     fn resource(&self, report: &ResourceReport) {
+///         self.0.lock().unwrap().push(report.id.to_string());
+///     }
+/// }
+/// ```
 pub trait Progress: Send + Sync {
     /// The outcome of one object.
     fn resource(&self, report: &ResourceReport);
@@ -95,7 +112,8 @@ impl Progress for () {
 pub struct ClusterWorkload {
     /// Its id.
     pub id: WorkloadId,
-    /// Its containers with the images of the pod template, as [`RunningContainer::of_pod`] has them.
+    /// Its containers with the images of the pod template, as [`RunningContainer::of_pod`] has
+    /// them.
     pub containers: Vec<RunningContainer>,
     /// How far its rollout is.
     pub rollout: Rollout,
@@ -111,10 +129,12 @@ pub struct RunningContainer {
 }
 
 impl RunningContainer {
-    /// The lists of a pod's specification that have containers, in the order in which these are told.
+    /// The lists of a pod's specification that have containers, in the order in which these are
+    /// told.
     pub const LISTS: [&'static str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
-    /// The containers of a pod's specification: then its init containers, then the ephemeral ones. What has no name or image there has an empty one.
+    /// The containers of a pod's specification: then its init containers, then the ephemeral ones.
+    /// A missing name or image is read as an empty one.
     pub fn of_pod(spec: &Value) -> Vec<Self> {
         let list = |list| spec.get(list).and_then(Value::as_array).into_iter().flatten();
         let text = |container: &Value, key: &str| {
@@ -140,11 +160,11 @@ pub struct Rollout {
     pub available: i64,
     /// Pods of older templates.
     pub outdated: i64,
-    /// What the cluster says of a rollout that is stuck.
+    /// The words of the cluster about a rollout that is stuck.
     pub messages: Vec<String>,
 }
 
-/// The state of a rollout, in v1's words.
+/// The state of a rollout, in the words of Flux v1, which are all that there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RolloutState {
@@ -175,55 +195,35 @@ impl fmt::Display for RolloutState {
 
 /// A cluster.
 ///
+/// To bring one of your own, implement the three methods and run
+/// `flux_core::testing::cluster_conformance!` (feature `testing`) over it.
+///
+/// ```
+/// # futures::executor::block_on(async {
+/// use flux_core::{backend::Cluster, memory::MemoryCluster};
+///
+/// let cluster = MemoryCluster::new();
+/// assert!(cluster.workloads(None).await?.value.is_empty());
+/// # Ok::<_, flux_core::backend::Error>(()) }).unwrap();
+/// ```
+///
 /// # Contract
-/// - [`observe`](Self::observe) comes from watches where the API has them: asked again with nothing changed, it costs no request.
-///   It sees what an earlier [`apply`](Self::apply) of the same value did.
+/// - [`observe`](Self::observe) comes from watches where the API has them: asked again with nothing
+///   changed, it costs no request. It sees what an earlier [`apply`](Self::apply) of the same value
+///   did.
 /// - What could not be looked at (a forbidden kind) makes the observation partial, never empty.
-/// - [`apply`](Self::apply) carries out the steps stage by stage, each object on its own: the failure of one is its outcome and does not stop the others.
-///   Objects are sent with server-side apply under [`sync::FIELD_MANAGER`](crate::sync::FIELD_MANAGER), exactly as the plan has them.
+/// - [`apply`](Self::apply) carries out the steps stage by stage, each object on its own: the
+///   failure of one is its outcome and does not stop the others. Objects are sent with server-side
+///   apply under [`sync::FIELD_MANAGER`](crate::sync::FIELD_MANAGER), exactly as the plan has them.
 ///   Deletions have the uid and resource version of the plan as preconditions.
 #[async_trait]
 pub trait Cluster: fmt::Debug + Send + Sync {
-    /// What is there of a scope.
-    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>, ClusterError>;
+    /// Returns the objects of a scope that exist.
+    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>>;
 
-    /// Carries out a plan.
-    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError>;
+    /// Carries out a plan, and returns what became of each object.
+    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport>;
 
-    /// The workloads of a namespace, or of all, with their images and rollouts.
-    async fn workloads(
-        &self,
-        namespace: Option<&str>,
-    ) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError>;
-}
-
-/// How a [`Cluster`] fails as a whole. Messages name the thing and the next step and hold no secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClusterError {
-    /// The context, file or server named is not there.
-    #[error("{0}")]
-    NotFound(String),
-    /// The API server wants credentials, or others.
-    #[error("{0}")]
-    Unauthorized(String),
-    /// The API server knows who asks and does not allow it.
-    #[error("{0}")]
-    Forbidden(String),
-    /// The API server wants fewer requests.
-    #[error("{0}")]
-    RateLimited(String),
-    /// The API server cannot be reached, or is out of order.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The configuration, or an answer of the API server, makes no sense.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-impl ClusterError {
-    /// Whether the same call may succeed later with nothing else changed.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::RateLimited(_) | Self::Unavailable(_))
-    }
+    /// Returns the workloads of a namespace, or of all, with their images and rollouts.
+    async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>>;
 }

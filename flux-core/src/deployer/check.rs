@@ -36,7 +36,7 @@ impl Deployer {
         let loaded = self.load().await?;
         // The mistakes in policy documents are reported at their lines.
         let documents: Vec<&str> = release::policy_documents(&loaded.manifests).collect();
-        let sources = read_texts(&*self.repo, &loaded.files, documents).await?;
+        let sources = read_texts(&*self.repo, |path| loaded.files.get(path).cloned(), documents).await?;
         let mut findings = loaded.findings.clone();
         findings.extend(release::policy_findings(&loaded.manifests, |path| {
             sources.get(path).map(String::as_str)

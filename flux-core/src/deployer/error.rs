@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    backend::{ClusterError, RepoError, Revision},
+    backend::{Error as BackendError, Revision},
     generate::GenerateError,
     plan::PlanFileError,
     release::Violation as ReleaseViolation,
@@ -17,10 +17,10 @@ use crate::{
 pub enum DeployError {
     /// The config repository failed.
     #[error(transparent)]
-    Repo(#[from] RepoError),
+    Repo(#[from] BackendError),
     /// The cluster failed.
     #[error(transparent)]
-    Cluster(#[from] ClusterError),
+    Cluster(BackendError),
     /// Manifests cannot be generated at all.
     #[error(transparent)]
     Generate(GenerateError),

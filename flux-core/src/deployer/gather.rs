@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
-use super::{DeployError, Deployer, LoadedRepo};
+use super::{DeployError, Deployer, LoadedRepo, lineage::Lineage};
 use crate::{
     backend::{
-        Commit, Completeness, ContentId, FileBody, Images, InspectError, Observation, Range, RegistryError,
-        RepoError, Revision,
+        Commit, Completeness, ContentId, Error, ErrorKind, FileBody, Images, InspectError, Observation,
+        Range, Revision,
     },
     finding::{Code, Finding},
     image::{CanonicalName, ImageName, Tag},
@@ -36,7 +36,11 @@ impl Deployer {
             for revision in &needs.revisions {
                 let found = match self.loader.read(&*self.repo, revision, &self.options).await {
                     Ok(loaded) => Some(loaded.manifests),
-                    Err(DeployError::Repo(RepoError::NotFound(_) | RepoError::Invalid(_))) => None,
+                    Err(DeployError::Repo(error))
+                        if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid) =>
+                    {
+                        None
+                    }
                     Err(error) => return Err(error),
                 };
                 snapshot.revisions.insert(revision.clone(), found);
@@ -78,21 +82,11 @@ impl Deployer {
         }
         let range = Range { after: None, upto: loaded.revision.clone(), limit: self.options.history_commits };
         let commits = self.repo.history(&range).await?;
-        let mut changes: BTreeMap<&String, Vec<(&Commit, Option<ContentId>)>> =
-            paths.iter().map(|path| (path, Vec::new())).collect();
-        let mut after = loaded.files.clone();
-        after.extend(loaded.built_from.clone());
-        for pair in commits.windows(2) {
-            if changes.values().all(|found| found.len() >= self.options.history_changes) {
-                break;
-            }
-            let before = self.repo.tree(&pair[1].revision).await?.files;
-            for (path, found) in &mut changes {
-                if before.get(*path) != after.get(*path) {
-                    found.push((&pair[0], before.get(*path).cloned()));
-                }
-            }
-            after = before;
+        let mut lineage = Lineage::of(&*self.repo, &commits, self.options.history_changes);
+        let tip = self.repo.tree(&loaded.revision).await?;
+        let mut changes: BTreeMap<&String, Vec<(&Commit, Option<ContentId>)>> = BTreeMap::new();
+        for path in paths {
+            changes.insert(path, lineage.changes(path, tip.file(path)).await?);
         }
         let ids = changes.values().flatten().filter_map(|(_, id)| id.as_ref());
         let parsed = self.loader.parse(&*self.repo, ids, &self.options).await?;
@@ -110,11 +104,11 @@ impl Deployer {
     /// from the tip that begins so.
     ///
     /// # Errors
-    /// [`RepoError::NotFound`] if there is none, [`RepoError::Invalid`] if there are several.
+    /// [`NotFound`](ErrorKind::NotFound) if there is none, [`Invalid`](ErrorKind::Invalid) if there are several.
     pub async fn resolve(&self, short: &str) -> Result<Revision, DeployError> {
         const FULL: usize = 40;
         if short.len() >= FULL {
-            return Ok(Revision::from(short));
+            return Ok(Revision::new(short));
         }
         let range = Range { after: None, upto: self.repo.head().await?, limit: usize::MAX };
         let commits = self.repo.history(&range).await?;
@@ -122,12 +116,15 @@ impl Deployer {
         match (found.next(), found.next()) {
             (Some(commit), None) if short.len() >= 4 => Ok(commit.revision.clone()),
             (Some(_), _) => {
-                Err(RepoError::Invalid(format!("`{short}` is not enough to name one revision; write more of it")).into())
+                let text = format!("`{short}` is not enough to name one revision; write more of it");
+                Err(Error::invalid(short, text).into())
             }
-            (None, _) => Err(RepoError::NotFound(format!(
-                "no commit of the branch that touched the configured paths begins with `{short}`; `git log` shows which there are"
-            ))
-            .into()),
+            (None, _) => {
+                let text = format!(
+                    "no commit of the branch that touched the configured paths begins with `{short}`; `git log` shows which there are"
+                );
+                Err(Error::not_found(short, text).into())
+            }
         }
     }
 
@@ -180,7 +177,7 @@ impl Deployer {
         key: CanonicalName,
         name: ImageName,
         tags: BTreeSet<Tag>,
-    ) -> (CanonicalName, BTreeSet<Tag>, Result<Observation<Images>, RegistryError>) {
+    ) -> (CanonicalName, BTreeSet<Tag>, Result<Observation<Images>, Error>) {
         let list: Vec<Tag> = tags.iter().cloned().collect();
         let answer = self.registry.inspect(&name, &list).await;
         (key, tags, answer)
@@ -188,7 +185,7 @@ impl Deployer {
 
     /// Gathers which workloads the cluster has, and the findings about what it does not show.
     pub(super) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {
-        let seen = self.cluster.workloads(None).await?;
+        let seen = self.cluster.workloads(None).await.map_err(DeployError::Cluster)?;
         let findings = partial_cluster(&seen.completeness);
         let workloads = seen.value.into_iter().map(|w| w.id).collect();
         Ok((ClusterFacts { workloads, complete: findings.is_empty() }, findings))

@@ -86,7 +86,7 @@ impl Deployer {
     /// Returns the workloads of git and of the cluster, of one namespace or of all.
     async fn listed(&self, namespace: Option<&str>) -> Result<Listed, DeployError> {
         let loaded = self.load().await?;
-        let seen = self.cluster.workloads(namespace).await?;
+        let seen = self.cluster.workloads(namespace).await.map_err(DeployError::Cluster)?;
         let book = PolicyIndex::read(&loaded.manifests, |_| None);
         let mut findings = loaded.findings.clone();
         findings.extend(book.findings(&loaded.manifests));

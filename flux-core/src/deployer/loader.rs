@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{DeployError, Options};
 use crate::{
-    backend::{Clock, ConfigRepo, ContentId, RepoError, Revision},
+    backend::{Clock, ConfigRepo, ContentId, Error as BackendError, Revision},
     finding::{Code, Finding},
     generate::{self, Engine, GeneratedManifests, Generation, Method},
     kustomize_checks,
@@ -132,9 +132,9 @@ impl Loader {
         let engine = Engine::new(&self.generation, repo, &tree);
         let sources = engine.detect().await?;
         let files: BTreeMap<String, ContentId> = sources
-            .raw_manifests(tree.files.keys().map(String::as_str))
+            .raw_manifests(tree.file_paths())
             .into_iter()
-            .filter_map(|path| Some((path.to_owned(), tree.files.get(path)?.clone())))
+            .filter_map(|path| Some((path.to_owned(), tree.file(path)?.clone())))
             .collect();
         let Parsed { files: parsed, fresh } = parser.parse(files.values()).await?;
         let (generated, failed) = engine.generate(&sources.generated).await?;
@@ -165,7 +165,7 @@ impl Loader {
         repo: &dyn ConfigRepo,
         ids: impl IntoIterator<Item = &ContentId>,
         options: &Options,
-    ) -> Result<HashMap<ContentId, Arc<ParsedFile>>, RepoError> {
+    ) -> Result<HashMap<ContentId, Arc<ParsedFile>>, BackendError> {
         Ok(self.parser(repo, options).parse(ids).await?.files)
     }
 

@@ -8,6 +8,7 @@ mod check;
 mod error;
 mod explain;
 mod gather;
+mod lineage;
 mod list;
 mod loader;
 mod options;

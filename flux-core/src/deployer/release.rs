@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{DeployError, Deployer, LoadedRepo, PreparedRelease};
 use crate::{
-    backend::{Author, Change, FileBody, RepoError, Revision},
+    backend::{Author, Change, ErrorKind, FileBody, Revision},
     finding::{Code, Finding},
     generate::{Engine, Files, RefusedPath},
     manifest,
@@ -49,8 +49,8 @@ impl Deployer {
             let loaded = self.load().await?;
             let (prepared, gathered) = self.prepare(&loaded, request, images, cluster.clone()).await?;
             match self.land(prepared).await {
-                Err(DeployError::Repo(RepoError::Moved { base })) => {
-                    tracing::info!(%base, "the branch moved; planning anew");
+                Err(DeployError::Repo(error)) if error.kind() == ErrorKind::Moved => {
+                    tracing::info!(base = error.subject(), "the branch moved; planning anew");
                     images = gathered;
                 }
                 other => return other,
@@ -64,19 +64,20 @@ impl Deployer {
     ///
     /// # Errors
     /// [`DeployError::Outdated`] if the branch is no longer where the plan was made;
-    /// [`DeployError::Edit`] and [`DeployError::Altered`] if the plan does not make the files it
+    /// [`DeployError::Files`] and [`DeployError::Altered`] if the plan does not make the files it
     /// comes with. Nothing is written then. Else those of
     /// [`ConfigRepo::commit`](crate::backend::ConfigRepo::commit).
     pub async fn carry_out(&self, prepared: PreparedRelease) -> Result<ReleaseReport, DeployError> {
         if prepared.plan.is_empty() {
             return Ok(ReleaseReport { plan: prepared.plan, revision: None });
         }
-        self.check_head(&prepared.plan.base).await?;
-        let loaded = self.load_at(&prepared.plan.base).await?;
+        let planned = prepared.plan.base.clone();
+        self.check_head(&planned).await?;
+        let loaded = self.load_at(&planned).await?;
         self.prove_again(&loaded, &prepared).await?;
         match self.land(prepared).await {
-            Err(DeployError::Repo(RepoError::Moved { base })) => {
-                Err(DeployError::Outdated { planned: base, head: self.repo.head().await? })
+            Err(DeployError::Repo(error)) if error.kind() == ErrorKind::Moved => {
+                Err(DeployError::Outdated { planned, head: self.repo.head().await? })
             }
             other => other,
         }

@@ -14,7 +14,7 @@ impl Deployer {
     pub async fn plan_sync(&self, options: &SyncOptions) -> Result<SyncPlan, DeployError> {
         let loaded = self.load().await?;
         let desired = desired(&loaded);
-        let observed = self.cluster.observe(&desired.scope()).await?;
+        let observed = self.cluster.observe(&desired.scope()).await.map_err(DeployError::Cluster)?;
         let mut plan = sync::plan(&desired, &observed, options);
         let violations = sync::check(&plan, &desired, &observed, options);
         if !violations.is_empty() {
@@ -66,7 +66,7 @@ impl Deployer {
     }
 
     async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, DeployError> {
-        let mut report = self.cluster.apply(plan, progress).await?;
+        let mut report = self.cluster.apply(plan, progress).await.map_err(DeployError::Cluster)?;
         report.findings.sort();
         report.findings.dedup();
         Ok(report)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{GeneratedManifests, Method};
 use crate::{
-    backend::{ContentId, RepoError, Tree},
+    backend::{ContentId, Error as BackendError, Tree},
     kustomize::Build,
     manifest,
     parse_cache::CachedParser,
@@ -16,7 +16,7 @@ pub(crate) async fn builds(
     parser: CachedParser<'_>,
     tree: &Tree,
     generated: &BTreeMap<String, GeneratedManifests>,
-) -> Result<(BTreeMap<String, Build>, BTreeMap<String, ContentId>), RepoError> {
+) -> Result<(BTreeMap<String, Build>, BTreeMap<String, ContentId>), BackendError> {
     let built: Vec<(&String, &str)> = generated
         .iter()
         .filter(|(_, of)| of.source.method == Method::Kustomize)
@@ -25,7 +25,7 @@ pub(crate) async fn builds(
     if built.is_empty() {
         return Ok(Default::default());
     }
-    let address = |path: &str| Some((path.to_owned(), tree.files.get(path)?.clone()));
+    let address = |path: &str| Some((path.to_owned(), tree.file(path)?.clone()));
     let kustomizations: BTreeMap<String, ContentId> = tree
         .files
         .keys()

@@ -12,7 +12,7 @@ use super::{
     source::{folder, is_config},
 };
 use crate::{
-    backend::RepoError,
+    backend::Error as BackendError,
     finding::{Finding, Place},
     manifest,
     repo_path::is_under,
@@ -35,9 +35,9 @@ impl PathSources {
     pub(super) async fn detect(
         generation: &Generation,
         revision: RevisionFiles<'_>,
-    ) -> Result<Self, RepoError> {
+    ) -> Result<Self, BackendError> {
         // That a `.flux.yaml` is a link makes it none that can be read, and no path without one.
-        let configs = revision.tree.links.iter().map(String::as_str).filter(|path| is_config(path));
+        let configs = revision.tree.links().filter(|path| is_config(path));
         let files: BTreeSet<&str> = revision.paths().chain(configs).collect();
         let (mut sources, mut used) = (Self::default(), BTreeSet::new());
         for (path, detected) in find(&generation.paths, &files) {
@@ -117,8 +117,8 @@ async fn source_of(
     revision: RevisionFiles<'_>,
     path: &str,
     by: &str,
-) -> Result<Result<Option<Source>, InvalidConfig>, RepoError> {
-    if !revision.over.contains_key(by) && revision.tree.links.contains(by) {
+) -> Result<Result<Option<Source>, InvalidConfig>, BackendError> {
+    if !revision.over.contains_key(by) && revision.tree.is_link(by) {
         let evidence = "it is a symbolic link or a submodule, which is not followed".to_owned();
         let finding = invalid(Place::start_of(by), evidence, "put the file itself there");
         return Ok(Err(InvalidConfig(vec![finding])));

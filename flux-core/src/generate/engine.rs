@@ -15,7 +15,7 @@ use super::{
     source::is_config,
 };
 use crate::{
-    backend::{ConfigRepo, RepoError, Tree},
+    backend::{ConfigRepo, Error as BackendError, Tree},
     finding::Finding,
     manifest::{ParsedFile, is_kustomization_file},
     manifest_set::Manifests,
@@ -118,7 +118,7 @@ struct Update<'a> {
 type ByPath<'c> = BTreeMap<&'c str, Vec<&'c GeneratedEdit>>;
 
 impl Update<'_> {
-    async fn run(&self, changes: &[GeneratedEdit]) -> Result<Result<Files, RefusedPath>, RepoError> {
+    async fn run(&self, changes: &[GeneratedEdit]) -> Result<Result<Files, RefusedPath>, BackendError> {
         let mut by_path = ByPath::new();
         for change in changes {
             by_path.entry(&change.path).or_default().push(change);
@@ -139,7 +139,7 @@ impl Update<'_> {
         &self,
         by_path: &ByPath<'_>,
         before: &Manifests,
-    ) -> Result<Result<Files, RefusedPath>, RepoError> {
+    ) -> Result<Result<Files, RefusedPath>, BackendError> {
         let Some(&first) = by_path.keys().next() else { return Ok(Ok(Files::new())) };
         let revision = self.engine.files(self.edited);
         let Some(generator) = &self.engine.generation.generator else {
@@ -227,7 +227,7 @@ impl Update<'_> {
         by_path: &ByPath<'_>,
         before: &Manifests,
         changed: &Files,
-    ) -> Result<Option<RefusedPath>, RepoError> {
+    ) -> Result<Option<RefusedPath>, BackendError> {
         let Some(&first) = by_path.keys().next() else { return Ok(None) };
         let mut over = self.edited.clone();
         over.extend(changed.clone());
@@ -260,7 +260,7 @@ impl Update<'_> {
         sources: &PathSources,
         revision: RevisionFiles<'_>,
         fresh: &Files,
-    ) -> Result<Option<String>, RepoError> {
+    ) -> Result<Option<String>, BackendError> {
         let raw = sources.raw_manifests(revision.paths());
         if let Some(file) = fresh.keys().find(|file| raw.contains(file.as_str())) {
             return Ok(Some(format!(
@@ -276,7 +276,7 @@ impl Update<'_> {
                 "{file} would be changed, which says how the manifests of {path} are made"
             )));
         }
-        let before = sources.raw_manifests(revision.tree.files.keys().map(String::as_str));
+        let before = sources.raw_manifests(revision.tree.file_paths());
         Ok(before.symmetric_difference(&raw).next().map(|file| {
             format!("{file} would no longer be read as it stands, as the files beside it would make a chart")
         }))
@@ -307,7 +307,7 @@ impl Method {
 
 /// Checks that a file is there, or can be added.
 fn check_writable(tree: &Tree, path: &str) -> Result<(), String> {
-    match tree.refuses(path).filter(|_| !tree.files.contains_key(path)) {
+    match tree.refuses(path).filter(|_| !tree.file(path).is_some()) {
         Some(why) => Err(format!("{path} cannot be added to the repository: {why}")),
         None => Ok(()),
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::source::KUSTOMIZE;
-use crate::backend::RepoError;
+use crate::backend::Error as BackendError;
 
 /// How generation fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,7 +11,7 @@ use crate::backend::RepoError;
 pub enum GenerateError {
     /// The files cannot be read.
     #[error(transparent)]
-    Repo(#[from] RepoError),
+    Repo(#[from] BackendError),
     /// A command ended badly.
     #[error("`{}` failed with {status}{}", short_command(.command), after_colon(.stderr))]
     Failed {
@@ -91,8 +91,8 @@ mod tests {
         let failed =
             GenerateError::Failed { command: command(), status: String::new(), stderr: String::new() };
         for (error, retryable) in [
-            (GenerateError::Repo(RepoError::Unavailable(String::new())), true),
-            (GenerateError::Repo(RepoError::NotFound(String::new())), false),
+            (GenerateError::Repo(BackendError::unavailable("", "")), true),
+            (GenerateError::Repo(BackendError::not_found("", "")), false),
             (GenerateError::TimedOut { command: command(), after: Duration::from_secs(1) }, true),
             (GenerateError::Unavailable(String::new()), true),
             (failed, false),

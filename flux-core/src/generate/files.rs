@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Checkout, GenerateError, Generator};
 use crate::{
-    backend::{ConfigRepo, FileBody, RepoError, Tree},
+    backend::{ConfigRepo, Error as BackendError, FileBody, Tree},
     manifest,
 };
 
@@ -29,15 +29,15 @@ impl<'a> RevisionFiles<'a> {
 
     /// Returns the paths of all files.
     pub(super) fn paths(self) -> impl Iterator<Item = &'a str> {
-        self.tree.files.keys().chain(self.over.keys()).map(String::as_str)
+        self.tree.file_paths().chain(self.over.keys()).map(String::as_str)
     }
 
     /// Reads a file; `None` if it is not there, or too large.
-    pub(super) async fn read(self, path: &str) -> Result<Option<Bytes>, RepoError> {
+    pub(super) async fn read(self, path: &str) -> Result<Option<Bytes>, BackendError> {
         if let Some(bytes) = self.over.get(path) {
             return Ok(Some(bytes.clone()));
         }
-        let Some(id) = self.tree.files.get(path) else { return Ok(None) };
+        let Some(id) = self.tree.file(path) else { return Ok(None) };
         let bodies = self.repo.read(std::slice::from_ref(id), manifest::MAX_FILE_BYTES).await?;
         Ok(bodies.into_iter().next().and_then(|body| match body {
             FileBody::Bytes(bytes) => Some(bytes),
@@ -50,7 +50,7 @@ impl<'a> RevisionFiles<'a> {
     pub(super) async fn checkout(
         self,
         generator: &dyn Generator,
-    ) -> Result<Result<Box<dyn Checkout>, GenerateError>, RepoError> {
+    ) -> Result<Result<Box<dyn Checkout>, GenerateError>, BackendError> {
         match generator.checkout(self.repo, self.tree, self.over).await {
             Err(GenerateError::Repo(error)) => Err(error),
             other => Ok(other),

@@ -52,10 +52,10 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 ///         tree: &Tree,
 ///         over: &BTreeMap<String, Bytes>,
 ///     ) -> Result<Box<dyn Checkout>, GenerateError> {
-///         let ids: Vec<_> = tree.files.values().cloned().collect();
+///         let ids: Vec<_> = tree.files().map(|(_, id)| id.clone()).collect();
 ///         let bodies = repo.read(&ids, 1 << 20).await?;
 ///         let mut files = BTreeMap::new();
-///         for (path, body) in tree.files.keys().zip(bodies) {
+///         for (path, body) in tree.file_paths().zip(bodies) {
 ///             if let FileBody::Bytes(bytes) = body {
 ///                 files.insert(path.clone(), bytes);
 ///             }

@@ -10,7 +10,7 @@ use super::{
     patched::Patched,
 };
 use crate::{
-    backend::RepoError,
+    backend::Error as BackendError,
     finding::Finding,
     manifest::ParsedFile,
     manifest_set::{CommandOutput, Generated},
@@ -51,7 +51,7 @@ pub(super) async fn generate(
     generation: &Generation,
     revision: RevisionFiles<'_>,
     sources: &[Source],
-) -> Result<(Vec<GeneratedManifests>, Vec<Finding>), RepoError> {
+) -> Result<(Vec<GeneratedManifests>, Vec<Finding>), BackendError> {
     if sources.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }

@@ -12,18 +12,18 @@ impl PathSources {
     pub(crate) fn not_loaded(&self, generation: &Generation, tree: &Tree) -> Vec<Finding> {
         // Those of the configured paths are among the sources' findings; a `.flux.yaml` above them may be there, and need not.
         let in_view = in_view(&generation.paths);
-        let missing = tree.missing.iter().filter(|path| !in_view.contains(path));
+        let missing = tree.missing().iter().filter(|path| !in_view.contains(path));
         let mut findings: Vec<Finding> = missing.map(|path| missing_path(path)).collect();
-        let misnamed_ones = tree.misnamed.iter().filter(|path| self.may_hold_manifests(path));
+        let misnamed_ones = tree.misnamed().filter(|path| self.may_hold_manifests(path));
         findings.extend(misnamed_ones.map(|path| misnamed(path)));
-        let manifests = self.raw_manifests(tree.files.keys().chain(&tree.links).map(String::as_str));
+        let manifests = self.raw_manifests(tree.file_paths().chain(tree.links()));
         // What is called like a folder may be one, with manifests in it; README and LICENSE are not.
         let is_bare = |name: &str| !name.contains('.') && !name.contains(char::is_uppercase);
         let is_raw = self.are_raw();
         let may_be_folder = |path: &str| is_bare(name(path)) && is_raw(path);
-        let leads_on = |path: &&String| manifests.contains(path.as_str()) || may_be_folder(path);
-        findings.extend(tree.links.iter().filter(leads_on).map(|path| linked(path)));
-        let hidden = tree.unreadable.iter().filter(|(path, _)| self.counts(path));
+        let leads_on = |path: &&str| manifests.contains(path) || may_be_folder(path);
+        findings.extend(tree.links().filter(leads_on).map(|path| linked(path)));
+        let hidden = tree.unreadable().filter(|(path, _)| self.counts(path));
         findings.extend(hidden.map(|(path, why)| unreadable(path, why)));
         findings
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Source, apply_patches, files::RevisionFiles, findings::failed, objects::objects_of};
 use crate::{
-    backend::RepoError,
+    backend::Error as BackendError,
     finding::{Code, Finding, Place},
     manifest::{self, ParsedFile, Resource},
     position::Position,
@@ -28,7 +28,7 @@ impl Patched {
         source: &Source,
         path: &str,
         printed: &ParsedFile,
-    ) -> Result<Option<Self>, RepoError> {
+    ) -> Result<Option<Self>, BackendError> {
         Ok(match patch_file(revision, path).await? {
             Ok(text) => text.map(|text| Self::of(source, path, printed, &text)),
             Err(why) => {
@@ -66,13 +66,13 @@ impl Patched {
 async fn patch_file(
     revision: RevisionFiles<'_>,
     path: &str,
-) -> Result<Result<Option<Bytes>, String>, RepoError> {
+) -> Result<Result<Option<Bytes>, String>, BackendError> {
     let RevisionFiles { tree, over, .. } = revision;
-    if !over.contains_key(path) && tree.links.contains(path) {
+    if !over.contains_key(path) && tree.is_link(path) {
         return Ok(Err("the patch file is a link or a submodule, which is not followed".to_owned()));
     }
     Ok(match revision.read(path).await? {
-        None if tree.files.contains_key(path) => {
+        None if tree.file(path).is_some() => {
             Err(format!("the patch file has more than {} bytes", manifest::MAX_FILE_BYTES))
         }
         bytes => Ok(bytes),

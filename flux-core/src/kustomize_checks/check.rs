@@ -15,7 +15,7 @@ use super::{
     mistakes::Mistakes,
 };
 use crate::{
-    backend::{ContentId, RepoError, Tree},
+    backend::{ContentId, Error as BackendError, Tree},
     finding::{Code, Finding, Place},
     kustomize::{Mistake, is_of_another_group, mistakes},
     manifest::{ParsedFile, kustomization::is_file},
@@ -31,7 +31,7 @@ pub(crate) async fn check(
     loaded: &BTreeMap<String, ContentId>,
     known: &HashMap<ContentId, Arc<ParsedFile>>,
     built: impl IntoIterator<Item = String>,
-) -> Result<Vec<Finding>, RepoError> {
+) -> Result<Vec<Finding>, BackendError> {
     let first = loaded.keys().filter(|path| is_file(path)).cloned().chain(built).collect();
     let mut gathered = gather(parser, tree, first, known).await?;
     // The problems of loaded files are reported of them already.
@@ -40,7 +40,7 @@ pub(crate) async fn check(
     let mut findings = std::mem::take(&mut gathered.broken);
     findings.append(&mut gathered.huge);
     let mistakes = all_mistakes(&gathered, tree, loaded);
-    let texts = read_texts(parser.repo, &tree.files, mistakes.keys().copied()).await?;
+    let texts = read_texts(parser.repo, |path| tree.file(path).cloned(), mistakes.keys().copied()).await?;
     for (path, mistakes) in mistakes {
         let line = gathered.all.get(path).map_or(1, |kustomization| kustomization.line);
         let text = texts.get(path).map_or("", String::as_str);

@@ -222,19 +222,18 @@ enum At {
 }
 
 fn at(tree: &Tree, path: &str) -> At {
-    if tree.files.contains_key(path) {
+    if tree.file(path).is_some() {
         return At::File;
     }
-    let below = format!("{path}/");
-    let mut after = tree.files.range(below.clone()..);
-    let mut hidden = tree.unreadable.range(below.clone()..);
-    let has_some = after.next().is_some_and(|(file, _)| file.starts_with(&below))
-        || hidden.next().is_some_and(|(file, _)| *file != below && file.starts_with(&below));
+    let is_there = |entry: &backend::Entry| {
+        matches!(entry, backend::Entry::File { .. } | backend::Entry::Unreadable { .. })
+    };
+    let has_some = tree.below(path).any(|(_, entry)| is_there(entry));
     if path.is_empty() || has_some {
         return At::Folder;
     }
     let is_hidden = ancestors(path).any(|path| tree.hides(path));
-    let holds_some = tree.paths.iter().any(|root| is_under(root, path));
+    let holds_some = tree.roots().iter().any(|root| is_under(root, path));
     if is_hidden || holds_some || !tree.covers(path) { At::Unseen } else { At::Nothing }
 }
 

@@ -11,7 +11,7 @@ use super::{
     mistakes::finding,
 };
 use crate::{
-    backend::{ContentId, RepoError, Tree},
+    backend::{ContentId, Error as BackendError, Tree},
     finding::{Code, Finding, Place, Problem},
     kustomize::Mistake,
     manifest::{ParsedFile, is_kustomization},
@@ -39,7 +39,7 @@ pub(super) async fn gather(
     tree: &Tree,
     mut next: BTreeSet<String>,
     known: &HashMap<ContentId, Arc<ParsedFile>>,
-) -> Result<Gathered, RepoError> {
+) -> Result<Gathered, BackendError> {
     let (mut gathered, mut seen) = (Gathered::default(), BTreeSet::new());
     while !next.is_empty() {
         let (found, broken) = read(parser, tree, &next, known).await?;
@@ -66,11 +66,11 @@ async fn read(
     tree: &Tree,
     paths: &BTreeSet<String>,
     known: &HashMap<ContentId, Arc<ParsedFile>>,
-) -> Result<(Vec<Kustomization>, Vec<Finding>), RepoError> {
-    let ids = paths.iter().filter_map(|path| tree.files.get(path));
+) -> Result<(Vec<Kustomization>, Vec<Finding>), BackendError> {
+    let ids = paths.iter().filter_map(|path| tree.file(path));
     let parsed = parser.parse(ids.filter(|id| !known.contains_key(*id))).await?.files;
     let file = |path: &String| {
-        let id = tree.files.get(path)?;
+        let id = tree.file(path)?;
         known.get(id).or_else(|| parsed.get(id))
     };
     let (mut found, mut broken, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
@@ -88,7 +88,7 @@ async fn read(
             None => unknown.push(path.as_str()),
         }
     }
-    for (path, text) in read_texts(parser.repo, &tree.files, unknown).await? {
+    for (path, text) in read_texts(parser.repo, |path| tree.file(path).cloned(), unknown).await? {
         let document = match yaml::first_document(text.as_bytes()) {
             Ok(document) => document,
             Err(problem) => {

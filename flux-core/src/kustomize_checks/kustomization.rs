@@ -47,5 +47,5 @@ impl Kustomization {
 
 /// Returns the files of kustomize's names that a folder has.
 pub(super) fn files_in(tree: &Tree, folder: &str) -> impl Iterator<Item = String> {
-    FILES.into_iter().map(move |name| join(folder, name)).filter(|path| tree.files.contains_key(path))
+    FILES.into_iter().map(move |name| join(folder, name)).filter(|path| tree.file(path).is_some())
 }

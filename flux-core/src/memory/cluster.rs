@@ -14,36 +14,39 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::{
-    backend::{Cluster, ClusterError, ClusterWorkload, Fidelity, Observation, Observed, Progress, Scope},
+    backend::{Cluster, ClusterWorkload, Error, Fidelity, Observation, Observed, Progress, Result, Scope},
     manifest::ResourceId,
     schema::lists::Schema,
     sync::{MARK_LABEL, SyncPlan, SyncReport, kinds, object},
 };
 
 use merge::Manager;
-use state::{State, resolve, set_namespace};
+use state::{DEFAULT_NAMESPACE, State, resolve, set_namespace, text};
 
 const AUTHORITY: &str = "memory";
-const DEFAULT_NAMESPACE: &str = "default";
 
-/// A [`Cluster`] in memory: a model of server-side apply, with the ownership of fields, uids and resource versions.
+/// A [`Cluster`] in memory: a model of server-side apply, with the ownership of fields, uids and
+/// resource versions.
 ///
-/// It knows the built-in kinds, and those that a CustomResourceDefinition in it defines. It has no controllers: a workload
-/// without a status counts as rolled out, and one whose spec changes loses its status. Every namespace is taken to exist. There is no
-/// clock in it: no `creationTimestamp`, no times of managed fields.
+/// It knows the built-in kinds, and those that a CustomResourceDefinition in it defines. It has no
+/// controllers: a workload without a status counts as rolled out, and one whose spec changes loses
+/// its status. Every namespace is taken to exist. There is no clock in it: no `creationTimestamp`,
+/// no times of managed fields.
 ///
-/// Values are kept as they are sent ([`Fidelity::Exact`]), so that an object that was written to a file and changed there by hand is
-/// seen to differ, although the record of who set what still says otherwise.
+/// Values are kept as they are sent ([`Fidelity::Exact`]), so that an object that was written to a
+/// file and changed there by hand is seen to differ, although the record of who set what still says
+/// otherwise.
 ///
 /// ```
 /// use flux_core::memory::MemoryCluster;
 /// use serde_json::json;
 ///
 /// let cluster = MemoryCluster::from_objects(vec![
-///     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"colour": "blue"}}),
+///     json!({"apiVersion": "v1", "kind": "ConfigMap",
+///         "metadata": {"name": "settings"}, "data": {"colour": "blue"}}),
 /// ])?;
 /// assert_eq!(cluster.objects()[0]["metadata"]["namespace"], "default");
-/// # Ok::<(), flux_core::backend::ClusterError>(())
+/// # Ok::<(), flux_core::backend::Error>(())
 /// ```
 #[derive(Default)]
 pub struct MemoryCluster {
@@ -62,12 +65,14 @@ impl MemoryCluster {
         Self::default()
     }
 
-    /// A cluster that holds these objects, as `kubectl get -o yaml` prints them; lists stand for their items. What a server would
-    /// have put there (namespace, uid, resource version, generation) may be missing and is made up.
+    /// A cluster that holds these objects, as `kubectl get -o yaml` prints them; lists stand for
+    /// their items. What a server would have put there (namespace, uid, resource version,
+    /// generation) may be missing and is made up.
     ///
     /// # Errors
-    /// [`ClusterError::Invalid`] if one of them has no `apiVersion`, `kind` or name, or if two have the same id.
-    pub fn from_objects(objects: Vec<Value>) -> Result<Self, ClusterError> {
+    /// [`Invalid`](crate::backend::ErrorKind::Invalid) if one of them has no `apiVersion`, `kind`
+    /// or name, or if two have the same id.
+    pub fn from_objects(objects: Vec<Value>) -> Result<Self> {
         let mut flat = Vec::new();
         for object in objects {
             flatten(object, &mut flat);
@@ -76,10 +81,9 @@ impl MemoryCluster {
         let mut state = State::default();
         for (n, mut object) in flat.into_iter().enumerate() {
             let written = object::id_of(&object).ok_or_else(|| {
-                ClusterError::Invalid(format!(
-                    "object {} of the cluster needs apiVersion, kind and metadata.name",
-                    n + 1
-                ))
+                let subject = format!("object {}", n + 1);
+                let text = format!("{subject} of the cluster needs apiVersion, kind and metadata.name");
+                Error::invalid(subject, text)
             })?;
             let kind = (text(&object, "apiVersion").to_owned(), written.kind.clone());
             let known = kinds::builtin(&kind.0, &kind.1).or_else(|| defined.get(&kind).copied());
@@ -88,14 +92,15 @@ impl MemoryCluster {
             let version = text(&object["metadata"], "resourceVersion").parse().unwrap_or(0);
             state.version = state.version.max(version);
             if state.objects.insert(id.clone(), object).is_some() {
-                return Err(ClusterError::Invalid(format!("the cluster has {id} twice: remove one")));
+                return Err(Error::invalid(&id, format!("the cluster has {id} twice: remove one")));
             }
         }
         state.complete();
         Ok(Self { state: Mutex::new(state) })
     }
 
-    /// All objects, sorted by id, with their managed fields: what [`from_objects`](Self::from_objects) takes.
+    /// All objects, sorted by id, with their managed fields: what
+    /// [`from_objects`](Self::from_objects) takes.
     pub fn objects(&self) -> Vec<Value> {
         self.state().objects.values().cloned().collect()
     }
@@ -108,12 +113,13 @@ impl MemoryCluster {
     /// Adds an object by hand, as `kubectl create` does.
     ///
     /// # Errors
-    /// [`ClusterError::Invalid`] if it is no object, is of an unknown kind, or is there already.
-    pub fn create(&self, object: Value) -> Result<ResourceId, ClusterError> {
+    /// [`Invalid`](crate::backend::ErrorKind::Invalid) if it is no object, is of an unknown kind,
+    /// or is there already.
+    pub fn create(&self, object: Value) -> Result<ResourceId> {
         let mut state = self.state();
-        let id = state.identify(&object).map_err(ClusterError::Invalid)?;
+        let id = state.identify(&object).map_err(|why| Error::invalid("the object", why))?;
         if state.objects.contains_key(&id) {
-            return Err(ClusterError::Invalid(format!("{id} is there already")));
+            return Err(Error::invalid(&id, format!("{id} is there already")));
         }
         let mut object = object;
         set_namespace(&mut object, &id);
@@ -127,27 +133,28 @@ impl MemoryCluster {
     /// Changes an object by hand, as `kubectl edit` does: the fields that change change hands.
     ///
     /// # Errors
-    /// [`ClusterError::NotFound`] if it is not there.
-    pub fn edit(&self, id: &ResourceId, edit: impl FnOnce(&mut Value)) -> Result<(), ClusterError> {
+    /// [`NotFound`](crate::backend::ErrorKind::NotFound) if it is not there.
+    pub fn edit(&self, id: &ResourceId, edit: impl FnOnce(&mut Value)) -> Result<()> {
         self.edit_as("kubectl-edit", None, id, edit)
     }
 
-    /// Changes an object as some manager, perhaps through a subresource: an autoscaler goes through `scale`.
+    /// Changes an object as some manager, perhaps through a subresource: an autoscaler goes through
+    /// `scale`.
     ///
     /// # Errors
-    /// [`ClusterError::NotFound`] if it is not there.
+    /// [`NotFound`](crate::backend::ErrorKind::NotFound) if it is not there.
     pub fn edit_as(
         &self,
         manager: &str,
         subresource: Option<&str>,
         id: &ResourceId,
         edit: impl FnOnce(&mut Value),
-    ) -> Result<(), ClusterError> {
+    ) -> Result<()> {
         let mut state = self.state();
         let live = state
             .objects
             .get(id)
-            .ok_or_else(|| ClusterError::NotFound(format!("{id} is not in the cluster")))?;
+            .ok_or_else(|| Error::not_found(id, format!("{id} is not in the cluster")))?;
         let mut edited = live.clone();
         edit(&mut edited);
         keep_server_metadata(&mut edited, live, id);
@@ -170,7 +177,7 @@ impl MemoryCluster {
 
 #[async_trait]
 impl Cluster for MemoryCluster {
-    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>, ClusterError> {
+    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>> {
         let state = self.state();
         let marked = state.objects.iter().filter(|(_, o)| o["metadata"]["labels"].get(MARK_LABEL).is_some());
         let mut ids: Vec<&ResourceId> = marked.map(|(id, _)| id).collect();
@@ -192,7 +199,7 @@ impl Cluster for MemoryCluster {
         Ok(Observation::complete(observed, AUTHORITY))
     }
 
-    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError> {
+    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport> {
         let mut outcomes = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
             let outcome = self.state().carry_out(step);
@@ -202,10 +209,7 @@ impl Cluster for MemoryCluster {
         Ok(plan.report(outcomes))
     }
 
-    async fn workloads(
-        &self,
-        namespace: Option<&str>,
-    ) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError> {
+    async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         let state = self.state();
         let within =
             |id: &ResourceId| namespace.is_none_or(|namespace| id.namespace.as_deref() == Some(namespace));
@@ -216,10 +220,6 @@ impl Cluster for MemoryCluster {
             .filter_map(|(id, object)| workloads::workload(id, object));
         Ok(Observation::complete(workloads.collect(), AUTHORITY))
     }
-}
-
-fn text<'a>(object: &'a Value, key: &str) -> &'a str {
-    object::text(object, key).unwrap_or_default()
 }
 
 /// The items of a list, or the object itself.

@@ -1,5 +1,5 @@
-//! [`MemoryRegistry`]: a [`Registry`] in memory, for embedders, demonstrations and tests, and the model that the real
-//! one is compared with.
+//! [`MemoryRegistry`]: a [`Registry`] in memory, for embedders, demonstrations and tests, and the
+//! model that the real one is compared with.
 
 mod images;
 
@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    backend::{Images, InspectError, Observation, Registry, RegistryError, Tags},
+    backend::{Error, Images, InspectError, Observation, Registry, Result, Tags},
     image::{CanonicalName, ImageInfo, ImageName, Tag},
 };
 
@@ -42,12 +42,13 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Repository {
-    error: Option<RegistryError>,
+    error: Option<Error>,
     tags: BTreeMap<Tag, Result<ImageInfo, InspectError>>,
 }
 
 /// How often a [`MemoryRegistry`] was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Lists of tags asked for.
     pub tags: usize,
@@ -77,7 +78,7 @@ impl MemoryRegistry {
 
     /// This registry with a repository that answers everything with `error`.
     #[must_use]
-    pub fn with_error(self, name: &ImageName, error: RegistryError) -> Self {
+    pub fn with_error(self, name: &ImageName, error: Error) -> Self {
         self.set_error(name, Some(error));
         self
     }
@@ -95,7 +96,7 @@ impl MemoryRegistry {
     }
 
     /// Makes a repository answer everything with `error`, or answer again.
-    pub fn set_error(&self, name: &ImageName, error: Option<RegistryError>) {
+    pub fn set_error(&self, name: &ImageName, error: Option<Error>) {
         self.state().repositories.entry(name.canonical()).or_default().error = error;
     }
 
@@ -108,18 +109,19 @@ impl MemoryRegistry {
         self.state().repositories.entry(name.canonical()).or_default().tags.insert(tag, image);
     }
 
-    /// Nothing that holds the lock can leave the state half changed, so a poisoned lock is as good as another.
+    /// Nothing that holds the lock can leave the state half changed, so a poisoned lock is as good
+    /// as another.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Who looked: nobody has to log in here.
+/// The account that looked: nobody has to log in here.
 const AUTHORITY: &str = "memory";
 
 #[async_trait]
 impl Registry for MemoryRegistry {
-    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError> {
+    async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>> {
         let mut state = self.state();
         state.counts.tags += 1;
         match state.repositories.get(&name.canonical()) {
@@ -127,13 +129,13 @@ impl Registry for MemoryRegistry {
             Some(repository) => {
                 Ok(Observation::complete(repository.tags.keys().cloned().collect(), AUTHORITY))
             }
-            None => Err(RegistryError::NotFound(format!(
-                "image repository {name} does not exist: check the name"
-            ))),
+            None => {
+                Err(Error::not_found(name, format!("image repository {name} does not exist: check the name")))
+            }
         }
     }
 
-    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError> {
+    async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>> {
         let mut state = self.state();
         state.counts.inspected += tags.len();
         let repository = state.repositories.get(&name.canonical());
@@ -159,5 +161,21 @@ pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
     match std::pin::pin!(future).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("an in-memory backend waits for nothing"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_counts_what_it_is_asked() {
+        let (name, tag) = ("web".parse().unwrap(), |text: &str| text.parse::<Tag>().unwrap());
+        let registry = MemoryRegistry::new().with_image(&name, tag("v1"), ImageInfo::default());
+        at_once(async {
+            registry.tags(&name).await.unwrap();
+            registry.inspect(&name, &[tag("v1"), tag("v2")]).await.unwrap();
+        });
+        assert_eq!(registry.counts(), Counts { tags: 1, inspected: 2 });
     }
 }

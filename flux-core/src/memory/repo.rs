@@ -13,17 +13,17 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     backend::{
-        Author, Change, Commit, ConfigRepo, ContentId, FileBody, Range, RepoError, Revision, Tree,
-        invalid_path,
+        Author, Change, Commit, ConfigRepo, ContentId, Entry as TreeEntry, Error, FileBody, Range, Result,
+        Revision, Tree, invalid_path,
     },
     repo_path::is_under,
 };
 
 /// A [`ConfigRepo`] in memory.
 ///
-/// It is upstream and mirror in one: [`push_file`](Self::push_file) is what somebody else's `git push` is to a real one. Clones share
-/// the repository. Contents are addressed by the hex SHA-256 of their bytes and revisions by that of all that they hold, so equal
-/// calls give equal revisions.
+/// It is upstream and mirror in one: [`push_file`](Self::push_file) is what somebody else's `git
+/// push` is to a real one. Clones share the repository. Contents are addressed by the hex SHA-256
+/// of their bytes and revisions by that of all that they hold, so equal calls give equal revisions.
 ///
 /// ```
 /// # futures::executor::block_on(async {
@@ -34,7 +34,7 @@ use crate::{
 /// let second = repo.push_file("shop/web.yaml", "kind: DaemonSet\n", "Try a daemon set");
 /// assert_ne!(first, second);
 /// assert_eq!(repo.head().await?, second);
-/// # Ok::<_, flux_core::backend::RepoError>(()) }).unwrap();
+/// # Ok::<_, flux_core::backend::Error>(()) }).unwrap();
 /// ```
 #[derive(Clone, Debug)]
 pub struct MemoryRepo {
@@ -87,7 +87,8 @@ impl MemoryRepo {
         self
     }
 
-    /// The same repository seen under these paths only: files, or folders with all that is below them. None means everything.
+    /// The same repository seen under these paths only: files, or folders with all that is below
+    /// them. None means everything.
     ///
     /// ```
     /// # use flux_core::memory::MemoryRepo;
@@ -104,7 +105,8 @@ impl MemoryRepo {
         self
     }
 
-    /// Who commits, and writes what has no author of its own. By default `Flux`, with no address.
+    /// Sets the committer, who is the author of what has none of its own. By default `Flux`, with
+    /// no address.
     #[must_use]
     pub fn with_committer(mut self, committer: Author) -> Self {
         self.committer = committer;
@@ -121,8 +123,8 @@ impl MemoryRepo {
         self.push(BTreeMap::from([(path.into(), None)]), message)
     }
 
-    /// Moves upstream by another hand: one commit that writes some files and takes others (`None`) away. It is dated one second after
-    /// the one before it; the first one is of 1970.
+    /// Moves upstream by another hand: one commit that writes some files and takes others (`None`)
+    /// away. It is dated one second after the one before it; the first one is of 1970.
     pub fn push(&self, files: BTreeMap<String, Option<Bytes>>, message: &str) -> Revision {
         let mut upstream = self.lock();
         let (mut tree, time) = match upstream.commits.last() {
@@ -154,7 +156,7 @@ impl MemoryRepo {
 
 impl Upstream {
     fn store(&mut self, body: Bytes) -> ContentId {
-        let id = ContentId::from(hex(&[&body]).as_str());
+        let id = ContentId::new(hex(&[&body]));
         self.contents.insert(id.clone(), body);
         id
     }
@@ -174,99 +176,94 @@ impl Upstream {
             parts.extend([path.clone(), id.to_string()]);
         }
         let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
-        let revision = Revision::from(hex(&parts).as_str());
-        let commit = Commit { revision: revision.clone(), author, time, message: message.to_owned(), note };
+        let revision = Revision::new(hex(&parts));
+        let parents = self.commits.last().map(|entry| entry.commit.revision.clone()).into_iter().collect();
+        let message = message.to_owned();
+        let commit = Commit { revision: revision.clone(), parents, author, time, message, note };
         let executable = self.commits.last().map(|tip| tip.executable.clone()).unwrap_or_default();
         self.commits.push(Entry { commit, files, executable });
         revision
     }
 
-    fn position(&self, revision: &Revision) -> Result<usize, RepoError> {
-        self.commits
-            .iter()
-            .rposition(|entry| entry.commit.revision == *revision)
-            .ok_or_else(|| RepoError::NotFound(format!("no revision {revision} in the repository in memory")))
+    fn position(&self, revision: &Revision) -> Result<usize> {
+        self.commits.iter().rposition(|entry| entry.commit.revision == *revision).ok_or_else(|| {
+            Error::not_found(revision, format!("no revision {revision} in the repository in memory"))
+        })
     }
 }
 
 #[async_trait]
 impl ConfigRepo for MemoryRepo {
-    async fn head(&self) -> Result<Revision, RepoError> {
+    async fn head(&self) -> Result<Revision> {
         let tip = self.lock().commits.last().map(|entry| entry.commit.revision.clone());
-        tip.ok_or_else(|| RepoError::NotFound("the repository in memory is empty".into()))
+        tip.ok_or_else(|| Error::not_found("the repository in memory", "the repository in memory is empty"))
     }
 
-    async fn tree(&self, at: &Revision) -> Result<Tree, RepoError> {
+    async fn tree(&self, at: &Revision) -> Result<Tree> {
         let upstream = self.lock();
         let entry = &upstream.commits[upstream.position(at)?];
         let all = &entry.files;
-        let files = all
-            .iter()
-            .filter(|(path, _)| self.covers(path))
-            .map(|(path, id)| (path.clone(), id.clone()))
-            .collect();
         let missing = self.paths.iter().filter(|root| !all.keys().any(|path| is_under(path, root)));
-        let executable = entry.executable.iter().filter(|path| all.contains_key(*path) && self.covers(path));
-        Ok(Tree {
-            files,
-            missing: missing.cloned().collect(),
-            paths: self.paths.clone(),
-            executable: executable.cloned().collect(),
-            ..Tree::default()
-        })
+        let mut tree = Tree::under(self.paths.iter().cloned());
+        for (path, id) in all.iter().filter(|(path, _)| self.covers(path)) {
+            let executable = entry.executable.contains(path);
+            tree.insert(path, TreeEntry::File { id: id.clone(), executable });
+        }
+        missing.for_each(|root| tree.insert_missing(root));
+        Ok(tree)
     }
 
-    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>> {
         let upstream = self.lock();
         ids.iter()
             .map(|id| match upstream.contents.get(id) {
                 Some(body) if body.len() as u64 > limit => Ok(FileBody::TooLarge { size: body.len() as u64 }),
                 Some(body) => Ok(FileBody::Bytes(body.clone())),
-                None => Err(RepoError::NotFound(format!("no content {id} in the repository in memory"))),
+                None => Err(Error::not_found(id, format!("no content {id} in the repository in memory"))),
             })
             .collect()
     }
 
-    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError> {
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision> {
         let mut upstream = self.lock();
         let at = upstream.position(base)?;
         if at + 1 != upstream.commits.len() {
-            return Err(RepoError::Moved { base: base.clone() });
+            return Err(Error::moved(base));
         }
         let mut files = upstream.commits[at].files.clone();
         let before = files.clone();
         for path in change.files.keys() {
             if let Some(why) = invalid_path(path) {
-                return Err(RepoError::Invalid(format!("the path `{path}` cannot be written: it {why}")));
+                return Err(Error::invalid(path, format!("the path `{path}` cannot be written: it {why}")));
             }
             if !self.covers(path) {
                 let what = format!("{path} is outside of the configured paths; add its folder to them");
-                return Err(RepoError::Invalid(what));
+                return Err(Error::invalid(path, what));
             }
             let all = || files.keys().chain(change.files.keys());
             if let Some(below) = all().find(|other| *other != path && is_under(other, path)) {
                 let what =
                     format!("{path} cannot be a file: there is {below} in it, at {base} or by this change");
-                return Err(RepoError::Invalid(what));
+                return Err(Error::invalid(path, what));
             }
             if let Some(file) = all().find(|other| *other != path && is_under(path, other)) {
                 let what =
                     format!("{path} cannot be written: {file} is a file in revision {base}, no folder");
-                return Err(RepoError::Invalid(what));
+                return Err(Error::invalid(path, what));
             }
         }
         for (path, body) in &change.files {
             files.insert(path.clone(), upstream.store(body.clone()));
         }
         if files == before {
-            let what = format!("the change makes no difference to {base}; there is nothing to commit");
-            return Err(RepoError::Invalid(what));
+            let text = format!("the change makes no difference to {base}; there is nothing to commit");
+            return Err(Error::invalid(base, text));
         }
         let author = change.author.clone().unwrap_or_else(|| self.committer.clone());
         Ok(upstream.land(files, author, change.time, &change.message, change.note.clone()))
     }
 
-    async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError> {
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>> {
         let upstream = self.lock();
         let end = upstream.position(&range.upto)?;
         let start = match &range.after {
@@ -282,12 +279,12 @@ impl ConfigRepo for MemoryRepo {
             self.paths.is_empty()
                 || paths.into_iter().any(|path| self.covers(path) && before.get(path) != after.get(path))
         };
-        Ok((start..=end)
-            .rev()
-            .filter(|at| touched(*at))
-            .take(range.limit)
-            .map(|at| upstream.commits[at].commit.clone())
-            .collect())
+        let commit = |at: usize| {
+            let parent = (0..at).rev().find(|at| touched(*at));
+            let parents = parent.map(|at| upstream.commits[at].commit.revision.clone()).into_iter().collect();
+            Commit { parents, ..upstream.commits[at].commit.clone() }
+        };
+        Ok((start..=end).rev().filter(|at| touched(*at)).take(range.limit).map(commit).collect())
     }
 }
 

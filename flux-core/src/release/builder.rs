@@ -15,7 +15,7 @@ use super::{
     verify::VerifiedFile,
 };
 use crate::{
-    backend::{Completeness, Images, RegistryError, Revision},
+    backend::{Completeness, Error as BackendError, Images, Revision},
     edit::Intent,
     generate::{GeneratedChange, GeneratedEdit},
     image::{CanonicalName, Tag},
@@ -141,7 +141,7 @@ struct Identity<'a> {
 }
 
 /// The facts of a repository, in an order of its own.
-type Known<'a> = Result<(BTreeSet<&'a Tag>, &'a Completeness, &'a Images), &'a RegistryError>;
+type Known<'a> = Result<(BTreeSet<&'a Tag>, &'a Completeness, &'a Images), &'a BackendError>;
 
 /// Returns the facts of the repositories, in whatever order the registries listed them.
 fn known(facts: &ImageFacts) -> BTreeMap<&CanonicalName, Known<'_>> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::snapshot::{ImageFacts, RepositoryFacts};
 use crate::{
-    backend::RegistryError,
+    backend::Error as BackendError,
     image::{CanonicalName, ImageName},
     policy::{CandidateSet, Listing, Patterns, Seen, TagPattern, Tagged},
 };
@@ -38,7 +38,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// Returns a repository; `None` if it was not asked.
-    pub(super) fn known(&self, name: &ImageName) -> Option<Result<KnownRepository<'a>, &'a RegistryError>> {
+    pub(super) fn known(&self, name: &ImageName) -> Option<Result<KnownRepository<'a>, &'a BackendError>> {
         let (name, known) = self.images.repositories.get_key_value(&name.canonical())?;
         Some(known.as_ref().map(|facts| KnownRepository { name, facts }))
     }

@@ -13,7 +13,7 @@ use super::{
     snapshot::{RepositoryFacts, Snapshot},
 };
 use crate::{
-    backend::RegistryError,
+    backend::ErrorKind,
     image::{ImageInfo, ImageRef, Tag},
     manifest::Container,
     manifest_set::Located,
@@ -233,11 +233,9 @@ impl Chooser<'_> {
         match candidates.known(&self.current.name) {
             Some(Ok(known)) => Ok(known),
             Some(Err(error)) => {
-                let reason = match error {
-                    RegistryError::NotFound(_) => Reason::RepositoryNotFound,
-                    RegistryError::Unauthorized(_) | RegistryError::Forbidden(_) => {
-                        Reason::RegistryUnauthorized
-                    }
+                let reason = match error.kind() {
+                    ErrorKind::NotFound => Reason::RepositoryNotFound,
+                    ErrorKind::Unauthorized | ErrorKind::Forbidden => Reason::RegistryUnauthorized,
                     _ => Reason::RegistryUnavailable,
                 };
                 Err(ContainerDecision::keep(reason, error.to_string()))

@@ -2,7 +2,7 @@
 
 use super::snapshot::ImageFacts;
 use crate::{
-    backend::{Completeness, RegistryError},
+    backend::{Completeness, Error, ErrorKind},
     finding::{Code, Finding},
 };
 
@@ -57,19 +57,17 @@ pub fn image_findings(facts: &ImageFacts) -> Vec<Finding> {
     findings
 }
 
-fn of_error(error: &RegistryError) -> (Code, &'static str) {
-    match error {
-        RegistryError::NotFound(_) => {
+fn of_error(error: &Error) -> (Code, &'static str) {
+    match error.kind() {
+        ErrorKind::NotFound => {
             (Code::ImageRepositoryNotFound, "correct the image's name in the manifest, or push the image")
         }
-        RegistryError::Unauthorized(_) | RegistryError::Forbidden(_) => {
+        ErrorKind::Unauthorized | ErrorKind::Forbidden => {
             (Code::RegistryUnauthorized, "give credentials that may pull it, or log in to the registry")
         }
-        RegistryError::RateLimited { .. } => {
+        ErrorKind::RateLimited => {
             (Code::RegistryUnavailable, "ask less often, or with credentials that have a higher limit")
         }
-        RegistryError::Unavailable(_) | RegistryError::Invalid(_) => {
-            (Code::RegistryUnavailable, "see that the registry can be reached from here, then try again")
-        }
+        _ => (Code::RegistryUnavailable, "see that the registry can be reached from here, then try again"),
     }
 }

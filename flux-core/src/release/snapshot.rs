@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    backend::{Commit, Completeness, Images, Observation, RegistryError, Revision, Tags},
+    backend::{Commit, Completeness, Error as BackendError, Images, Observation, Revision, Tags},
     image::{CanonicalName, ImageInfo, ImageName, InvalidImage, Tag},
     manifest::{ParsedFile, WorkloadId},
     manifest_set::Manifests,
@@ -86,7 +86,7 @@ impl Snapshot {
             .collect();
         let parse = |(path, text): (&String, &Bytes)| (path.clone(), Arc::new(workload::parse(text)));
         let manifests = Manifests::new(sources.iter().map(parse).collect());
-        Self { sources, ..Self::new(Revision::from("none"), Arc::new(manifests)) }
+        Self { sources, ..Self::new(Revision::new("none"), Arc::new(manifests)) }
     }
 
     /// Adds a repository with all its tags, of whose images nothing is known.
@@ -146,7 +146,7 @@ pub struct ClusterFacts {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImageFacts {
     /// One entry a repository asked for.
-    pub repositories: BTreeMap<CanonicalName, Result<RepositoryFacts, RegistryError>>,
+    pub repositories: BTreeMap<CanonicalName, Result<RepositoryFacts, Error>>,
 }
 
 /// The facts of one image repository.
@@ -169,7 +169,7 @@ impl RepositoryFacts {
 
 impl ImageFacts {
     /// Returns the facts of a repository; `None` if it was not asked.
-    pub fn get(&self, name: &ImageName) -> Option<&Result<RepositoryFacts, RegistryError>> {
+    pub fn get(&self, name: &ImageName) -> Option<&Result<RepositoryFacts, BackendError>> {
         self.repositories.get(&name.canonical())
     }
 

@@ -117,7 +117,7 @@ mod tests {
         let object =
             |object: &Value| DesiredObject { object: Arc::new(object.clone()), place: place.clone() };
         Desired {
-            revision: Some(Revision::from(revision)),
+            revision: Some(Revision::new(revision)),
             objects: objects.iter().map(object).collect(),
             ..Desired::default()
         }

@@ -72,7 +72,7 @@ use crate::{
 /// let observed = cluster.observe(&desired.scope()).await?;
 /// let again = sync::plan(&desired, &observed, &options);
 /// assert_eq!(again.changes().count(), 0);
-/// # Ok::<(), flux_core::backend::ClusterError>(())
+/// # Ok::<(), flux_core::backend::Error>(())
 /// # }).unwrap();
 /// ```
 pub fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncOptions) -> SyncPlan {

@@ -1,15 +1,17 @@
-//! Mocks of the three traits: for errors that a real server does not produce on demand, and for counting calls.
+//! Mocks of the three traits: for errors that a real server does not produce on demand, and for
+//! counting calls.
 //!
-//! The methods that take borrowed data of their own lifetimes are mocked with owned arguments: expect `observe`, `apply` and `workloads` of
-//! [`MockCluster`] with a [`Scope`], a [`SyncPlan`] and an owned namespace.
+//! The methods that take borrowed data of their own lifetimes are mocked with owned arguments:
+//! expect `observe`, `apply` and `workloads` of [`MockCluster`] with a [`Scope`], a [`SyncPlan`]
+//! and an owned namespace.
 
 use async_trait::async_trait;
 use mockall::mock;
 
 use crate::{
     backend::{
-        Change, Cluster, ClusterError, ClusterWorkload, Commit, ConfigRepo, ContentId, FileBody, Images,
-        Observation, Observed, Progress, Registry, RegistryError, RepoError, Revision, Scope, Tags, Tree,
+        Change, Cluster, ClusterWorkload, Commit, ConfigRepo, ContentId, FileBody, Images, Observation,
+        Observed, Progress, Registry, Result, Revision, Scope, Tags, Tree,
     },
     image::{ImageName, Tag},
     sync::{SyncPlan, SyncReport},
@@ -22,11 +24,11 @@ mock! {
 
     #[async_trait]
     impl ConfigRepo for ConfigRepo {
-        async fn head(&self) -> Result<Revision, RepoError>;
-        async fn tree(&self, at: &Revision) -> Result<Tree, RepoError>;
-        async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError>;
-        async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError>;
-        async fn history(&self, range: &crate::backend::Range) -> Result<Vec<Commit>, RepoError>;
+        async fn head(&self) -> Result<Revision>;
+        async fn tree(&self, at: &Revision) -> Result<Tree>;
+        async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>>;
+        async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision>;
+        async fn history(&self, range: &crate::backend::Range) -> Result<Vec<Commit>>;
     }
 }
 
@@ -37,8 +39,8 @@ mock! {
 
     #[async_trait]
     impl Registry for Registry {
-        async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>, RegistryError>;
-        async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>, RegistryError>;
+        async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>>;
+        async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>>;
     }
 }
 
@@ -46,31 +48,28 @@ mock! {
     /// A mock of [`Cluster`].
     #[derive(Debug)]
     pub Cluster {
-        /// What [`Cluster::observe`] answers.
-        pub fn observe(&self, scope: Scope) -> Result<Observation<Observed>, ClusterError>;
-        /// What [`Cluster::apply`] answers.
-        pub fn apply(&self, plan: SyncPlan) -> Result<SyncReport, ClusterError>;
-        /// What [`Cluster::workloads`] answers.
-        pub fn workloads(&self, namespace: Option<String>) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError>;
+        /// Answers [`Cluster::observe`].
+        pub fn observe(&self, scope: Scope) -> Result<Observation<Observed>>;
+        /// Answers [`Cluster::apply`].
+        pub fn apply(&self, plan: SyncPlan) -> Result<SyncReport>;
+        /// Answers [`Cluster::workloads`].
+        pub fn workloads(&self, namespace: Option<String>) -> Result<Observation<Vec<ClusterWorkload>>>;
     }
 }
 
 #[async_trait]
 impl Cluster for MockCluster {
-    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>, ClusterError> {
+    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>> {
         Self::observe(self, scope.clone())
     }
 
-    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, ClusterError> {
+    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport> {
         let report = Self::apply(self, plan.clone())?;
         report.resources.iter().for_each(|resource| progress.resource(resource));
         Ok(report)
     }
 
-    async fn workloads(
-        &self,
-        namespace: Option<&str>,
-    ) -> Result<Observation<Vec<ClusterWorkload>>, ClusterError> {
+    async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         Self::workloads(self, namespace.map(str::to_owned))
     }
 }

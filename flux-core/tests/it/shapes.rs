@@ -41,7 +41,7 @@ fn release(files: &[(&str, &str)]) -> (ReleasePlan, BTreeMap<String, String>) {
         images: ImageFacts { repositories: [(name.canonical(), Ok(known))].into() },
         cluster: Some(cluster),
         sources: sources.collect(),
-        ..Snapshot::new(Revision::from("0123456789"), manifests)
+        ..Snapshot::new(Revision::new("0123456789"), manifests)
     };
     let request = Request::image(Selection::All, ImageTarget::Image("x:2".parse().unwrap()));
     let plan = plan(&snapshot, &request, "2016-11-18T16:35:00Z".parse().unwrap());

@@ -23,7 +23,7 @@ pub(crate) async fn checkout_by(
 ) -> Result<Box<dyn Checkout>, GenerateError> {
     let repo = MemoryRepo::new(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     let mut tree = repo.tree(&repo.head().await.unwrap()).await.unwrap();
-    tree.executable.extend(tree.files.keys().filter(|path| path.ends_with(".sh")).cloned());
+    tree.executable.extend(tree.file_paths().filter(|path| path.ends_with(".sh")).cloned());
     let over: BTreeMap<String, Bytes> =
         over.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned().into())).collect();
     generator.checkout(&repo, &tree, &over).await

@@ -1,25 +1,26 @@
 //! Pushing as compare-and-swap.
 //!
-//! Branch and notes go in one push. The branch is only ever moved from the base: just before sending, what the server says its references are
-//! at is compared, and the server compares again under its own lock. The notes follow: when only their history moved, they are attached anew
-//! to its new tip and pushed again, and a server that doesn't take them still gets the branch.
+//! Branch and notes go in one push. The branch is only ever moved from the base: just before
+//! sending, what the server says its references are at is compared, and the server compares again
+//! under its own lock. The notes follow: when only their history moved, they are attached anew to
+//! its new tip and pushed again, and a server that doesn't take them still gets the branch.
 
-use flux_core::backend::RepoError;
+use flux_core::backend::{Error, Result};
 use git2::{Oid, PushOptions, Repository};
 
-use super::{Remote, proxy};
+use super::fetch::{Remote, proxy};
 use crate::{
     errors::{RefAnswer, ref_answer},
     local::no_branch,
     objects,
     session::{Cancel, Session},
-    upstream::{ATTEMPTS, Landing, Upstream as _, pause},
+    upstream::{ATTEMPTS, Landing, pause},
 };
 
 /// A reference to push: its name, where it is taken to be (zero: nowhere), where it is to be.
 type Update = (String, Oid, Oid);
 
-/// What became of a push.
+/// The outcome of a push.
 #[derive(Debug)]
 enum Pushed {
     /// Nothing was sent, as upstream was not as expected: what its references are at.
@@ -46,7 +47,7 @@ enum Note {
 }
 
 /// Lands a commit and its note, in as many pushes as it takes.
-pub(super) fn land(remote: &Remote, landing: &Landing<'_>, cancel: &Cancel) -> Result<(), RepoError> {
+pub(super) fn land(remote: &Remote, landing: &Landing<'_>, cancel: &Cancel) -> Result<()> {
     let repo = remote.mirror.open()?;
     let branch_ref = remote.branch_ref(cancel)?;
     let note = if landing.note.is_some() { Note::Open } else { Note::Done };
@@ -66,10 +67,9 @@ pub(super) fn land(remote: &Remote, landing: &Landing<'_>, cancel: &Cancel) -> R
         }
     }
     if !landed.branch {
-        return Err(RepoError::Unavailable(format!(
-            "{branch_ref} of {} is being changed by others all the time; try again",
-            remote.url
-        )));
+        let text =
+            format!("{branch_ref} of {} is being changed by others all the time; try again", remote.url);
+        return Err(Error::unavailable(&remote.url, text));
     }
     let why = match landed.note {
         Note::Done => return Ok(()),
@@ -90,13 +90,13 @@ impl Remote {
         landing: &Landing<'_>,
         landed: &mut Landed,
         cancel: &Cancel,
-    ) -> Result<(), RepoError> {
+    ) -> Result<()> {
         let mut updates = Vec::new();
         if !landed.branch {
             updates.push((branch_ref.to_owned(), landing.base, landing.commit));
         }
         if matches!(landed.note, Note::Open) {
-            let tip = self.notes_tip(repo);
+            let tip = self.mirrored_notes_tip(repo);
             match landing.attach_note(repo, tip) {
                 Ok(note) => {
                     let from = tip.unwrap_or(Oid::ZERO_SHA1);
@@ -136,12 +136,13 @@ impl Remote {
         Ok(())
     }
 
-    /// Fetches the new tip of the notes' history, to attach ours to it. If it can't be had, the branch goes alone.
+    /// Fetches the new tip of the notes' history, to attach ours to it. If it can't be had, the
+    /// branch goes alone.
     fn catch_up_with_notes(&self, repo: &Repository, landed: &mut Landed, cancel: &Cancel) {
         if matches!(landed.note, Note::Open)
-            && let Err(trouble) = self.refresh(repo, cancel)
+            && let Err(error) = self.refresh(repo, cancel)
         {
-            landed.note = Note::Lost(RepoError::from(trouble).to_string());
+            landed.note = Note::Lost(Error::from(error).to_string());
         }
     }
 
@@ -151,7 +152,7 @@ impl Remote {
         answer: &RefAnswer,
         landing: &Landing<'_>,
         landed: &mut Landed,
-    ) -> Result<(), RepoError> {
+    ) -> Result<()> {
         match answer {
             RefAnswer::Landed => landed.branch = true,
             RefAnswer::Moved => return Err(moved(landing)),
@@ -163,17 +164,18 @@ impl Remote {
                 landed.note = Note::Lost(words.clone());
             }
             RefAnswer::Refused(words) => {
-                return Err(RepoError::Rejected(format!(
+                let text = format!(
                     "{} refused the change of {branch_ref}: {words}; change what it objects to, or ask who runs it",
                     self.url
-                )));
+                );
+                return Err(Error::rejected(&self.url, text));
             }
         }
         Ok(())
     }
 
     /// Pushes objects to references, if each of these is where it is expected (zero: not there).
-    fn push(&self, repo: &Repository, updates: &[Update], cancel: &Cancel) -> Result<Pushed, RepoError> {
+    fn push(&self, repo: &Repository, updates: &[Update], cancel: &Cancel) -> Result<Pushed> {
         let session = Session::new(&self.url, &self.credentials, cancel);
         let expected: Vec<(String, Oid)> =
             updates.iter().map(|(name, from, _)| (name.clone(), *from)).collect();
@@ -199,15 +201,15 @@ impl Remote {
             }
             Err(error) => Err(session.error(&error, "pushing to")),
             Ok(()) => {
-                let said = session.said();
+                let message = session.server_message();
                 let answers: Vec<(String, RefAnswer)> = session
                     .answers
                     .take()
                     .into_iter()
                     .map(|(name, status)| {
                         let answer = match ref_answer(status.as_deref()) {
-                            RefAnswer::Refused(words) if !said.is_empty() => {
-                                RefAnswer::Refused(format!("{words}: {said}"))
+                            RefAnswer::Refused(words) if !message.is_empty() => {
+                                RefAnswer::Refused(format!("{words}: {message}"))
                             }
                             answer => answer,
                         };
@@ -217,26 +219,21 @@ impl Remote {
                 if answers.len() == updates.len() {
                     return Ok(Pushed::Answered(answers));
                 }
-                let silent =
-                    RepoError::Unavailable(format!("{} said nothing about what was pushed", self.url));
-                self.ask_what_became(updates, silent, cancel)
+                let text =
+                    format!("{} gave no answer about the references that were pushed; try again", self.url);
+                self.ask_what_became(updates, Error::unavailable(&self.url, text), cancel)
             }
         }
     }
 
     /// After a push whose answer got lost: looks at where the references are now.
-    fn ask_what_became(
-        &self,
-        updates: &[Update],
-        told: RepoError,
-        cancel: &Cancel,
-    ) -> Result<Pushed, RepoError> {
-        tracing::warn!(url = %self.url, error = %told, "the answer to a push got lost; asking what became of it");
+    fn ask_what_became(&self, updates: &[Update], failed: Error, cancel: &Cancel) -> Result<Pushed> {
+        tracing::warn!(url = %self.url, error = %failed, "the answer to a push got lost; asking what became of it");
         let repo = self.mirror.open()?;
-        let heads = self.refresh(&repo, cancel).map_err(|trouble| {
-            let error = RepoError::from(trouble);
+        let heads = self.refresh(&repo, cancel).map_err(|error| {
+            let error = Error::from(error);
             tracing::warn!(url = %self.url, %error, "what became of the push can't be learnt");
-            told.clone()
+            failed.clone()
         })?;
         let mut answers = Vec::new();
         for (name, from, to) in updates {
@@ -247,7 +244,7 @@ impl Remote {
             } else if now != *from {
                 RefAnswer::Moved
             } else if is_branch {
-                return Err(told);
+                return Err(failed);
             } else {
                 RefAnswer::Busy("not carried out".into())
             };
@@ -272,6 +269,6 @@ impl Remote {
     }
 }
 
-fn moved(landing: &Landing<'_>) -> RepoError {
-    RepoError::Moved { base: objects::revision(landing.base) }
+fn moved(landing: &Landing<'_>) -> Error {
+    Error::moved(&objects::revision(landing.base))
 }

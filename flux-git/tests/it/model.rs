@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use flux_core::{
-    backend::{Author, Change, ConfigRepo, FileBody, Range, RepoError, Revision},
+    backend::{Author, Change, ConfigRepo, ErrorKind, FileBody, Range, Result, Revision},
     memory::MemoryRepo,
     testing::config_repo::{Seed, SeedKind},
 };
@@ -45,31 +45,31 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// What a repository tells, in words that don't depend on how it names things.
 #[derive(Debug, PartialEq)]
-struct Told {
+struct Content {
     files: BTreeMap<String, String>,
     commits: Vec<(String, Option<String>)>,
 }
 
-async fn told(repo: &dyn ConfigRepo) -> Told {
+async fn content_of(repo: &dyn ConfigRepo) -> Content {
     let head = repo.head().await.unwrap();
     let tree = repo.tree(&head).await.unwrap();
-    let ids: Vec<_> = tree.files.values().cloned().collect();
+    let ids: Vec<_> = tree.files().map(|(_, id)| id.clone()).collect();
     let bodies = repo.read(&ids, 1000).await.unwrap().into_iter().map(|body| match body {
         FileBody::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
         FileBody::TooLarge { size } => format!("{size} bytes"),
     });
-    let files = tree.files.keys().cloned().zip(bodies).collect();
+    let files = tree.file_paths().map(str::to_owned).zip(bodies).collect();
     let history = repo.history(&Range { after: None, upto: head, limit: 100 }).await.unwrap();
     let commits = history.into_iter().map(|commit| (commit.message, commit.note)).collect();
-    Told { files, commits }
+    Content { files, commits }
 }
 
 /// The kind of an outcome, in which both have to agree.
-fn kind(outcome: &Result<Revision, RepoError>) -> &'static str {
+fn kind(outcome: &Result<Revision>) -> &'static str {
     match outcome {
         Ok(_) => "landed",
-        Err(RepoError::Moved { .. }) => "moved",
-        Err(RepoError::Invalid(_)) => "invalid",
+        Err(error) if error.kind() == ErrorKind::Moved => "moved",
+        Err(error) if error.kind() == ErrorKind::Invalid => "invalid",
         Err(_) => "another error",
     }
 }
@@ -114,7 +114,7 @@ async fn both(steps: Vec<Step>) {
             }
         }
     }
-    let (mut in_git, mut in_memory) = (told(&git).await, told(&memory).await);
+    let (mut in_git, mut in_memory) = (content_of(&git).await, content_of(&memory).await);
     // The first commit's message is the fixture's.
     in_git.commits.pop();
     in_memory.commits.pop();

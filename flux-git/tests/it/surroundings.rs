@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use flux_core::backend::{ConfigRepo as _, RepoError};
+use flux_core::backend::{ConfigRepo as _, ErrorKind};
 use flux_git::{Credentials, GitRepo};
 use flux_test_support::{git_http_auth, git_https, git_ssh, unique};
 
@@ -34,13 +34,13 @@ async fn the_other_half() {
     match half.as_str() {
         "silent" => {
             let head = builder.timeout(Duration::from_millis(500)).open().unwrap().head().await;
-            assert!(matches!(head, Err(RepoError::Unavailable(_))), "{head:?}");
+            assert!(matches!(&head, Err(e) if e.kind() == ErrorKind::Unavailable), "{head:?}");
             assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         }
         "strange authority" => {
             let head = builder.open().unwrap().head().await;
             assert!(
-                matches!(&head, Err(RepoError::Untrusted(text)) if text.contains("authority")),
+                matches!(&head, Err(e) if e.kind() == ErrorKind::Untrusted && e.message().contains("authority")),
                 "{head:?}"
             );
         }

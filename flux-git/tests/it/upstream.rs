@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use flux_core::{
     backend::{ConfigRepo, Revision},
-    testing::config_repo::{Fixture, Refusal, Seed, SeedKind, Upstream},
+    testing::config_repo::{ConfigRepoFixture, Refusal, Seed, SeedKind, Upstream},
 };
 use flux_git::{GitRepo, GitRepoBuilder};
 use git2::{Oid, Repository, RepositoryInitOptions, Signature};
@@ -139,11 +139,11 @@ pub(crate) fn init_bare(path: &Path) {
 }
 
 pub(crate) fn revision(id: Oid) -> Revision {
-    Revision::from(id.to_string().as_str())
+    Revision::new(id)
 }
 
 #[async_trait]
-impl Fixture for GitFixture {
+impl ConfigRepoFixture for GitFixture {
     async fn upstream(&self, seeds: &[Seed]) -> Option<Box<dyn Upstream>> {
         Some(Box::new(self.bare(seeds)))
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use flux_core::{
     backend::{Cluster, Scope, Wanted},
     manifest::ResourceId,
-    testing::cluster::{self, ClusterFixture},
+    testing::cluster::ClusterFixture,
 };
 use flux_k8s::KubeCluster;
 use flux_test_support::KubeServer;
@@ -109,10 +109,9 @@ impl ClusterFixture for Fixture {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_cluster_conforms() {
-    let Some(server) = flux_test_support::kube() else { return };
+flux_core::testing::cluster_conformance!(async || {
+    let server = flux_test_support::kube()?;
     let namespace = server.namespace("conformance");
     let cluster = Arc::new(open(&server).await);
-    cluster::run(&Fixture { server, cluster, namespace }).await;
-}
+    Some(Fixture { server, cluster, namespace })
+});

@@ -8,7 +8,7 @@ use std::{
 };
 
 use flux_core::{
-    backend::{Cluster as _, ClusterError, Completeness},
+    backend::{Cluster as _, Completeness, ErrorKind},
     finding::Code,
     sync::{Outcome, Reason},
 };
@@ -203,9 +203,9 @@ async fn one_kind_that_is_out_of_order_is_missing_and_all_of_them_are_an_error()
     assert!(matches!(seen.completeness, Completeness::Partial(_)), "{:?}", seen.completeness);
 
     let error = broken(true).0.observe(&wanted).await.unwrap_err();
-    assert!(matches!(error, ClusterError::Unavailable(_)), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     let error = broken(true).0.workloads(None).await.unwrap_err();
-    assert!(matches!(error, ClusterError::Unavailable(_)), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
 }
 
 #[tokio::test]
@@ -244,6 +244,6 @@ async fn an_answer_that_makes_no_sense_is_an_error() {
     });
     let cluster = KubeCluster::from_client(Client::new(service, "default"), "default");
     let error = cluster.observe(&scope([])).await.unwrap_err();
-    assert!(matches!(error, ClusterError::Invalid(_)), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use flux_core::{
-    backend::{Cluster as _, ClusterError, Completeness},
+    backend::{Cluster as _, Completeness, ErrorKind},
     finding::Place,
     sync::{self, Desired, DesiredObject, Outcome, SyncOptions, SyncSet},
 };
@@ -91,7 +91,7 @@ async fn with_nothing_changed_a_cycle_makes_no_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stays_without_the_mark_is_watched_too() {
     let Some(server) = flux_test_support::kube() else { return };
-    let namespace = server.namespace("strays");
+    let namespace = server.namespace("unmarked");
     let (cluster, count) = counted(&server).await;
     // Few in one kind, many in another; some there, some not.
     let few: Vec<_> = (0..4)
@@ -213,7 +213,7 @@ async fn wrong_credentials_are_an_error_that_says_whose() {
     let cluster = KubeCluster::builder().kubeconfig(file.path()).open().await.unwrap();
     for error in [cluster.observe(&scope([])).await.unwrap_err(), cluster.workloads(None).await.unwrap_err()]
     {
-        assert!(matches!(error, ClusterError::Unauthorized(_)), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error:?}");
         assert!(
             error.to_string().contains(server.url())
                 && error.to_string().contains("credentials of flux-tests"),
@@ -233,6 +233,6 @@ async fn a_certificate_that_is_not_trusted_is_told_as_such() {
     std::fs::write(file.path(), config.to_string()).unwrap();
     let cluster = KubeCluster::builder().kubeconfig(file.path()).open().await.unwrap();
     let error = cluster.observe(&scope([])).await.unwrap_err();
-    assert!(matches!(error, ClusterError::Invalid(_)), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Untrusted, "{error:?}");
     assert!(error.to_string().contains("certificate-authority"), "{error}");
 }

@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use flux_registry::{OciRegistry, OciRegistryBuilder, Retry};
+use flux_core::backend::layers::RetryPolicy;
+use flux_registry::{OciRegistry, OciRegistryBuilder};
 use http_body_util::Full;
 use hyper::{Request, Response, body::Bytes, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -35,6 +36,7 @@ pub(crate) enum Reply {
         status: u16,
         headers: Vec<(&'static str, String)>,
         body: Vec<u8>,
+        after: Duration,
     },
     /// Answers only after all tests have long given up.
     Hang,
@@ -42,7 +44,7 @@ pub(crate) enum Reply {
 
 impl Reply {
     pub(crate) fn status(status: u16) -> Self {
-        Self::Answer { status, headers: Vec::new(), body: Vec::new() }
+        Self::Answer { status, headers: Vec::new(), body: Vec::new(), after: Duration::ZERO }
     }
 
     pub(crate) fn json(body: &serde_json::Value) -> Self {
@@ -57,6 +59,14 @@ impl Reply {
     pub(crate) fn header(mut self, key: &'static str, value: impl Into<String>) -> Self {
         if let Self::Answer { headers, .. } = &mut self {
             headers.push((key, value.into()));
+        }
+        self
+    }
+
+    /// The same, but not at once.
+    pub(crate) fn after(mut self, time: Duration) -> Self {
+        if let Self::Answer { after, .. } = &mut self {
+            *after = time;
         }
         self
     }
@@ -100,9 +110,11 @@ impl Fake {
                         async move {
                             // Others get their turn while this request is being answered.
                             tokio::task::yield_now().await;
-                            if matches!(reply, Reply::Hang) {
-                                tokio::time::sleep(Duration::from_secs(600)).await;
-                            }
+                            let wait = match &reply {
+                                Reply::Hang => Duration::from_secs(600),
+                                Reply::Answer { after, .. } => *after,
+                            };
+                            tokio::time::sleep(wait).await;
                             running.fetch_sub(1, Ordering::SeqCst);
                             Ok::<_, Infallible>(respond(reply))
                         }
@@ -152,7 +164,7 @@ impl Fake {
 }
 
 fn respond(reply: Reply) -> Response<Full<Bytes>> {
-    let Reply::Answer { status, headers, body } = reply else { return Response::default() };
+    let Reply::Answer { status, headers, body, .. } = reply else { return Response::default() };
     let mut response = Response::builder().status(status);
     for (key, value) in headers {
         response = response.header(key, value);
@@ -162,7 +174,7 @@ fn respond(reply: Reply) -> Response<Full<Bytes>> {
 
 /// A registry that retries without waiting for long.
 pub(crate) fn registry() -> OciRegistryBuilder {
-    OciRegistry::builder().retry(Retry {
+    OciRegistry::builder().retry(RetryPolicy {
         attempts: 3,
         first: Duration::from_millis(1),
         longest: Duration::from_millis(10),

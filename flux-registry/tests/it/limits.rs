@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use flux_core::backend::{Completeness, FixedClock, Registry, RegistryError};
-use flux_registry::Retry;
+use flux_core::backend::{Completeness, ErrorKind, FixedClock, Registry, layers::RetryPolicy};
 
 use crate::{
     content::Content,
@@ -44,18 +43,30 @@ async fn a_long_pause_is_told_and_kept() {
     for _ in 0..3 {
         let error = registry.tags(&fake.name("a")).await.unwrap_err();
         assert!(error.is_retryable());
-        assert!(
-            matches!(&error, RegistryError::RateLimited { until: Some(at), .. } if *at == until),
-            "{error:?}"
-        );
+        assert!(error.kind() == ErrorKind::RateLimited && error.retry_at() == Some(until), "{error:?}");
     }
     assert_eq!(fake.count("/tags/list"), 1, "the host wanted no more requests, and gets none");
     let many: Vec<_> = (0..20).map(|n| tag(&format!("v{n}"))).collect();
-    assert!(matches!(
-        registry.inspect(&fake.name("b"), &many).await.unwrap_err(),
-        RegistryError::RateLimited { until: Some(_), .. }
-    ));
+    let error = registry.inspect(&fake.name("b"), &many).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_at()), (ErrorKind::RateLimited, Some(until)));
     assert_eq!(fake.count("/v2/b/"), 0, "nor for its other repositories");
+}
+
+#[tokio::test]
+async fn a_shorter_pause_does_not_end_a_longer_one() {
+    // The requests are under way together; the long pause is told first.
+    let fake = Fake::start(|seen| match seen.path.as_str() {
+        "/v2/" => Reply::status(200),
+        "/v2/a/manifests/v0" => Reply::status(429).header("retry-after", "3600"),
+        _ => Reply::status(429).header("retry-after", "60").after(Duration::from_millis(300)),
+    })
+    .await;
+    let registry = registry().clock(clock()).build().unwrap();
+    let many: Vec<_> = (0..4).map(|n| tag(&format!("v{n}"))).collect();
+    registry.inspect(&fake.name("a"), &many).await.unwrap_err();
+    assert!(fake.count("/manifests/") > 1, "others were asked before the pause was known");
+    let error = registry.tags(&fake.name("a")).await.unwrap_err();
+    assert_eq!(error.retry_at(), Some("2024-05-01T11:00:00Z".parse().unwrap()));
 }
 
 #[tokio::test]
@@ -75,18 +86,18 @@ async fn a_registry_that_stays_out_of_order_is_given_up() {
     let fake =
         Fake::start(|seen| if seen.path == "/v2/" { Reply::status(200) } else { Reply::status(502) }).await;
     let error = registry().build().unwrap().tags(&fake.name("a")).await.unwrap_err();
-    assert!(matches!(&error, RegistryError::Unavailable(m) if m.contains("502")), "{error:?}");
+    assert!(error.kind() == ErrorKind::Unavailable && error.message().contains("502"), "{error:?}");
     assert_eq!(fake.count("/tags/list"), 3, "as often as the configuration says");
 }
 
 #[tokio::test]
 async fn a_silent_registry_is_not_waited_for() {
     let fake = Fake::start(|seen| if seen.path == "/v2/" { Reply::status(200) } else { Reply::Hang }).await;
-    let registry = registry().retry(Retry::NEVER).timeout(Duration::from_millis(200)).build().unwrap();
+    let registry = registry().retry(RetryPolicy::NEVER).timeout(Duration::from_millis(200)).build().unwrap();
     let many: Vec<_> = (0..100).map(|n| tag(&format!("v{n}"))).collect();
     let error = registry.inspect(&fake.name("a"), &many).await.unwrap_err();
     assert!(
-        matches!(&error, RegistryError::Unavailable(m) if m.contains("no answer within 0.2 s")),
+        error.kind() == ErrorKind::Unavailable && error.message().contains("no answer within 0.2 s"),
         "{error:?}"
     );
     assert!(fake.count("/manifests/") <= 8, "not once for every tag");
@@ -99,7 +110,9 @@ async fn nobody_there_is_an_error_that_names_the_host() {
     drop(listener);
     let error = registry().build().unwrap().tags(&format!("{host}/a").parse().unwrap()).await.unwrap_err();
     assert!(
-        matches!(&error, RegistryError::Unavailable(m) if m.contains(&host) && m.contains("no connection")),
+        error.kind() == ErrorKind::Unavailable
+            && error.message().contains(&host)
+            && error.message().contains("no connection"),
         "{error:?}"
     );
 }
@@ -130,7 +143,10 @@ async fn a_boundless_answer_is_cut_off() {
     .await;
     let registry = registry().build().unwrap();
     let error = registry.tags(&fake.name("a")).await.unwrap_err();
-    assert!(matches!(&error, RegistryError::Invalid(m) if m.contains("larger than 16 MiB")), "{error:?}");
+    assert!(
+        error.kind() == ErrorKind::Invalid && error.message().contains("larger than 16 MiB"),
+        "{error:?}"
+    );
     let seen = registry.inspect(&fake.name("a"), &[tag("v1")]).await.unwrap();
     let error = seen.value[&tag("v1")].clone().unwrap_err();
     assert!(error.message.contains("larger than 4 MiB"), "{error}");
@@ -143,7 +159,7 @@ async fn a_host_that_does_not_speak_tls_is_told_from_one_that_is_silent() {
     let registry = registry().secure_host(&fake.host).build().unwrap();
     let error = registry.tags(&fake.name("a")).await.unwrap_err();
     assert!(
-        matches!(&error, RegistryError::Unavailable(m) if m.contains("list it as an insecure host")),
+        error.kind() == ErrorKind::Unavailable && error.message().contains("list it as an insecure host"),
         "{error:?}"
     );
 }

@@ -14,7 +14,7 @@ use crate::{
 
 type Fields = BTreeSet<FieldPath>;
 
-/// Who set fields, and by what means.
+/// The manager of fields, and the operation by which it set them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Manager {
     pub(super) name: String,
@@ -32,7 +32,7 @@ impl Manager {
     }
 }
 
-/// What an object becomes when `config` is applied to it by force, managed fields included.
+/// Returns the object after `config` was applied to it by force, managed fields included.
 pub(super) fn apply(live: Option<&Value>, config: &Value, schema: Schema) -> Value {
     let mut config = config.clone();
     object::fold_string_data(&mut config);
@@ -59,7 +59,8 @@ pub(super) fn apply(live: Option<&Value>, config: &Value, schema: Schema) -> Val
     object
 }
 
-/// What an object becomes when somebody changes it as a whole, managed fields included: what changed changes hands.
+/// Returns the object after somebody changed it as a whole, managed fields included: fields that
+/// changed change hands.
 pub(super) fn edit(live: &Value, mut edited: Value, manager: Manager, schema: Schema) -> Value {
     drop_nulls(&mut edited);
     let (old, new) = (fields_of(live, schema), fields_of(&edited, schema));
@@ -161,7 +162,8 @@ fn merge(into: &mut Value, config: &Value, path: &FieldPath, schema: Schema) {
     }
 }
 
-/// Takes away a field that we set before and no longer send, unless somebody else holds it or something in it.
+/// Takes away a field that we set before and no longer send, unless somebody else holds it or
+/// something in it.
 fn release(object: &mut Value, path: &FieldPath, ours: &Fields, others: &BTreeMap<Manager, Fields>) {
     let held = |path: &FieldPath| {
         let touches = |held: &FieldPath| path.contains(held) || held.contains(path);
@@ -192,7 +194,7 @@ fn is_item(path: &FieldPath) -> bool {
     matches!(path.0.last(), Some(Elem::Key(_) | Elem::Value(_)))
 }
 
-/// Whether a field is one by which its item is known; it goes with the item only.
+/// Returns `true` if a field is one by which its item is known; it goes with the item only.
 fn is_key_field(path: &FieldPath) -> bool {
     match &path.0[..] {
         [.., Elem::Key(keys), Elem::Field(name)] => keys.iter().any(|(key, _)| key == name),

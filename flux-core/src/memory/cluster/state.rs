@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{DEFAULT_NAMESPACE, merge, text};
+use super::merge;
 use crate::{
     backend::{KindInfo, Wanted},
     manifest::ResourceId,
@@ -15,6 +15,10 @@ use crate::{
     },
 };
 
+/// The namespace of objects that name none.
+pub(super) const DEFAULT_NAMESPACE: &str = "default";
+
+/// The objects of a cluster.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) objects: BTreeMap<ResourceId, Value>,
@@ -62,7 +66,8 @@ impl State {
         }
     }
 
-    /// Keeps an object. If its content is what it was, nothing changes, not even the resource version.
+    /// Keeps an object. If its content is what it was, nothing changes, not even the resource
+    /// version.
     pub(super) fn put(&mut self, id: &ResourceId, mut object: Value) {
         let live = self.objects.get(id);
         if live == Some(&object) {
@@ -133,6 +138,10 @@ impl State {
     }
 }
 
+pub(super) fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object::text(object, key).unwrap_or_default()
+}
+
 /// The id with the namespace that its kind asks for; an unknown kind keeps what is written.
 pub(super) fn resolve(written: ResourceId, known: Option<KindInfo>) -> ResourceId {
     let namespace = match known {
@@ -166,13 +175,13 @@ fn stamp(metadata: &mut Value, version: u64, generation: i64) {
     default("generation", generation.into());
 }
 
-/// What an object's generation counts the changes of.
+/// Returns the fields whose changes an object's generation counts.
 fn spec_of(object: &Value) -> Vec<(&String, &Value)> {
     let fields = object.as_object().into_iter().flatten();
     fields.filter(|(key, _)| !matches!(key.as_str(), "metadata" | "status")).collect()
 }
 
-/// Whether the API server would take the name: access rules have freer ones.
+/// Returns `true` if the API server would take the name: access rules have freer ones.
 fn is_name(id: &ResourceId) -> bool {
     let free = id.group == "rbac.authorization.k8s.io";
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! The conformance suite, and what the model does that the suite cannot see.
+//! Rules of the model that the conformance suite cannot see.
 
 use futures::executor::block_on;
 use serde_json::json;
@@ -36,64 +36,6 @@ fn sync(cluster: &MemoryCluster, objects: &[Value]) -> SyncReport {
 
 fn outcomes(report: &SyncReport) -> Vec<(String, Outcome, Reason)> {
     report.resources.iter().map(|r| (r.id.name.clone(), r.outcome, r.reason)).collect()
-}
-
-#[cfg(feature = "testing")]
-mod conformance {
-    use super::*;
-    use crate::testing::cluster::{ClusterFixture, run};
-
-    struct Memory(Arc<MemoryCluster>);
-
-    fn merge_patch(value: &mut Value, patch: &Value) {
-        match patch {
-            Value::Object(fields) => {
-                if !value.is_object() {
-                    *value = json!({});
-                }
-                for (key, patch) in fields {
-                    if patch.is_null() {
-                        value.as_object_mut().unwrap().remove(key);
-                    } else {
-                        merge_patch(&mut value[key], patch);
-                    }
-                }
-            }
-            other => *value = other.clone(),
-        }
-    }
-
-    #[async_trait]
-    impl ClusterFixture for Memory {
-        fn cluster(&self) -> Arc<dyn Cluster> {
-            Arc::<MemoryCluster>::clone(&self.0)
-        }
-        fn namespace(&self) -> &str {
-            "conformance"
-        }
-        async fn get(&self, id: &ResourceId) -> Option<Value> {
-            self.0.get(id)
-        }
-        async fn create_by_hand(&self, object: Value) {
-            self.0.create(object).unwrap();
-        }
-        async fn edit_by_hand(&self, id: &ResourceId, patch: Value) {
-            self.0.edit(id, |object| merge_patch(object, &patch)).unwrap();
-        }
-        async fn delete_by_hand(&self, id: &ResourceId) {
-            assert!(self.0.delete(id));
-        }
-        async fn scale_by_controller(&self, id: &ResourceId, replicas: i64) {
-            let scale = |object: &mut Value| object["spec"]["replicas"] = replicas.into();
-            self.0.edit_as("kube-controller-manager", Some("scale"), id, scale).unwrap();
-        }
-        async fn pause(&self) {}
-    }
-
-    #[test]
-    fn the_memory_cluster_conforms() {
-        block_on(run(&Memory(Arc::new(MemoryCluster::new()))));
-    }
 }
 
 #[test]

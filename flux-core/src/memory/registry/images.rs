@@ -1,6 +1,7 @@
-//! Images written in a file: image name → list of `{tag, created?, digest?, labels?, platforms?, error?}`, or → `{error}`.
+//! Images written in a file: image name → list of `{tag, created?, digest?, labels?, platforms?,
+//! error?}`, or → `{error}`.
 //!
-//! What is wrong with such a file is said with the image and the tag that it is wrong for.
+//! An error about such a file names the image and the tag that it is about.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -13,11 +14,12 @@ use serde_json::{Map, Value};
 
 use super::MemoryRegistry;
 use crate::{
-    backend::{InspectError, RegistryError},
+    backend::{Error, InspectError},
     image::{CanonicalName, ImageInfo, ImageName, Tag},
 };
 
-/// The content of a file of images, as read by any serde format; [`MemoryRegistry::from_images`] makes sense of it.
+/// The content of a file of images, as read by any serde format; [`MemoryRegistry::from_images`]
+/// makes sense of it.
 ///
 /// The order and the spelling of the names are kept, so that a name given twice is noticed.
 ///
@@ -133,7 +135,7 @@ impl<'de> Deserialize<'de> for Loose {
     }
 }
 
-/// What is wrong with a file of images.
+/// The errors in a file of images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImagesError {
@@ -142,7 +144,7 @@ pub enum ImagesError {
     Name {
         /// The key.
         image: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
     /// Two keys name the same repository.
@@ -160,7 +162,7 @@ pub enum ImagesError {
     Image {
         /// The image.
         image: String,
-        /// What is wrong with its value.
+        /// The problem with its value.
         problem: String,
     },
     /// One entry of a list has no usable tag.
@@ -170,7 +172,7 @@ pub enum ImagesError {
         image: String,
         /// Which of its entries, counted from 1.
         entry: usize,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
     /// Two entries of an image have the same tag.
@@ -188,7 +190,7 @@ pub enum ImagesError {
         image: String,
         /// The tag.
         tag: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
 }
@@ -240,7 +242,7 @@ impl MemoryRegistry {
                     "unknown key `{key}`: write a list of tags, or {{error: \"…\"}} alone"
                 ))),
                 (Some(Value::String(message)), None) => {
-                    self.set_error(name, Some(RegistryError::Unavailable(message.clone())));
+                    self.set_error(name, Some(Error::unavailable(name, message)));
                     Ok(())
                 }
                 (_, None) => Err(invalid("`error` is a text".to_owned())),
@@ -274,7 +276,7 @@ fn tag_of<'a>(
     }
 }
 
-/// What an entry says of its image.
+/// Reads what an entry says of its image.
 fn image_of(
     image: &str,
     tag: &Tag,
@@ -334,7 +336,7 @@ fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| Some(day()?.timestamp()))
 }
 
-/// What a value is, for people.
+/// Returns the kind of a value, for people.
 fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
@@ -347,106 +349,4 @@ fn kind_of(value: &Value) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backend::{Images, Registry};
-    use crate::memory::at_once;
-
-    fn registry(yaml: &str) -> Result<MemoryRegistry, ImagesError> {
-        MemoryRegistry::from_images(&serde_yaml::from_str(yaml).unwrap())
-    }
-
-    fn inspect(registry: &MemoryRegistry, name: &str, tags: &[&str]) -> Images {
-        let tags: Vec<Tag> = tags.iter().map(|t| t.parse().unwrap()).collect();
-        at_once(registry.inspect(&name.parse().unwrap(), &tags)).unwrap().value
-    }
-
-    #[test]
-    fn a_file_says_what_there_is() {
-        let registry = registry(
-            "nginx:\n\
-             - {tag: '1.10', created: 2024-05-01T10:00:00+02:00, labels: {a: b}, platforms: [linux/arm/v7]}\n\
-             - {tag: bad, error: damaged}\n\
-             - tag: bare\n  created:\n\
-             empty: []\n\
-             private: {error: no credentials}\n",
-        )
-        .unwrap();
-        let name = "docker.io/library/nginx";
-        let images = inspect(&registry, name, &["1.10", "bad", "bare", "gone"]);
-        let get = |tag: &str| images[&tag.parse::<Tag>().unwrap()].clone();
-        let info = get("1.10").unwrap();
-        assert_eq!(info.created.unwrap().to_string(), "2024-05-01T08:00:00Z");
-        assert_eq!(info.labels["a"], "b");
-        assert_eq!(info.platforms[0].to_string(), "linux/arm/v7");
-        assert_eq!(get("bad").unwrap_err(), InspectError { missing: false, message: "damaged".to_owned() });
-        assert_eq!(get("bare").unwrap(), ImageInfo::default());
-        assert!(get("gone").unwrap_err().missing);
-        let tags = |name: &str| at_once(registry.tags(&name.parse().unwrap()));
-        assert_eq!(tags("empty").unwrap().value, []);
-        assert_eq!(tags("private").unwrap_err(), RegistryError::Unavailable("no credentials".to_owned()));
-        assert!(matches!(tags("absent"), Err(RegistryError::NotFound(_))));
-    }
-
-    #[test]
-    fn texts_are_taken_as_they_are_written() {
-        let registry = registry(
-            "web:\n- {tag: 1.10, created: 2024-05-01, digest: 'sha256:abc', labels: {build: 7}}\n- {tag: 012, error: 404}\n",
-        )
-        .unwrap();
-        let images = inspect(&registry, "web", &["1.10", "012"]);
-        let info = images[&"1.10".parse::<Tag>().unwrap()].clone().unwrap();
-        assert_eq!(info.created.unwrap().to_string(), "2024-05-01T00:00:00Z");
-        assert_eq!(info.labels["build"], "7");
-        let error = images[&"012".parse::<Tag>().unwrap()].clone().unwrap_err();
-        assert_eq!(error.message, "404");
-    }
-
-    #[test]
-    fn an_empty_file_is_an_empty_registry() {
-        assert!(registry("").is_ok());
-        assert!(registry("{}").is_ok());
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let cases = [
-            (
-                "a b: []",
-                "image name `a b`: a name is made of letters, digits, `.`, `_` and `-`, with single `/` between",
-            ),
-            ("web:v1: []", "image name `web:v1`: a name has no tag and no digest"),
-            (
-                "nginx: []\nindex.docker.io/nginx: []",
-                "images `nginx` and `index.docker.io/nginx` are the same repository: list its tags under one of the two names",
-            ),
-            ("web:", "image `web`: nothing where a list of tags, or {error: \"…\"}, is wanted"),
-            (
-                "web: {tag: v1}",
-                "image `web`: unknown key `tag`: write a list of tags, or {error: \"…\"} alone",
-            ),
-            ("web: [v1]", "image `web`, entry 1: a text where {tag: …} is wanted"),
-            ("web: [{created: 2024-05-01T10:00:00Z}]", "image `web`, entry 1: there is no `tag`"),
-            ("web: [{tag: a}, {tag: a}]", "image `web` lists tag `a` twice: remove one of the two"),
-            (
-                "web: [{tag: a, creatd: x}]",
-                "image `web`, tag `a`: unknown key `creatd`: known are tag, created, digest, labels, platforms, error",
-            ),
-            (
-                "web: [{tag: a, created: yesterday}]",
-                "image `web`, tag `a`: `created: yesterday` is no date: write it as RFC 3339 has it, 2024-05-01T10:00:00Z",
-            ),
-            (
-                "web: [{tag: a, digest: abc}]",
-                "image `web`, tag `a`: `digest: abc`: a digest is algorithm:value",
-            ),
-            (
-                "web: [{tag: a, platforms: linux}]",
-                "image `web`, tag `a`: `platforms` is a list of os/architecture[/variant]",
-            ),
-        ];
-        for (yaml, message) in cases {
-            assert_eq!(registry(yaml).unwrap_err().to_string(), message, "{yaml}");
-        }
-    }
-}
+mod tests;

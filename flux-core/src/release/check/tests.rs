@@ -37,7 +37,7 @@ fn parsed(files: &[(&str, String)]) -> Manifests {
 /// A snapshot of files, with the texts of all files, and three versions of one image, each built a
 /// day after the one before.
 fn snapshot(files: &[(&str, String)]) -> Snapshot {
-    let mut snapshot = Snapshot::new(Revision::from("abc"), Arc::new(parsed(files)));
+    let mut snapshot = Snapshot::new(Revision::new("abc"), Arc::new(parsed(files)));
     for (path, text) in files {
         snapshot.sources.insert((*path).to_owned(), Bytes::from(text.clone()));
     }
@@ -306,7 +306,7 @@ fn a_target_that_nobody_asked_for_is_found() {
 #[test]
 fn another_revision_an_id_by_hand_and_a_verdict_at_odds_are_found() {
     assert_eq!(
-        broken("", |_, plan| plan.base = Revision::from("def")),
+        broken("", |_, plan| plan.base = Revision::new("def")),
         ["The plan is for def, and abc was read."]
     );
     let status = broken("", |_, plan| plan.workloads.get_mut(&id("web")).unwrap().status = Status::Failed);

@@ -13,7 +13,7 @@ mod sources;
 mod verdicts;
 
 use crate::{
-    backend::{Completeness, InspectError, RegistryError, Revision},
+    backend::{Completeness, Error as BackendError, InspectError, Revision},
     finding::Code,
     image::{ImageInfo, ImageName, Tag},
     manifest::WorkloadId,
@@ -64,7 +64,7 @@ fn snapshot(files: &[(&str, String)], images: &[(&str, &[(&str, Option<&str>)])]
     Snapshot {
         images: facts,
         sources: files.iter().map(|(path, text)| ((*path).to_owned(), text.clone().into())).collect(),
-        ..Snapshot::new(Revision::from("0123456789"), Arc::new(Manifests::new(parsed)))
+        ..Snapshot::new(Revision::new("0123456789"), Arc::new(Manifests::new(parsed)))
     }
 }
 

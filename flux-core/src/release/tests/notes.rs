@@ -23,7 +23,7 @@ fn what_automation_did_names_each_container_with_its_image_as_v1_does() {
 fn a_rollback_is_of_a_type_that_v1_knows() {
     let mut seen = snapshot(&[("a.yaml", deployment("web", "team/web:1.1", &[]))], &[("team/web", WEB)]);
     let then = snapshot(&[("a.yaml", deployment("web", "team/web:1.0", &[]))], &[]);
-    let to = Revision::from("0123456");
+    let to = Revision::new("0123456");
     seen.revisions.insert(to.clone(), Some(then.manifests));
     let back = Rollback { to, workloads: Selection::All, force: false };
     let request = Request { operation: Operation::Rollback(back), cause: Cause::default() };

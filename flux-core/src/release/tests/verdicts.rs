@@ -149,7 +149,7 @@ fn workloads_that_git_does_not_describe_are_told() {
 fn what_cannot_be_read_is_a_verdict_and_a_finding() {
     let mut seen = snapshot(&[("web.yaml", deployment("web", "team/web:1.0", &[]))], &[]);
     let name: ImageName = "team/web".parse().unwrap();
-    let refused = Err(RegistryError::Unauthorized("team/web wants a login".to_owned()));
+    let refused = Err(BackendError::unauthorized("team/web", "team/web wants a login"));
     seen.images.repositories.insert(name.canonical(), refused);
     let plan = plan(&seen, &latest(), now());
     verdict(&plan, Status::Skipped, Reason::RegistryUnauthorized, "cannot find one or more images");

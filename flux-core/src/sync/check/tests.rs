@@ -28,7 +28,7 @@ fn desired(objects: &[Value]) -> Desired {
     let objects = objects.iter().zip(1..);
     let objects =
         objects.map(|(object, line)| DesiredObject { object: Arc::new(object.clone()), place: place(line) });
-    Desired { revision: Some(Revision::from("abc")), objects: objects.collect(), ..Desired::default() }
+    Desired { revision: Some(Revision::new("abc")), objects: objects.collect(), ..Desired::default() }
 }
 
 impl World {
@@ -337,7 +337,7 @@ fn a_lost_finding_and_another_revision_are_found() {
         ["The finding not-an-object about all.yaml:2:1 is missing from the plan."]
     );
     assert_eq!(
-        world.broken(|plan| plan.revision = Some(Revision::from("def"))),
+        world.broken(|plan| plan.revision = Some(Revision::new("def"))),
         ["The plan is for def, and abc was read."]
     );
 }

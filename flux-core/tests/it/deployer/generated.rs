@@ -41,12 +41,12 @@ impl Generator for Words {
         tree: &Tree,
         over: &BTreeMap<String, Bytes>,
     ) -> Result<Box<dyn Checkout>, GenerateError> {
-        let ids: Vec<_> = tree.files.values().cloned().collect();
+        let ids: Vec<_> = tree.files().map(|(_, id)| id.clone()).collect();
         let bodies = repo.read(&ids, u64::MAX).await?.into_iter().map(|body| match body {
             FileBody::Bytes(bytes) => bytes,
             FileBody::TooLarge { .. } => Bytes::new(),
         });
-        let mut files: BTreeMap<String, Bytes> = tree.files.keys().cloned().zip(bodies).collect();
+        let mut files: BTreeMap<String, Bytes> = tree.file_paths().map(str::to_owned).zip(bodies).collect();
         files.extend(over.clone());
         Ok(Box::new(Copy(self.clone(), files)))
     }

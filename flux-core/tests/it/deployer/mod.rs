@@ -16,8 +16,8 @@ use std::{
 use async_trait::async_trait;
 use flux_core::{
     backend::{
-        Change, Commit, ConfigRepo, ContentId, FileBody, FixedClock, Range, Registry, RegistryError,
-        RepoError, Revision, Tree,
+        Change, Commit, ConfigRepo, ContentId, Error as BackendError, FileBody, FixedClock, Range, Registry,
+        Revision, Tree,
     },
     deployer::{DeployError, Deployer, Options},
     finding::Code,
@@ -89,20 +89,20 @@ impl Contended {
 
 #[async_trait]
 impl ConfigRepo for Contended {
-    async fn head(&self) -> Result<Revision, RepoError> {
+    async fn head(&self) -> Result<Revision, Error> {
         self.inner.head().await
     }
 
-    async fn tree(&self, at: &Revision) -> Result<Tree, RepoError> {
+    async fn tree(&self, at: &Revision) -> Result<Tree, Error> {
         self.inner.tree(at).await
     }
 
-    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, RepoError> {
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>, Error> {
         self.reads.lock().unwrap().extend(ids.iter().cloned());
         self.inner.read(ids, limit).await
     }
 
-    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, RepoError> {
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision, Error> {
         let left = self.races.load(Ordering::SeqCst);
         if left > 0 {
             self.races.store(left - 1, Ordering::SeqCst);
@@ -115,7 +115,7 @@ impl ConfigRepo for Contended {
         self.inner.commit(base, change).await
     }
 
-    async fn history(&self, range: &Range) -> Result<Vec<Commit>, RepoError> {
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>, Error> {
         self.inner.history(range).await
     }
 }
@@ -207,7 +207,7 @@ fn only_what_a_policy_needs_is_asked_of_the_registry() {
 #[test]
 fn one_repository_that_cannot_be_read_stops_no_other() {
     let api: ImageName = "team/api".parse().unwrap();
-    let refused = RegistryError::Unauthorized("team/api wants a login".to_owned());
+    let refused = Error::unauthorized(&api, "team/api wants a login");
     let registry = registry().with_error(&api, refused);
     let deployer = deployer(Arc::new(repo()), Arc::new(registry));
     let request = Request::image(flux_core::release::Selection::All, flux_core::release::ImageTarget::Latest);
@@ -251,7 +251,7 @@ mod failing {
     //! Errors that the in-memory backends do not produce.
 
     use flux_core::{
-        backend::{ClusterError, InspectError, Observation},
+        backend::{Error as BackendError, InspectError, Observation},
         testing::{MockCluster, MockConfigRepo, MockRegistry},
     };
     use futures::FutureExt as _;
@@ -262,7 +262,7 @@ mod failing {
     fn a_repository_that_is_away_fails_the_operation_and_asks_nothing_else() {
         let mut repo = MockConfigRepo::new();
         repo.expect_head()
-            .returning(|| Err(RepoError::Unavailable("git.example.com does not answer".to_owned())));
+            .returning(|| Err(Error::unavailable("git.example.com", "git.example.com does not answer")));
         let deployer =
             Deployer::new(Arc::new(repo), Arc::new(MockRegistry::new()), Arc::new(MockCluster::new()));
         let error = block_on(deployer.plan_sync(&options())).unwrap_err();
@@ -272,12 +272,13 @@ mod failing {
     #[test]
     fn a_cluster_that_is_away_fails_a_release_before_anything_is_written() {
         let mut cluster = MockCluster::new();
-        cluster.expect_workloads().returning(|_| Err(ClusterError::Unavailable("no API server".to_owned())));
+        cluster.expect_workloads().returning(|_| Err(Error::unavailable("the API server", "no API server")));
         let repo = Arc::new(repo());
         let head = block_on(repo.head()).unwrap();
         let deployer = Deployer::new(repo.clone(), Arc::new(registry()), Arc::new(cluster));
         let error = block_on(deployer.release(&Request::latest(web()))).unwrap_err();
-        assert!(matches!(error, DeployError::Cluster(ClusterError::Unavailable(_))), "{error}");
+        assert!(matches!(&error, DeployError::Cluster(e) if e.kind() == ErrorKind::Unavailable), "{error}");
+        assert!(error.is_retryable());
         assert_eq!(block_on(repo.head()).unwrap(), head);
     }
 
@@ -311,7 +312,7 @@ mod failing {
         hidden.expect_tree().returning(move |at| {
             let mut tree = upstream.tree(at).now_or_never().unwrap()?;
             for path in ["all/b.yaml", "closed/", "shop/kustomization.yaml", "README.md"] {
-                tree.unreadable.insert(path.to_owned(), "Permission denied".to_owned());
+                tree.insert(path, Entry::Unreadable { reason: "Permission denied".to_owned() });
             }
             Ok(tree)
         });

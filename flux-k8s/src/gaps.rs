@@ -1,4 +1,4 @@
-//! What is wrong with a look, gathered on the way and told with what was seen.
+//! The gaps in an observation, gathered on the way and reported with it.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -6,14 +6,14 @@ use flux_core::backend::Completeness;
 use jiff::SignedDuration;
 
 use crate::{
-    failure::{Failure, Kind},
+    failure::{Failure, FailureKind},
     watch::Health,
 };
 
-/// What is wrong with a look.
+/// The gaps in an observation.
 #[derive(Default)]
-pub(crate) struct Doubts {
-    /// What could not be looked at.
+pub(crate) struct Gaps {
+    /// The things that could not be observed.
     missing: BTreeSet<String>,
     /// The kinds that git does not name and that must not be listed.
     unsearched: BTreeSet<String>,
@@ -21,14 +21,14 @@ pub(crate) struct Doubts {
     stale: Option<(Duration, String)>,
 }
 
-impl Doubts {
+impl Gaps {
     /// Something could not be looked at.
     pub(crate) fn missing(&mut self, what: &str, failure: &Failure) {
         self.missing.insert(format!("{what}: {}", failure.text()));
     }
 
     /// Something could not be looked at, as is said already.
-    pub(crate) fn said(&mut self, what: impl IntoIterator<Item = String>) {
+    pub(crate) fn already_described(&mut self, what: impl IntoIterator<Item = String>) {
         self.missing.extend(what);
     }
 
@@ -44,7 +44,7 @@ impl Doubts {
     pub(crate) fn judge(&mut self, what: &str, health: Health) -> Result<bool, Failure> {
         match health.broken {
             None => {}
-            Some(broken) if broken.failure.kind == Kind::NotFound => return Ok(true),
+            Some(broken) if broken.failure.kind == FailureKind::NotFound => return Ok(true),
             Some(broken) if health.synced => {
                 let age = broken.since.elapsed();
                 if self.stale.as_ref().is_none_or(|(longest, _)| age > *longest) {
@@ -57,7 +57,7 @@ impl Doubts {
         Ok(false)
     }
 
-    /// What they make of the observation. What is missing weighs more than what is old.
+    /// Returns how complete they leave the observation. A gap weighs more than an old answer.
     pub(crate) fn completeness(self) -> Completeness {
         let mut missing: Vec<String> = self.missing.into_iter().collect();
         if !self.unsearched.is_empty() {
@@ -86,17 +86,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_doubts_all_is_seen() {
-        assert!(Doubts::default().completeness().is_complete());
+    fn without_gaps_all_is_seen() {
+        assert!(Gaps::default().completeness().is_complete());
     }
 
     #[test]
     fn what_is_missing_is_named_and_weighs_more_than_what_is_old() {
-        let mut doubts = Doubts { stale: Some((Duration::from_secs(7), "cut".into())), ..Doubts::default() };
-        doubts.missing("Secret (v1)", &Failure::new(Kind::Forbidden, "no"));
-        doubts.unsearched("Pod (v1)".into());
-        doubts.unsearched("Lease (v1)".into());
-        let Completeness::Partial(missing) = doubts.completeness() else { panic!("partial") };
+        let mut gaps = Gaps { stale: Some((Duration::from_secs(7), "cut".into())), ..Gaps::default() };
+        gaps.missing("Secret (v1)", &Failure::new(FailureKind::Forbidden, "no"));
+        gaps.unsearched("Pod (v1)".into());
+        gaps.unsearched("Lease (v1)".into());
+        let Completeness::Partial(missing) = gaps.completeness() else { panic!("partial") };
         assert_eq!(missing.len(), 3);
         assert_eq!(missing[0], "Secret (v1): no");
         assert!(missing[1].contains("2 other kinds") && missing[1].ends_with("Lease (v1), Pod (v1)"));

@@ -1,192 +1,22 @@
-//! What every [`Cluster`] must do: the conformance suite.
-//!
-//! A backend makes a [`ClusterFixture`] and runs the suite with [`run`], or each of [`CASES`] as a test of its own. Cases have names and
-//! sync sets of their own and may run at the same time on one fixture. A case that fails panics and says what it expected.
-//!
-//! The suite looks, plans and acts as the deployer does: what it asserts is what the plan and the backend make of it together.
+//! The cases.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a conformance suite reports by panicking")]
 
-use std::sync::Arc;
+use serde_json::json;
 
-use async_trait::async_trait;
-use futures::future::BoxFuture;
-use serde_json::{Value, json};
-
+use super::{
+    bench::{Bench, IMAGE, of},
+    fixture::ClusterFixture,
+};
 use crate::{
-    backend::{Cluster, RolloutState},
-    finding::{Code, Place},
+    backend::RolloutState,
+    finding::Code,
     manifest::ResourceId,
-    position::Position,
-    sync::{self, Desired, DesiredObject, Outcome, Reason, SyncOptions, SyncReport, SyncSet},
+    sync::{self, Outcome, Reason},
 };
 
-/// A cluster under test, and hands that change it behind the back of the [`Cluster`].
-///
-/// What hands do has been seen by the cluster under test when the method returns: a backend that watches waits for it.
-#[async_trait]
-pub trait ClusterFixture: Send + Sync {
-    /// The cluster under test. It is allowed everything that the suite does.
-    fn cluster(&self) -> Arc<dyn Cluster>;
-
-    /// A namespace that exists and that nothing else uses.
-    fn namespace(&self) -> &str;
-
-    /// The object as the server has it.
-    async fn get(&self, id: &ResourceId) -> Option<Value>;
-
-    /// Creates an object, as `kubectl create` does.
-    async fn create_by_hand(&self, object: Value);
-
-    /// Changes an object by a JSON merge patch, as field manager `kubectl-edit`.
-    async fn edit_by_hand(&self, id: &ResourceId, patch: Value);
-
-    /// Deletes an object; returns when it is gone.
-    async fn delete_by_hand(&self, id: &ResourceId);
-
-    /// Sets the replicas of a Deployment through its `scale` subresource, as a controller does.
-    async fn scale_by_controller(&self, id: &ResourceId, replicas: i64);
-
-    /// Waits a moment, in which controllers get on with their work.
-    async fn pause(&self);
-}
-
-/// A case of the suite.
-pub type Case = for<'a> fn(&'a dyn ClusterFixture) -> BoxFuture<'a, ()>;
-
-macro_rules! cases {
-    ($($name:ident,)*) => {
-        /// The cases by name.
-        pub const CASES: &[(&str, Case)] = &[$((stringify!($name), |fixture| Box::pin($name(fixture))),)*];
-    };
-}
-
-cases! {
-    what_is_missing_is_created_and_then_left,
-    a_change_in_git_is_applied,
-    a_field_that_git_no_longer_names_goes,
-    a_hand_edit_is_undone,
-    a_hand_deletion_is_undone,
-    a_foreign_field_is_left_alone,
-    what_an_autoscaler_set_is_left_alone,
-    an_equal_object_is_adopted_as_unchanged,
-    a_different_object_is_adopted_and_changed,
-    what_git_no_longer_names_is_pruned_when_asked,
-    what_was_adopted_is_never_pruned,
-    an_object_that_changed_since_is_not_pruned,
-    a_copied_mark_counts_for_nothing,
-    one_refused_object_does_not_stop_the_others,
-    an_unknown_kind_is_reported_and_the_rest_applied,
-    string_data_of_a_secret_is_not_drift,
-    progress_is_told_of_every_step,
-    workloads_are_listed_with_their_images,
-}
-
-/// Runs the whole suite, one case after the other.
-///
-/// # Panics
-/// If the cluster does not conform.
-pub async fn run(fixture: &dyn ClusterFixture) {
-    for (name, case) in CASES {
-        tracing::info!(name, "conformance");
-        case(fixture).await;
-    }
-}
-
-/// One case: a fixture, with a sync set of the case's own.
-struct Bench<'a> {
-    fixture: &'a dyn ClusterFixture,
-    options: SyncOptions,
-}
-
-impl<'a> Bench<'a> {
-    fn new(fixture: &'a dyn ClusterFixture, case: &str) -> Self {
-        let options = SyncOptions::new(SyncSet::new(format!("{}/{case}", fixture.namespace())));
-        Self { fixture, options }
-    }
-
-    fn pruning(fixture: &'a dyn ClusterFixture, case: &str) -> Self {
-        let bench = Self::new(fixture, case);
-        Self { options: SyncOptions { prune: true, ..bench.options }, ..bench }
-    }
-
-    fn config_map(&self, name: &str, data: Value) -> Value {
-        json!({"apiVersion": "v1", "kind": "ConfigMap",
-               "metadata": {"namespace": self.fixture.namespace(), "name": name}, "data": data})
-    }
-
-    fn deployment(&self, name: &str, image: &str) -> Value {
-        let labels = json!({"app": name});
-        json!({"apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"namespace": self.fixture.namespace(), "name": name},
-            "spec": {"replicas": 2, "selector": {"matchLabels": labels.clone()},
-                "template": {"metadata": {"labels": labels}, "spec": {
-                    "initContainers": [{"name": "setup", "image": "setup:1"}],
-                    "containers": [{"name": "web", "image": image,
-                        "env": [{"name": "COLOUR", "value": "blue"}],
-                        "ports": [{"containerPort": 80}]}]}}}})
-    }
-
-    fn id(&self, kind: &str, name: &str) -> ResourceId {
-        let group = if kind == "Deployment" { "apps" } else { "" };
-        ResourceId {
-            namespace: Some(self.fixture.namespace().to_owned()),
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            group: group.to_owned(),
-        }
-    }
-
-    async fn plan(&self, objects: &[Value]) -> sync::SyncPlan {
-        let desired = Desired {
-            objects: objects
-                .iter()
-                .zip(1..)
-                .map(|(object, line)| DesiredObject {
-                    object: Arc::new(object.clone()),
-                    place: Place::in_file("all.yaml", Position { line, column: 1 }),
-                })
-                .collect(),
-            ..Desired::default()
-        };
-        let observed =
-            self.fixture.cluster().observe(&desired.scope()).await.expect("the cluster can be observed");
-        assert!(observed.completeness.is_complete(), "everything can be seen: {:?}", observed.completeness);
-        sync::plan(&desired, &observed, &self.options)
-    }
-
-    async fn sync(&self, objects: &[Value]) -> SyncReport {
-        let plan = self.plan(objects).await;
-        self.fixture.cluster().apply(&plan, &()).await.expect("the plan can be carried out")
-    }
-
-    /// Syncs and expects of one object this outcome for this reason with these fields.
-    async fn expect(&self, objects: &[Value], name: &str, outcome: Outcome, reason: Reason, fields: &[&str]) {
-        let report = self.sync(objects).await;
-        let one = of(&report, name);
-        let got = (one.outcome, one.reason, one.fields.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(got, (outcome, reason, fields.to_vec()), "{name}: {}", one.message);
-    }
-
-    async fn get(&self, kind: &str, name: &str) -> Value {
-        self.fixture
-            .get(&self.id(kind, name))
-            .await
-            .unwrap_or_else(|| panic!("{kind} {name} is in the cluster"))
-    }
-}
-
-fn of<'r>(report: &'r SyncReport, name: &str) -> &'r sync::ResourceReport {
-    report
-        .resources
-        .iter()
-        .find(|r| r.id.name == name)
-        .unwrap_or_else(|| panic!("the report has {name}: {report:?}"))
-}
-
-const IMAGE: &str = "spec.template.spec.containers[name=web].image";
-
-async fn what_is_missing_is_created_and_then_left(fixture: &dyn ClusterFixture) {
+/// An object that git names and the cluster lacks is created, and then left alone.
+pub async fn what_is_missing_is_created_and_then_left(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "create");
     let objects = [bench.deployment("create", "web:1"), bench.config_map("create-map", json!({"a": "1"}))];
     bench.expect(&objects, "create", Outcome::Created, Reason::NotInCluster, &[]).await;
@@ -203,7 +33,8 @@ async fn what_is_missing_is_created_and_then_left(fixture: &dyn ClusterFixture) 
     assert_eq!(bench.get("ConfigMap", "create-map").await, before, "an unchanged object is not touched");
 }
 
-async fn a_change_in_git_is_applied(fixture: &dyn ClusterFixture) {
+/// A change in git is applied, and named by its field.
+pub async fn a_change_in_git_is_applied(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "change");
     bench.sync(&[bench.deployment("change", "web:1")]).await;
     let changed = [bench.deployment("change", "web:2")];
@@ -213,7 +44,8 @@ async fn a_change_in_git_is_applied(fixture: &dyn ClusterFixture) {
     bench.expect(&changed, "change", Outcome::Unchanged, Reason::UpToDate, &[]).await;
 }
 
-async fn a_field_that_git_no_longer_names_goes(fixture: &dyn ClusterFixture) {
+/// A field that git named and names no longer is removed.
+pub async fn a_field_that_git_no_longer_names_goes(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "removal");
     bench.sync(&[bench.config_map("removal", json!({"stays": "1", "goes": "2"}))]).await;
     let fewer = [bench.config_map("removal", json!({"stays": "1"}))];
@@ -231,7 +63,8 @@ async fn a_field_that_git_no_longer_names_goes(fixture: &dyn ClusterFixture) {
     bench.expect(&[deployment], "removal-env", Outcome::Unchanged, Reason::UpToDate, &[]).await;
 }
 
-async fn a_hand_edit_is_undone(fixture: &dyn ClusterFixture) {
+/// A field that somebody changed by hand is set back, with the editor named.
+pub async fn a_hand_edit_is_undone(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "drift");
     let objects =
         [bench.deployment("drift", "web:1"), bench.config_map("drift-map", json!({"a": "1", "b": "2"}))];
@@ -256,7 +89,8 @@ async fn a_hand_edit_is_undone(fixture: &dyn ClusterFixture) {
     bench.expect(&objects, "drift", Outcome::Unchanged, Reason::UpToDate, &[]).await;
 }
 
-async fn a_hand_deletion_is_undone(fixture: &dyn ClusterFixture) {
+/// An object that somebody deleted by hand is created again.
+pub async fn a_hand_deletion_is_undone(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "deletion");
     let objects = [bench.config_map("deletion", json!({"a": "1"}))];
     bench.sync(&objects).await;
@@ -265,7 +99,8 @@ async fn a_hand_deletion_is_undone(fixture: &dyn ClusterFixture) {
     bench.expect(&objects, "deletion", Outcome::Unchanged, Reason::UpToDate, &[]).await;
 }
 
-async fn a_foreign_field_is_left_alone(fixture: &dyn ClusterFixture) {
+/// A field that git never named stays as others set it.
+pub async fn a_foreign_field_is_left_alone(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "foreign");
     bench.sync(&[bench.config_map("foreign", json!({"ours": "1"}))]).await;
     let hand = json!({"metadata": {"annotations": {"example.com/note": "mine"}}, "data": {"theirs": "2"}});
@@ -279,7 +114,8 @@ async fn a_foreign_field_is_left_alone(fixture: &dyn ClusterFixture) {
     assert_eq!(live["metadata"]["annotations"]["example.com/note"], "mine");
 }
 
-async fn what_an_autoscaler_set_is_left_alone(fixture: &dyn ClusterFixture) {
+/// Replicas that an autoscaler set stay as they are.
+pub async fn what_an_autoscaler_set_is_left_alone(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "scale");
     bench.sync(&[bench.deployment("scale", "web:1")]).await;
     bench.fixture.scale_by_controller(&bench.id("Deployment", "scale"), 7).await;
@@ -291,7 +127,8 @@ async fn what_an_autoscaler_set_is_left_alone(fixture: &dyn ClusterFixture) {
     bench.expect(&changed, "scale", Outcome::Unchanged, Reason::UpToDate, &[]).await;
 }
 
-async fn an_equal_object_is_adopted_as_unchanged(fixture: &dyn ClusterFixture) {
+/// An object that exists as git has it is adopted without a change.
+pub async fn an_equal_object_is_adopted_as_unchanged(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "adopt");
     let object = bench.deployment("adopt", "web:1");
     bench.fixture.create_by_hand(object.clone()).await;
@@ -302,7 +139,8 @@ async fn an_equal_object_is_adopted_as_unchanged(fixture: &dyn ClusterFixture) {
     bench.expect(&objects, "adopt", Outcome::Changed, Reason::Drifted, &["spec.replicas"]).await;
 }
 
-async fn a_different_object_is_adopted_and_changed(fixture: &dyn ClusterFixture) {
+/// An object that exists otherwise is adopted and changed.
+pub async fn a_different_object_is_adopted_and_changed(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "adopt-change");
     bench.fixture.create_by_hand(bench.deployment("adopt-change", "web:1")).await;
     let objects = [bench.deployment("adopt-change", "web:2")];
@@ -310,7 +148,8 @@ async fn a_different_object_is_adopted_and_changed(fixture: &dyn ClusterFixture)
     bench.expect(&objects, "adopt-change", Outcome::Unchanged, Reason::UpToDate, &[]).await;
 }
 
-async fn what_git_no_longer_names_is_pruned_when_asked(fixture: &dyn ClusterFixture) {
+/// An object that was created and is no longer in git is pruned, if that is asked for.
+pub async fn what_git_no_longer_names_is_pruned_when_asked(fixture: &dyn ClusterFixture) {
     let keep = Bench::new(fixture, "prune");
     let bench = Bench::pruning(fixture, "prune");
     let stays = keep.config_map("prune-stays", json!({"a": "1"}));
@@ -327,7 +166,8 @@ async fn what_git_no_longer_names_is_pruned_when_asked(fixture: &dyn ClusterFixt
     assert_eq!(of(&report, "prune-stays").outcome, Outcome::Unchanged);
 }
 
-async fn what_was_adopted_is_never_pruned(fixture: &dyn ClusterFixture) {
+/// An object that was there before is never pruned.
+pub async fn what_was_adopted_is_never_pruned(fixture: &dyn ClusterFixture) {
     let bench = Bench::pruning(fixture, "prune-adopted");
     let stays = bench.config_map("adopted-stays", json!({}));
     let theirs = bench.config_map("adopted-theirs", json!({"a": "1"}));
@@ -337,7 +177,8 @@ async fn what_was_adopted_is_never_pruned(fixture: &dyn ClusterFixture) {
     bench.get("ConfigMap", "adopted-theirs").await;
 }
 
-async fn an_object_that_changed_since_is_not_pruned(fixture: &dyn ClusterFixture) {
+/// An object that changed after it was observed is not pruned.
+pub async fn an_object_that_changed_since_is_not_pruned(fixture: &dyn ClusterFixture) {
     let bench = Bench::pruning(fixture, "prune-race");
     let stays = bench.config_map("race-stays", json!({}));
     bench.sync(&[stays.clone(), bench.config_map("race", json!({"a": "1"}))]).await;
@@ -351,7 +192,8 @@ async fn an_object_that_changed_since_is_not_pruned(fixture: &dyn ClusterFixture
     bench.get("ConfigMap", "race").await;
 }
 
-async fn a_copied_mark_counts_for_nothing(fixture: &dyn ClusterFixture) {
+/// A mark that was copied to another object does not make that one ours.
+pub async fn a_copied_mark_counts_for_nothing(fixture: &dyn ClusterFixture) {
     let bench = Bench::pruning(fixture, "copied");
     let original = bench.config_map("copied", json!({"a": "1"}));
     bench.sync(std::slice::from_ref(&original)).await;
@@ -365,7 +207,8 @@ async fn a_copied_mark_counts_for_nothing(fixture: &dyn ClusterFixture) {
     bench.get("ConfigMap", "copied-copy").await;
 }
 
-async fn one_refused_object_does_not_stop_the_others(fixture: &dyn ClusterFixture) {
+/// An object that the server refuses fails alone, with a finding.
+pub async fn one_refused_object_does_not_stop_the_others(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "refused");
     let objects = [
         bench.config_map("Refused_Name", json!({"a": "1"})),
@@ -383,7 +226,8 @@ async fn one_refused_object_does_not_stop_the_others(fixture: &dyn ClusterFixtur
     assert!(finding.subject.contains("Refused_Name") && finding.place.is_some(), "{finding}");
 }
 
-async fn an_unknown_kind_is_reported_and_the_rest_applied(fixture: &dyn ClusterFixture) {
+/// An object of an unknown kind fails alone, with a finding.
+pub async fn an_unknown_kind_is_reported_and_the_rest_applied(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "unknown");
     let mut unknown = bench.config_map("unknown-kind", json!({}));
     unknown["apiVersion"] = "no-such-group.example.com/v1".into();
@@ -395,7 +239,8 @@ async fn an_unknown_kind_is_reported_and_the_rest_applied(fixture: &dyn ClusterF
     assert!(report.findings.iter().any(|f| f.code == Code::UnknownKind), "{report:?}");
 }
 
-async fn string_data_of_a_secret_is_not_drift(fixture: &dyn ClusterFixture) {
+/// `stringData` of a Secret is compared with the `data` that it becomes.
+pub async fn string_data_of_a_secret_is_not_drift(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "secret");
     let secret = |value: &str| {
         [json!({"apiVersion": "v1", "kind": "Secret",
@@ -409,10 +254,11 @@ async fn string_data_of_a_secret_is_not_drift(fixture: &dyn ClusterFixture) {
     assert_eq!(bench.get("Secret", "secret").await["data"]["key"], "dHdv");
 }
 
-async fn progress_is_told_of_every_step(fixture: &dyn ClusterFixture) {
+/// Every outcome is reported as soon as it is known.
+pub async fn progress_is_told_of_every_step(fixture: &dyn ClusterFixture) {
     #[derive(Default)]
-    struct Told(std::sync::Mutex<Vec<ResourceId>>);
-    impl crate::backend::Progress for Told {
+    struct Recorder(std::sync::Mutex<Vec<ResourceId>>);
+    impl crate::backend::Progress for Recorder {
         fn resource(&self, report: &sync::ResourceReport) {
             self.0.lock().expect("no panic while it is held").push(report.id.clone());
         }
@@ -421,14 +267,15 @@ async fn progress_is_told_of_every_step(fixture: &dyn ClusterFixture) {
     let plan = bench
         .plan(&[bench.config_map("progress-a", json!({})), bench.config_map("progress-b", json!({}))])
         .await;
-    let told = Told::default();
-    let report = fixture.cluster().apply(&plan, &told).await.expect("the plan can be carried out");
-    let mut told = told.0.into_inner().expect("no panic while it is held");
-    told.sort();
-    assert_eq!(told, report.resources.iter().map(|r| r.id.clone()).collect::<Vec<_>>());
+    let recorder = Recorder::default();
+    let report = fixture.cluster().apply(&plan, &recorder).await.expect("the plan can be carried out");
+    let mut reported = recorder.0.into_inner().expect("no panic while it is held");
+    reported.sort();
+    assert_eq!(reported, report.resources.iter().map(|r| r.id.clone()).collect::<Vec<_>>());
 }
 
-async fn workloads_are_listed_with_their_images(fixture: &dyn ClusterFixture) {
+/// Workloads are listed with their images and rollouts.
+pub async fn workloads_are_listed_with_their_images(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "workloads");
     bench.sync(&[bench.deployment("workloads", "web:1")]).await;
     let mut last = None;

@@ -1,4 +1,5 @@
-//! From a kubeconfig, or the inside of a pod, to a client: who is asked, as whom, and what is wrong with the configuration.
+//! From a kubeconfig, or the inside of a pod, to a client: who is asked, as whom, and what is wrong
+//! with the configuration.
 
 use std::{
     io,
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use flux_core::backend::ClusterError;
+use flux_core::backend::{Error, Result};
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
@@ -22,43 +23,61 @@ use crate::{
 
 /// How long a connection may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a connection may be silent: longer than the term of a watch, which is never silent at its end.
+/// How long a connection may be silent: longer than the term of a watch, which is never silent at
+/// its end.
 const SILENCE: Duration = Duration::from_secs(130);
 
-/// Says which cluster is meant; made by [`KubeCluster::builder`].
+/// The configuration of a [`KubeCluster`]; each setter returns the builder with one thing changed.
 ///
-/// With nothing said it is the cluster of kubectl's default: `KUBECONFIG`, else `~/.kube/config`, and where neither exists the cluster of
-/// the pod that this runs in.
+/// ```no_run
+/// # async fn example() -> flux_core::backend::Result<()> {
+/// use flux_k8s::KubeCluster;
+///
+/// let builder = KubeCluster::builder().kubeconfig("/etc/flux/kubeconfig").context("shop");
+/// let cluster = builder.open().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// With nothing said it is the cluster of kubectl's default: `KUBECONFIG`, else `~/.kube/config`,
+/// and where neither exists the cluster of the pod that this runs in.
 #[derive(Clone, Debug, Default)]
-pub struct Builder {
+#[must_use]
+pub struct KubeClusterBuilder {
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
 }
 
-impl Builder {
+impl KubeCluster {
+    /// Begins with the cluster of kubectl's default.
+    pub fn builder() -> KubeClusterBuilder {
+        KubeClusterBuilder::default()
+    }
+}
+
+impl KubeClusterBuilder {
     /// The kubeconfig file to use.
-    #[must_use]
-    pub fn kubeconfig(mut self, path: impl Into<PathBuf>) -> Self {
-        self.kubeconfig = Some(path.into());
-        self
+    pub fn kubeconfig(self, path: impl Into<PathBuf>) -> Self {
+        Self { kubeconfig: Some(path.into()), ..self }
     }
 
     /// The context of the kubeconfig to use; its current one by default.
-    #[must_use]
-    pub fn context(mut self, name: impl Into<String>) -> Self {
-        self.context = Some(name.into());
-        self
+    pub fn context(self, name: impl Into<String>) -> Self {
+        Self { context: Some(name.into()), ..self }
     }
 
     /// Reads the configuration and makes a cluster of it.
     ///
-    /// The API server is not asked anything yet, so that a daemon can start before it: the first call tells whether it is there. Must be called
-    /// within a tokio runtime, in which the watches will run.
+    /// The API server is not asked anything yet, so that a daemon can start before it: the first
+    /// call tells whether it is there. Must be called within a tokio runtime, in which the watches
+    /// will run.
     ///
     /// # Errors
-    /// [`ClusterError::NotFound`] if the kubeconfig or the context does not exist, or there is no configuration at all;
-    /// [`ClusterError::Invalid`] if the kubeconfig makes no sense or names files that cannot be read.
-    pub async fn open(self) -> Result<KubeCluster, ClusterError> {
+    /// [`NotFound`](flux_core::backend::ErrorKind::NotFound) if the kubeconfig or the context does
+    /// not exist, or there is no configuration at all;
+    /// [`Invalid`](flux_core::backend::ErrorKind::Invalid) if the kubeconfig makes no sense or
+    /// names files that cannot be read.
+    pub async fn open(self) -> Result<KubeCluster> {
         let (mut config, target) = match (&self.kubeconfig, &self.context) {
             (Some(path), _) => {
                 let kubeconfig = Kubeconfig::read_from(path).map_err(|e| unreadable(&e, path))?;
@@ -80,24 +99,19 @@ impl Builder {
         Ok(KubeCluster::new(Http { client, target: Arc::new(target) }, namespace))
     }
 
-    async fn of_kubeconfig(
-        &self,
-        kubeconfig: Kubeconfig,
-        file: &str,
-    ) -> Result<(Config, Target), ClusterError> {
+    async fn of_kubeconfig(&self, kubeconfig: Kubeconfig, file: &str) -> Result<(Config, Target)> {
         let Some(name) = self.context.clone().or_else(|| kubeconfig.current_context.clone()) else {
-            return Err(ClusterError::NotFound(format!(
+            let text = format!(
                 "{file} has no current context; name a context, or set one with `kubectl config use-context`"
-            )));
+            );
+            return Err(Error::not_found(file, text));
         };
         let Some(context) =
             kubeconfig.contexts.iter().find(|c| c.name == name).and_then(|c| c.context.clone())
         else {
             let names: Vec<&str> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
-            return Err(ClusterError::NotFound(format!(
-                "{file} has no context `{name}`; it has {}",
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-            )));
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(Error::not_found(&name, format!("{file} has no context `{name}`; it has {names}")));
         };
         let named_proxy = kubeconfig
             .clusters
@@ -109,7 +123,7 @@ impl Builder {
         let options = KubeConfigOptions { context: Some(name), ..KubeConfigOptions::default() };
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
             .await
-            .map_err(|e| ClusterError::Invalid(format!("{source} cannot be used: {}", plain(&e))))?;
+            .map_err(|e| Error::invalid(&source, format!("{source} cannot be used: {}", plain(&e))))?;
         let host = config.cluster_url.host().unwrap_or_default();
         if !named_proxy && goes_direct(host, &no_proxy()) {
             config.proxy_url = None;
@@ -123,12 +137,13 @@ impl Builder {
     }
 }
 
-fn in_cluster() -> Result<(Config, Target), ClusterError> {
+fn in_cluster() -> Result<(Config, Target)> {
     let config = Config::incluster_env().map_err(|_| {
-        ClusterError::NotFound(format!(
-            "there is no cluster to talk to: {} does not exist and this is not running in a pod; give the path of a kubeconfig",
-            default_path()
-        ))
+        let path = default_path();
+        let text = format!(
+            "there is no cluster to talk to: {path} does not exist and this is not running in a pod; give the path of a kubeconfig"
+        );
+        Error::not_found(path, text)
     })?;
     let target = Target {
         server: server(&config),
@@ -160,14 +175,14 @@ fn is_absent(error: &KubeconfigError) -> bool {
     }
 }
 
-fn unreadable(error: &KubeconfigError, path: &Path) -> ClusterError {
-    let path = path.display();
+fn unreadable(error: &KubeconfigError, path: &Path) -> Error {
+    let path = path.display().to_string();
     if is_absent(error) {
-        return ClusterError::NotFound(format!(
-            "the kubeconfig {path} does not exist; give the path of one that does"
-        ));
+        let text = format!("the kubeconfig {path} does not exist; give the path of one that does");
+        return Error::not_found(path, text);
     }
-    ClusterError::Invalid(format!("the kubeconfig {path} cannot be used: {}", plain(error)))
+    let text = format!("the kubeconfig {path} cannot be used: {}", plain(error));
+    Error::invalid(path, text)
 }
 
 /// An error's words. Those of the YAML parser quote the file, in which there are secrets.
@@ -185,7 +200,8 @@ fn no_proxy() -> String {
     ["NO_PROXY", "no_proxy"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default()
 }
 
-/// Whether a proxy from the environment is not meant for a host: this machine, and what `NO_PROXY` names (hosts, domains, addresses, networks).
+/// Returns `true` if a proxy from the environment is not meant for a host: this machine, and what
+/// `NO_PROXY` names (hosts, domains, addresses, networks).
 fn goes_direct(host: &str, no_proxy: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_lowercase();
     let address: Option<IpAddr> = host.parse().ok();

@@ -1,10 +1,9 @@
-//! A repository behind a server: mirrored, asked for its tip each time, fetched when it moved, pushed to.
-
-mod push;
+//! Fetching: upstream is asked for its tip each time, and what it moved to is fetched into the
+//! mirror.
 
 use std::sync::{Mutex, PoisonError};
 
-use flux_core::backend::RepoError;
+use flux_core::backend::{Error, ErrorKind, Result};
 use git2::{
     AutotagOption, Direction, FetchOptions, ObjectType, Oid, ProxyOptions, RemoteConnection, Repository,
 };
@@ -14,53 +13,50 @@ use crate::{
     errors::git_error,
     local::no_branch,
     mirror::Mirror,
-    objects,
     session::{Cancel, Session},
-    store::Loan,
-    upstream::{Landing, Upstream},
     url::RepoUrl,
 };
 
 #[derive(Debug)]
 pub(crate) struct Remote {
-    url: RepoUrl,
-    mirror: Mirror,
-    credentials: Credentials,
+    pub(super) url: RepoUrl,
+    pub(super) mirror: Mirror,
+    pub(super) credentials: Credentials,
     branch: Option<String>,
-    notes_ref: String,
+    pub(super) notes_ref: String,
     /// Of the URL: sets the references of several upstreams in one mirror apart.
-    key: String,
+    pub(super) key: String,
     /// The full name of the branch that was last found, when none is configured.
     found_branch: Mutex<Option<String>>,
 }
 
 /// The references of upstream that matter.
 #[derive(Clone, Debug)]
-struct Heads {
-    branch_ref: String,
-    tip: Oid,
-    notes: Option<Oid>,
+pub(super) struct Heads {
+    pub(super) branch_ref: String,
+    pub(super) tip: Oid,
+    pub(super) notes: Option<Oid>,
 }
 
 /// Why upstream could not be looked at.
 #[derive(Debug)]
-enum Trouble {
+pub(super) enum RefreshError {
     /// Because of upstream, or of the way there.
-    Upstream(RepoError),
+    Upstream(Error),
     /// Upstream was there, but the mirror could not take in what it has.
-    Mirror(RepoError),
+    Mirror(Error),
 }
 
-impl From<RepoError> for Trouble {
-    fn from(error: RepoError) -> Self {
+impl From<Error> for RefreshError {
+    fn from(error: Error) -> Self {
         Self::Upstream(error)
     }
 }
 
-impl From<Trouble> for RepoError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Upstream(error) | Trouble::Mirror(error) => error,
+impl From<RefreshError> for Error {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Upstream(error) | RefreshError::Mirror(error) => error,
         }
     }
 }
@@ -79,17 +75,19 @@ impl Remote {
     }
 
     /// The mirror's copy of a reference upstream.
-    fn tracking(&self, name: &str) -> String {
+    pub(super) fn tracking(&self, name: &str) -> String {
         format!("refs/flux/{}/{}", self.key, name.strip_prefix("refs/").unwrap_or(name))
     }
 
     /// Asks upstream; fetches with the same connection what is not here yet.
-    fn refresh(&self, repo: &Repository, cancel: &Cancel) -> Result<Heads, Trouble> {
+    pub(super) fn refresh(&self, repo: &Repository, cancel: &Cancel) -> Result<Heads, RefreshError> {
         let session = Session::new(&self.url, &self.credentials, cancel);
         let failed = |error: git2::Error| session.error(&error, "fetching from");
         let broken = |error: git2::Error| match failed(error) {
-            error @ (RepoError::Invalid(_) | RepoError::NotFound(_)) => Trouble::Mirror(error),
-            error => Trouble::Upstream(error),
+            error if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::NotFound) => {
+                RefreshError::Mirror(error)
+            }
+            error => RefreshError::Upstream(error),
         };
         let mut remote = repo.remote_anonymous(&self.url.transport()).map_err(failed)?;
         let mut connection = remote
@@ -121,7 +119,7 @@ impl Remote {
         Ok(heads)
     }
 
-    fn pick(&self, connection: &RemoteConnection<'_, '_, '_>) -> Result<Heads, RepoError> {
+    fn pick(&self, connection: &RemoteConnection<'_, '_, '_>) -> Result<Heads> {
         let list =
             connection.list().map_err(|error| git_error(&error, "listing the references of", &self.url))?;
         let id_of = |name: &str| list.iter().find(|head| head.name() == name).map(git2::RemoteHead::oid);
@@ -133,16 +131,17 @@ impl Remote {
         Ok(Heads { tip, notes: id_of(&self.notes_ref), branch_ref })
     }
 
-    /// Whether the mirror has everything that upstream's references name.
+    /// Returns `true` if the mirror has everything that upstream's references name.
     fn is_here(&self, repo: &Repository, heads: &Heads) -> bool {
         let at = |name: &str, id: Oid| repo.refname_to_id(&self.tracking(name)).is_ok_and(|here| here == id);
         at(&heads.branch_ref, heads.tip)
             && repo.find_commit(heads.tip).and_then(|commit| commit.tree()).is_ok()
-            && self.notes_tip(repo) == heads.notes
+            && self.mirrored_notes_tip(repo) == heads.notes
     }
 
-    /// Moves the mirror's references to what upstream's name, if the mirror has it all. A commit is here only with all that it needs: packs
-    /// arrive whole, and what we make ourselves stands on what is here.
+    /// Moves the mirror's references to what upstream's name, if the mirror has it all. A commit is
+    /// here only with all that it needs: packs arrive whole, and what we make ourselves stands on
+    /// what is here.
     fn adopt(&self, repo: &Repository, heads: &Heads) -> Result<bool, git2::Error> {
         let here = |id: Oid| repo.find_commit(id).and_then(|commit| commit.tree()).is_ok();
         if heads.notes.is_none()
@@ -161,13 +160,13 @@ impl Remote {
     }
 
     /// [`refresh`](Self::refresh), on a new mirror if the one that is there is in its way.
-    fn refresh_or_repair(&self, cancel: &Cancel) -> Result<Heads, RepoError> {
+    pub(super) fn refresh_or_repair(&self, cancel: &Cancel) -> Result<Heads> {
         let looked = {
             let repo = self.mirror.open()?;
             self.refresh(&repo, cancel)
         };
         match looked {
-            Err(Trouble::Mirror(error)) => {
+            Err(RefreshError::Mirror(error)) => {
                 tracing::warn!(url = %self.url, %error, "the mirror is damaged and is made anew");
                 self.mirror.make_anew(&self.mirror.lock()?)?;
                 Ok(self.refresh(&*self.mirror.open()?, cancel)?)
@@ -176,7 +175,12 @@ impl Remote {
         }
     }
 
-    fn branch_ref(&self, cancel: &Cancel) -> Result<String, RepoError> {
+    /// Returns the tip of the notes' history as far as it is in the mirror.
+    pub(super) fn mirrored_notes_tip(&self, repo: &Repository) -> Option<Oid> {
+        repo.refname_to_id(&self.tracking(&self.notes_ref)).ok()
+    }
+
+    pub(super) fn branch_ref(&self, cancel: &Cancel) -> Result<String> {
         if let Some(branch) = &self.branch {
             return Ok(format!("refs/heads/{branch}"));
         }
@@ -188,46 +192,8 @@ impl Remote {
     }
 }
 
-impl Upstream for Remote {
-    fn store(&self) -> Result<Loan<'_>, RepoError> {
-        self.mirror.open()
-    }
-
-    fn head(&self, cancel: &Cancel) -> Result<Oid, RepoError> {
-        self.refresh_or_repair(cancel).map(|heads| heads.tip)
-    }
-
-    fn notes_tip(&self, repo: &Repository) -> Option<Oid> {
-        repo.refname_to_id(&self.tracking(&self.notes_ref)).ok()
-    }
-
-    fn land(&self, landing: &Landing<'_>, cancel: &Cancel) -> Result<(), RepoError> {
-        push::land(self, landing, cancel)
-    }
-
-    fn repair(&self, cancel: &Cancel) -> Result<(), RepoError> {
-        // What is open already may miss what has come since, and still see what is gone from the disk.
-        self.mirror.reopen()?;
-        let is_whole = {
-            let repo = self.mirror.open()?;
-            let references = repo.references_glob(&format!("refs/flux/{}/heads/*", self.key));
-            let tips: Vec<_> =
-                references.into_iter().flatten().map(|reference| reference.ok()?.target()).collect();
-            let whole = |tip: &Option<Oid>| tip.is_some_and(|tip| objects::is_whole(&repo, tip));
-            // Without any it was never fetched into, or just made anew.
-            !tips.is_empty() && tips.iter().all(whole)
-        };
-        if !is_whole {
-            tracing::info!(url = %self.url, "the mirror lacks objects and is made anew");
-            self.mirror.make_anew(&self.mirror.lock()?)?;
-            self.refresh(&*self.mirror.open()?, cancel)?;
-        }
-        Ok(())
-    }
-}
-
 /// The branch of upstream's `HEAD`; servers that don't say get the one that is where `HEAD` is.
-fn default_branch(list: &[git2::RemoteHead<'_>], url: &RepoUrl) -> Result<String, RepoError> {
+fn default_branch(list: &[git2::RemoteHead<'_>], url: &RepoUrl) -> Result<String> {
     let branches = || list.iter().filter(|head| head.name().starts_with("refs/heads/"));
     let head = list.iter().find(|head| head.name() == "HEAD");
     let named = head.and_then(|head| head.symref_target()).map(ToOwned::to_owned);
@@ -237,14 +203,14 @@ fn default_branch(list: &[git2::RemoteHead<'_>], url: &RepoUrl) -> Result<String
     };
     named.or_else(guessed).ok_or_else(|| {
         if branches().next().is_none() {
-            RepoError::NotFound(format!("{url} is empty; push a first commit to it"))
+            Error::not_found(url, format!("{url} is empty; push a first commit to it"))
         } else {
-            RepoError::NotFound(format!("HEAD of {url} names no branch; say which branch to use"))
+            Error::not_found(url, format!("HEAD of {url} names no branch; say which branch to use"))
         }
     })
 }
 
-fn proxy() -> ProxyOptions<'static> {
+pub(super) fn proxy() -> ProxyOptions<'static> {
     let mut options = ProxyOptions::new();
     options.auto();
     options

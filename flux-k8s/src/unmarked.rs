@@ -1,7 +1,8 @@
-//! Wanted objects that do not carry the mark: not there yet, not adopted yet, or to be left alone for good.
+//! Wanted objects that do not carry the mark: not there yet, not adopted yet, or to be left alone
+//! for good.
 //!
-//! Most are gone from here after one apply, so the first time they are only read. What is here a second time will be here again: it is
-//! watched, so that it costs no request from then on.
+//! Most are gone from here after one apply, so the first time they are only read. What is here a
+//! second time will be here again: it is watched, so that it costs no request from then on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,22 +15,23 @@ use serde_json::Value;
 
 use crate::{
     cluster::{AT_ONCE, KubeCluster, at_once},
-    doubts::Doubts,
-    failure::{Failure, Kind as Sort},
+    failure::{Failure, FailureKind},
+    gaps::Gaps,
     kinds::{Kind, Kinds},
-    live::{text, typed},
+    raw::{text, typed},
     watch::{Selection, Watch, WatchKey, recovered},
 };
 
-/// Above this number, the strays of a kind and namespace are read by one list.
+/// Above this number, the unmarked of a kind and namespace are read by one list.
 const READ_SINGLY: usize = 8;
-/// Above this number, they are watched by one watch of the whole namespace: each watch holds a connection.
+/// Above this number, they are watched by one watch of the whole namespace: each watch holds a
+/// connection.
 const WATCHED_SINGLY: usize = 3;
 
-/// Strays by `apiVersion`, `kind` and namespace.
-pub(crate) type Strays = BTreeMap<(String, String, Option<String>), BTreeSet<String>>;
+/// Unmarked by `apiVersion`, `kind` and namespace.
+pub(crate) type Unmarked = BTreeMap<(String, String, Option<String>), BTreeSet<String>>;
 
-/// Strays of one kind and namespace.
+/// Unmarked of one kind and namespace.
 #[derive(Clone)]
 struct Group<'a> {
     kind: &'a Kind,
@@ -43,34 +45,34 @@ impl Group<'_> {
     }
 }
 
-/// How strays are looked at.
+/// How unmarked are looked at.
 #[derive(Default)]
-struct Ways<'a> {
+struct ReadPlan<'a> {
     singly: Vec<Group<'a>>,
     by_list: Vec<Group<'a>>,
     by_watch: Vec<(Group<'a>, Arc<Watch>)>,
 }
 
 impl KubeCluster {
-    /// What there is of strays.
-    pub(crate) async fn read_strays(
+    /// Returns those of the unmarked objects that exist.
+    pub(crate) async fn read_unmarked(
         &self,
         kinds: &Kinds,
-        strays: Strays,
-        doubts: &mut Doubts,
+        unmarked: Unmarked,
+        gaps: &mut Gaps,
     ) -> Result<Vec<(Kind, Arc<Value>)>, Failure> {
-        let mut ways = self.ways(kinds, strays);
+        let mut plan = self.read_plan(kinds, unmarked);
         let mut found = Vec::new();
-        self.seen_by_watch(&mut ways, doubts, &mut found).await?;
-        self.read_by_list(&mut ways, doubts, &mut found).await?;
-        self.read_singly(ways, doubts, &mut found).await?;
+        self.read_by_watch(&mut plan, gaps, &mut found).await?;
+        self.read_by_list(&mut plan, gaps, &mut found).await?;
+        self.read_singly(plan, gaps, &mut found).await?;
         Ok(found)
     }
 
-    fn ways<'a>(&self, kinds: &'a Kinds, strays: Strays) -> Ways<'a> {
-        let before = self.with_known(|known| std::mem::take(&mut known.strays));
-        let (mut ways, mut now, mut used) = (Ways::default(), BTreeSet::new(), BTreeSet::new());
-        for ((api_version, of, namespace), names) in strays {
+    fn read_plan<'a>(&self, kinds: &'a Kinds, unmarked: Unmarked) -> ReadPlan<'a> {
+        let before = self.with_discovered(|discovered| std::mem::take(&mut discovered.unmarked));
+        let (mut plan, mut now, mut used) = (ReadPlan::default(), BTreeSet::new(), BTreeSet::new());
+        for ((api_version, of, namespace), names) in unmarked {
             let Some(kind) = kinds.get(&api_version, &of) else { continue };
             let wanted = |name: &String| Wanted {
                 api_version: api_version.clone(),
@@ -82,7 +84,7 @@ impl KubeCluster {
             let mut watch = |selection: Selection, names: Vec<String>| {
                 used.insert(WatchKey::new(&kind.resource, selection.clone()));
                 let group = Group { kind, namespace: namespace.clone(), names };
-                ways.by_watch.push((group, self.watches.start(&self.http, &kind.resource, selection)));
+                plan.by_watch.push((group, self.watches.start(&self.http, &kind.resource, selection)));
             };
             let all = Selection::All { namespace: namespace.clone() };
             let all_watched = self.watches.get(&WatchKey::new(&kind.resource, all.clone())).is_some();
@@ -98,8 +100,8 @@ impl KubeCluster {
             let group = Group { kind, namespace: namespace.clone(), names: new };
             match group.names.len() {
                 0 => {}
-                n if n > READ_SINGLY && kind.watchable => ways.by_list.push(group),
-                _ => ways.singly.push(group),
+                n if n > READ_SINGLY && kind.watchable => plan.by_list.push(group),
+                _ => plan.singly.push(group),
             }
         }
         // Watches of what has got the mark meanwhile, or is no longer wanted.
@@ -107,25 +109,27 @@ impl KubeCluster {
             Selection::Named { .. } | Selection::All { .. } => !used.contains(key),
             Selection::Marked | Selection::Workloads { .. } => false,
         });
-        self.with_known(|known| known.strays = now);
-        ways
+        self.with_discovered(|discovered| discovered.unmarked = now);
+        plan
     }
 
-    async fn seen_by_watch(
+    async fn read_by_watch(
         &self,
-        ways: &mut Ways<'_>,
-        doubts: &mut Doubts,
+        plan: &mut ReadPlan<'_>,
+        gaps: &mut Gaps,
         found: &mut Vec<(Kind, Arc<Value>)>,
     ) -> Result<(), Failure> {
-        let watched = std::mem::take(&mut ways.by_watch);
+        let watched = std::mem::take(&mut plan.by_watch);
         let healths = join_all(watched.iter().map(|(_, watch)| recovered(watch))).await;
         for (health, (group, watch)) in healths.into_iter().zip(watched) {
             // Who must not watch may be allowed to read.
-            if !health.synced && health.broken.as_ref().is_some_and(|b| b.failure.kind == Sort::Forbidden) {
-                ways.singly.push(group);
+            if !health.synced
+                && health.broken.as_ref().is_some_and(|b| b.failure.kind == FailureKind::Forbidden)
+            {
+                plan.singly.push(group);
                 continue;
             }
-            doubts.judge(&group.what(), health)?;
+            gaps.judge(&group.what(), health)?;
             watch.with(|store| {
                 for name in &group.names {
                     let object = store.get(&(group.namespace.clone(), name.clone()));
@@ -138,11 +142,11 @@ impl KubeCluster {
 
     async fn read_by_list(
         &self,
-        ways: &mut Ways<'_>,
-        doubts: &mut Doubts,
+        plan: &mut ReadPlan<'_>,
+        gaps: &mut Gaps,
         found: &mut Vec<(Kind, Arc<Value>)>,
     ) -> Result<(), Failure> {
-        let lists = std::mem::take(&mut ways.by_list).into_iter().map(|group| async move {
+        let lists = std::mem::take(&mut plan.by_list).into_iter().map(|group| async move {
             let answer = self.http.list(&group.kind.resource, group.namespace.as_deref()).await;
             (group, answer)
         });
@@ -159,8 +163,8 @@ impl KubeCluster {
                             .map(|item| (group.kind.clone(), Arc::new(typed(item, &group.kind.resource)))),
                     );
                 }
-                Err(failure) if failure.kind == Sort::Forbidden => ways.singly.push(group),
-                Err(failure) => not_read(&group, &failure, doubts)?,
+                Err(failure) if failure.kind == FailureKind::Forbidden => plan.singly.push(group),
+                Err(failure) => not_read(&group, &failure, gaps)?,
             }
         }
         Ok(())
@@ -168,11 +172,11 @@ impl KubeCluster {
 
     async fn read_singly(
         &self,
-        ways: Ways<'_>,
-        doubts: &mut Doubts,
+        plan: ReadPlan<'_>,
+        gaps: &mut Gaps,
         found: &mut Vec<(Kind, Arc<Value>)>,
     ) -> Result<(), Failure> {
-        let readable = ways.singly.into_iter().filter(|group| group.kind.readable);
+        let readable = plan.singly.into_iter().filter(|group| group.kind.readable);
         let each = readable.flat_map(|group| {
             let one = group.clone();
             group.names.into_iter().map(move |name| Group { names: vec![name], ..one.clone() })
@@ -186,18 +190,18 @@ impl KubeCluster {
         while let Some((one, answer)) = answers.next().await {
             match answer {
                 Ok(object) => found.push((one.kind.clone(), Arc::new(object))),
-                Err(failure) => not_read(&one, &failure, doubts)?,
+                Err(failure) => not_read(&one, &failure, gaps)?,
             }
         }
         Ok(())
     }
 }
 
-fn not_read(group: &Group<'_>, failure: &Failure, doubts: &mut Doubts) -> Result<(), Failure> {
+fn not_read(group: &Group<'_>, failure: &Failure, gaps: &mut Gaps) -> Result<(), Failure> {
     match failure.kind {
-        Sort::NotFound => {}
+        FailureKind::NotFound => {}
         _ if failure.is_of_server() => return Err(failure.clone()),
-        _ => doubts.missing(&group.what(), failure),
+        _ => gaps.missing(&group.what(), failure),
     }
     Ok(())
 }

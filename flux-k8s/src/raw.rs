@@ -9,14 +9,15 @@ use kube::{
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// An object as it came, and of its metadata what a watch needs. kube's own dynamic object drops fields of the metadata that it does not know.
+/// An object as it came, and of its metadata what a watch needs. kube's own dynamic object drops
+/// fields of the metadata that it does not know.
 #[derive(Clone)]
-pub(crate) struct Live {
+pub(crate) struct RawObject {
     pub(crate) value: Value,
     meta: ObjectMeta,
 }
 
-impl<'de> Deserialize<'de> for Live {
+impl<'de> Deserialize<'de> for RawObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let meta = |key: &str| text(&value, key).map(str::to_owned);
@@ -32,9 +33,9 @@ impl<'de> Deserialize<'de> for Live {
 }
 
 /// Names the object only: it may be a Secret.
-impl fmt::Debug for Live {
+impl fmt::Debug for RawObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live").field("meta", &self.meta).finish_non_exhaustive()
+        f.debug_struct("RawObject").field("meta", &self.meta).finish_non_exhaustive()
     }
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn typed(mut object: Value, resource: &ApiResource) -> Value {
     object
 }
 
-impl Resource for Live {
+impl Resource for RawObject {
     type DynamicType = ApiResource;
     type Scope = DynamicResourceScope;
 

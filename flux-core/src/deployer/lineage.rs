@@ -1,0 +1,83 @@
+//! The commits that made a file what it is, followed from commit to parent: where branches were merged, along
+//! the one that the file came from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::DeployError;
+use crate::backend::{Commit, ConfigRepo, ContentId, Revision, Tree};
+
+/// The commits of a history, by revision, with the trees that were asked for.
+pub(super) struct Lineage<'a> {
+    repo: &'a dyn ConfigRepo,
+    commits: BTreeMap<&'a Revision, &'a Commit>,
+    /// The commits that are no parent of another, the newest first: the tip, or where its content comes from.
+    heads: Vec<&'a Revision>,
+    trees: BTreeMap<Revision, Tree>,
+    /// The changes of a file that are followed at most.
+    most_changes: usize,
+}
+
+impl<'a> Lineage<'a> {
+    /// Takes a history as [`ConfigRepo::history`] gives it.
+    pub(super) fn of(repo: &'a dyn ConfigRepo, history: &'a [Commit], most_changes: usize) -> Self {
+        let parents: BTreeSet<&Revision> = history.iter().flat_map(|commit| &commit.parents).collect();
+        let revisions = history.iter().map(|commit| &commit.revision);
+        Self {
+            repo,
+            commits: history.iter().map(|commit| (&commit.revision, commit)).collect(),
+            heads: revisions.filter(|revision| !parents.contains(revision)).collect(),
+            trees: BTreeMap::new(),
+            most_changes,
+        }
+    }
+
+    /// Returns the commits that changed a file, the newest first, each with what the file was before.
+    ///
+    /// A merge that has the file as one of its parents has it did not change it, and that parent is followed.
+    /// One that differs from all of its parents changed what the first had.
+    pub(super) async fn changes(
+        &mut self,
+        path: &str,
+        at_tip: Option<&ContentId>,
+    ) -> Result<Vec<(&'a Commit, Option<ContentId>)>, DeployError> {
+        let mut next = None;
+        for head in self.heads.clone() {
+            if self.file(head, path).await?.as_ref() == at_tip {
+                next = Some(head);
+                break;
+            }
+        }
+        let mut changes = Vec::new();
+        while let Some(commit) = next.and_then(|revision| self.commits.get(revision).copied()) {
+            let after = self.file(&commit.revision, path).await?;
+            let mut unchanged = None;
+            for parent in &commit.parents {
+                if self.file(parent, path).await? == after {
+                    unchanged = Some(parent);
+                    break;
+                }
+            }
+            next = unchanged.or(commit.parents.first());
+            if unchanged.is_none() {
+                let before = match next {
+                    Some(parent) => self.file(parent, path).await?,
+                    None => None,
+                };
+                if before != after {
+                    changes.push((commit, before));
+                }
+                if changes.len() >= self.most_changes {
+                    break;
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    async fn file(&mut self, at: &Revision, path: &str) -> Result<Option<ContentId>, DeployError> {
+        if !self.trees.contains_key(at) {
+            self.trees.insert(at.clone(), self.repo.tree(at).await?);
+        }
+        Ok(self.trees.get(at).and_then(|tree| tree.file(path)).cloned())
+    }
+}

@@ -1,0 +1,24 @@
+//! The calls of the [`Cluster`] trait, each carried out by a module of its own.
+
+use async_trait::async_trait;
+use flux_core::{
+    backend::{Cluster, ClusterWorkload, Observation, Observed, Progress, Result, Scope},
+    sync::{SyncPlan, SyncReport},
+};
+
+use crate::cluster::KubeCluster;
+
+#[async_trait]
+impl Cluster for KubeCluster {
+    async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>> {
+        self.observe_scope(scope).await.map_err(|failure| failure.error(&self.http.target))
+    }
+
+    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport> {
+        self.apply_plan(plan, progress).await
+    }
+
+    async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
+        self.observe_workloads(namespace).await.map_err(|failure| failure.error(&self.http.target))
+    }
+}
