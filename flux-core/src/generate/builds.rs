@@ -26,12 +26,8 @@ pub(crate) async fn builds(
         return Ok(Default::default());
     }
     let address = |path: &str| Some((path.to_owned(), tree.file(path)?.clone()));
-    let kustomizations: BTreeMap<String, ContentId> = tree
-        .files
-        .keys()
-        .filter(|path| manifest::is_kustomization_file(path))
-        .filter_map(|path| address(path))
-        .collect();
+    let kustomizations: BTreeMap<String, ContentId> =
+        tree.file_paths().filter(|path| manifest::is_kustomization_file(path)).filter_map(address).collect();
     let all = parser.parse_paths(&kustomizations).await?;
     let wanted: Vec<(&String, &str, BTreeSet<String>)> =
         built.into_iter().map(|(path, root)| (path, root, Build::wants(root, &all))).collect();

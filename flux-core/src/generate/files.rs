@@ -29,7 +29,7 @@ impl<'a> RevisionFiles<'a> {
 
     /// Returns the paths of all files.
     pub(super) fn paths(self) -> impl Iterator<Item = &'a str> {
-        self.tree.file_paths().chain(self.over.keys()).map(String::as_str)
+        self.tree.file_paths().chain(self.over.keys().map(String::as_str))
     }
 
     /// Reads a file; `None` if it is not there, or too large.

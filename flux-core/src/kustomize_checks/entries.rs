@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::kustomization::{Kustomization, files_in};
 use crate::{
-    backend::Tree,
+    backend::{self, Tree},
     kustomize::{Mistake, join},
     manifest::kustomization::{
         FILES, is_file,

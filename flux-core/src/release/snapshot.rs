@@ -146,7 +146,7 @@ pub struct ClusterFacts {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImageFacts {
     /// One entry a repository asked for.
-    pub repositories: BTreeMap<CanonicalName, Result<RepositoryFacts, Error>>,
+    pub repositories: BTreeMap<CanonicalName, Result<RepositoryFacts, BackendError>>,
 }
 
 /// The facts of one image repository.

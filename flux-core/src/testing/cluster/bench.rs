@@ -10,6 +10,7 @@ use super::fixture::ClusterFixture;
 use crate::{
     finding::Place,
     manifest::ResourceId,
+    position::Position,
     sync::{self, Desired, DesiredObject, Outcome, Reason, SyncOptions, SyncReport, SyncSet},
 };
 
@@ -21,7 +22,7 @@ pub(super) struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     pub(super) fn new(fixture: &'a dyn ClusterFixture, case: &str) -> Self {
-        let options = SyncOptions::new(SyncSet(format!("{}/{case}", fixture.namespace())));
+        let options = SyncOptions::new(SyncSet::new(format!("{}/{case}", fixture.namespace())));
         Self { fixture, options }
     }
 
@@ -64,7 +65,7 @@ impl<'a> Bench<'a> {
                 .zip(1..)
                 .map(|(object, line)| DesiredObject {
                     object: Arc::new(object.clone()),
-                    place: Place { path: "all.yaml".to_owned(), line, column: 1 },
+                    place: Place::in_file("all.yaml", Position { line, column: 1 }),
                 })
                 .collect(),
             ..Desired::default()
