@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use flux::{Code, manifest, memory::MemoryCluster};
+use flux::{Code, memory::MemoryCluster};
 use serde_json::{Value, json};
 
 use super::Failure;

@@ -1,6 +1,9 @@
 //! The commits that made a file what it is, followed from commit to parent: where branches were merged, along
 //! the one that the file came from.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::DeployError;

@@ -16,8 +16,8 @@ use std::{
 use async_trait::async_trait;
 use flux_core::{
     backend::{
-        Change, Commit, ConfigRepo, ContentId, Error as BackendError, FileBody, FixedClock, Range, Registry,
-        Revision, Tree,
+        Change, Commit, ConfigRepo, ContentId, Entry, Error, ErrorKind, FileBody, FixedClock, Range,
+        Registry, Revision, Tree,
     },
     deployer::{DeployError, Deployer, Options},
     finding::Code,
@@ -251,7 +251,7 @@ mod failing {
     //! Errors that the in-memory backends do not produce.
 
     use flux_core::{
-        backend::{Error as BackendError, InspectError, Observation},
+        backend::{InspectError, Observation},
         testing::{MockCluster, MockConfigRepo, MockRegistry},
     };
     use futures::FutureExt as _;
