@@ -1,6 +1,6 @@
 //! The promises of flux-generate about the commands it runs.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bounds;
 mod changes;
