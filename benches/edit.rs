@@ -18,7 +18,12 @@ use std::{
 };
 
 use figures::{median, millis, timed};
-use flux::manifest::{ImageChange, Manifests, ParsedFile, image_edits, parse, prove};
+use flux::{
+    edit::{ImageChange, image_edits, prove},
+    manifest::ParsedFile,
+    manifest_set::Manifests,
+    workload::parse,
+};
 
 const DOCUMENTS: usize = 282;
 const STREAM_BYTES: usize = 2_650_000;

@@ -7,11 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use flux::{Code, memory::MemoryCluster};
+use flux::{Code, memory::MemoryCluster, workload, yaml};
 use serde_json::{Value, json};
 
 use super::Failure;
-use flux_core::{workload, yaml};
 
 /// A cluster kept in a file.
 #[derive(Debug)]

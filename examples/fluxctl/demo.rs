@@ -13,9 +13,10 @@ use flux::{
     deployer::Deployer,
     git::GitRepo,
     image::{ImageInfo, ImageName, Tag},
-    manifest::{self, ResourceId},
+    manifest::ResourceId,
     memory::{ImagesFile, MemoryCluster, MemoryRegistry},
     sync::{SyncOptions, SyncSet},
+    yaml,
 };
 use serde_json::json;
 
@@ -26,7 +27,6 @@ use crate::{
     output::Out,
     sock_shop,
 };
-use flux_core::yaml;
 
 /// The image that is pushed in the story, and that automation follows.
 const PUSHED: (&str, &str, &str) = ("weaveworksdemos/catalogue", "0.2.1", "2016-11-18T16:30:00Z");

@@ -33,6 +33,8 @@ pub mod kustomize;
 #[cfg(feature = "deployer")]
 mod kustomize_checks;
 #[cfg(feature = "deployer")]
+mod lineage;
+#[cfg(feature = "deployer")]
 mod listing;
 pub mod manifest;
 pub mod manifest_set;
@@ -47,6 +49,7 @@ mod position;
 mod prepared;
 pub mod release;
 mod repo_path;
+mod revision;
 mod schema;
 pub mod sync;
 #[cfg(feature = "testing")]

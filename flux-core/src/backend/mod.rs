@@ -8,7 +8,6 @@
 mod clock;
 mod cluster;
 mod error;
-mod ids;
 pub mod layers;
 mod observation;
 mod pointers;
@@ -16,13 +15,13 @@ mod registry;
 mod repo;
 mod tree;
 
+pub use crate::revision::{ContentId, Revision};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use cluster::{
     Cluster, ClusterWorkload, Fidelity, KindInfo, Observed, Progress, Rollout, RolloutState,
     RunningContainer, Scope, Wanted,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use ids::{ContentId, Revision};
 pub use observation::{Completeness, Observation};
 pub use registry::{Images, InspectError, Registry, Tags};
 pub use repo::{Author, Change, Commit, ConfigRepo, FileBody, Range};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
-use super::{DeployError, Deployer, LoadedRepo, lineage::Lineage};
+use super::{DeployError, Deployer, LoadedRepo};
 use crate::{
     backend::{
         Commit, Completeness, ContentId, Error, ErrorKind, FileBody, Images, InspectError, Observation,
@@ -13,6 +13,7 @@ use crate::{
     },
     finding::{Code, Finding},
     image::{CanonicalName, ImageName, Tag},
+    lineage::Lineage,
     manifest,
     release::{ClusterFacts, ImageFacts, Needs, PastFile, RepositoryFacts, Snapshot},
 };

@@ -8,7 +8,6 @@ mod check;
 mod error;
 mod explain;
 mod gather;
-mod lineage;
 mod list;
 mod loader;
 mod options;

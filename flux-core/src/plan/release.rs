@@ -16,12 +16,12 @@ use super::{
     verdict::WorkloadVerdict,
 };
 use crate::{
-    backend::Revision,
     edit::{self, Edit, EditError, Intent},
     finding::Finding,
     generate::GeneratedEdit,
     image::ImageRef,
     manifest::WorkloadId,
+    revision::Revision,
 };
 
 /// A release as plain data: made by [`release::plan`](crate::release::plan), carried out later.

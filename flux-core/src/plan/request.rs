@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::Revision, image::ImageRef, manifest::WorkloadId};
+use crate::{image::ImageRef, manifest::WorkloadId, revision::Revision};
 
 /// A request for a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::redacted::Redacted;
 use crate::{
-    backend::Revision,
     finding::{Finding, Place},
     manifest::ResourceId,
+    revision::Revision,
 };
 
 /// The field manager under which objects are applied.

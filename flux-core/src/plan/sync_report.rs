@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::sync::{Action, Reason, Step, SyncPlan};
 use crate::{
-    backend::Revision,
     finding::{Code, Finding, Place},
     manifest::ResourceId,
+    revision::Revision,
 };
 
 /// The report of one object.

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use flux_core::{
     Place,
-    backend::ConfigRepo,
+    backend::{ConfigRepo, Entry},
     generate::{Checkout, GenerateError, Generator, Run},
     memory::MemoryRepo,
 };
@@ -23,7 +23,9 @@ pub(crate) async fn checkout_by(
 ) -> Result<Box<dyn Checkout>, GenerateError> {
     let repo = MemoryRepo::new(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     let mut tree = repo.tree(&repo.head().await.unwrap()).await.unwrap();
-    tree.executable.extend(tree.file_paths().filter(|path| path.ends_with(".sh")).cloned());
+    for (path, id) in tree.clone().files().filter(|(path, _)| path.ends_with(".sh")) {
+        tree.insert(path, Entry::File { id: id.clone(), executable: true });
+    }
     let over: BTreeMap<String, Bytes> =
         over.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned().into())).collect();
     generator.checkout(&repo, &tree, &over).await

@@ -6,11 +6,10 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::DeployError;
-use crate::backend::{Commit, ConfigRepo, ContentId, Revision, Tree};
+use crate::backend::{self, Commit, ConfigRepo, ContentId, Revision, Tree};
 
 /// The commits of a history, by revision, with the trees that were asked for.
-pub(super) struct Lineage<'a> {
+pub(crate) struct Lineage<'a> {
     repo: &'a dyn ConfigRepo,
     commits: BTreeMap<&'a Revision, &'a Commit>,
     /// The commits that are no parent of another, the newest first: the tip, or where its content comes from.
@@ -22,7 +21,7 @@ pub(super) struct Lineage<'a> {
 
 impl<'a> Lineage<'a> {
     /// Takes a history as [`ConfigRepo::history`] gives it.
-    pub(super) fn of(repo: &'a dyn ConfigRepo, history: &'a [Commit], most_changes: usize) -> Self {
+    pub(crate) fn of(repo: &'a dyn ConfigRepo, history: &'a [Commit], most_changes: usize) -> Self {
         let parents: BTreeSet<&Revision> = history.iter().flat_map(|commit| &commit.parents).collect();
         let revisions = history.iter().map(|commit| &commit.revision);
         Self {
@@ -38,11 +37,11 @@ impl<'a> Lineage<'a> {
     ///
     /// A merge that has the file as one of its parents has it did not change it, and that parent is followed.
     /// One that differs from all of its parents changed what the first had.
-    pub(super) async fn changes(
+    pub(crate) async fn changes(
         &mut self,
         path: &str,
         at_tip: Option<&ContentId>,
-    ) -> Result<Vec<(&'a Commit, Option<ContentId>)>, DeployError> {
+    ) -> Result<Vec<(&'a Commit, Option<ContentId>)>, backend::Error> {
         let mut next = None;
         for head in self.heads.clone() {
             if self.file(head, path).await?.as_ref() == at_tip {
@@ -77,7 +76,7 @@ impl<'a> Lineage<'a> {
         Ok(changes)
     }
 
-    async fn file(&mut self, at: &Revision, path: &str) -> Result<Option<ContentId>, DeployError> {
+    async fn file(&mut self, at: &Revision, path: &str) -> Result<Option<ContentId>, backend::Error> {
         if !self.trees.contains_key(at) {
             self.trees.insert(at.clone(), self.repo.tree(at).await?);
         }
