@@ -47,7 +47,7 @@ impl PlanBuilder {
             let placed =
                 |edit: &super::edits::OwnedEdit| FileEdit { path: path.clone(), edit: edit.edit.clone() };
             builder.edits.extend(edits.iter().map(placed));
-            let intents = edits.iter().map(|edit| edit.intent.clone());
+            let intents = edits.iter().flat_map(|edit| edit.intents.iter().cloned());
             builder.intents.entry(path.clone()).or_default().extend(intents);
         }
         builder

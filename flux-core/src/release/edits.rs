@@ -32,7 +32,9 @@ pub(super) struct OwnedEdit {
     /// The index of the workload among the decisions.
     pub(super) workload: usize,
     pub(super) edit: Edit,
-    pub(super) intent: Intent,
+    /// The values that differ afterwards. One edit may write several: new entries that follow one
+    /// another.
+    pub(super) intents: Vec<Intent>,
 }
 
 /// Makes the edits. Updates that cannot be written are taken back, with the reason.
@@ -43,7 +45,7 @@ pub(super) fn make(decisions: &mut [WorkloadDecision<'_>]) -> (Edits, Progress) 
         match &workload.decision {
             Decision::Policies(PolicyEdits { texts, .. }) => {
                 for (path, changes, intents) in texts {
-                    edits.add(index, path, changes.iter().cloned().zip(intents.iter().cloned()));
+                    edits.add_all(index, path, changes, intents);
                 }
             }
             Decision::Containers(_)
@@ -62,7 +64,17 @@ impl Edits {
         let mut edits = edits.into_iter().peekable();
         if edits.peek().is_some() {
             let file = self.files.entry(path.to_owned()).or_default();
-            file.extend(edits.map(|(edit, intent)| OwnedEdit { workload, edit, intent }));
+            file.extend(edits.map(|(edit, intent)| OwnedEdit { workload, edit, intents: vec![intent] }));
+        }
+    }
+
+    /// Adds edits that only together do what they are intended to.
+    fn add_all(&mut self, workload: usize, path: &str, edits: &[Edit], intents: &[Intent]) {
+        let file = self.files.entry(path.to_owned()).or_default();
+        let first = file.len();
+        file.extend(edits.iter().map(|edit| OwnedEdit { workload, edit: edit.clone(), intents: Vec::new() }));
+        if let Some(owned) = file.get_mut(first) {
+            owned.intents = intents.to_vec();
         }
     }
 

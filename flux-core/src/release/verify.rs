@@ -84,9 +84,12 @@ impl Verified {
 }
 
 fn prove<'e>(source: &[u8], edits: impl Iterator<Item = &'e OwnedEdit>) -> Result<Vec<u8>, EditError> {
-    let (edits, intents): (Vec<Edit>, Vec<Intent>) =
-        edits.map(|edit| (edit.edit.clone(), edit.intent.clone())).unzip();
-    edit::prove(source, &edits, &intents)
+    let (mut all, mut intents): (Vec<Edit>, Vec<Intent>) = Default::default();
+    for edit in edits {
+        all.push(edit.edit.clone());
+        intents.extend(edit.intents.iter().cloned());
+    }
+    edit::prove(source, &all, &intents)
 }
 
 /// Finds the workloads whose edits keep those of a file from being verified.
@@ -132,7 +135,7 @@ mod tests {
         let owned = |workload: usize, start: usize| OwnedEdit {
             workload,
             edit: Edit { start, end: start + 1, before: String::new(), after: String::new() },
-            intent: Intent { resource: 0, pointer: String::new(), value: None },
+            intents: vec![Intent { resource: 0, pointer: String::new(), value: None }],
         };
         let edits = [owned(3, 1), owned(0, 2), owned(1, 3), owned(3, 4), owned(1, 4), owned(2, 5)];
         let found: Vec<Vec<usize>> =
