@@ -10,7 +10,7 @@ use std::{
 use flux::{Code, memory::MemoryCluster, workload, yaml};
 use serde_json::{Value, json};
 
-use super::Failure;
+use super::failure::Failure;
 
 /// A cluster kept in a file.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ const FRONT_END: &str = "sock-shop:deployment/front-end";
 
 /// The finding with this code.
 #[track_caller]
-fn finding<'a>(said: &'a Value, code: &str) -> &'a Value {
-    let findings = said["findings"].as_array().expect("findings");
+fn finding<'a>(report: &'a Value, code: &str) -> &'a Value {
+    let findings = report["findings"].as_array().expect("findings");
     findings.iter().find(|f| f["code"] == code).unwrap_or_else(|| panic!("no {code} among {findings:#?}"))
 }
 
@@ -23,9 +23,9 @@ fn shop_with(path: &str, text: &str) -> Shop {
 fn a_broken_file_is_a_finding_with_its_place_and_stops_no_other() {
     let shop = shop_with("sock-shop/broken.yaml", "apiVersion: v1\nkind: [ConfigMap\nmetadata: {name: x}\n");
     let words = ["release", "-w", FRONT_END, "--update-all-images", "-o", "json"];
-    let said = shop.fluxctl(&words).exits(0).json();
-    assert_eq!(said["workloads"][FRONT_END]["status"], "success");
-    let found = finding(&said, "invalid-yaml");
+    let report = shop.fluxctl(&words).exits(0).json();
+    assert_eq!(report["workloads"][FRONT_END]["status"], "success");
+    let found = finding(&report, "invalid-yaml");
     assert_eq!(found["place"]["path"], "sock-shop/broken.yaml");
     assert!(found["place"]["line"].as_u64() >= Some(2), "{found}");
     assert!(!found["remedy"].as_str().expect("text").is_empty());
@@ -44,11 +44,11 @@ fn a_broken_file_is_a_finding_with_its_place_and_stops_no_other() {
 fn an_image_that_cannot_be_parsed_is_a_finding_with_its_place() {
     let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: odd, namespace: sock-shop}\nspec:\n  template:\n    spec:\n      containers:\n      - name: odd\n        image: 'not an image'\n";
     let shop = shop_with("sock-shop/odd.yaml", text);
-    let said =
+    let report =
         shop.fluxctl(&["release", "--all", "--update-all-images", "--dry-run", "-o", "json"]).exits(0).json();
-    let found = finding(&said, "invalid-image");
+    let found = finding(&report, "invalid-image");
     assert_eq!((&found["place"]["path"], &found["place"]["line"]), (&"sock-shop/odd.yaml".into(), &9.into()));
-    assert_eq!(said["workloads"]["sock-shop:deployment/odd"]["reason"], "invalid-image");
+    assert_eq!(report["workloads"]["sock-shop:deployment/odd"]["reason"], "invalid-image");
     shop.fluxctl(&["release", "-w", "sock-shop:deployment/odd", "--update-all-images"]).exits(1);
 }
 
@@ -56,34 +56,34 @@ fn an_image_that_cannot_be_parsed_is_a_finding_with_its_place() {
 fn a_workload_that_nobody_has_fails_and_the_others_are_released() {
     let shop = Shop::new();
     let ghost = "sock-shop:deployment/ghost";
-    let said = shop
+    let report = shop
         .fluxctl(&["release", "-w", ghost, "-w", FRONT_END, "--update-all-images", "-o", "json"])
         .exits(1)
         .json();
     assert_eq!(
-        (&said["workloads"][ghost]["status"], &said["workloads"][ghost]["reason"]),
+        (&report["workloads"][ghost]["status"], &report["workloads"][ghost]["reason"]),
         (&"failed".into(), &"not-found".into())
     );
-    assert_eq!(said["workloads"][FRONT_END]["status"], "success");
-    let said =
+    assert_eq!(report["workloads"][FRONT_END]["status"], "success");
+    let report =
         shop.fluxctl(&["release", "--service=sock-shop/ghost", "--update-all-images", "-o", "json"]).exits(1);
-    assert_eq!(said.json()["workloads"]["sock-shop:service/ghost"]["status"], "failed");
+    assert_eq!(report.json()["workloads"]["sock-shop:service/ghost"]["status"], "failed");
 }
 
 #[test]
-fn a_registry_that_refuses_is_told_and_stops_only_what_needs_it() {
+fn a_registry_that_refuses_is_reported_and_stops_only_what_needs_it() {
     let shop = Shop::new();
     let broken = sock_shop::images_yaml(&[])
         .replace("weaveworksdemos/user:\n", "weaveworksdemos/user: {error: \"401 unauthorized\"}\nunused:\n");
     shop.images(&broken);
-    let said = shop.fluxctl(&["release", "--all", "--update-all-images", "-o", "json"]).exits(0).json();
-    let user = &said["workloads"]["sock-shop:deployment/user"];
+    let report = shop.fluxctl(&["release", "--all", "--update-all-images", "-o", "json"]).exits(0).json();
+    let user = &report["workloads"]["sock-shop:deployment/user"];
     assert_eq!(
         (&user["status"], &user["message"]),
         (&"skipped".into(), &"cannot find one or more images".into())
     );
-    assert_eq!(said["workloads"][FRONT_END]["status"], "success");
-    assert!(said["findings"].to_string().contains("401 unauthorized"));
+    assert_eq!(report["workloads"][FRONT_END]["status"], "success");
+    assert!(report["findings"].to_string().contains("401 unauthorized"));
     let words = ["release", "-w", "sock-shop:deployment/user", "--update-all-images"];
     shop.fluxctl(&words).exits(1);
 }
@@ -92,8 +92,8 @@ fn a_registry_that_refuses_is_told_and_stops_only_what_needs_it() {
 fn an_image_that_is_not_in_its_registry_is_not_released() {
     let shop = Shop::new();
     let words = ["release", "-w", FRONT_END, "-i", "weaveworksdemos/front-end:9.9.9", "-o", "json"];
-    let said = shop.fluxctl(&words).exits(1).json();
-    assert_eq!(said["workloads"][FRONT_END]["reason"], "image-not-found");
+    let report = shop.fluxctl(&words).exits(1).json();
+    assert_eq!(report["workloads"][FRONT_END]["reason"], "image-not-found");
     assert_eq!(shop.messages().len(), 1);
 }
 
@@ -103,12 +103,12 @@ fn a_bad_pattern_matches_nothing_and_is_a_finding() {
     let path = "sock-shop/catalogue-dep.yaml".to_owned();
     let text = shop.file(&path).replace("'semver:~0.2'", "'regexp:(['");
     shop.commit(&[(path, text)], "Break the pattern");
-    let said = shop.fluxctl(&["release", "--automated", "-o", "json"]).exits(0).json();
+    let report = shop.fluxctl(&["release", "--automated", "-o", "json"]).exits(0).json();
     assert_eq!(
-        said["workloads"]["sock-shop:deployment/catalogue"]["containers"][0]["reason"],
+        report["workloads"]["sock-shop:deployment/catalogue"]["containers"][0]["reason"],
         "invalid-pattern"
     );
-    let found = finding(&said, "invalid-pattern");
+    let found = finding(&report, "invalid-pattern");
     assert_eq!(found["place"]["line"], 10);
 }
 
@@ -159,7 +159,7 @@ fn bad_usage_exits_with_2() {
 }
 
 #[test]
-fn a_manifest_that_is_a_link_is_told_and_nothing_is_pruned() {
+fn a_manifest_that_is_a_link_is_reported_and_nothing_is_pruned() {
     let map = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
     let files = [("g/one.yaml", map("one")), ("g/two.yaml", map("two")), ("other/two.yaml", map("two"))];
     let shop = Shop::with(files.map(|(path, text)| (path.to_owned(), text)).into());
@@ -181,9 +181,9 @@ fn a_manifest_that_is_a_link_is_told_and_nothing_is_pruned() {
     let synced = shop.fluxctl(&words).exits(1).json();
     assert!(!synced["resources"].to_string().contains("pruned"), "{synced}");
     let found = shop.fluxctl(&["--git-path", "g", "check", "-o", "json"]).exits(1).json();
-    let told: Vec<_> =
+    let findings: Vec<_> =
         found.as_array().expect("findings").iter().map(|f| (&f["code"], &f["place"]["path"])).collect();
-    assert_eq!(told, [(&"linked-manifest".into(), &"g/two.yaml".into())]);
+    assert_eq!(findings, [(&"linked-manifest".into(), &"g/two.yaml".into())]);
     shop.link("g/deep", "../other");
     let ran = shop.fluxctl(&["--git-path", "g", "check"]).exits(1);
     assert!(

@@ -38,7 +38,7 @@ fn workload(name: &str, annotations: &str) -> String {
 }
 
 /// `code path:line:column` of each finding.
-fn told(found: &Value) -> Vec<String> {
+fn codes_and_places(found: &Value) -> Vec<String> {
     let line = |f: &Value| {
         let place = &f["place"];
         let (code, path) = (f["code"].as_str().expect("a code"), place["path"].as_str().expect("a path"));
@@ -56,7 +56,7 @@ fn a_sound_folder_has_no_findings() {
 }
 
 #[test]
-fn every_mistake_is_told_at_its_line_with_its_remedy() {
+fn every_mistake_is_reported_at_its_line_with_its_remedy() {
     let policy = "apiVersion: fluxcd.io/v1alpha1\nkind: FluxPolicy\nmetadata: {name: platform}\nspec:\n  rules:\n  - policy:\n      minAg: 24h\n";
     let web = workload(
         "web",
@@ -70,7 +70,7 @@ fn every_mistake_is_told_at_its_line_with_its_remedy() {
     let ran = check(folder.path(), &["-o", "json"]).exits(1);
     let found = ran.json();
     assert_eq!(
-        told(&found),
+        codes_and_places(&found),
         [
             "invalid-yaml bad/broken.yaml:2:7",
             "invalid-policy bad/policy.yaml:7:7",
@@ -106,14 +106,14 @@ fn a_file_that_cannot_be_read_keeps_no_other_from_being_checked() {
     } else {
         ["unreadable-file bad/sealed.yaml:1:1", "unreadable-file closed/:1:1", "invalid-yaml z.yaml:1:4"]
     };
-    assert_eq!(told(&found), wanted, "{found}");
+    assert_eq!(codes_and_places(&found), wanted, "{found}");
 }
 
 #[test]
 fn warnings_alone_are_no_failure() {
     let folder = folder(&[("web.yaml", &workload("web", "    fluxcd.io/tag.sidecar: glob:*\n"))]);
     let ran = check(folder.path(), &["-o", "json"]).exits(0);
-    assert_eq!(told(&ran.json()), ["unknown-container web.yaml:6:28"]);
+    assert_eq!(codes_and_places(&ran.json()), ["unknown-container web.yaml:6:28"]);
 }
 
 #[test]
@@ -144,21 +144,24 @@ fn what_git_ignores_is_not_checked() {
 }
 
 #[test]
-fn names_that_are_not_utf_8_are_told_where_manifests_may_be_missed() {
+fn names_that_are_not_utf_8_are_reported_where_manifests_may_be_missed() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
     let folder = folder(&[]);
-    for (name, is_told) in [(&b"caf\xe9.txt"[..], false), (b"caf\xe9.yaml", true)] {
+    for (name, is_reported) in [(&b"caf\xe9.txt"[..], false), (b"caf\xe9.yaml", true)] {
         fs::write(folder.path().join(OsStr::from_bytes(name)), "a: 1\n").expect("the file is written");
-        let ran = check(folder.path(), &["-o", "json"]).exits(i32::from(is_told));
-        let expected: &[&str] = if is_told { &["invalid-name caf\u{fffd}.yaml:1:1"] } else { &[] };
-        assert_eq!(told(&ran.json()), expected, "{name:?}");
+        let ran = check(folder.path(), &["-o", "json"]).exits(i32::from(is_reported));
+        let expected: &[&str] = if is_reported { &["invalid-name caf\u{fffd}.yaml:1:1"] } else { &[] };
+        assert_eq!(codes_and_places(&ran.json()), expected, "{name:?}");
     }
     fs::create_dir(folder.path().join(OsStr::from_bytes(b"\xff"))).expect("the folder is made");
     let ran = check(folder.path(), &["-o", "json"]).exits(1);
-    assert_eq!(told(&ran.json()), ["invalid-name caf\u{fffd}.yaml:1:1", "invalid-name \u{fffd}/:1:1"]);
+    assert_eq!(
+        codes_and_places(&ran.json()),
+        ["invalid-name caf\u{fffd}.yaml:1:1", "invalid-name \u{fffd}/:1:1"]
+    );
 }
 
-/// A folder of what people get wrong, and what is said of it.
+/// A folder of what people get wrong, and the output for it.
 const NASTY: [(&str, &str); 12] = [
     ("apps/base/kustomization.yaml", "resources: [../web]\n"),
     (
@@ -181,13 +184,13 @@ const NASTY: [(&str, &str); 12] = [
 ];
 
 #[test]
-fn a_newcomer_is_told_what_is_wrong_and_what_to_do() {
+fn the_output_says_what_is_wrong_and_what_to_do() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     NASTY.iter().for_each(|(path, text)| write(folder.path(), path, text));
-    let said = check(folder.path(), &[]).exits(1).stdout;
-    assert_eq!(said, NASTY_SAID, "{said}");
+    let output = check(folder.path(), &[]).exits(1).stdout;
+    assert_eq!(output, NASTY_OUTPUT, "{output}");
     let found = check(folder.path(), &["-o", "json"]).exits(1).json();
-    let lines: Vec<&str> = said.lines().filter(|line| !line.starts_with(' ')).collect();
+    let lines: Vec<&str> = output.lines().filter(|line| !line.starts_with(' ')).collect();
     assert_eq!(found.as_array().map(Vec::len), Some(lines.len() - 1), "a line each, and the summary");
     for (finding, line) in found.as_array().expect("an array").iter().zip(lines) {
         let place = &finding["place"];
@@ -198,7 +201,7 @@ fn a_newcomer_is_told_what_is_wrong_and_what_to_do() {
     }
 }
 
-const NASTY_SAID: &str = r#"apps/web/kustomization.yaml:1:13: error[invalid-kustomization]: apps/web/web.yml is not in the repository
+const NASTY_OUTPUT: &str = r#"apps/web/kustomization.yaml:1:13: error[invalid-kustomization]: apps/web/web.yml is not in the repository
   remedy: did you mean apps/web/web.yaml?
 apps/web/kustomization.yaml:1:32: error[invalid-kustomization]: it leads round in a circle: apps/base/kustomization.yaml → apps/web/kustomization.yaml → apps/base/kustomization.yaml
   remedy: take one of these out of the other's lists
@@ -229,10 +232,10 @@ version.yaml:1:1: error[not-an-object]: it has `kind: Deployment` and no `apiVer
 #[test]
 fn of_many_mistakes_of_one_kind_the_first_are_printed() {
     let folder = folder(&[("many.yaml", &"---\nfoo: [\n".repeat(50))]);
-    let said = check(folder.path(), &[]).exits(1).stdout;
-    assert_eq!(said.matches("many.yaml:").count(), 20, "{said}");
-    assert!(said.contains("\n  and 30 more invalid-yaml in this file: -o json has all\n"), "{said}");
-    assert!(said.ends_with(" 50 errors, 0 warnings\n"), "{said}");
+    let output = check(folder.path(), &[]).exits(1).stdout;
+    assert_eq!(output.matches("many.yaml:").count(), 20, "{output}");
+    assert!(output.contains("\n  and 30 more invalid-yaml in this file: -o json has all\n"), "{output}");
+    assert!(output.ends_with(" 50 errors, 0 warnings\n"), "{output}");
     assert_eq!(check(folder.path(), &["-o", "json"]).exits(1).json().as_array().map(Vec::len), Some(50));
 }
 
@@ -249,14 +252,17 @@ fn what_a_path_lists_outside_of_it_is_looked_for() {
     ];
     let shop = Shop::with(files.to_vec());
     let ran = shop.fluxctl(&["--git-path", "prod", "check", "-o", "json"]).exits(1);
-    assert_eq!(told(&ran.json()), expected);
+    assert_eq!(codes_and_places(&ran.json()), expected);
     let folder = tempfile::tempdir().expect("a temporary folder");
     files.iter().for_each(|(path, text)| write(folder.path(), path, text));
-    assert_eq!(told(&check(folder.path(), &["--git-path", "prod", "-o", "json"]).exits(1).json()), expected);
+    assert_eq!(
+        codes_and_places(&check(folder.path(), &["--git-path", "prod", "-o", "json"]).exits(1).json()),
+        expected
+    );
     // A part of a repository is checked as far as it goes.
     let ran = check(&folder.path().join("prod"), &["-o", "json"]).exits(0);
     assert_eq!(
-        told(&ran.json()),
+        codes_and_places(&ran.json()),
         ["doubtful-kustomization kustomization.yaml:1:13", "doubtful-kustomization kustomization.yaml:1:22"]
     );
 }

@@ -30,13 +30,13 @@ impl Kept {
     }
 }
 
-fn outcome<'a>(said: &'a Value, id: &str) -> &'a Value {
-    let resources = said["resources"].as_array().expect("resources");
+fn outcome<'a>(report: &'a Value, id: &str) -> &'a Value {
+    let resources = report["resources"].as_array().expect("resources");
     resources.iter().find(|r| r["id"] == id).unwrap_or_else(|| panic!("no {id} among {resources:#?}"))
 }
 
-fn count(said: &Value, outcome: &str) -> usize {
-    said["resources"].as_array().expect("resources").iter().filter(|r| r["outcome"] == outcome).count()
+fn count(report: &Value, outcome: &str) -> usize {
+    report["resources"].as_array().expect("resources").iter().filter(|r| r["outcome"] == outcome).count()
 }
 
 #[test]
@@ -62,9 +62,9 @@ fn a_hand_edit_is_noticed_and_undone_and_a_foreign_field_is_left() {
     let dry = kept.sync(&["--dry-run"], 0);
     assert_eq!(outcome(&dry, id)["fields"], serde_json::json!(["spec.replicas"]));
     assert_eq!(kept.text(), edited);
-    let said = kept.sync(&[], 0);
+    let report = kept.sync(&[], 0);
     assert_eq!(
-        (&outcome(&said, id)["outcome"], &outcome(&said, id)["reason"]),
+        (&outcome(&report, id)["outcome"], &outcome(&report, id)["reason"]),
         (&"changed".into(), &"drifted".into())
     );
     assert!(!kept.text().contains("replicas: 7"));
@@ -79,8 +79,8 @@ fn a_change_in_git_reaches_the_cluster_and_a_field_gone_from_git_goes() {
     let path = "sock-shop/cart-dep.yaml".to_owned();
     let text = kept.shop.file(&path).replace("  replicas: 1\n", "").replace("cart:0.3.0", "cart:0.2.0");
     kept.shop.commit(&[(path, text)], "Change the cart");
-    let said = kept.sync(&[], 0);
-    let cart = outcome(&said, "sock-shop:deployment/cart");
+    let report = kept.sync(&[], 0);
+    let cart = outcome(&report, "sock-shop:deployment/cart");
     assert_eq!((&cart["outcome"], &cart["reason"]), (&"changed".into(), &"changed-in-git".into()));
     assert_eq!(
         cart["fields"],
@@ -95,14 +95,14 @@ fn what_was_there_before_is_adopted_and_never_pruned() {
     let (_, cart) =
         sock_shop::files().into_iter().find(|(path, _)| path.ends_with("cart-dep.yaml")).expect("the cart");
     kept.write(&cart);
-    let said = kept.sync(&[], 0);
-    assert_eq!(outcome(&said, "sock-shop:deployment/cart")["outcome"], "unchanged", "equal content");
-    assert_eq!(count(&said, "created"), 13);
+    let report = kept.sync(&[], 0);
+    assert_eq!(outcome(&report, "sock-shop:deployment/cart")["outcome"], "unchanged", "equal content");
+    assert_eq!(count(&report, "created"), 13);
     assert_eq!(count(&kept.sync(&[], 0), "unchanged"), 14);
     let gone = "# nothing is left here\n".to_owned();
     kept.shop.commit(&[("sock-shop/cart-dep.yaml".to_owned(), gone)], "Remove the cart");
-    let said = kept.sync(&["--prune"], 0);
-    let cart = outcome(&said, "sock-shop:deployment/cart");
+    let report = kept.sync(&["--prune"], 0);
+    let cart = outcome(&report, "sock-shop:deployment/cart");
     assert_eq!((&cart["outcome"], &cart["reason"]), (&"skipped".into(), &"not-created-by-flux".into()));
     assert!(kept.text().contains("name: cart\n"));
 }
@@ -119,9 +119,9 @@ fn pruning_is_off_unless_asked_for() {
     let gone = "# nothing is left here\n".to_owned();
     shop.commit(&[("sock-shop/payment-dep.yaml".to_owned(), gone)], "Remove the payment");
     let id = "sock-shop:deployment/payment";
-    let said = sync(&[]);
+    let report = sync(&[]);
     assert_eq!(
-        (&outcome(&said, id)["outcome"], &outcome(&said, id)["reason"]),
+        (&outcome(&report, id)["outcome"], &outcome(&report, id)["reason"]),
         (&"skipped".into(), &"prune-off".into())
     );
     assert_eq!(outcome(&sync(&["--prune", "--dry-run"]), id)["outcome"], "pruned");
@@ -139,8 +139,8 @@ fn a_workload_that_only_the_cluster_has_is_skipped_and_that_is_0() {
     let id = "sock-shop:deployment/extra";
     let words =
         ["--cluster", file.to_str().expect("text"), "release", "-w", id, "--update-all-images", "-o", "json"];
-    let said = kept.shop.fluxctl(&words).exits(0).json();
-    let verdict = &said["workloads"][id];
+    let report = kept.shop.fluxctl(&words).exits(0).json();
+    let verdict = &report["workloads"][id];
     assert_eq!(
         (&verdict["status"], &verdict["message"]),
         (&"skipped".into(), &"not found in repository".into())
@@ -156,15 +156,15 @@ fn a_kind_that_nobody_defines_is_a_finding_and_its_definition_in_git_suffices() 
     let shop = Shop::with(vec![gadget]);
     let file = shop.path("cluster.yaml");
     let words = ["--cluster", file.to_str().expect("text"), "sync", "-o", "json"];
-    let said = shop.fluxctl(&words).exits(1).json();
-    assert!(said["findings"].to_string().contains("unknown-kind"), "{said:#}");
+    let report = shop.fluxctl(&words).exits(1).json();
+    assert!(report["findings"].to_string().contains("unknown-kind"), "{report:#}");
     let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: gadgets.example.com}\nspec:\n  group: example.com\n  scope: Namespaced\n  names: {kind: Gadget, plural: gadgets}\n  versions: [{name: v1, served: true, storage: true}]\n";
     shop.commit(&[("crd.yaml".to_owned(), crd.to_owned())], "Define the gadget");
     assert_eq!(count(&shop.fluxctl(&words).exits(0).json(), "created"), 2);
 }
 
 #[test]
-fn a_cluster_file_that_is_broken_is_told() {
+fn a_cluster_file_that_is_broken_is_reported() {
     let kept = Kept::new();
     kept.write("kind: [\n");
     let file = kept.shop.path("cluster.yaml");
@@ -197,15 +197,15 @@ fn an_odd_workload_in_the_file_does_not_lock_the_file() {
 }
 
 #[test]
-fn what_other_tools_keep_beside_manifests_is_told_and_in_nobodys_way() {
+fn what_other_tools_keep_beside_manifests_is_reported_and_in_nobodys_way() {
     let mut files = sock_shop::files();
     files.push(("docker-compose.yml".to_owned(), "services:\n  web: {image: nginx}\n".to_owned()));
     files.push(("package.json".to_owned(), "{\"name\": \"shop\"}\n".to_owned()));
     let shop = Shop::with(files);
     let file = shop.path("cluster.yaml");
     let words = ["--cluster", file.to_str().expect("text"), "sync", "-o", "json", "--prune"];
-    let said = shop.fluxctl(&words).exits(0).json();
+    let report = shop.fluxctl(&words).exits(0).json();
     let codes: Vec<&Value> =
-        said["findings"].as_array().expect("findings").iter().map(|f| &f["code"]).collect();
+        report["findings"].as_array().expect("findings").iter().map(|f| &f["code"]).collect();
     assert_eq!(codes, ["not-for-kubernetes", "not-for-kubernetes"]);
 }

@@ -16,14 +16,14 @@ fn the_demo_tells_the_whole_story_and_leaves_nothing_behind() {
         .expect("fluxctl runs");
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    for said in [
+    for expected in [
         "$ fluxctl list-services --namespace=sock-shop",
         "-        image: weaveworksdemos/front-end:0.2.0 # what runs\n+        image: weaveworksdemos/front-end:7f511af2d21fd601b86b3bed7baa6adfa9c8c669 # what runs",
         "image(s) up to date",
         "spec.replicas",
         "Auto-release weaveworksdemos/catalogue:0.2.1",
     ] {
-        assert!(text.contains(said), "the demo does not say {said:?}:\n{text}");
+        assert!(text.contains(expected), "the demo does not say {expected:?}:\n{text}");
     }
     let left: Vec<_> = std::fs::read_dir(home.path()).expect("the folder").collect();
     assert!(left.is_empty(), "left behind: {left:?}");

@@ -74,7 +74,7 @@ pub(crate) fn run(shop: &Shop, words: &[&str]) -> Ran {
 }
 
 /// `code path:line:column` of each finding.
-pub(crate) fn told(findings: &Value) -> Vec<String> {
+pub(crate) fn codes_and_places(findings: &Value) -> Vec<String> {
     let line = |f: &Value| {
         let place = &f["place"];
         let (code, path) = (f["code"].as_str().expect("a code"), place["path"].as_str().expect("a path"));
@@ -160,11 +160,11 @@ fn an_updater_changes_what_the_commands_read_and_the_change_is_the_commit() {
     let words = ["release", "-w", WEB, "--update-all-images", "-o", "json"];
     let dry = run(&shop, &[&words[..], &["--dry-run"]].concat()).exits(0).json();
     assert_eq!(shop.file("prod/values.env"), VALUES);
-    let said = run(&shop, &words).exits(0).json();
-    assert_eq!(dry["id"], said["id"]);
-    assert_eq!(said["workloads"][WEB]["containers"][0]["target"], "example/web:1.1");
-    assert_eq!(said["edits"], serde_json::json!([]));
-    assert_eq!(said["generated"][0]["after"], "example/web:1.1");
+    let report = run(&shop, &words).exits(0).json();
+    assert_eq!(dry["id"], report["id"]);
+    assert_eq!(report["workloads"][WEB]["containers"][0]["target"], "example/web:1.1");
+    assert_eq!(report["edits"], serde_json::json!([]));
+    assert_eq!(report["generated"][0]["after"], "example/web:1.1");
     assert_eq!(shop.file("prod/values.env"), VALUES.replace("1.0", "1.1"));
     assert_eq!(shop.messages().len(), 2);
     let again = run(&shop, &words).exits(0).json();
@@ -172,7 +172,7 @@ fn an_updater_changes_what_the_commands_read_and_the_change_is_the_commit() {
 }
 
 #[test]
-fn an_update_that_does_not_do_what_is_meant_is_not_landed() {
+fn an_update_without_the_intended_effect_is_not_landed() {
     for (updater, why) in [
         ("true", "changed no file"),
         ("exit 3", "prod/.flux.yaml:6:7: `exit 3` failed with exit status: 3"),
@@ -190,9 +190,9 @@ fn an_update_that_does_not_do_what_is_meant_is_not_landed() {
             "version: 1\ncommandUpdated:\n  generators: [{{command: ./render.sh}}]\n  updaters:\n  - containerImage:\n      command: |\n        {updater}\n"
         );
         let shop = generated(&text);
-        let said = run(&shop, &["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
-        assert_eq!(said["workloads"][WEB]["reason"], "not-editable", "{updater}");
-        assert!(said["workloads"].to_string().contains(why), "{updater}: {}", said["workloads"]);
+        let report = run(&shop, &["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
+        assert_eq!(report["workloads"][WEB]["reason"], "not-editable", "{updater}");
+        assert!(report["workloads"].to_string().contains(why), "{updater}: {}", report["workloads"]);
         // A command that failed is named with its line.
         assert_eq!(why.starts_with("prod/.flux.yaml:6:"), updater.starts_with("exit"), "{updater}");
         assert_eq!(shop.messages().len(), 1, "{updater}");
@@ -245,10 +245,10 @@ fn a_patch_file_that_is_not_there_is_made_with_its_folder() {
     let flux_yaml = PATCHES.replace("flux-patch.yaml", "values.env/patch.yaml");
     let files = [("prod/.flux.yaml", flux_yaml.as_str()), files[1], files[2]];
     let refused = shop(&files);
-    let said = refused.fluxctl(&[&words[..], &["-o", "json"]].concat()).exits(1).json();
+    let report = refused.fluxctl(&[&words[..], &["-o", "json"]].concat()).exits(1).json();
     assert!(
-        said["workloads"].to_string().contains("prod/values.env is a file or a link, no folder"),
-        "{said}"
+        report["workloads"].to_string().contains("prod/values.env is a file or a link, no folder"),
+        "{report}"
     );
     assert_eq!(refused.messages().len(), 1);
 }
@@ -282,8 +282,8 @@ fn an_update_that_would_change_another_path_too_is_not_landed() {
         let flags = ["--manifest-generation", "--git-path", "dev,live", "release", "--update-all-images"];
         shop.fluxctl(&[&flags[..], which, &["-o", "json"]].concat())
     };
-    let said = release(&["-w", live]).exits(1).json();
-    assert!(said["workloads"][live].to_string().contains(dev), "{}", said["workloads"]);
+    let report = release(&["-w", live]).exits(1).json();
+    assert!(report["workloads"][live].to_string().contains(dev), "{}", report["workloads"]);
     assert_eq!(shop.messages().len(), 1);
     // Both together are what the file says.
     release(&["-w", live, "-w", dev]).exits(0);
@@ -291,7 +291,7 @@ fn an_update_that_would_change_another_path_too_is_not_landed() {
 }
 
 #[test]
-fn a_patch_for_nothing_is_told_at_its_place() {
+fn a_patch_for_nothing_is_reported_at_its_place() {
     let shop = generated(PATCHES);
     let patch = "# patches\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: ghost}\n";
     shop.commit(&[("prod/flux-patch.yaml".to_owned(), patch.to_owned())], "Patch a ghost");
@@ -486,7 +486,7 @@ fn one_flux_yaml_serves_the_paths_below_it_and_scan_for_files_shields_one() {
 }
 
 #[test]
-fn mistakes_in_a_flux_yaml_are_told_at_their_line() {
+fn mistakes_in_a_flux_yaml_are_reported_at_their_line() {
     let shop = generated("version: 1\ncommandUpdated:\n  generator:\n  - command: ./render.sh\n");
     let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
     assert!(codes(&found).contains(&"invalid-generation"), "{found}");
@@ -532,34 +532,34 @@ fn what_generators_do_wrong_is_reported_where_they_are_written() {
     for (text, place, words) in table {
         let shop = generated(&text);
         let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
-        assert_eq!(told(&found), [place], "{text}: {found}");
+        assert_eq!(codes_and_places(&found), [place], "{text}: {found}");
         let evidence = evidence(&found[0]);
         assert!(evidence.contains(words), "{text}: {evidence}");
     }
     let shop = generated(COMMANDS);
     let found = shop.fluxctl(&["--git-path", "prod", "check", "-o", "json"]).exits(1).json();
-    assert_eq!(told(&found), ["generation-off prod/.flux.yaml:3:3"]);
+    assert_eq!(codes_and_places(&found), ["generation-off prod/.flux.yaml:3:3"]);
     let remedy = found[0]["remedy"].as_str().expect("text");
     assert!(remedy.ends_with("(flag: --manifest-generation)"), "the library knows no flags: {remedy}");
 }
 
 #[test]
-fn what_a_sync_finds_in_generated_objects_is_told_where_they_are_printed() {
+fn what_a_sync_finds_in_generated_objects_is_reported_where_they_are_printed() {
     let flux_yaml = "version: 1\ncommandUpdated:\n  generators:\n  - command: ./render.sh\n  - command: \"printf 'apiVersion: example.com/v1\\\\nkind: Oven\\\\nmetadata: {name: big}\\\\n'\"\n";
     let shop = generated(flux_yaml);
     let file = shop.path("cluster.yaml");
     let words = ["--cluster", file.to_str().expect("text"), "sync", "-o", "json"];
     let synced = run(&shop, &words).exits(1).json();
-    assert_eq!(told(&synced["findings"]), ["unknown-kind prod/.flux.yaml:5:5"], "{synced}");
+    assert_eq!(codes_and_places(&synced["findings"]), ["unknown-kind prod/.flux.yaml:5:5"], "{synced}");
 }
 
 #[test]
-fn what_is_wrong_with_patched_objects_is_told_where_they_are_printed() {
+fn what_is_wrong_with_patched_objects_is_reported_where_they_are_printed() {
     let shop = generated(PATCHES);
     let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop, annotations: {fluxcd.io/tag.web: 'semver:abc'}}\n";
     shop.commit(&[("prod/flux-patch.yaml".to_owned(), patch.to_owned())], "Patch the pattern");
     let found = run(&shop, &["check", "-o", "json"]).exits(1).json();
-    assert_eq!(told(&found), ["invalid-pattern prod/.flux.yaml:4:5"]);
+    assert_eq!(codes_and_places(&found), ["invalid-pattern prod/.flux.yaml:4:5"]);
     let evidence = evidence(&found[0]);
     assert!(evidence.starts_with("line 1, column 1 of `./render.sh`: "), "{evidence}");
     let printed = run(&shop, &["check"]).exits(1).stdout;
@@ -589,8 +589,8 @@ fn kustomize_builds_a_folder_that_has_its_file() {
     let run = |words: &[&str]| run_built(&shop, &path, words);
     let listed = run(&["list-workloads", "-o", "json"]).exits(0).json();
     assert_eq!(listed[0]["containers"][0]["image"], "example/web:1.0");
-    let said = run(&["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
-    assert_eq!(said["workloads"][WEB]["reason"], "not-editable");
+    let report = run(&["release", "-w", WEB, "--update-all-images", "-o", "json"]).exits(1).json();
+    assert_eq!(report["workloads"][WEB]["reason"], "not-editable");
 }
 
 #[test]
@@ -609,8 +609,8 @@ fn a_path_that_is_the_file_itself_stands_for_its_folder() {
         let _ = std::fs::remove_file(&file);
         let mut command = shop.command("fluxctl");
         command.env("PATH", &path).args(flags).arg("--cluster").arg(&file).args(["sync", "-o", "json"]);
-        let said = Ran::from(command.output().expect("fluxctl runs")).exits(0).json();
-        let ids = said["resources"].as_array().expect("resources").iter().map(|r| r["id"].to_string());
+        let report = Ran::from(command.output().expect("fluxctl runs")).exits(0).json();
+        let ids = report["resources"].as_array().expect("resources").iter().map(|r| r["id"].to_string());
         ids.collect::<String>()
     };
     let (plain, built) = (["--git-path", "plain/.flux.yaml"], ["--git-path", "built/kustomization.yaml"]);

@@ -82,7 +82,7 @@ fn the_table_of_images_marks_the_running_one_and_is_elided() {
 }
 
 #[test]
-fn a_workload_that_is_not_there_is_told() {
+fn a_workload_that_is_not_there_is_reported() {
     let shop = Shop::new();
     let ran = shop.fluxctl(&["list-images", "-w", "sock-shop:deployment/nothing"]).exits(1);
     assert!(ran.stderr.contains("sock-shop:deployment/nothing"), "{}", ran.stderr);

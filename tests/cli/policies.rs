@@ -39,8 +39,8 @@ fn run(shop: &Shop, now: &str, words: &[&str]) -> Value {
 
 /// The status, the reason and the message of a workload when automation looks at a time.
 fn automation(shop: &Shop, now: &str) -> (String, String, String) {
-    let said = run(shop, now, &["release", "--automated", "--dry-run"]);
-    let text = |key: &str| said["workloads"][WEB][key].as_str().expect("text").to_owned();
+    let report = run(shop, now, &["release", "--automated", "--dry-run"]);
+    let text = |key: &str| report["workloads"][WEB][key].as_str().expect("text").to_owned();
     (text("status"), text("reason"), text("message"))
 }
 
@@ -87,17 +87,17 @@ fn a_group_moves_together_or_not_at_all_and_names_who_is_missing() {
     let grouped = [("automated", "true"), ("group", "train")];
     let shop =
         shop(vec![deployment("web", "team/web:1.0", &grouped), deployment("api", "team/api:1.0", &grouped)]);
-    let said = run(&shop, NOW, &["release", "--automated"]);
-    assert_eq!(said["workloads"][WEB]["reason"], "group-incomplete");
-    let message = said["workloads"][WEB]["containers"][0]["message"].as_str().expect("text");
+    let report = run(&shop, NOW, &["release", "--automated"]);
+    assert_eq!(report["workloads"][WEB]["reason"], "group-incomplete");
+    let message = report["workloads"][WEB]["containers"][0]["message"].as_str().expect("text");
     assert!(message.contains("shop:deployment/api"), "{message}");
     let explained = run(&shop, NOW, &["explain", "-w", WEB]);
     assert_eq!(explained[0]["tags"][0]["reason"], "group-incomplete");
     assert_eq!(explained[0]["selected"], "1.0");
     shop.images(&format!("{IMAGES}- {{tag: '1.1', created: 2026-03-01T00:00:00Z}}\n"));
-    let said = run(&shop, NOW, &["release", "--automated"]);
-    assert_eq!(said["workloads"][WEB]["status"], "success");
-    assert_eq!(said["workloads"]["shop:deployment/api"]["status"], "success");
+    let report = run(&shop, NOW, &["release", "--automated"]);
+    assert_eq!(report["workloads"][WEB]["status"], "success");
+    assert_eq!(report["workloads"]["shop:deployment/api"]["status"], "success");
     assert_eq!(shop.messages()[0], "Auto-release multiple (2) images\n\n - team/api:1.1\n - team/web:1.1");
 }
 
@@ -192,18 +192,18 @@ fn what_a_person_takes_back_is_not_released_again_until_something_newer_comes() 
     shop.commit(&[("web.yaml".to_owned(), back)], "1.1 is broken");
     assert_eq!(automation(&shop, NOW).1, "taken-back");
     shop.images(&IMAGES.replace("team/api:", "- {tag: '1.2', created: 2026-03-01T06:00:00Z}\nteam/api:"));
-    let said = run(&shop, NOW, &["release", "--automated"]);
-    assert_eq!(said["workloads"][WEB]["containers"][0]["target"], "team/web:1.2");
+    let report = run(&shop, NOW, &["release", "--automated"]);
+    assert_eq!(report["workloads"][WEB]["containers"][0]["target"], "team/web:1.2");
     assert_eq!(shop.messages().len(), before + 3);
 }
 
 #[test]
 fn a_rollback_brings_back_the_images_of_a_revision_and_holds_automation() {
     let shop = shop(vec![deployment("web", "team/web:1.0", &[("automated", "true")])]);
-    let said = run(&shop, NOW, &["release", "-w", WEB, "--update-all-images"]);
-    let base = said["base"].as_str().expect("a revision").to_owned();
-    let said = run(&shop, NOW, &["rollback", "-w", WEB, "--to", &base[..8]]);
-    assert_eq!(said["workloads"][WEB]["containers"][0]["target"], "team/web:1.0");
+    let report = run(&shop, NOW, &["release", "-w", WEB, "--update-all-images"]);
+    let base = report["base"].as_str().expect("a revision").to_owned();
+    let report = run(&shop, NOW, &["rollback", "-w", WEB, "--to", &base[..8]]);
+    assert_eq!(report["workloads"][WEB]["containers"][0]["target"], "team/web:1.0");
     assert!(shop.file("web.yaml").contains("team/web:1.0"));
     assert_eq!(shop.messages()[0], format!("Roll back {WEB} to {}", &base[..7]));
     assert_eq!(automation(&shop, NOW).1, "taken-back");
@@ -239,9 +239,13 @@ fn a_policy_document_sets_defaults_and_guards_for_many() {
 
     let broken = document.replace("minAge: 24h", "minimumAge: 24h");
     shop.commit(&[("policy.yaml".to_owned(), broken)], "Break it");
-    let said = run(&shop, NOW, &["release", "--automated", "--dry-run"]);
-    let found = &said["findings"][0];
-    assert_eq!((&found["code"], &found["place"]["line"]), (&json!("invalid-policy"), &json!(10)), "{said:#}");
+    let report = run(&shop, NOW, &["release", "--automated", "--dry-run"]);
+    let found = &report["findings"][0];
+    assert_eq!(
+        (&found["code"], &found["place"]["line"]),
+        (&json!("invalid-policy"), &json!(10)),
+        "{report:#}"
+    );
 }
 
 #[test]
@@ -315,16 +319,16 @@ fn a_policy_goes_in_every_spelling_that_it_has() {
 }
 
 #[test]
-fn a_lock_that_is_no_text_is_told_and_holds() {
+fn a_lock_that_is_no_text_is_reported_and_holds() {
     for lock in ["[true]", "{a: b}"] {
         let text = format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: shop\n  annotations: {{fluxcd.io/automated: 'true', fluxcd.io/locked: {lock}}}\nspec: {{template: {{spec: {{containers: [{{name: web, image: 'team/web:1.0'}}]}}}}}}\n"
         );
         let shop = shop(vec![("web.yaml".to_owned(), text)]);
-        let said = run(&shop, NOW, &["release", "--automated"]);
-        assert_eq!(said["workloads"][WEB]["reason"], "invalid-policy", "{said:#}");
+        let report = run(&shop, NOW, &["release", "--automated"]);
+        assert_eq!(report["workloads"][WEB]["reason"], "invalid-policy", "{report:#}");
         assert_eq!(
-            (&said["revision"], &said["findings"][0]["code"]),
+            (&report["revision"], &report["findings"][0]["code"]),
             (&Value::Null, &json!("invalid-policy"))
         );
     }
@@ -334,9 +338,10 @@ fn a_lock_that_is_no_text_is_told_and_holds() {
 fn an_annotation_that_cannot_be_edited_stops_no_other_workload() {
     let odd = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: odd\n  namespace: shop\n  annotations:\n    ? a\nspec: {template: {spec: {containers: [{name: web, image: 'team/web:1.0'}]}}}\n";
     let shop = shop(vec![deployment("web", "team/web:1.0", &[]), ("odd.yaml".to_owned(), odd.to_owned())]);
-    let said = shop.fluxctl(&["lock", "-w", WEB, "-w", "shop:deployment/odd", "-o", "json"]).exits(1).json();
-    let reasons = [WEB, "shop:deployment/odd"].map(|id| said["workloads"][id]["reason"].clone());
-    assert_eq!(reasons, [json!("policy-changed"), json!("not-editable")], "{said:#}");
+    let report =
+        shop.fluxctl(&["lock", "-w", WEB, "-w", "shop:deployment/odd", "-o", "json"]).exits(1).json();
+    let reasons = [WEB, "shop:deployment/odd"].map(|id| report["workloads"][id]["reason"].clone());
+    assert_eq!(reasons, [json!("policy-changed"), json!("not-editable")], "{report:#}");
     assert!(shop.file("web.yaml").contains("fluxcd.io/locked"));
     assert_eq!(shop.file("odd.yaml"), odd);
 }

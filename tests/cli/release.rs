@@ -16,11 +16,11 @@ fn release(shop: &Shop, words: &[&str]) -> Value {
 fn releasing_one_service_changes_one_line_of_one_file_in_one_commit() {
     let shop = Shop::new();
     let before = shop.file("sock-shop/front-end-dep.yaml");
-    let said = release(&shop, &["--service=sock-shop/front-end", "--update-all-images"]);
+    let report = release(&shop, &["--service=sock-shop/front-end", "--update-all-images"]);
 
-    assert_eq!(said["workloads"][FRONT_END]["status"], "success");
-    assert_eq!(said["workloads"][FRONT_END]["containers"][0]["target"], NEWEST);
-    assert_eq!(said["edits"].as_array().expect("edits").len(), 1);
+    assert_eq!(report["workloads"][FRONT_END]["status"], "success");
+    assert_eq!(report["workloads"][FRONT_END]["containers"][0]["target"], NEWEST);
+    assert_eq!(report["edits"].as_array().expect("edits").len(), 1);
     let after = shop.file("sock-shop/front-end-dep.yaml");
     let changed: Vec<(&str, &str)> = before.lines().zip(after.lines()).filter(|(a, b)| a != b).collect();
     let line = "        image: weaveworksdemos/front-end:0.2.0 # what runs";
@@ -36,8 +36,8 @@ fn releasing_one_service_changes_one_line_of_one_file_in_one_commit() {
 fn the_edit_names_the_bytes_it_replaces() {
     let shop = Shop::new();
     let before = shop.file("sock-shop/front-end-dep.yaml");
-    let said = release(&shop, &["-w", FRONT_END, "--update-all-images", "--dry-run"]);
-    let edit = &said["edits"][0];
+    let report = release(&shop, &["-w", FRONT_END, "--update-all-images", "--dry-run"]);
+    let edit = &report["edits"][0];
     let at = |key: &str| usize::try_from(edit[key].as_u64().expect("a number")).expect("it fits");
     assert_eq!(edit["path"], "sock-shop/front-end-dep.yaml");
     assert_eq!(&before[at("start")..at("end")], edit["before"]);
@@ -62,13 +62,13 @@ fn a_second_release_is_up_to_date_and_makes_no_commit() {
     let shop = Shop::new();
     let words = ["-w", FRONT_END, "--update-all-images"];
     release(&shop, &words);
-    let said = release(&shop, &words);
-    let verdict = &said["workloads"][FRONT_END];
+    let report = release(&shop, &words);
+    let verdict = &report["workloads"][FRONT_END];
     assert_eq!(verdict["status"], "skipped");
     assert_eq!(verdict["message"], "image(s) up to date");
     assert_eq!(verdict["reason"], "up-to-date");
     assert_eq!(verdict["containers"][0]["target"], Value::Null);
-    assert_eq!((said["revision"].clone(), said["edits"].clone()), (Value::Null, json!([])));
+    assert_eq!((report["revision"].clone(), report["edits"].clone()), (Value::Null, json!([])));
     assert_eq!(shop.messages().len(), 2);
     let words = [&["release"], &words[..], &["--fail-if-unchanged"]].concat();
     shop.fluxctl(&words).exits(3);
@@ -78,7 +78,7 @@ fn a_second_release_is_up_to_date_and_makes_no_commit() {
 fn a_named_image_is_released_to_older_tags_too() {
     let shop = Shop::new();
     release(&shop, &["-w", FRONT_END, "--update-all-images"]);
-    let said = release(
+    let report = release(
         &shop,
         &[
             "-w",
@@ -91,19 +91,19 @@ fn a_named_image_is_released_to_older_tags_too() {
             "Back",
         ],
     );
-    assert_eq!(said["workloads"][FRONT_END]["status"], "success");
+    assert_eq!(report["workloads"][FRONT_END]["status"], "success");
     assert!(shop.file("sock-shop/front-end-dep.yaml").contains("front-end:0.2.0 # what runs"));
     assert_eq!(shop.messages()[0], "Back");
-    let said = release(&shop, &["--all", "-i", "weaveworksdemos/user:0.2.0", "--dry-run"]);
-    assert_eq!(said["workloads"]["sock-shop:deployment/user"]["status"], "success");
-    assert_eq!(said["workloads"][FRONT_END]["message"], "a different image");
+    let report = release(&shop, &["--all", "-i", "weaveworksdemos/user:0.2.0", "--dry-run"]);
+    assert_eq!(report["workloads"]["sock-shop:deployment/user"]["status"], "success");
+    assert_eq!(report["workloads"][FRONT_END]["message"], "a different image");
 }
 
 #[test]
 fn locks_exclusions_and_inclusion_follow_v1() {
     let shop = Shop::new();
-    let said = release(&shop, &["--all", "--update-all-images", "--exclude", FRONT_END, "--dry-run"]);
-    let of = |name: &str| said["workloads"][format!("sock-shop:deployment/{name}")].clone();
+    let report = release(&shop, &["--all", "--update-all-images", "--exclude", FRONT_END, "--dry-run"]);
+    let of = |name: &str| report["workloads"][format!("sock-shop:deployment/{name}")].clone();
     assert_eq!(
         (of("front-end")["status"].clone(), of("front-end")["message"].clone()),
         (json!("ignored"), json!("excluded"))
@@ -112,29 +112,29 @@ fn locks_exclusions_and_inclusion_follow_v1() {
         (of("rabbitmq")["status"].clone(), of("rabbitmq")["message"].clone()),
         (json!("skipped"), json!("locked"))
     );
-    assert_eq!(said["workloads"].as_object().expect("a map").len(), 13);
-    let said =
+    assert_eq!(report["workloads"].as_object().expect("a map").len(), 13);
+    let report =
         release(&shop, &["-w", "deployment/cart", "-n", "sock-shop", "--update-all-images", "--dry-run"]);
-    assert_eq!(said["workloads"][FRONT_END]["message"], "not included");
+    assert_eq!(report["workloads"][FRONT_END]["message"], "not included");
     let forced = ["-w", "sock-shop:deployment/rabbitmq", "-i", "rabbitmq:3.6.5", "--dry-run"];
     assert_eq!(release(&shop, &forced)["workloads"]["sock-shop:deployment/rabbitmq"]["reason"], "locked");
-    let said = release(&shop, &[&forced[..], &["--force"]].concat());
-    assert_eq!(said["workloads"]["sock-shop:deployment/rabbitmq"]["status"], "success");
+    let report = release(&shop, &[&forced[..], &["--force"]].concat());
+    assert_eq!(report["workloads"]["sock-shop:deployment/rabbitmq"]["status"], "success");
 }
 
 #[test]
 fn automation_has_a_verdict_for_each_automated_workload_and_no_other() {
     let shop = Shop::new();
     let id = "sock-shop:deployment/catalogue";
-    let said = release(&shop, &["--automated"]);
-    assert_eq!(said["workloads"].as_object().expect("a map").keys().collect::<Vec<_>>(), [id]);
-    assert_eq!(said["workloads"][id]["reason"], "up-to-date");
+    let report = release(&shop, &["--automated"]);
+    assert_eq!(report["workloads"].as_object().expect("a map").keys().collect::<Vec<_>>(), [id]);
+    assert_eq!(report["workloads"][id]["reason"], "up-to-date");
     shop.images(&crate::sock_shop::images_yaml(&[
         ("weaveworksdemos/catalogue", "0.2.1", "2016-11-18T16:30:00Z"),
         ("weaveworksdemos/catalogue", "0.3.0", "2016-11-18T16:31:00Z"),
     ]));
-    let said = release(&shop, &["--automated"]);
-    assert_eq!(said["workloads"][id]["containers"][0]["target"], "weaveworksdemos/catalogue:0.2.1");
+    let report = release(&shop, &["--automated"]);
+    assert_eq!(report["workloads"][id]["containers"][0]["target"], "weaveworksdemos/catalogue:0.2.1");
     assert_eq!(shop.messages()[0], "Auto-release weaveworksdemos/catalogue:0.2.1");
 }
 
@@ -174,16 +174,16 @@ fn a_workload_whose_containers_cannot_all_be_edited_is_left_as_it_is() {
     let shop = Shop::with(vec![("two.yaml".to_owned(), text.to_owned())]);
     let id = "shop:deployment/two";
     let words = ["release", "-w", id, "--update-all-images", "-o", "json"];
-    let said = shop.fluxctl(&words).exits(1).json();
+    let report = shop.fluxctl(&words).exits(1).json();
     assert_eq!(
-        (&said["workloads"][id]["status"], &said["edits"], &said["revision"]),
+        (&report["workloads"][id]["status"], &report["edits"], &report["revision"]),
         (&json!("failed"), &json!([]), &Value::Null)
     );
     assert_eq!(shop.file("two.yaml"), text);
 }
 
 #[test]
-fn what_policy_leaves_alone_is_told_as_such_on_an_in_memory_cluster_too() {
+fn what_policy_leaves_alone_is_reported_as_such_on_an_in_memory_cluster_too() {
     let shop = Shop::new();
     let path = "sock-shop/user-dep.yaml".to_owned();
     let text = shop.file(&path).replace(
@@ -192,11 +192,11 @@ fn what_policy_leaves_alone_is_told_as_such_on_an_in_memory_cluster_too() {
     );
     shop.commit(&[(path, text)], "Leave the user alone");
     let id = "sock-shop:deployment/user";
-    let said = release(&shop, &["-w", id, "-i", "weaveworksdemos/user:0.2.0", "--dry-run"]);
+    let report = release(&shop, &["-w", id, "-i", "weaveworksdemos/user:0.2.0", "--dry-run"]);
     assert_eq!(
-        (&said["workloads"][id]["status"], &said["workloads"][id]["message"]),
+        (&report["workloads"][id]["status"], &report["workloads"][id]["message"]),
         (&json!("skipped"), &json!("ignore"))
     );
-    let said = release(&shop, &["-w", id, "-i", "weaveworksdemos/user:0.2.0", "--dry-run", "--force"]);
-    assert_eq!(said["workloads"][id]["status"], "success");
+    let report = release(&shop, &["-w", id, "-i", "weaveworksdemos/user:0.2.0", "--dry-run", "--force"]);
+    assert_eq!(report["workloads"][id]["status"], "success");
 }

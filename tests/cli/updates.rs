@@ -1,7 +1,7 @@
 //! What a release may change where manifests are generated: what is meant and nothing else, or nothing.
 
 use crate::generate::{
-    PATCHES, RENDER, VALUES, WEB, codes, generated, run, run_built, shop, told, with_kustomize,
+    PATCHES, RENDER, VALUES, WEB, codes, codes_and_places, generated, run, run_built, shop, with_kustomize,
 };
 
 const RELEASE: [&str; 6] = ["release", "-w", WEB, "--update-all-images", "-o", "json"];
@@ -29,30 +29,33 @@ fn a_patch_file_is_not_rewritten_unless_all_of_it_was_applied() {
         let shop = generated(PATCHES);
         let text = format!("{good}---\n{rest}");
         shop.commit(&[("prod/flux-patch.yaml".to_owned(), text.clone())], "Patch");
-        let said = run(&shop, &RELEASE).json();
+        let report = run(&shop, &RELEASE).json();
         assert_eq!(shop.file("prod/flux-patch.yaml"), text);
         assert_eq!(shop.messages().len(), 2, "{rest}");
         if rest.contains("sops") {
             // What is sealed is left alone as a whole.
-            assert_eq!(said["workloads"][WEB]["reason"], "encrypted", "{said}");
+            assert_eq!(report["workloads"][WEB]["reason"], "encrypted", "{report}");
         } else {
-            let verdict = said["workloads"][WEB].to_string();
-            assert_eq!(said["workloads"][WEB]["reason"], "not-editable", "{rest}: {said}");
+            let verdict = report["workloads"][WEB].to_string();
+            assert_eq!(report["workloads"][WEB]["reason"], "not-editable", "{rest}: {report}");
             assert!(verdict.contains(place) && verdict.contains(why), "{rest}: {verdict}");
         }
-        assert!(told(&said["findings"]).iter().any(|line| line.ends_with(place)), "{rest}: {said}");
+        assert!(
+            codes_and_places(&report["findings"]).iter().any(|line| line.ends_with(place)),
+            "{rest}: {report}"
+        );
     }
     let shop = generated(PATCHES);
     shop.link("prod/flux-patch.yaml", "../patch.yaml");
-    let said = run(&shop, &RELEASE).exits(1).json();
-    assert_eq!(told(&said["findings"]), ["generation-failed prod/flux-patch.yaml:1:1"]);
-    assert_eq!(said["workloads"][WEB]["reason"], "not-editable", "{said}");
+    let report = run(&shop, &RELEASE).exits(1).json();
+    assert_eq!(codes_and_places(&report["findings"]), ["generation-failed prod/flux-patch.yaml:1:1"]);
+    assert_eq!(report["workloads"][WEB]["reason"], "not-editable", "{report}");
     let shop = generated(PATCHES);
     let text = format!("{good}---\n# only a word\n---\n{}", good.replace("replicas: 7", "paused: true"));
     shop.commit(&[("prod/flux-patch.yaml".to_owned(), text)], "Patch twice");
     run(&shop, &RELEASE).exits(0);
     let patch = shop.file("prod/flux-patch.yaml");
-    assert!(["replicas: 7", "paused: true", "web:1.1"].iter().all(|said| patch.contains(said)), "{patch}");
+    assert!(["replicas: 7", "paused: true", "web:1.1"].iter().all(|line| patch.contains(line)), "{patch}");
 }
 
 #[test]
@@ -84,12 +87,12 @@ fn an_updater_changes_nothing_that_others_read() {
             ("README", "Read it.\n"),
         ]);
         let ran = run(&shop, &[&["--git-path", "kept"], &RELEASE[..]].concat());
-        let said = ran.json();
-        let verdict = said["workloads"][WEB].to_string();
+        let report = ran.json();
+        let verdict = report["workloads"][WEB].to_string();
         assert!(verdict.contains(why), "{also}: {verdict}");
         let (reason, commits) = if why.is_empty() { ("update", 2) } else { ("not-editable", 1) };
         assert_eq!(shop.messages().len(), commits, "{also}: {verdict}");
-        assert_eq!(said["workloads"][WEB]["reason"] == "not-editable", reason == "not-editable", "{also}");
+        assert_eq!(report["workloads"][WEB]["reason"] == "not-editable", reason == "not-editable", "{also}");
     }
 }
 
@@ -110,13 +113,13 @@ fn an_updater_that_oversteps_stops_no_other() {
         ("raw/config.yaml", RAW),
     ]);
     let paths = ["--manifest-generation", "--git-path", "dev,live,raw"];
-    let said =
+    let report =
         shop.fluxctl(&[&paths[..], &["release", "--all", "--update-all-images", "-o", "json"]].concat());
-    let said = said.json();
-    assert_eq!(said["workloads"]["live:deployment/web"]["reason"], "not-editable", "{said}");
+    let report = report.json();
+    assert_eq!(report["workloads"]["live:deployment/web"]["reason"], "not-editable", "{report}");
     assert_eq!(
-        said["workloads"]["dev:deployment/web"]["containers"][0]["target"], "example/web:1.1",
-        "{said}"
+        report["workloads"]["dev:deployment/web"]["containers"][0]["target"], "example/web:1.1",
+        "{report}"
     );
     assert_eq!(shop.file("dev/values.env"), "TAG=1.1\nNAMESPACE=dev\n");
     assert_eq!(shop.file("live/values.env"), "TAG=1.0\nNAMESPACE=live\n");
@@ -171,16 +174,16 @@ fn of_what_kustomize_builds_nothing_but_the_image_may_change() {
             ("prod/web.yaml", deployment),
         ]);
         let path = with_kustomize(&shop, &build(&more));
-        let said = run_built(&shop, &path, &RELEASE).json();
+        let report = run_built(&shop, &path, &RELEASE).json();
         match why {
             Some(why) => {
-                let verdict = &said["workloads"][WEB];
-                assert_eq!(verdict["reason"], "not-editable", "{more}: {said}");
+                let verdict = &report["workloads"][WEB];
+                assert_eq!(verdict["reason"], "not-editable", "{more}: {report}");
                 assert!(verdict.to_string().contains(why), "{more}: {verdict}");
                 assert_eq!(shop.messages().len(), 1, "{more}");
             }
             None => {
-                assert_eq!(shop.messages().len(), 2, "{more}: {said}");
+                assert_eq!(shop.messages().len(), 2, "{more}: {report}");
                 assert!(shop.file("prod/kustomization.yaml").ends_with("newTag: \"1.1\"\n"), "{more}");
             }
         }
@@ -229,7 +232,7 @@ done
 ";
 
 #[test]
-fn what_only_the_api_group_tells_apart_is_told_apart() {
+fn kinds_that_differ_only_in_the_api_group_are_distinguished() {
     let (old, new) =
         ("default:helmrelease.helm.fluxcd.io/web", "default:helmrelease.helm.toolkit.fluxcd.io/web");
     let commands = |key: &str| {

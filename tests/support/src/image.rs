@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::failure::{Failure, Result};
-use crate::registry::http;
+use crate::http::http;
 
 /// The media types an image is described with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use crate::failure::{Failure, Result, must};
 use crate::process::{Server, attempts, free_ports, output, output_with, wait_until_ready};
 use crate::run::{Run, make_dir, write};
 use crate::tls;
+use crate::unique::unique;
 
 const READY: Duration = Duration::from_secs(60);
 const ADMIN_TOKEN: &str = "flux-tests-admin-token";
@@ -73,7 +74,7 @@ impl KubeServer {
     /// Makes a namespace that nobody else has, and returns its name.
     #[track_caller]
     pub fn namespace(&self, prefix: &str) -> String {
-        let name = crate::unique(prefix);
+        let name = unique(prefix);
         self.kubectl(&["create", "namespace", &name]);
         name
     }

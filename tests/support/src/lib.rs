@@ -27,101 +27,24 @@
 
 mod failure;
 mod git;
+mod http;
 mod image;
 mod kube;
 mod process;
+mod real;
 mod registry;
 mod run;
+mod servers;
 mod ssh;
 mod tls;
+mod unique;
 
 pub use git::{GitServer, commit_files, git};
 pub use image::{Image, Schema};
 pub use kube::KubeServer;
+pub use real::real;
 pub use registry::{RegistryServer, push_image};
-
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Whether the real servers are required (`FLUX_TEST_REAL=1`, set by `tests/run`).
-pub fn real() -> bool {
-    std::env::var_os("FLUX_TEST_REAL").is_some_and(|v| v == "1")
-}
-
-/// A registry that lets anybody read and write, over plain HTTP.
-#[track_caller]
-pub fn registry() -> Option<RegistryServer> {
-    run::shared("registry", registry::start_open)
-}
-
-/// A registry that wants a name and a password for everything (HTTP basic authentication).
-#[track_caller]
-pub fn registry_basic() -> Option<RegistryServer> {
-    run::shared("registry-basic", registry::start_basic)
-}
-
-/// A registry that wants a bearer token, and the server that hands those out: to its one user for everything, to anybody
-/// for pulling what is under `public/`.
-#[track_caller]
-pub fn registry_token() -> Option<RegistryServer> {
-    run::shared("registry-token", registry::start_token)
-}
-
-/// A git server that lets anybody fetch and push, over plain HTTP.
-#[track_caller]
-pub fn git_http() -> Option<GitServer> {
-    run::shared("git-http", git::start_http)
-}
-
-/// A git server over plain HTTP that wants a name and a password for everything.
-#[track_caller]
-pub fn git_http_auth() -> Option<GitServer> {
-    run::shared("git-http-auth", git::start_http_auth)
-}
-
-/// A git server over TLS, with a certificate from a private authority.
-#[track_caller]
-pub fn git_https() -> Option<GitServer> {
-    run::shared("git-https", git::start_https)
-}
-
-/// A git server over SSH, which takes one key.
-#[track_caller]
-pub fn git_ssh() -> Option<GitServer> {
-    run::shared("git-ssh", ssh::start)
-}
-
-/// A Kubernetes cluster: real control plane, simulated kubelet. A pod is ready at once, unless the name of one of its images
-/// holds `:broken`: that one is never pulled.
-#[track_caller]
-pub fn kube() -> Option<KubeServer> {
-    run::shared("kube", kube::start)
-}
-
-/// `prefix-…`, a lower-case DNS label (63 characters at most) that nobody else in this run has: for repositories, images,
-/// namespaces.
-pub fn unique(prefix: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    // The time tells apart two processes that had the same id.
-    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis()) % 100_000_000;
-    let prefix: String = prefix.chars().take(30).collect();
-    format!("{prefix}-{:x}-{millis:x}-{count:x}", std::process::id())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn unique_names_are_dns_labels_and_differ() {
-        let long = "a".repeat(100);
-        let names: HashSet<_> = (0..1000).map(|_| unique(&long)).collect();
-        assert_eq!(names.len(), 1000);
-        for name in names {
-            assert!(name.len() <= 63, "{name}");
-            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");
-        }
-    }
-}
+pub use servers::{
+    git_http, git_http_auth, git_https, git_ssh, kube, registry, registry_basic, registry_token,
+};
+pub use unique::unique;

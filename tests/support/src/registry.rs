@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result, must};
+use crate::http::http;
 use crate::image::{Image, push};
 use crate::process::{Server, attempts, free_ports, wait_until_ready};
 use crate::run::{Run, write};
@@ -119,16 +120,6 @@ pub fn push_image(
 fn basic() -> String {
     use base64::Engine as _;
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}")))
-}
-
-/// A client for loopback: no proxy, no patience, and a refusal is an answer.
-pub(crate) fn http() -> ureq::Agent {
-    ureq::Agent::config_builder()
-        .proxy(None)
-        .timeout_global(Some(Duration::from_secs(20)))
-        .http_status_as_error(false)
-        .build()
-        .into()
 }
 
 pub(crate) fn start_open(run: &Run, dir: &Path) -> Result<RegistryServer> {

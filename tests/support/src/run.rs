@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::failure::{Failure, Result, must};
+use crate::real::real;
 
 /// The run this process belongs to.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ pub(crate) fn shared<S>(name: &str, start: fn(&Run, &Path) -> Result<S>) -> Opti
 where
     S: Serialize + DeserializeOwned,
 {
-    if !crate::real() {
+    if !real() {
         skipped(name);
         return None;
     }
