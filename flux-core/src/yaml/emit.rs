@@ -1,10 +1,14 @@
-//! Writing values as YAML, for files that are written as a whole. What a person wrote is edited in place instead.
+//! Writing values as YAML, for files that are written as a whole.
+//!
+//! Files that people write are edited in place instead.
 
 use serde_json::Value;
 
 use super::quote::{Context, write};
 
-/// The value as one YAML document, without a marker at its start. Keys stand in the order of the mapping; every reader reads it back as it was.
+/// Returns the value as one YAML document, without a marker at its start.
+///
+/// Keys stand in the order of the mapping. Every reader reads the same value back.
 pub fn emit(value: &Value) -> String {
     let mut out = String::new();
     match value {

@@ -68,11 +68,11 @@ impl<'a> Selection<'a> {
                 Some(objection @ Objection::Downgrade) => {
                     // What a pattern takes is in order below what runs; that is no news unless the pattern does not take what runs.
                     if !self.taken {
-                        held = held.or_else(|| Some(self.held(&ranked, &objection)));
+                        held = held.or_else(|| Some(self.held_back(&ranked, &objection)));
                     }
                     break;
                 }
-                Some(objection) => held = held.or_else(|| Some(self.held(&ranked, &objection))),
+                Some(objection) => held = held.or_else(|| Some(self.held_back(&ranked, &objection))),
             }
         }
         if self.input.candidates.len() == 0 && !self.taken {
@@ -210,9 +210,10 @@ impl<'a> Selection<'a> {
         let digest = ranked.tagged.seen.info().and_then(|info| info.digest.clone()).filter(|_| pinned);
         match current.with_tag(tag.clone(), digest) {
             Ok(image) => Choice::Update { tag, image },
-            Err(_) => {
-                Choice::Keep { tag: self.running_tag(), held: Some(self.held(ranked, &Objection::NoDigest)) }
-            }
+            Err(_) => Choice::Keep {
+                tag: self.running_tag(),
+                held: Some(self.held_back(ranked, &Objection::NoDigest)),
+            },
         }
     }
 
@@ -228,12 +229,12 @@ impl<'a> Selection<'a> {
             Some(digest) if digest.is_some() && digest == current => keep(held),
             Some(_) => match self.guarded(ranked.tagged, true) {
                 None => self.update(ranked),
-                Some(objection) => keep(held.or_else(|| Some(self.held(ranked, &objection)))),
+                Some(objection) => keep(held.or_else(|| Some(self.held_back(ranked, &objection)))),
             },
         }
     }
 
-    fn held(&self, ranked: &RankedTag<'_>, objection: &Objection<'_>) -> (Tag, Rejection) {
+    fn held_back(&self, ranked: &RankedTag<'_>, objection: &Objection<'_>) -> (Tag, Rejection) {
         (ranked.tagged.tag.clone(), self.rejection(ranked, objection))
     }
 }

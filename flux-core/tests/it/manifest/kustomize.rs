@@ -222,7 +222,8 @@ fn what_a_kustomization_names_as_a_patch_is_no_object() {
         assert_eq!(all.resources().count(), 1, "{list}");
         assert_eq!(all.findings(), [], "{list}");
     }
-    // What is listed among the resources too is an object; and a patch that is no YAML is told.
+    // A file that is also listed among the resources is an object; a patch that is no YAML is
+    // reported.
     let over = "resources: [web.yaml]\npatches: [{path: web.yaml}, {path: broken.yaml}]\n";
     let all = manifests(&[("kustomization.yaml", over), ("web.yaml", &web), ("broken.yaml", "a: [\n")]);
     assert_eq!(image(&all, "web"), "example/web:1");
@@ -245,8 +246,8 @@ fn a_patch_whose_object_nobody_describes_is_told_and_holds_pruning() {
     }
 }
 
-/// The finding of a code, with its place.
-fn told(all: &Manifests, code: Code) -> Vec<String> {
+/// Returns the finding of a code, with its place.
+fn findings_of(all: &Manifests, code: Code) -> Vec<String> {
     let of_code = all.findings().into_iter().filter(|finding| finding.code == code);
     of_code.map(|finding| format!("{} {}", finding.place.unwrap(), finding.evidence)).collect()
 }
@@ -304,7 +305,7 @@ fn a_component_applies_as_often_as_it_is_reached() {
         ("shared/kustomization.yaml", &shared),
     ]);
     assert_eq!(image(&all, "web"), "z:v3");
-    // Each of these lists the next one twice: more than anybody can build.
+    // Each of these lists the next one twice: more than any machine can build.
     let mut files = vec![
         (
             "kustomization.yaml".to_owned(),
@@ -335,9 +336,9 @@ fn what_an_entry_makes_of_an_image_is_told_at_the_entry() {
         let text = format!("resources: [web.yaml]\nimages:\n- name: x\n  {rest}\n");
         let line = if rest.contains('\n') { 5 } else { 4 };
         let all = manifests(&[("a/kustomization.yaml", &*text), ("a/web.yaml", &web)]);
-        let [told] = &*told(&all, Code::InvalidImage) else { panic!("{rest}") };
-        assert!(told.starts_with(&format!("a/kustomization.yaml:{line}:")), "{told}");
-        assert!(told.contains(&format!("`{makes}`, which is no image")), "{told}");
+        let [finding] = &*findings_of(&all, Code::InvalidImage) else { panic!("{rest}") };
+        assert!(finding.starts_with(&format!("a/kustomization.yaml:{line}:")), "{finding}");
+        assert!(finding.contains(&format!("`{makes}`, which is no image")), "{finding}");
         let located = all.workload(&"default:deployment/web".parse().unwrap()).unwrap();
         let bad = located.resource.workload.as_ref().unwrap()[0].image.clone().unwrap_err();
         assert_eq!(bad.text, makes);

@@ -1,4 +1,6 @@
-//! Scalars are read as kubectl reads them. The expected values were taken from sigs.k8s.io/yaml 1.6.
+//! Scalars are read as kubectl reads them.
+//!
+//! The expected values were taken from sigs.k8s.io/yaml 1.6.
 
 use flux_core::workload::parse;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Places that Flux v2's comments mark.
+//! Images marked by Flux v2's comments.
 
 use flux_core::workload::parse;
 

@@ -124,7 +124,7 @@ impl Case {
     }
 
     /// The rule that holds back a newer tag.
-    fn held(&self) -> Option<(String, Rule)> {
+    fn held_back(&self) -> Option<(String, Rule)> {
         match self.choice() {
             Choice::Keep { held, .. } => held.map(|(tag, rejection)| (tag.to_string(), rejection.rule)),
             _ => None,
