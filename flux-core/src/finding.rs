@@ -352,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_files_say_cannot_steer_a_terminal() {
+    fn text_of_files_cannot_control_a_terminal() {
         for (text, shown) in [
             ("plain: `a`\tb é", "plain: `a`\tb é"),
             ("\u{1b}[2Jgone\r\u{7}", "\\u{1b}[2Jgone\\u{d}\\u{7}"),

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_found_from_the_root_and_stays_in_the_repository() {
+    fn a_relative_path_is_resolved_from_the_root_and_stays_in_the_repository() {
         let table = [
             ("", "web.yaml", Some("web.yaml")),
             ("", "./web.yaml", Some("web.yaml")),

@@ -17,11 +17,11 @@ pub(crate) fn annotated_by(build: &Build, key: &str) -> Option<String> {
     let inner = through.iter().filter(|path| **path != build.root);
     std::iter::once(&build.root).chain(inner).find_map(|path| {
         let kustomization = build.files.get(path)?.resources.iter().find(|one| is_kustomization(one))?;
-        Some(format!("{} of {path}", said_in(kustomization, key)?))
+        Some(format!("{} of {path}", set_in(kustomization, key)?))
     })
 }
 
-fn said_in(kustomization: &Resource, key: &str) -> Option<String> {
+fn set_in(kustomization: &Resource, key: &str) -> Option<String> {
     let object = &kustomization.object;
     let at = |(line, _): (u32, u32)| format!("line {line}");
     if object.get("commonAnnotations").is_some_and(|all| all.get(key).is_some()) {
@@ -44,7 +44,7 @@ mod tests {
     use crate::workload::parse;
 
     #[test]
-    fn what_gives_an_annotation_is_named() {
+    fn the_origin_of_an_annotation_is_named() {
         let key = "fluxcd.io/locked";
         let table = [
             (

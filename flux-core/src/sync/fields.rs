@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_that_differ_in_protocol_only_are_told_apart() {
+    fn ports_that_differ_in_protocol_only_are_distinguished() {
         let tree = json!({"f:ports": {r#"k:{"port":53,"protocol":"UDP"}"#: {".": {}, "f:port": {}, "f:protocol": {}}}});
         let both = json!({"ports": [{"port": 53}, {"port": 53, "protocol": "UDP"}]});
         assert_eq!(texts(&uncovered(&both, tree.as_object().unwrap())), ["ports[port=53,protocol=TCP]"]);

@@ -111,7 +111,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back_as_it_was(value in value()) {
+        fn a_written_value_is_read_back_unchanged(value in value()) {
             let wrapped = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "value": value});
             let read = parse(emit(&wrapped).as_bytes());
             prop_assert_eq!(read.resources.first().map(|r| &*r.object), Some(&wrapped));

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_place_is_one_to_panic_at() {
+    fn no_position_causes_a_panic() {
         for (at, parts) in [(0, ("", "éa")), (1, ("", "")), (2, ("é", "a")), (3, ("éa", "")), (4, ("", ""))]
         {
             assert_eq!((before("éa", at), from("éa", at)), parts, "{at}");

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_stands_once_and_what_to_write_instead_is_one() {
+    fn every_key_is_listed_once_and_every_replacement_is_a_key() {
         for key in KEYS {
             let alike = KEYS.iter().filter(|other| other.name.eq_ignore_ascii_case(key.name)).count();
             assert_eq!((alike, FORMER.contains(&key.name)), (1, false), "{}", key.name);

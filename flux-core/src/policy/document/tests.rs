@@ -164,7 +164,7 @@ fn an_enforced_rule_cannot_be_overridden() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_line_and_blocks_what_the_rule_is_for() {
+fn a_mistake_is_reported_with_its_line_and_blocks_the_selected_workloads() {
     // The rule, the line of the mistake, its code.
     let table = [
         ("- select:\n    namespace: [shop]\n  policy: {automated: true}", 7, Code::InvalidPolicy),

@@ -69,7 +69,7 @@ fn mistakes_are_reported_at_their_line_and_what_kustomize_takes_is_no_error() {
 const BUILDS: &str = "resources: [../base]\n";
 
 #[test]
-fn what_the_tree_does_not_show_is_taken_for_granted() {
+fn paths_that_the_tree_does_not_show_are_not_checked() {
     let (overlay, base) =
         (("prod/kustomization.yaml", BUILDS), ("base/kustomization.yaml", "nameprefix: [1]\n"));
     assert_eq!(reported(&findings([overlay], &[])), ["error prod/kustomization.yaml:1:13"]);

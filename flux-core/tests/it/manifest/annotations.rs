@@ -319,7 +319,7 @@ fn values_are_written_so_that_they_are_read_back() {
 }
 
 #[test]
-fn what_other_places_use_is_refused() {
+fn a_value_that_other_places_use_is_refused() {
     let table = [
         "metadata: {name: a, labels: &l {x: y}, annotations: *l}",
         "metadata: {name: a, annotations: &l {x: y}, labels: *l}",

@@ -86,7 +86,7 @@ fn set(files: &Files, roots: &[&str], changes: &[(&str, &str)]) -> Result<Files,
 }
 
 #[test]
-fn an_image_is_written_where_it_was_last_said() {
+fn an_image_is_written_where_it_was_set_last() {
     let files = corpus();
     let table = [
         ("web", "mirror/web:3", "prod/kustomization.yaml", "newTag: \"2\"", "newTag: \"3\""),
@@ -108,7 +108,7 @@ fn an_image_is_written_where_it_was_last_said() {
 }
 
 #[test]
-fn what_is_built_elsewhere_too_is_written_with_it_or_not_at_all() {
+fn a_place_that_other_builds_share_is_written_with_them_or_not_at_all() {
     let files = corpus();
     let (prod, staging) = ("shop:deployment/prod-web-v2 side", "default:deployment/web side");
     let error = set(&files, &["prod"], &[(prod, "example/side:s2")]).unwrap_err().to_string();
@@ -127,7 +127,7 @@ fn what_is_built_elsewhere_too_is_written_with_it_or_not_at_all() {
 }
 
 #[test]
-fn what_cannot_be_followed_is_not_guessed_at() {
+fn an_image_that_cannot_be_traced_is_refused() {
     let error =
         set(&corpus(), &["prod"], &[("shop:statefulset/prod-db-v2 db", "example/db:10")]).unwrap_err();
     let message = error.to_string();
@@ -135,7 +135,7 @@ fn what_cannot_be_followed_is_not_guessed_at() {
 }
 
 #[test]
-fn the_documents_of_an_object_are_known_with_who_else_is_built_from_them() {
+fn the_documents_of_an_object_are_found_with_the_others_that_share_them() {
     let files = corpus();
     let described = |roots: &[&str]| {
         let all = built(&files, roots);
@@ -175,7 +175,7 @@ fn twice(base: &str, x: &str) -> Files {
 }
 
 #[test]
-fn a_base_that_is_built_twice_is_told_apart_by_what_is_said_for_each() {
+fn a_base_that_is_built_twice_is_distinguished_by_the_settings_for_each() {
     let (x, y) = ("default:deployment/x-web c", "default:deployment/y-web c");
     let files = twice("", "images: [{name: app, newTag: '2'}]\n");
     let edited = set(&files, &["all"], &[(x, "app:3")]).unwrap();

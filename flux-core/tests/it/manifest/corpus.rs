@@ -276,7 +276,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn after_a_slip_of_the_hand_images_are_edited_or_refused(text in slipped()) {
+    fn after_a_careless_edit_images_are_edited_or_refused(text in slipped()) {
         let source = text.as_bytes();
         let file = parse(source);
         let change = BTreeMap::from([("fluxcd.io/corpus".to_owned(), Some("1.20".to_owned()))]);

@@ -87,7 +87,7 @@ fn such_images_are_edited_in_place() {
 }
 
 #[test]
-fn mistakes_are_told_with_their_place_and_the_rest_is_used() {
+fn mistakes_are_reported_with_their_position_and_the_rest_is_used() {
     let table = [
         ("- {group: apps, kind: Deployment}", "found without a rule"),
         ("- {group: argoproj.io, kind: Rollout}", "found without a rule"),

@@ -89,7 +89,7 @@ fn bytes_that_are_no_yaml() {
 }
 
 #[test]
-fn more_broken_documents_than_can_be_told() {
+fn more_broken_documents_than_are_reported() {
     let file = refused("--- 1\n".repeat(100_000).as_bytes(), Code::TooLarge);
     assert!(file.problems.len() < 2_000);
 }
@@ -143,7 +143,7 @@ fn many_of_a_kind_are_read_whole() {
 }
 
 #[test]
-fn an_object_described_again_and_again_is_told_with_some_of_its_places() {
+fn an_object_described_many_times_is_reported_with_some_of_its_places() {
     let file = Arc::new(parse(format!("---\n{A}").repeat(10_000).as_bytes()));
     let findings = Manifests::new([("a.yaml".to_owned(), file)].into()).findings();
     assert_eq!(findings.len(), 1);

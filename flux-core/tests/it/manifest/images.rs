@@ -109,7 +109,7 @@ spec: {template: {spec: {containers: [{name: web, image: *image }, {name: b, ima
 }
 
 #[test]
-fn what_other_places_use_is_refused_with_the_reason() {
+fn a_value_that_other_places_use_is_refused_with_the_reason() {
     let table = [
         ("containers: [{name: web, image: &i a:v1}, {name: b, image: *i}]", "anchor `&i`"),
         ("containers: &c [{name: web, image: a:v1}]\n      initContainers: *c", "anchor `&c`"),

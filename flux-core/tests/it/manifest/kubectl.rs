@@ -68,7 +68,7 @@ fn values_are_those_that_kubectl_sends() {
 }
 
 #[test]
-fn what_kubectl_reads_though_it_is_no_yaml_is_read_too() {
+fn invalid_yaml_that_kubectl_reads_is_read_too() {
     let table = [
         (r#""it\'s \'so\\'" # why"#, json!("it's 'so\\'")),
         ("\"a\"#b", json!("a")),
@@ -90,7 +90,7 @@ fn what_kubectl_reads_though_it_is_no_yaml_is_read_too() {
 }
 
 #[test]
-fn what_kubectl_reads_as_something_else_is_refused() {
+fn a_document_that_kubectl_reads_otherwise_is_refused() {
     let table = [
         ("{a:}", "colon"),
         ("[a:, b]", "colon"),

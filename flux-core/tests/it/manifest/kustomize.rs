@@ -114,7 +114,7 @@ fn what_is_not_listed_or_not_named_is_not_touched() {
 }
 
 #[test]
-fn the_outer_kustomization_has_the_last_word() {
+fn the_outer_kustomization_has_precedence() {
     let web = deployment("web", "x:v1");
     let files = [
         ("base/kustomization.yaml", "resources: [deploy]\nimages: [{name: x, newName: b/y, newTag: v2}]\n"),
@@ -187,7 +187,7 @@ fn a_kustomization_is_no_object_and_only_its_file_name_makes_it_one() {
 }
 
 #[test]
-fn an_entry_that_makes_no_image_is_told_by_the_container() {
+fn an_entry_that_makes_no_image_is_reported_by_the_container() {
     let web = deployment("web", "x:v1");
     let files = [
         ("kustomization.yaml", "resources: [web.yaml]\nimages: [{name: x, newTag: 'a:b:c'}]\n"),
@@ -231,7 +231,7 @@ fn what_a_kustomization_names_as_a_patch_is_no_object() {
 }
 
 #[test]
-fn a_patch_whose_object_nobody_describes_is_told_and_holds_pruning() {
+fn a_patch_of_an_object_without_a_file_is_reported_and_holds_pruning() {
     let web = deployment("web", "example/web:1");
     for (over, alone) in [
         ("resources: []\npatches: [{path: web.yaml}]\n", 1),
@@ -326,7 +326,7 @@ fn a_component_applies_as_often_as_it_is_reached() {
 }
 
 #[test]
-fn what_an_entry_makes_of_an_image_is_told_at_the_entry() {
+fn an_invalid_image_that_an_entry_makes_is_reported_at_the_entry() {
     let web = deployment("web", "x:v1");
     for (rest, makes) in [
         ("digest: abc", "x@abc"),

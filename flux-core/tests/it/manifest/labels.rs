@@ -63,7 +63,7 @@ fn a_label_belongs_to_the_first_container_whose_tag_it_repeats() {
 }
 
 #[test]
-fn what_selects_the_pods_and_what_no_label_may_say_is_left() {
+fn selector_labels_and_invalid_label_values_are_left() {
     let selecting = WEB.replace("{app: web}", "{app: web, version: '1.20'}");
     let (edited, left) = follow(&selecting, &[("web", "example/web:1.21")]);
     assert!(edited.contains("version: \"1.20\" # follows") && edited.contains("version: v1.21"), "{edited}");

@@ -224,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn of_shared_images_exactly_those_change_that_are_said_to(
+    fn of_shared_images_exactly_the_intended_ones_change(
         kinds in prop::collection::vec(0..KINDS, 1..7),
         twice in prop::bool::weighted(0.2),
         tags in prop::collection::vec(prop::option::weighted(0.8, 2..4_u32), 14),

@@ -35,7 +35,7 @@ fn pod(containers: &str) -> String {
 }
 
 #[test]
-fn what_all_have_is_written_once_however_they_have_it() {
+fn a_value_that_all_share_is_written_once_however_they_share_it() {
     let table = [
         ("an alias", "containers: [{name: a, image: &i x:1}, {name: b, image: *i}]", 2),
         ("a container that stands twice", "containers: [&c {name: a, image: x:1}, *c]", 2),
@@ -123,7 +123,7 @@ const ALONE: [(&str, &str); 15] = [
 ];
 
 #[test]
-fn what_one_inherits_becomes_a_key_of_its_own() {
+fn an_inherited_value_becomes_a_key_of_its_own() {
     for (before, after) in ALONE {
         for (start, end, eol) in
             [("", "\n- name: z\n  image: z:1\n", "\n"), ("", "\n", "\r\n"), ("\u{feff}", "", "\n")]

@@ -62,7 +62,7 @@ fn a_broken_document_does_not_touch_the_others() {
 }
 
 #[test]
-fn templates_are_told_from_broken_yaml() {
+fn templates_are_distinguished_from_broken_yaml() {
     let table = [
         ("a: {{ .Values.a }}\n", Code::Template),
         ("{{- if .Values.a }}\na: 1\n{{- end }}\n", Code::Template),
@@ -83,7 +83,7 @@ fn templates_are_told_from_broken_yaml() {
 }
 
 #[test]
-fn what_is_no_object_is_told_with_its_place() {
+fn a_document_that_is_no_object_is_reported_with_its_position() {
     let table = [
         ("replicas: 3\nimage: x\n", Code::NotForKubernetes),
         ("just words\n", Code::NotAnObject),
@@ -185,7 +185,7 @@ fn columns_count_characters() {
 }
 
 #[test]
-fn an_encrypted_document_is_kept_and_told() {
+fn an_encrypted_document_is_kept_and_reported() {
     let source = "\
 apiVersion: apps/v1
 kind: Deployment
@@ -236,7 +236,7 @@ fn keys_that_differ_in_writing_and_not_in_meaning_are_the_same() {
 }
 
 #[test]
-fn of_many_keys_that_stand_twice_some_are_told_and_the_rest_is_read() {
+fn of_many_duplicate_keys_some_are_reported_and_the_rest_is_read() {
     let document = format!("---\n{A}data: {{{}}}\n", "k: v, ".repeat(12));
     let file = parse(document.repeat(200).as_bytes());
     assert_eq!((file.resources.len(), file.problems.len()), (200, 21));
@@ -273,7 +273,7 @@ fn a_list_is_a_list_also_when_it_has_a_name() {
 }
 
 #[test]
-fn what_sops_has_encrypted_as_a_whole_may_hold_anything() {
+fn a_file_that_sops_encrypted_as_a_whole_hides_its_objects() {
     let sops = "sops: {mac: 'ENC[x]', version: 3.7.1}\n";
     let list = format!("apiVersion: v1\nkind: List\nitems: [{{kind: ENC, metadata: {{name: a}}}}]\n{sops}");
     for whole in [list, format!("data: ENC[y]\n{sops}")] {

@@ -76,7 +76,7 @@ fn a_container_knows_where_its_image_stands() {
 }
 
 #[test]
-fn a_bad_image_is_told_and_its_neighbours_are_read() {
+fn an_invalid_image_is_reported_and_its_neighbours_are_read() {
     let source = deployment(
         "containers:\n- {name: a, image: 'a b'}\n- {name: b}\n- {name: c, image: c:1}\n- {name: d, image: [x]}\n- {name: e, image: '{{ .x }}'}",
     );
@@ -97,7 +97,7 @@ fn a_bad_image_is_told_and_its_neighbours_are_read() {
 }
 
 #[test]
-fn a_workload_of_wrong_shape_is_told_and_still_an_object() {
+fn a_workload_of_wrong_shape_is_reported_and_still_an_object() {
     let table = [
         "containers: {}",
         "containers: text",
@@ -123,7 +123,7 @@ fn a_workload_of_wrong_shape_is_told_and_still_an_object() {
 }
 
 #[test]
-fn an_image_or_name_that_is_no_text_to_yaml_is_told_with_what_it_is() {
+fn an_image_or_name_that_is_no_text_to_yaml_is_reported_with_its_type() {
     let table = [
         ("123", "`123` is no image: it is the number 123 to YAML, not a text"),
         ("1e3", "`1e3` is no image: it is the number 1000 to YAML, not a text"),
