@@ -41,9 +41,11 @@
 //! ";
 //! let parsed = parse(file);
 //! let web = &parsed.resources[0].workload.as_ref().unwrap()[0];
-//! let (edits, intents): (Vec<_>, Vec<_>) = web.edits(&"example/web:1.20".parse()?)?.into_iter().unzip();
+//! let edits = web.edits(&"example/web:1.20".parse()?)?;
+//! let (edits, intents): (Vec<_>, Vec<_>) = edits.into_iter().unzip();
 //! let edited = prove(file, &edits, &intents)?;
-//! assert!(String::from_utf8(edited)?.ends_with("image: 'example/web:1.20'}  # the shop window\n"));
+//! let edited = String::from_utf8(edited)?;
+//! assert!(edited.ends_with("image: 'example/web:1.20'}  # the shop window\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

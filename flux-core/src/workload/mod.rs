@@ -28,11 +28,18 @@
 //!   workloads:
 //!   - group: example.com
 //!     kind: Pipeline
-//!     pods: [spec.template.spec]                            # each with containers, initContainers, ephemeralContainers
-//!     containers: [spec.steps, "spec.templates.*.container"] # a mapping with `image`, or a list of such
-//!     images:                                               # single images, whole or in parts
+//!     # each with containers, initContainers, ephemeralContainers
+//!     pods: [spec.template.spec]
+//!     # a mapping with `image`, or a list of such mappings
+//!     containers: [spec.steps, "spec.templates.*.container"]
+//!     # single images, whole or in parts
+//!     images:
 //!     - {name: agent, image: spec.agentImage}
-//!     - {name: db, registry: spec.db.registry, repository: spec.db.repository, tag: spec.db.tag, digest: spec.db.digest}
+//!     - name: db
+//!       registry: spec.db.registry
+//!       repository: spec.db.repository
+//!       tag: spec.db.tag
+//!       digest: spec.db.digest
 //! ```
 //!
 //! A path has dots between its keys, or is a JSON pointer (`/spec/a.b`); `*` stands for every item

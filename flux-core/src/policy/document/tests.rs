@@ -9,7 +9,7 @@ use crate::{
     manifest::{Annotation, is_policy_document},
 };
 
-/// A policy document with these lines under `rules:`, which is line 5.
+/// Returns a policy document with these lines under `rules:`, which is line 5.
 fn text(rules: &str) -> String {
     let indented: String = rules.lines().map(|line| format!("  {line}\n")).collect();
     format!(

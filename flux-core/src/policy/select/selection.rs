@@ -16,7 +16,7 @@ use crate::{
     policy::{Candidate, Rank, guard::lacking, pattern::is_latest},
 };
 
-/// A selection among candidates, with what is known before they are walked.
+/// A selection among candidates, with the facts that are computed before they are walked.
 #[derive(Debug)]
 pub(super) struct Selection<'a> {
     pub(super) input: &'a SelectionInput<'a>,
@@ -66,7 +66,8 @@ impl<'a> Selection<'a> {
                 Some(Objection::Unknown) => return Choice::Undecided(images([ranked.tagged])),
                 Some(Objection::SameRank) => break,
                 Some(objection @ Objection::Downgrade) => {
-                    // What a pattern takes is in order below what runs; that is no news unless the pattern does not take what runs.
+                    // What a pattern takes is in order below what runs; that is no news unless the
+                    // pattern does not take what runs.
                     if !self.taken {
                         held = held.or_else(|| Some(self.held_back(&ranked, &objection)));
                     }
@@ -110,7 +111,8 @@ impl<'a> Selection<'a> {
         if let Some(missing) = unknown() {
             return Some(missing);
         }
-        // The order says least of the last, so if it says nothing of the first it says nothing at all.
+        // The order says least of the last, so if it says nothing of the first it says nothing at
+        // all.
         if !candidates.newest_first().next().is_some_and(|newest| newest.rank.is_known()) {
             return Some(Missing::Dates);
         }
@@ -217,7 +219,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// The running tag is the one that should run; with `pin-digest` its digest too.
+    /// Returns the choice to keep the running tag, or with `pin-digest` to follow its digest.
     fn keep_or_follow(&self, ranked: &RankedTag<'a>, held: Option<(Tag, Rejection)>) -> Choice {
         let keep = |held| Choice::Keep { tag: Some(ranked.tagged.tag.clone()), held };
         if !self.input.guards.pin_digest {
@@ -239,7 +241,7 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// The newest tag that is known to have the digest of what runs.
+/// Returns the newest tag that is known to have the digest of what runs.
 fn tag_of_digest<'a>(input: &'a SelectionInput<'a>) -> Option<&'a str> {
     let digest = input.current.digest.as_ref()?;
     let has = |t: &&Tagged<'a>| t.seen.info().is_some_and(|info| info.digest.as_ref() == Some(digest));
@@ -276,7 +278,7 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// The images of these tags are missing.
+/// Returns the choice for tags whose images are missing.
 fn images<'a>(tags: impl IntoIterator<Item = Tagged<'a>>) -> Missing {
     let (mut ask, mut unreadable) = (Vec::new(), Vec::new());
     for Tagged { tag, seen } in tags {

@@ -14,7 +14,7 @@ use crate::{
 
 const DAY: i64 = 24 * 3600;
 
-/// A build of some day of 2024.
+/// Returns a build of some day of 2024.
 fn build(platform: &str, day: i64) -> Build {
     let second = 1_704_067_200 + day * DAY;
     Build {

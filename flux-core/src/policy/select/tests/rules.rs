@@ -78,7 +78,8 @@ fn automation_never_goes_down_and_a_person_may() {
         ("semver:~1", "web:main", &named, ">1.5.0", ">1.5.0", ">1.5.0"),
         ("alpha:1.*", "web:zzz", &named, "=zzz", ">1.5.0", ">1.5.0"),
         ("alpha:1.*", "web:latest", &named, ">1.5.0", ">1.5.0", ">1.5.0"),
-        // By date only what the pattern takes is compared: a pattern that was changed takes effect at once.
+        // By date only what the pattern takes is compared: a pattern that was changed takes effect
+        // at once.
         ("glob:prod-*", "web:dev-9", &dated, ">prod-2", ">prod-2", ">prod-2"),
         ("glob:*", "web:dev-9", &dated, "=dev-9", "=dev-9", "=dev-9"),
         // The running tag is gone from the registry, so its date is not known.

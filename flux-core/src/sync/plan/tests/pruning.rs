@@ -3,7 +3,7 @@
 use super::*;
 use crate::position::Position;
 
-/// A cluster with `stays` and `goes`, both created by a sync; `goes` as changed by the
+/// Returns a cluster with `stays` and `goes`, both created by a sync; `goes` as changed by the
 /// function.
 fn cluster_with(goes: &Value, change: impl FnOnce(&mut Value)) -> MemoryCluster {
     let cluster = synced(&[config_map("stays"), goes.clone()]);
