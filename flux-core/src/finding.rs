@@ -1,8 +1,8 @@
-//! Findings: what people must know, typed, with a code, a place, the evidence and the remedy.
+//! Findings: typed reports for people, with a code, a place, the evidence and the remedy.
 //!
-//! Every "no" of the library that is not a verdict about a workload is a [`Finding`]. The codes are
-//! stable and are all listed in [`Code`]; `docs/codes.md` repeats them for people who script
-//! against the JSON.
+//! Every refusal or problem in the library that is not a verdict about a workload is a [`Finding`].
+//! The codes are stable and are all listed in [`Code`]; `docs/codes.md` repeats them for people who
+//! script against the JSON.
 
 use std::fmt;
 
@@ -33,19 +33,21 @@ pub struct Place {
     /// The position in the file.
     #[serde(flatten)]
     pub position: Position,
-    /// The place in the output of the command that stands there; `None` if the place is in the file
+    /// The place in the output of the command at this place; `None` if the place is in the file
     /// itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputPlace>,
 }
 
-/// A place in what a command printed. No file has it.
+/// A place in the output of a command.
+///
+/// No file has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutputPlace {
-    /// The command; of a script, its beginning.
+    /// The command; of a script, its first part.
     pub command: String,
-    /// The position in what the command printed.
+    /// The position in the output.
     #[serde(flatten)]
     pub position: Position,
 }
@@ -61,7 +63,7 @@ impl Place {
         Self::in_file(path, Position::START)
     }
 
-    /// Returns the place of a position in what the command printed that stands at this place.
+    /// Returns the place of a position in the output of the command at this place.
     #[must_use]
     pub fn in_output(self, command: impl Into<String>, position: Position) -> Self {
         Self { output: Some(OutputPlace { command: command.into(), position }), ..self }
@@ -85,12 +87,12 @@ impl fmt::Display for OutputPlace {
     }
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Something may not be what its author meant; everything asked for was done.
+    /// The file may not have the meaning that its author intended; every request was carried out.
     Warning,
-    /// Something could not be read, decided or done.
+    /// A file could not be read, or a request could not be decided or carried out.
     Error,
 }
 
@@ -107,12 +109,12 @@ macro_rules! codes {
             /// All codes, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The code as it stands in JSON.
+            /// Returns the code as it stands in JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// How bad a finding with this code is.
+            /// Returns the severity of findings with this code.
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$name => Severity::$severity,)* }
             }
@@ -121,7 +123,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A file is not YAML: the parser's words are the evidence.
+    /// A file is not YAML; the evidence is the parser's message.
     InvalidYaml = "invalid-yaml", Error;
     /// A file or a document is larger, deeper or more repetitive than the loader accepts.
     TooLarge = "too-large", Error;
@@ -135,13 +137,13 @@ codes! {
     DuplicateKey = "duplicate-key", Warning;
     /// A document has no `metadata.name`.
     MissingName = "missing-name", Error;
-    /// A document is encrypted with SOPS and left alone.
+    /// A document is encrypted with SOPS and is not edited.
     Encrypted = "encrypted", Warning;
-    /// Something is encrypted with SOPS as a whole, so that which objects it holds is not known.
+    /// A document is encrypted with SOPS as a whole, so that its objects are unknown.
     Sealed = "sealed", Warning;
     /// Two documents describe the same object; neither is used.
     DuplicateId = "duplicate-id", Error;
-    /// A workload's shape is not what its kind says.
+    /// A workload's shape is not that of its kind.
     InvalidWorkload = "invalid-workload", Error;
     /// An image reference cannot be parsed.
     InvalidImage = "invalid-image", Error;
@@ -161,7 +163,7 @@ codes! {
     RegistryUnauthorized = "registry-unauthorized", Error;
     /// An image repository does not exist.
     ImageRepositoryNotFound = "image-repository-not-found", Error;
-    /// A tag is listed, but nothing can be learnt of its image.
+    /// A tag is listed, but its image cannot be read.
     ImageUnreadable = "image-unreadable", Warning;
     /// The answers of the registry are incomplete or old.
     PartialImages = "partial-images", Warning;
@@ -181,19 +183,19 @@ codes! {
     LinkedManifest = "linked-manifest", Error;
     /// A file or folder is there and cannot be read; it is not loaded.
     UnreadableFile = "unreadable-file", Error;
-    /// A kustomization is not what kustomize takes, or lists what is not there: it cannot be built.
+    /// A kustomization cannot be built: kustomize refuses it, or an entry does not exist.
     InvalidKustomization = "invalid-kustomization", Error;
-    /// A kustomization has something that does nothing, that only some kustomizes take, or that
-    /// kustomize warns of.
+    /// A kustomization has a part without effect, or one that only some versions of kustomize
+    /// accept or that kustomize warns of.
     DoubtfulKustomization = "doubtful-kustomization", Warning;
     /// A kustomization would change what it lists, and no kustomize is run for it.
     NotBuilt = "not-built", Warning;
-    /// A file is named as a patch, and nothing that is loaded describes its object.
+    /// A file is named as a patch, and no loaded file describes its object.
     PatchAlone = "patch-alone", Warning;
-    /// A `.flux.yaml` cannot be read; what it describes is not loaded.
+    /// A `.flux.yaml` cannot be read; the paths that it describes are not loaded.
     InvalidGeneration = "invalid-generation", Error;
-    /// A `.flux.yaml` says that commands make the manifests of a path, and commands are not run;
-    /// the path is not loaded.
+    /// A `.flux.yaml` has commands for the manifests of a path, and generation is off; the path is
+    /// not loaded.
     GenerationOff = "generation-off", Error;
     /// A `.flux.yaml` stands below a configured path, where it does not count.
     UnusedGeneration = "unused-generation", Warning;
@@ -202,10 +204,10 @@ codes! {
 }
 
 impl Code {
-    /// Returns whether there may be objects in git that could not be read for it.
+    /// Returns `true` if git may have objects that could not be read because of such a finding.
     ///
-    /// Then a sync has not done all that git says, and nothing may be pruned, as the missing
-    /// objects may be among them.
+    /// Then a sync has not applied all objects in git, and nothing may be pruned, as the missing
+    /// objects may be among those in the cluster.
     pub const fn hides_objects(self) -> bool {
         matches!(
             self,
@@ -235,24 +237,26 @@ impl fmt::Display for Code {
     }
 }
 
-/// Something that a person should know: what, about what, where, seen how, and what to do.
+/// A report for people: the rule, the subject, the place, the evidence and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Finding {
-    /// Which rule speaks.
+    /// The code of the rule that is broken.
     pub code: Code,
     /// The subject: a workload id, a file, an image repository.
     pub subject: String,
-    /// Where in the config repository, when it is a matter of a file or of what is generated from
+    /// The place in the config repository, if the finding is about a file or objects generated from
     /// it.
     pub place: Option<Place>,
-    /// The evidence: what was seen. Never a secret.
+    /// The evidence: the observed facts.
+    ///
+    /// It never has a secret.
     pub evidence: String,
     /// The next step for a person.
     pub remedy: String,
 }
 
 impl Finding {
-    /// Returns how bad it is; the code decides.
+    /// Returns the severity; the code decides it.
     pub const fn severity(&self) -> Severity {
         self.code.severity()
     }
@@ -261,22 +265,22 @@ impl Finding {
 /// A finding about a file whose path is not known yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// Which rule speaks.
+    /// The code of the rule that is broken.
     pub code: Code,
-    /// Of what, when it is not the file itself.
+    /// The subject, if it is not the file itself.
     pub subject: Option<String>,
-    /// Line, counted from 1.
+    /// The line, counted from 1.
     pub line: u32,
-    /// Column in characters, counted from 1.
+    /// The column in characters, counted from 1.
     pub column: u32,
-    /// What was seen.
+    /// The evidence: the observed facts.
     pub evidence: String,
-    /// What to do.
+    /// The remedy.
     pub remedy: String,
 }
 
 impl Problem {
-    /// What is wrong with a file at a line and column of it.
+    /// Makes a problem at a line and column of a file.
     pub(crate) fn new(
         code: Code,
         (line, column): (u32, u32),
@@ -287,12 +291,12 @@ impl Problem {
         Self { code, subject: None, line, column, evidence, remedy }
     }
 
-    /// The same, of a part of the file that has a name.
+    /// Returns the same problem, with a named part of the file as the subject.
     pub(crate) fn about(self, subject: impl Into<String>) -> Self {
         Self { subject: Some(subject.into()), ..self }
     }
 
-    /// The finding about the file at `path`.
+    /// Returns the finding about the file at `path`.
     pub fn at(&self, path: &str) -> Finding {
         Finding {
             code: self.code,
@@ -304,17 +308,17 @@ impl Problem {
     }
 }
 
-/// A text as it can be shown to people: what would move the cursor or change colours is escaped,
-/// and further lines are indented.
+/// Returns a text as it can be shown to people.
 ///
-/// Findings quote files, and files say anything.
+/// Characters that would move the cursor or change colours are escaped, and further lines are
+/// indented. Findings quote files, and these may hold any text.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.trim_end().chars() {
         match c {
             '\n' => shown.push_str("\n    "),
             '\t' => shown.push(c),
-            // Also what makes text run the other way.
+            // Also characters that make text run in the other direction.
             c if c.is_control()
                 || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
             {
@@ -348,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_files_say_cannot_steer_a_terminal() {
+    fn text_of_files_cannot_control_a_terminal() {
         for (text, shown) in [
             ("plain: `a`\tb é", "plain: `a`\tb é"),
             ("\u{1b}[2Jgone\r\u{7}", "\\u{1b}[2Jgone\\u{d}\\u{7}"),

@@ -1,11 +1,13 @@
 //! The model, the backend traits, the pure planners and the engine of Flux.
 //!
-//! Look, plan, act: three backends ([`backend::ConfigRepo`], [`backend::Registry`], [`backend::Cluster`]) are looked
-//! at, a pure planner ([`release::plan`], [`sync::plan`]) turns what was seen into a plan, and the plan is plain data
-//! that is read, tested or approved before it is acted on.
+//! Look, plan, act: three backends ([`backend::ConfigRepo`], [`backend::Registry`],
+//! [`backend::Cluster`]) are observed, a pure planner ([`release::plan`], [`sync::plan`]) turns the
+//! observations into a plan, and the plan is plain data that is read, tested or approved before it
+//! is carried out.
 //!
-//! Modules stand in the order in which data flows: [`image`], [`manifest`], [`policy`], [`generate`],
-//! [`plan`], [`release`], [`sync`], [`backend`], `deployer`, `daemon`, [`memory`], `testing`. All but the last four are pure.
+//! Modules stand in the order in which data flows: [`image`], [`manifest`], [`policy`],
+//! [`generate`], [`plan`], [`release`], [`sync`], [`backend`], `deployer`, `daemon`, [`memory`],
+//! `testing`. All but the last four are pure.
 //!
 //! # Features
 //!
@@ -15,8 +17,8 @@
 //! | `daemon` | yes | `daemon`: timers and triggers around the deployer, on tokio |
 //! | `testing` | no | `testing`: conformance suites for implementors of the traits, and mocks |
 //!
-//! With default features off only the model, the planners, the traits and the in-memory backends are
-//! compiled; there is no async runtime, network, disk or clock among the dependencies.
+//! With default features off only the model, the planners, the traits and the in-memory backends
+//! are compiled; there is no async runtime, network, disk or clock among the dependencies.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

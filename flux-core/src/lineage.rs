@@ -1,5 +1,6 @@
-//! The commits that made a file what it is, followed from commit to parent: where branches were merged, along
-//! the one that the file came from.
+//! The commits that made a file what it is, followed from commit to parent.
+//!
+//! At a merge, the branch is followed that the file came from.
 
 #[cfg(test)]
 mod tests;
@@ -12,10 +13,11 @@ use crate::backend::{self, Commit, ConfigRepo, ContentId, Revision, Tree};
 pub(crate) struct Lineage<'a> {
     repo: &'a dyn ConfigRepo,
     commits: BTreeMap<&'a Revision, &'a Commit>,
-    /// The commits that are no parent of another, the newest first: the tip, or where its content comes from.
+    /// The commits that are no parent of another, the newest first: the tip, or the commit that its
+    /// content comes from.
     heads: Vec<&'a Revision>,
     trees: BTreeMap<Revision, Tree>,
-    /// The changes of a file that are followed at most.
+    /// The most changes of a file that are followed.
     most_changes: usize,
 }
 
@@ -33,10 +35,10 @@ impl<'a> Lineage<'a> {
         }
     }
 
-    /// Returns the commits that changed a file, the newest first, each with what the file was before.
+    /// Returns the commits that changed a file, the newest first, each with the file before it.
     ///
-    /// A merge that has the file as one of its parents has it did not change it, and that parent is followed.
-    /// One that differs from all of its parents changed what the first had.
+    /// A merge with the same file as one of its parents did not change it, and that parent is
+    /// followed. A merge that differs from all of its parents changed the file of the first one.
     pub(crate) async fn changes(
         &mut self,
         path: &str,

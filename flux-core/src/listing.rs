@@ -12,7 +12,7 @@ use crate::{
     manifest::WorkloadId,
 };
 
-/// A list, and the findings about what could not be listed.
+/// A list, and the findings about the parts that could not be listed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Listing<T> {
@@ -28,10 +28,10 @@ pub struct Listing<T> {
 pub struct WorkloadView {
     /// Its id.
     pub id: WorkloadId,
-    /// Its containers: as the cluster runs them, or as git has them when the cluster does not have
+    /// Its containers: as the cluster runs them, or as git has them if the cluster does not have
     /// the workload.
     pub containers: Vec<ContainerView>,
-    /// How far its rollout is.
+    /// The progress of its rollout.
     pub status: RolloutState,
     /// Its policies by v1's names, with their values as written.
     pub policies: BTreeMap<String, String>,
@@ -63,7 +63,7 @@ pub struct ImagesView {
 pub struct ContainerImages {
     /// Its name.
     pub name: String,
-    /// Its image as the cluster runs it, or as git has it when the cluster does not have the
+    /// Its image as the cluster runs it, or as git has it if the cluster does not have the
     /// workload.
     pub current: String,
     /// All tags, newest first by the container's pattern.
@@ -76,10 +76,10 @@ pub struct ContainerImages {
 pub struct AvailableTag {
     /// The tag.
     pub tag: Tag,
-    /// When its image was built; `None` if unknown.
+    /// The time when its image was built; `None` if unknown.
     pub created: Option<Timestamp>,
     /// The digest that the tag points to; `None` if unknown.
     pub digest: Option<Digest>,
-    /// Set if the container's pattern takes it.
+    /// `true` if the container's pattern matches the tag.
     pub matches: bool,
 }

@@ -1,4 +1,4 @@
-//! All manifests of a revision: which files they are, and what they say together.
+//! All manifests of a revision: the files, and the objects that they describe together.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,52 +15,58 @@ use crate::{
     workload,
 };
 
-/// The namespace of namespaced objects that name none.
+/// The namespace of namespaced objects without a `metadata.namespace`.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// All manifests of a revision. Pure assembly of parsed files: equal files give equal manifests.
+/// All manifests of a revision.
+///
+/// They are assembled from parsed files and nothing else: equal files give equal manifests.
 #[derive(Clone, Debug, Default)]
 pub struct Manifests {
     files: BTreeMap<String, Arc<ParsedFile>>,
     kinds: BTreeMap<(String, String), Scope>,
-    /// File, index and id of the objects, by path and place. Those that are described twice are left out.
+    /// The objects, by path and index, with their ids.
+    ///
+    /// Those that are described twice are left out.
     objects: Vec<Object>,
     /// The workloads by their ids, as indexes into `objects`.
     workloads: HashMap<WorkloadId, usize>,
-    /// What is wrong with the files together.
+    /// The findings about the files together.
     findings: Vec<Finding>,
     generated: BTreeMap<String, Generated>,
-    /// What kustomize built objects from, by the path under which these are known.
+    /// The builds of kustomize, by the path under which their objects are.
     builds: BTreeMap<String, Build>,
     origins: Origins,
-    /// The files that kustomizations name as patches and the like. They describe no objects.
+    /// The files that kustomizations name as patches and the like.
+    ///
+    /// They describe no objects.
     parts: PartFiles,
 }
 
-/// What is known of objects that no file holds: commands made them.
+/// The origin of objects that no file holds, as commands printed them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Generated {
-    /// Why their images cannot be changed, if they cannot.
+    /// The reason that their images cannot be changed, if they cannot.
     pub refuses_images: Option<String>,
-    /// Why their policies cannot be changed, if they cannot.
+    /// The reason that their policies cannot be changed, if they cannot.
     pub refuses_policies: Option<String>,
     /// The commands that printed them, in the order of their outputs.
     pub outputs: Vec<CommandOutput>,
 }
 
-/// A command whose output is part of what is known under a path.
+/// A command and the place of its output among the outputs under one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandOutput {
-    /// The line of the whole at which the output of the command starts, counted from 1.
+    /// The line at which the output of the command starts, counted from 1 in all outputs together.
     pub first_line: u32,
-    /// The command; of a script, its beginning.
+    /// The command; of a script, its first part.
     pub command: String,
-    /// Where the command is written.
+    /// The place where the command is written.
     pub place: Place,
 }
 
 impl Generated {
-    /// Returns the place of a position in what the commands printed; `None` if it is in the output of no command.
+    /// Returns the place of a position in the output of the commands; `None` if no output has it.
     fn place(&self, position: Position) -> Option<Place> {
         let output = self.outputs.iter().rev().find(|output| output.first_line <= position.line)?;
         let line = position.line - output.first_line + 1;
@@ -68,13 +74,14 @@ impl Generated {
     }
 }
 
-/// Returns the place of a position in the file of this path, or in what the commands printed that is known under it.
+/// Returns the place of a position in the file of this path, or in the output under this path.
 fn place_in(generated: &BTreeMap<String, Generated>, path: &str, position: Position) -> Place {
     let printed = generated.get(path).and_then(|generated| generated.place(position));
     printed.unwrap_or_else(|| Place::in_file(path, position))
 }
 
-/// Puts a finding about what commands printed in its place.
+/// Returns a finding with its place in the output of the commands, if it is about generated
+/// objects.
 fn placed(generated: &BTreeMap<String, Generated>, mut finding: Finding) -> Finding {
     if let Some(place) = &mut finding.place
         && place.output.is_none()
@@ -90,64 +97,78 @@ struct Object {
     path: String,
     index: usize,
     id: ResourceId,
-    /// Its id as a workload, with the group where another has the same without it.
+    /// Its id as a workload, with the API group if another object has the same id without it.
     workload: WorkloadId,
 }
 
-/// An object and where it stands.
+/// An object and its place.
 #[derive(Clone, Debug)]
 pub struct Located<'a> {
-    /// The file's path, as it was given.
+    /// The file's path, as given.
     pub path: &'a str,
     /// The object's index in the file.
     pub index: usize,
     /// The object.
     pub resource: &'a Resource,
-    /// Its identity. Namespaced objects that name no namespace are in `default`; cluster-scoped ones are in none.
+    /// Its identity.
+    ///
+    /// Namespaced objects without a namespace of their own are in `default`; cluster-scoped ones
+    /// are in none.
     pub id: ResourceId,
     /// Its id as a workload.
     workload: WorkloadId,
-    /// Set if no file holds it: its path is none, and there are no bytes to edit.
+    /// The origin of the object, if no file holds it.
+    ///
+    /// Then its path is no file's, and there are no bytes to edit.
     pub generated: Option<&'a Generated>,
 }
 
 impl Located<'_> {
-    /// Where it stands.
+    /// Returns the place of the object.
     pub fn place(&self) -> Place {
         self.place_of(Position { line: self.resource.line, column: self.resource.column })
     }
 
-    /// The place of a position in the object's file, or in what the commands printed that made it.
+    /// Returns the place of a position in the object's file, or in the output that the object is
+    /// from.
     pub fn place_of(&self, position: Position) -> Place {
         let printed = self.generated.and_then(|generated| generated.place(position));
         printed.unwrap_or_else(|| Place::in_file(self.path, position))
     }
 
-    /// The finding about a problem of the object's file, or of what the commands printed that made it.
+    /// Returns the finding about a problem of the object's file, or of the output that it is from.
     pub fn finding(&self, problem: &Problem) -> Finding {
         let position = Position { line: problem.line, column: problem.column };
         Finding { place: Some(self.place_of(position)), ..problem.at(self.path) }
     }
 
-    /// The id in v1's text form; with the API group where a workload of another group has the same without it.
+    /// Returns the id in v1's text form.
+    ///
+    /// It has the API group if a workload of another group has the same id without it.
     pub fn workload_id(&self) -> WorkloadId {
         self.workload.clone()
     }
 }
 
 impl Manifests {
-    /// Puts files together, given by their paths.
+    /// Assembles the manifests of files, given by their paths.
     ///
-    /// Objects that are described more than once are left out, all copies of them, and a finding names the places.
+    /// Objects that are described more than once are left out, all copies of them, and a finding
+    /// names the places.
     ///
-    /// What one file says of another is put in: rules for custom workloads (`spec.workloads` of a `FluxPolicy`) make workloads of the objects that
-    /// they are for, and the `images:` of kustomizations set the images of the objects that these list, in [`Container`](super::Container) and in
-    /// [`object`](Resource::object) alike. Kustomizations themselves are no objects, nor is what they name as patches.
+    /// Settings in one file that apply to objects in another are applied: rules for custom
+    /// workloads (`spec.workloads` of a `FluxPolicy`) turn the objects that they match into
+    /// workloads, and the `images:` of kustomizations set the images of the objects that these
+    /// list, in [`Container`](super::Container) and in [`object`](Resource::object) alike.
+    /// Kustomizations themselves are no objects, and neither are the files that they name as
+    /// patches.
     pub fn new(files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
         Self::of(files, BTreeMap::new())
     }
 
-    /// Puts files together as [`new`](Self::new) does, those under the paths of `generated` being what commands made.
+    /// Assembles the manifests as [`new`](Self::new) does.
+    ///
+    /// The files under the paths of `generated` are the output of commands.
     pub fn of(mut files: BTreeMap<String, Arc<ParsedFile>>, generated: BTreeMap<String, Generated>) -> Self {
         let kinds = defined_kinds(&files);
         let mut findings = workload::apply(&mut files);
@@ -208,14 +229,15 @@ impl Manifests {
         }
     }
 
-    /// The same manifests, of which those under these paths were made by commands.
+    /// Returns the same manifests, with those under these paths marked as the output of commands.
     #[must_use]
     pub fn with_generated(self, generated: BTreeMap<String, Generated>) -> Self {
         Self { generated, ..self }
     }
 
-    /// The same manifests, of which those under these paths were built by kustomize: their images and policies are written in the files that they were
-    /// built from.
+    /// Returns the same manifests, with those under these paths marked as built by kustomize.
+    ///
+    /// Their images and policies are written in the files that they were built from.
     #[must_use]
     pub fn with_builds(mut self, mut builds: BTreeMap<String, Build>) -> Self {
         for build in builds.values_mut() {
@@ -226,8 +248,10 @@ impl Manifests {
         self
     }
 
-    /// The documents that describe an object that kustomize built: the object itself, then the patches of it, the last word last. None for
-    /// other objects, and for those that no file is known to describe.
+    /// Returns the documents that describe an object that kustomize built.
+    ///
+    /// The object itself comes first, then its patches, in the order in which they apply. There are
+    /// none for other objects, and for those that no file is known to describe.
     pub fn described(&self, at: &Located<'_>) -> Vec<(&Described, &Resource)> {
         let documents = self.origins.get(&(at.path.to_owned(), at.index)).into_iter().flatten();
         let files = self.builds.get(at.path).map(|build| &build.files);
@@ -235,38 +259,39 @@ impl Manifests {
         documents.filter_map(|document| Some((document, resource(document)?))).collect()
     }
 
-    /// What gives an annotation to an object that kustomize built, where none of the documents that describe it does; for people.
+    /// Returns the origin of an annotation that none of the documents of a built object has, for
+    /// people.
     pub(crate) fn annotated_by(&self, at: &Located<'_>, key: &str) -> Option<String> {
         kustomize::annotated_by(self.builds.get(at.path)?, key)
     }
 
-    /// Whether kustomize built what is known under a path.
+    /// Returns `true` if kustomize built the objects under a path.
     pub(crate) fn is_build(&self, path: &str) -> bool {
         self.builds.contains_key(path)
     }
 
-    /// What is known of the objects that commands made, by the path they are known under.
+    /// Returns the origins of the objects that commands printed, by their paths.
     pub fn generated(&self) -> &BTreeMap<String, Generated> {
         &self.generated
     }
 
-    /// The place of a position in the file of this path, or in what the commands printed that is known under it.
+    /// Returns the place of a position in the file of this path, or in the output under this path.
     pub fn place(&self, path: &str, position: Position) -> Place {
         place_in(&self.generated, path, position)
     }
 
-    /// All objects, by path and place.
+    /// Returns all objects, by path and place.
     pub fn resources(&self) -> impl Iterator<Item = Located<'_>> {
         self.objects.iter().map(|object| self.located(object))
     }
 
-    /// The workloads that can be released, by path and place.
+    /// Returns the workloads that can be released, by path and place.
     pub fn workloads(&self) -> impl Iterator<Item = Located<'_>> {
         self.resources()
             .filter(|at| at.resource.workload.is_some() && self.workloads.contains_key(&at.workload))
     }
 
-    /// The workload with an id, or the only one that it [may mean](Self::candidates_for).
+    /// Returns the workload with an id, or the only [candidate](Self::candidates_for) for it.
     pub fn workload(&self, id: &WorkloadId) -> Option<Located<'_>> {
         let at = self.workloads.get(id).or_else(|| match self.candidates_for(id).as_slice() {
             [one] => self.workloads.get(one),
@@ -275,7 +300,10 @@ impl Manifests {
         at.map(|&at| self.located(&self.objects[at]))
     }
 
-    /// The ids of the workloads that an id may mean: the one that has it, else all that it fits, with the API group or without.
+    /// Returns the ids of the workloads that an id may stand for.
+    ///
+    /// They are the id itself if a workload has it, else all that match it with or without the API
+    /// group.
     pub fn candidates_for(&self, id: &WorkloadId) -> Vec<WorkloadId> {
         if self.workloads.contains_key(id) {
             return vec![id.clone()];
@@ -284,25 +312,26 @@ impl Manifests {
         self.workloads().filter(is).map(|at| at.workload_id()).collect()
     }
 
-    /// The files by their paths.
+    /// Returns the files by their paths.
     pub fn files(&self) -> &BTreeMap<String, Arc<ParsedFile>> {
         &self.files
     }
 
-    /// The kinds that CustomResourceDefinitions among the manifests define, by API group and kind.
+    /// Returns the kinds that CustomResourceDefinitions among the manifests define, by API group
+    /// and kind.
     pub fn defined_kinds(&self) -> &BTreeMap<(String, String), Scope> {
         &self.kinds
     }
 
-    /// The scope of a kind: built in, or defined among the manifests.
+    /// Returns the scope of a kind: built in, or defined among the manifests.
     pub fn scope_of(&self, api_version: &str, kind: &str) -> Option<Scope> {
         scope_in(api_version, kind, &self.kinds)
     }
 
-    /// What is wrong with the files and what they describe twice, sorted.
+    /// Returns the findings about the files and about objects that are described twice, sorted.
     pub fn findings(&self) -> Vec<Finding> {
         let problems = self.files.iter().flat_map(|(path, file)| {
-            // Nothing but the kustomization counts in its file.
+            // In the file of a kustomization, only the kustomization counts.
             let objects =
                 |code| matches!(code, Code::NotAnObject | Code::NotForKubernetes | Code::MissingName);
             let whole = |code| matches!(code, Code::InvalidYaml | Code::TooLarge | Code::Template);
@@ -334,7 +363,9 @@ fn scope_in(api_version: &str, kind: &str, defined: &BTreeMap<(String, String), 
     scope_of(api_version, kind).or_else(|| defined.get(&(group.to_owned(), kind.to_owned())).copied())
 }
 
-/// The identity of an object. Where the kind is unknown, the namespace is what is written.
+/// Returns the identity of an object.
+///
+/// If the kind is unknown, the namespace is the written one.
 fn identity(resource: &Resource, defined: &BTreeMap<(String, String), Scope>) -> ResourceId {
     let scope = scope_in(&resource.api_version, &resource.kind, defined)
         .or_else(|| resource.workload.as_ref().map(|_| Scope::Namespaced));
@@ -365,10 +396,10 @@ fn defined_kinds(files: &BTreeMap<String, Arc<ParsedFile>>) -> BTreeMap<(String,
     definitions.filter_map(defined).collect()
 }
 
-/// How many places a finding names.
+/// The number of places that a finding names.
 const PLACES_NAMED: usize = 20;
 
-/// The finding about an id that several objects have, at the last of its places.
+/// Returns the finding about an id that several objects have, at the last of its places.
 fn duplicate(
     id: &str,
     places: &[(&str, usize)],

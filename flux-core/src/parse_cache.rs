@@ -1,5 +1,4 @@
-//! Reading files of the config repository: each content is parsed once, and known by its address
-//! from then on.
+//! Reading files of the config repository: each content is parsed once and cached by its address.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -14,8 +13,9 @@ use crate::{
     workload,
 };
 
-/// Where parsed files are kept, by the address of their content. An entry never changes, so a cache
-/// may forget, but never be wrong.
+/// A cache of parsed files, by the address of their content.
+///
+/// An entry never changes, so a cache may forget entries, but never return an outdated one.
 ///
 /// Calls may block for as long as a small local file takes to read.
 pub trait ParseCache: fmt::Debug + Send + Sync {
@@ -41,14 +41,14 @@ impl ParseCache for MemoryParseCache {
     }
 }
 
-/// Parses files of a repository through a cache.
+/// A parser for files of a repository, through a cache.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CachedParser<'a> {
     /// The repository.
     pub(crate) repo: &'a dyn ConfigRepo,
     /// The cache.
     pub(crate) cache: &'a dyn ParseCache,
-    /// How many files are held in memory as bytes at a time.
+    /// The number of files that are held in memory as bytes at a time.
     pub(crate) batch: usize,
 }
 
@@ -57,12 +57,12 @@ pub(crate) struct CachedParser<'a> {
 pub(crate) struct Parsed {
     /// The files.
     pub(crate) files: HashMap<ContentId, Arc<ParsedFile>>,
-    /// How many of them the cache did not know.
+    /// The number of files that were not in the cache.
     pub(crate) fresh: usize,
 }
 
 impl CachedParser<'_> {
-    /// Parses the files with these addresses, those that the cache does not know.
+    /// Parses the files with these addresses that are not in the cache.
     pub(crate) async fn parse(
         &self,
         ids: impl IntoIterator<Item = &ContentId>,
@@ -120,8 +120,9 @@ fn parse_body(body: &FileBody) -> ParsedFile {
     }
 }
 
-/// Reads the texts of files by their paths. Those that are not there, too large or not UTF-8 are
-/// left out.
+/// Reads the texts of files by their paths.
+///
+/// Files that do not exist, are too large or are not UTF-8 are left out.
 pub(crate) async fn read_texts<'p>(
     repo: &dyn ConfigRepo,
     files: impl Fn(&str) -> Option<ContentId>,

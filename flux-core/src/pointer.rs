@@ -1,16 +1,16 @@
 //! JSON pointers (RFC 6901): keys, each behind a `/`.
 
-/// A key as a token of a pointer.
+/// Returns a key as a token of a pointer.
 pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The key that a token of a pointer stands for.
+/// Returns the key that a token of a pointer stands for.
 pub(crate) fn unescape(token: &str) -> String {
     token.replace("~1", "/").replace("~0", "~")
 }
 
-/// The last key of a pointer.
+/// Returns the last key of a pointer.
 pub(crate) fn last_key(pointer: &str) -> String {
     unescape(pointer.rsplit('/').next().unwrap_or_default())
 }

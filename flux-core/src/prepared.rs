@@ -11,7 +11,7 @@ use crate::release::ReleasePlan;
 ///
 /// It can be stored, sent, and approved elsewhere.
 /// [`Deployer::carry_out`](crate::deployer::Deployer::carry_out) proves it again, so a plan whose
-/// files were altered on the way does not land. That proof does not say who made the plan: where it
+/// files were altered on the way is refused. That proof does not tell who made the plan: if it
 /// passes through hands that may not commit, sign it.
 ///
 /// In JSON a file is its text, or `{"base64": …}` if it is not UTF-8.
@@ -25,7 +25,7 @@ pub struct PreparedRelease {
     pub files: BTreeMap<String, Bytes>,
 }
 
-/// Contents of files in JSON: text where they are UTF-8, else base64.
+/// Contents of files in JSON: text if they are UTF-8, else base64.
 mod contents {
     use std::collections::BTreeMap;
 

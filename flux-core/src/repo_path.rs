@@ -1,36 +1,38 @@
-//! Paths in the repository: steps with `/` between them, from its root, whose own path is empty.
+//! Paths in the repository: steps with `/` between them, from the root, whose own path is empty.
 
-/// Whether a file is a path, or in it.
+/// Returns `true` if `file` is `path`, or below it.
 pub fn is_under(file: &str, path: &str) -> bool {
     path.is_empty() || file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The folder and the name of a path.
+/// Returns the folder and the name of a path.
 pub(crate) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-/// The folder of a path.
+/// Returns the folder of a path.
 pub(crate) fn folder(path: &str) -> &str {
     split(path).0
 }
 
-/// The name of a path.
+/// Returns the name of a path.
 pub(crate) fn name(path: &str) -> &str {
     split(path).1
 }
 
-/// A path and the folders it stands in, the root last.
+/// Returns a path and the folders around it, the root last.
 pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| (!path.is_empty()).then(|| folder(path)))
 }
 
-/// The path of a name in a folder.
+/// Returns the path of a name in a folder.
 pub(crate) fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-/// A path that is written relative to a folder, from the root; none if it is absolute or leads out of the repository.
+/// Returns a path relative to a folder as a path from the root.
+///
+/// It is `None` if it is absolute or leads out of the repository.
 pub(crate) fn resolve(folder: &str, written: &str) -> Option<String> {
     if written.starts_with('/') {
         return None;
@@ -86,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_found_from_the_root_and_stays_in_the_repository() {
+    fn a_relative_path_is_resolved_from_the_root_and_stays_in_the_repository() {
         let table = [
             ("", "web.yaml", Some("web.yaml")),
             ("", "./web.yaml", Some("web.yaml")),

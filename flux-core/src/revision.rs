@@ -1,4 +1,4 @@
-//! [`Revision`] and [`ContentId`]: names that a repository gives, opaque to everybody else.
+//! [`Revision`] and [`ContentId`]: names that a repository gives, opaque to everyone else.
 
 use std::{fmt, sync::Arc};
 
@@ -12,8 +12,9 @@ macro_rules! opaque {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes the full name as the repository writes it. Whether there is such a thing shows
-            /// when the repository is asked for it.
+            /// Takes the full name as the repository writes it.
+            ///
+            /// It is not checked here: the repository reports a name that it does not have.
             pub fn new(name: impl fmt::Display) -> Self {
                 Self(name.to_string().into())
             }
@@ -33,13 +34,16 @@ macro_rules! opaque {
 }
 
 opaque! {
-    /// A revision of the repository: for git, the full hex id of a commit. Only the repository that
-    /// gave it can read it.
+    /// A revision of the repository: for git, the full hex id of a commit.
+    ///
+    /// Only the repository that gave it can read it.
     Revision
 }
 
 opaque! {
-    /// The address of a file's content: for git, the blob's id. Equal ids have equal bytes.
+    /// The address of a file's content: for git, the blob's id.
+    ///
+    /// Equal ids have equal bytes.
     ContentId
 }
 

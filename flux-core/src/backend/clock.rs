@@ -4,8 +4,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-/// Where the time comes from. Planners take a [`Timestamp`]; only the deployer and the daemon hold
-/// a clock.
+/// Where the time comes from.
+///
+/// Planners take a [`Timestamp`]; only the deployer and the daemon hold a clock.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// Returns the time now.
     fn now(&self) -> Timestamp;

@@ -57,12 +57,15 @@ pub struct KindInfo {
     pub namespaced: bool,
 }
 
-/// The objects and kinds that a cluster has for a [`Scope`]. Its `Debug` form names the objects
-/// without their content.
+/// The objects and kinds that a cluster has for a [`Scope`].
+///
+/// Its `Debug` form names the objects without their content.
 #[derive(Clone)]
 pub struct Observed {
-    /// Every object that carries this library's mark (whoever's sync set), and those of the wanted
-    /// ones that exist. Objects are whole, with `metadata.managedFields`.
+    /// Every object that carries this library's mark (of any sync set), and those of the wanted
+    /// ones that exist.
+    ///
+    /// Objects are whole, with `metadata.managedFields`.
     pub objects: BTreeMap<ResourceId, Arc<Value>>,
     /// The kinds among the wanted that the cluster knows, by (`apiVersion`, `kind`).
     pub kinds: BTreeMap<(String, String), KindInfo>,
@@ -130,10 +133,12 @@ pub struct RunningContainer {
 
 impl RunningContainer {
     /// The lists of a pod's specification that have containers, in the order in which these are
-    /// told.
+    /// reported.
     pub const LISTS: [&'static str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
-    /// The containers of a pod's specification: then its init containers, then the ephemeral ones.
+    /// Returns the containers of a pod's specification: then its init containers, then the
+    /// ephemeral ones.
+    ///
     /// A missing name or image is read as an empty one.
     pub fn of_pod(spec: &Value) -> Vec<Self> {
         let list = |list| spec.get(list).and_then(Value::as_array).into_iter().flatten();
@@ -211,7 +216,7 @@ impl fmt::Display for RolloutState {
 /// - [`observe`](Self::observe) comes from watches where the API has them: asked again with nothing
 ///   changed, it costs no request. It sees what an earlier [`apply`](Self::apply) of the same value
 ///   did.
-/// - What could not be looked at (a forbidden kind) makes the observation partial, never empty.
+/// - A kind that could not be read (a forbidden one) makes the observation partial, never empty.
 /// - [`apply`](Self::apply) carries out the steps stage by stage, each object on its own: the
 ///   failure of one is its outcome and does not stop the others. Objects are sent with server-side
 ///   apply under [`sync::FIELD_MANAGER`](crate::sync::FIELD_MANAGER), exactly as the plan has them.

@@ -68,14 +68,15 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// Makes an error of a kind. `subject` names the thing; `message` is a whole sentence with the
-    /// next step.
+    /// Makes an error of a kind.
+    ///
+    /// `subject` names the thing; `message` is a whole sentence with the next step.
     pub fn new(kind: ErrorKind, subject: impl fmt::Display, message: impl Into<String>) -> Self {
         let (subject, message) = (subject.to_string(), message.into());
         Self(Box::new(Inner { kind, subject, message, retry_at: None, source: None }))
     }
 
-    /// The branch is no longer at `base`, which a change was made on.
+    /// Returns the error for a branch that is no longer at `base`, on which a change was made.
     pub fn moved(base: &Revision) -> Self {
         let message =
             format!("the branch moved from {base} while a change to it was made; plan anew on the new tip");
@@ -130,7 +131,9 @@ impl Error {
         self
     }
 
-    /// Keeps the error that this one comes from. Its text must hold no secret.
+    /// Keeps the error that this one comes from.
+    ///
+    /// Its text must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl error::Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));
@@ -153,13 +156,14 @@ impl Error {
         &self.0.message
     }
 
-    /// Returns the time from which on the same call may be made again, if the other side said one.
+    /// Returns the time from which on the same call may be made again, if the server gave one.
     pub fn retry_at(&self) -> Option<Timestamp> {
         self.0.retry_at
     }
 
-    /// Returns `true` if the same operation may succeed later with nothing else changed. After
-    /// [`Moved`](ErrorKind::Moved) it has to be planned anew first.
+    /// Returns `true` if the same operation may succeed later with nothing else changed.
+    ///
+    /// After [`Moved`](ErrorKind::Moved) it has to be planned anew first.
     pub fn is_retryable(&self) -> bool {
         self.0.kind.is_retryable()
     }

@@ -10,7 +10,9 @@ pub struct Observation<T> {
     pub value: T,
     /// How complete it is.
     pub completeness: Completeness,
-    /// The account that looked: a name, `anonymous`, a kubeconfig user. Never a secret.
+    /// The account that looked: a name, `anonymous`, a kubeconfig user.
+    ///
+    /// Never a secret.
     pub authority: String,
 }
 

@@ -11,7 +11,7 @@ use crate::image::{ImageInfo, ImageName, Tag};
 /// The tags of an image repository, in no particular order.
 pub type Tags = Vec<Tag>;
 
-/// The image under each tag that was asked for, or why nothing could be learnt of it.
+/// The image under each tag that was asked for, or the reason that it could not be read.
 pub type Images = BTreeMap<Tag, Result<ImageInfo, InspectError>>;
 
 /// The registries that images come from.
@@ -33,8 +33,8 @@ pub type Images = BTreeMap<Tag, Result<ImageInfo, InspectError>>;
 /// # Contract
 /// - [`tags`](Self::tags) follows pagination to its end, or says in the observation that it did
 ///   not.
-/// - [`inspect`](Self::inspect) answers for every tag asked for; a tag of which nothing can be
-///   learnt does not stop the others.
+/// - [`inspect`](Self::inspect) answers for every tag asked for; a tag whose image cannot be read
+///   does not stop the others.
 /// - Names are looked up in canonical form.
 #[async_trait]
 pub trait Registry: fmt::Debug + Send + Sync {
@@ -45,7 +45,7 @@ pub trait Registry: fmt::Debug + Send + Sync {
     async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>>;
 }
 
-/// Why nothing could be learnt of one tag.
+/// The reason that the image of one tag could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct InspectError {

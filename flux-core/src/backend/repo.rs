@@ -33,8 +33,10 @@ pub struct Author {
 /// The content of one commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// New contents by path. A file that the base revision has keeps its mode; another one is added
-    /// as a plain file, with the folders that it needs.
+    /// New contents by path.
+    ///
+    /// A file that the base revision has keeps its mode; another one is added as a plain file, with
+    /// the folders that it needs.
     pub files: BTreeMap<String, Bytes>,
     /// The commit message.
     pub message: String,
@@ -62,9 +64,10 @@ pub struct Range {
 pub struct Commit {
     /// Its revision.
     pub revision: Revision,
-    /// The commits that it was made on: none for a first one, several for a merge. A parent that
-    /// did not touch the configured paths is replaced by the commit from which it has them, if
-    /// there is one.
+    /// The commits that it was made on: none for a first one, several for a merge.
+    ///
+    /// A parent that did not touch the configured paths is replaced by the commit from which it has
+    /// them, if there is one.
     pub parents: Vec<Revision>,
     /// Its author.
     pub author: Author,

@@ -19,15 +19,22 @@ pub enum Entry {
         /// `true` if it can be run, where the repository keeps that (for git, mode 100755).
         executable: bool,
     },
-    /// A symbolic link. Where it leads is not followed.
+    /// A symbolic link.
+    ///
+    /// Where it leads is not followed.
     Link,
-    /// Another repository at a fixed revision. It is not looked into.
+    /// Another repository at a fixed revision.
+    ///
+    /// It is not looked into.
     Submodule,
-    /// A file or folder whose name is not UTF-8; in its path, `\u{fffd}` stands for what is not. It
-    /// is left out, with all that is in it.
+    /// A file or folder whose name is not UTF-8; in its path, `\u{fffd}` stands for what is not.
+    ///
+    /// It is left out, with all that is in it.
     Misnamed,
-    /// A file or folder that is there and cannot be read. It is left out, with all that is in it. A
-    /// repository whose contents stand in a database of its own has none.
+    /// A file or folder that is there and cannot be read.
+    ///
+    /// It is left out, with all that is in it. A repository whose contents stand in a database of
+    /// its own has none.
     Unreadable {
         /// Why, in the words of the system.
         reason: String,
@@ -68,7 +75,7 @@ struct Listing {
 }
 
 impl Tree {
-    /// Makes an empty tree that tells of these paths, written without slashes around them; of the
+    /// Makes an empty tree that covers these paths, written without slashes around them; of the
     /// whole repository if there are none.
     pub fn under<P: Into<String>>(roots: impl IntoIterator<Item = P>) -> Self {
         let roots = roots.into_iter().map(Into::into).collect();
@@ -101,8 +108,10 @@ impl Tree {
         Arc::make_mut(&mut self.0).missing.push(root.into());
     }
 
-    /// Returns the configured paths. What is outside of them is not told of; none stand for the
-    /// whole repository.
+    /// Returns the configured paths.
+    ///
+    /// The tree does not cover anything outside of them; an empty list stands for the whole
+    /// repository.
     pub fn roots(&self) -> &[String] {
         &self.0.roots
     }
@@ -180,13 +189,14 @@ impl Tree {
         })
     }
 
-    /// Returns `true` if the tree would tell of a path, if it were there.
+    /// Returns `true` if the tree covers a path, so that a file there would be in it.
     pub fn covers(&self, path: &str) -> bool {
         self.roots().is_empty() || self.roots().iter().any(|root| is_under(path, root))
     }
 
-    /// Returns `true` if something is at a path whose contents the tree does not tell of: a link, a
-    /// submodule, or what cannot be read.
+    /// Returns `true` if a path has contents that the tree does not have.
+    ///
+    /// It is a link, a submodule, or a file or folder that cannot be read.
     pub fn hides(&self, path: &str) -> bool {
         let is_unreadable = |path: &str| matches!(self.entry(path), Some(Entry::Unreadable { .. }));
         self.is_link(path) || is_unreadable(path) || is_unreadable(&format!("{path}/"))
@@ -214,7 +224,9 @@ impl Tree {
 }
 
 /// Returns why nothing can be written to a path, whatever the repository has there: it leads out,
-/// or no checkout could have it. `None` if it can be.
+/// or no checkout could have it.
+///
+/// `None` if it can be.
 pub fn invalid_path(path: &str) -> Option<&'static str> {
     let part = |part: &str| match part {
         "" => Some("is absolute, ends in a slash or has two in a row"),

@@ -25,11 +25,13 @@ use crate::{
 /// ..Settings::new(sync) }`.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The time between two polls of the branch for its tip. Polling an unmoved branch transfers
-    /// nothing.
+    /// The time between two polls of the branch for its tip.
+    ///
+    /// Polling an unmoved branch transfers nothing.
     pub git_poll_interval: Duration,
-    /// The time between two syncs. With nothing changed, a sync makes no request beyond the watches
-    /// of the cluster.
+    /// The time between two syncs.
+    ///
+    /// With nothing changed, a sync makes no request beyond the watches of the cluster.
     pub sync_interval: Duration,
     /// The time between two runs of automation, which ask the registries for newer images; `None`
     /// to release nothing.
@@ -67,10 +69,13 @@ pub enum Event<'a> {
     PollFailed(&'a DeployError),
 }
 
-/// An observer of a daemon: it logs, counts or notifies. Calls must not block.
+/// An observer of a daemon: it logs, counts or notifies.
+///
+/// Calls must not block.
 pub trait Observer: fmt::Debug + Send + Sync {
-    /// Takes note of an event. Called after each sync, each run of automation and each poll that
-    /// failed.
+    /// Takes note of an event.
+    ///
+    /// Called after each sync, each run of automation and each poll that failed.
     fn event(&self, event: &Event<'_>);
 }
 

@@ -27,8 +27,9 @@ impl CheckReport {
 }
 
 impl Deployer {
-    /// Checks what git describes at the tip: files, workloads, policies. Asks neither the registry
-    /// nor the cluster.
+    /// Checks what git describes at the tip: files, workloads, policies.
+    ///
+    /// Asks neither the registry nor the cluster.
     ///
     /// # Errors
     /// Those of [`ConfigRepo`](crate::backend::ConfigRepo).

@@ -10,8 +10,9 @@ use crate::{
     sync::{Outdated as OutdatedStep, Violation as SyncViolation},
 };
 
-/// How an operation fails as a whole. Failures of single files, images, workloads or objects are in
-/// the reports.
+/// How an operation fails as a whole.
+///
+/// Failures of single files, images, workloads or objects are in the reports.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeployError {
@@ -24,10 +25,14 @@ pub enum DeployError {
     /// Manifests cannot be generated at all.
     #[error(transparent)]
     Generate(GenerateError),
-    /// The edits of a plan do not make the files that they are intended to. Nothing was written.
+    /// The edits of a plan do not make the files that they are intended to.
+    ///
+    /// Nothing was written.
     #[error("{0}; nothing was written")]
     Files(PlanFileError),
-    /// The files of a prepared release are not those that its plan makes. Nothing was written.
+    /// The files of a prepared release are not those that its plan makes.
+    ///
+    /// Nothing was written.
     #[error("{path}: {why}; nothing was written, plan the release anew")]
     Altered {
         /// The file, or the path under which generated workloads are known.
@@ -43,7 +48,9 @@ pub enum DeployError {
         /// How often it was planned.
         attempts: usize,
     },
-    /// The plan was made on another revision than the tip. Nothing was written.
+    /// The plan was made on another revision than the tip.
+    ///
+    /// Nothing was written.
     #[error("the plan was made on {planned} and the branch is at {head} now; plan anew")]
     Outdated {
         /// The revision that was planned on.
@@ -54,12 +61,14 @@ pub enum DeployError {
     /// The plan of a sync was made on objects that have changed since; nothing was sent.
     #[error("the plan no longer fits: {} Plan anew; nothing was sent", sentences(.0))]
     SyncOutdated(Vec<OutdatedStep>),
-    /// The plan of a release breaks a rule that every plan keeps: a fault of the planner. Nothing
-    /// was written.
+    /// The plan of a release breaks a rule that every plan keeps: a fault of the planner.
+    ///
+    /// Nothing was written.
     #[error("the plan breaks its own rules, which is a fault of the planner; nothing was written: {}", sentences(.0))]
     ReleaseViolations(Vec<ReleaseViolation>),
-    /// The plan of a sync breaks a rule that every plan keeps: a fault of the planner. Nothing was
-    /// sent.
+    /// The plan of a sync breaks a rule that every plan keeps: a fault of the planner.
+    ///
+    /// Nothing was sent.
     #[error("the plan breaks its own rules, which is a fault of the planner; nothing was sent: {}", sentences(.0))]
     SyncViolations(Vec<SyncViolation>),
 }
@@ -70,7 +79,7 @@ fn sentences<T: fmt::Display>(all: &[T]) -> String {
 }
 
 impl DeployError {
-    /// Returns whether the same call may succeed later with nothing else changed.
+    /// Returns `true` if the same call may succeed later with nothing else changed.
     ///
     /// A prepared release whose plan is outdated, or whose files were altered, never will: it is
     /// planned anew.

@@ -50,8 +50,9 @@ impl Deployer {
         Ok(())
     }
 
-    /// Reads the texts of files. One that cannot be had is noted as such, so that it is not asked
-    /// for again.
+    /// Reads the texts of files.
+    ///
+    /// One that cannot be had is noted as such, so that it is not asked for again.
     async fn gather_texts(
         &self,
         loaded: &LoadedRepo,
@@ -105,7 +106,8 @@ impl Deployer {
     /// from the tip that begins so.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if there is none, [`Invalid`](ErrorKind::Invalid) if there are several.
+    /// [`NotFound`](ErrorKind::NotFound) if there is none, [`Invalid`](ErrorKind::Invalid) if there
+    /// are several.
     pub async fn resolve(&self, short: &str) -> Result<Revision, DeployError> {
         const FULL: usize = 40;
         if short.len() >= FULL {
@@ -129,8 +131,9 @@ impl Deployer {
         }
     }
 
-    /// Asks the registries for what is needed. What cannot be had is noted as such, so that it is
-    /// not asked again.
+    /// Asks the registries for what is needed.
+    ///
+    /// An image that cannot be read is noted as such, so that it is not asked for again.
     pub(super) async fn gather_images(&self, needs: &Needs, facts: &mut ImageFacts) {
         let concurrent = self.options.concurrent_repositories.max(1);
         let tags = stream::iter(needs.tags.clone())

@@ -47,14 +47,18 @@ impl LoadedRepo {
     }
 }
 
-/// The cost of a load. Files that kustomize builds from and kustomizations outside of the
-/// configured paths are not counted.
+/// The cost of a load.
+///
+/// Files that kustomize builds from and kustomizations outside of the configured paths are not
+/// counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadStats {
     /// Manifest files at the revision.
     pub files: usize,
-    /// Of these, how many were read and parsed. The others were known by their address.
+    /// Of these, how many were read and parsed.
+    ///
+    /// The others were known by their address.
     pub parsed: usize,
 }
 
@@ -74,7 +78,7 @@ struct LastLoad {
 }
 
 impl LastLoad {
-    /// Returns whether it still counts: what failed is tried again after a while.
+    /// Returns `true` if it still counts: what failed is tried again after a while.
     fn is_fresh(&self, now: Timestamp, failure_memory: Duration) -> bool {
         self.failed.is_none_or(|failed| {
             let age = now.duration_since(failed);

@@ -1,4 +1,6 @@
-//! The one-shot operations: load, gather, plan, act. Decides nothing itself.
+//! The one-shot operations: load, gather, plan, act.
+//!
+//! Decides nothing itself.
 //!
 //! A [`Deployer`] holds the three backends and a clock. Each operation loads what git describes,
 //! gathers what its planner needs and no more, calls the pure planner, and acts on the plan; the
@@ -119,8 +121,10 @@ impl Deployer {
         Self { loader: Arc::new(self.loader.with_cache(cache)), ..self }
     }
 
-    /// Generates manifests as `generation` says. By default no command of the repository is run,
-    /// and a path whose manifests commands would make is a finding.
+    /// Generates manifests as `generation` says.
+    ///
+    /// By default no command of the repository is run, and a path whose manifests commands would
+    /// make is a finding.
     #[must_use]
     pub fn with_generation(self, generation: Generation) -> Self {
         Self { loader: Arc::new(self.loader.with_generation(generation)), ..self }
@@ -140,7 +144,9 @@ impl Deployer {
         Ok(self.repo.head().await?)
     }
 
-    /// Loads what git describes at the tip. Files that were parsed before are not read again.
+    /// Loads what git describes at the tip.
+    ///
+    /// Files that were parsed before are not read again.
     ///
     /// # Errors
     /// Those of [`ConfigRepo`]. Mistakes in single files are findings.

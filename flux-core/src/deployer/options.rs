@@ -16,22 +16,34 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// How often a release is planned when the branch moves under it, before it gives up. Default
-    /// 16, at least 1.
+    /// How often a release is planned when the branch moves under it, before it gives up.
+    ///
+    /// Default 16, at least 1.
     pub attempts: usize,
-    /// How many image repositories are asked at the same time. Default 16, at least 1.
+    /// How many image repositories are asked at the same time.
+    ///
+    /// Default 16, at least 1.
     pub concurrent_repositories: usize,
-    /// How often a planner may ask for more before it has to decide on what it has. Default 32.
+    /// How often a planner may ask for more before it has to decide on what it has.
+    ///
+    /// Default 32.
     pub rounds: usize,
-    /// How many commits are looked at to tell who set and who reverted an image. Default 100.
+    /// How many commits are looked at to tell who set and who reverted an image.
+    ///
+    /// Default 100.
     pub history_commits: usize,
-    /// How many changes of one file are enough to tell that. Default 8.
+    /// How many changes of one file are enough to tell that.
+    ///
+    /// Default 8.
     pub history_changes: usize,
     /// How many files are read at a time: those that are not parsed yet are in memory as bytes.
+    ///
     /// Default 256, at least 1.
     pub read_batch: usize,
     /// How long it is remembered that commands which generate manifests failed; then they are run
-    /// again. Default 30 s: long enough for one operation, which loads several times.
+    /// again.
+    ///
+    /// Default 30 s: long enough for one operation, which loads several times.
     pub failure_memory: Duration,
 }
 

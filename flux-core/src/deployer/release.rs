@@ -34,8 +34,9 @@ impl Deployer {
         Ok(prepared)
     }
 
-    /// Plans a release and lands it as one commit. When the branch moves meanwhile, plans anew on
-    /// the new tip.
+    /// Plans a release and lands it as one commit.
+    ///
+    /// When the branch moves meanwhile, plans anew on the new tip.
     ///
     /// # Errors
     /// Those of [`plan_release`](Self::plan_release) and of
@@ -59,8 +60,9 @@ impl Deployer {
         Err(DeployError::KeptMoving { attempts })
     }
 
-    /// Lands exactly a plan that was made earlier, or reports that there is nothing to land. The
-    /// plan is proven again before.
+    /// Lands exactly a plan that was made earlier, or reports that there is nothing to land.
+    ///
+    /// The plan is proven again before.
     ///
     /// # Errors
     /// [`DeployError::Outdated`] if the branch is no longer where the plan was made;
@@ -110,8 +112,9 @@ impl Deployer {
         Ok(ReleaseReport { plan, revision: Some(revision) })
     }
 
-    /// Gathers, plans and verifies. Generated workloads whose changes cannot be proven are planned
-    /// again without these.
+    /// Gathers, plans and verifies.
+    ///
+    /// Generated workloads whose changes cannot be proven are planned again without these.
     async fn prepare(
         &self,
         loaded: &LoadedRepo,
@@ -152,7 +155,9 @@ impl Deployer {
     }
 
     /// Returns the new contents of the files that bring a plan's changes of generated workloads
-    /// about, or the path whose changes cannot be made. `edited` are the files edited in place.
+    /// about, or the path whose changes cannot be made.
+    ///
+    /// `edited` are the files edited in place.
     async fn update_generated(
         &self,
         loaded: &LoadedRepo,

@@ -7,7 +7,9 @@ use crate::{
 };
 
 impl Deployer {
-    /// Plans what makes the cluster equal to git, and stops there. Sends nothing to the cluster.
+    /// Plans what makes the cluster equal to git, and stops there.
+    ///
+    /// Sends nothing to the cluster.
     ///
     /// # Errors
     /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at.
@@ -42,8 +44,8 @@ impl Deployer {
 
     /// Carries out a plan that was made earlier with the same options, perhaps by another process.
     ///
-    /// The branch and the cluster are looked at again, and the sync is planned anew. Nothing is sent
-    /// unless both plans take the same steps: see [`sync::outdated`].
+    /// The branch and the cluster are looked at again, and the sync is planned anew. Nothing is
+    /// sent unless both plans take the same steps: see [`sync::outdated`].
     ///
     /// # Errors
     /// Those of [`plan_sync`](Self::plan_sync); [`DeployError::Outdated`] if the branch has moved
@@ -84,7 +86,7 @@ fn desired(loaded: &LoadedRepo) -> Desired {
     Desired { revision: Some(loaded.revision.clone()), objects, findings: loaded.findings.clone() }
 }
 
-/// Returns whether a document speaks to tools and is never sent to a cluster.
+/// Returns `true` if a document speaks to tools and is never sent to a cluster.
 fn is_for_tools(api_version: &str) -> bool {
     api_version == "fluxcd.io/v1alpha1" || api_version.starts_with("kustomize.config.k8s.io/")
 }

@@ -1,4 +1,4 @@
-//! Setting, changing and removing annotations where they stand, in the style of their neighbours.
+//! Setting, changing and removing annotations in place, in the style of their neighbours.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,15 @@ use crate::{
     },
 };
 
-/// The edits that set, change or remove annotations of the `resource`-th object of a file (none as value removes).
+/// Returns the edits that set, change or remove annotations of the `resource`-th object of a file.
 ///
-/// A value keeps its style; a new one is quoted where YAML would read it as something else. New annotations follow the last one, in its
-/// indentation and with the file's line ends. The `annotations` key comes and goes with them. Comments stay.
+/// A `None` as value removes the annotation. A value keeps its style; a new one is quoted where
+/// YAML would read it as another type. New annotations follow the last one, in its indentation and
+/// with the file's line ends. The `annotations` key comes and goes with them. Comments stay.
 ///
 /// # Errors
-/// [`EditError`] if there is no such object, or the document's shape does not allow it: annotations that come by an alias or a merge key, or that
-/// other places use.
+/// [`EditError`] if there is no such object, or the document's shape does not allow it: annotations
+/// that come by an alias or a merge key, or that other places use.
 pub fn annotation_edits(
     source: &[u8],
     resource: usize,
@@ -74,7 +75,7 @@ fn edits_of(
     Ok((editor.finish(), intents))
 }
 
-/// Whether a change changes anything.
+/// Returns `true` if a change has an effect on the object.
 fn is_change(object: &VisitedObject<'_, '_>, key: &str, value: Option<&str>) -> bool {
     let now = object.resource.object.pointer("/metadata/annotations").and_then(|a| a.get(key));
     match value {
@@ -90,7 +91,7 @@ struct Editor<'t, 's> {
     /// The entry `annotations` of the metadata.
     annotations: Option<(NodeId, NodeId)>,
     edits: Vec<Edit>,
-    /// Lines to remove, by their first byte and the last one that holds something.
+    /// The lines to remove, by their first byte and the last one with content.
     gone: Vec<(usize, usize)>,
     emptied: bool,
 }
@@ -134,7 +135,7 @@ impl<'t, 's> Editor<'t, 's> {
         }
     }
 
-    /// There is no `annotations` key yet.
+    /// Adds the annotations and the `annotations` key, which is not there yet.
     fn create(&mut self, changes: &[(&str, Option<&str>)]) -> Result<(), String> {
         let added = additions(changes);
         let last = *self.metadata.entries.last().ok_or("`metadata` is blank")?;
@@ -151,7 +152,7 @@ impl<'t, 's> Editor<'t, 's> {
         Ok(())
     }
 
-    /// `annotations` is there, with nothing in it: absent, `null` or `{}`.
+    /// Adds annotations to an `annotations` without entries: absent, `null` or `{}`.
     fn fill(&mut self, key: NodeId, value: NodeId, changes: &[(&str, Option<&str>)]) -> Result<(), String> {
         let added = additions(changes);
         let (start, end) = (self.tree[value].start, self.tree[value].end);
@@ -177,7 +178,7 @@ impl<'t, 's> Editor<'t, 's> {
         Ok(())
     }
 
-    /// `annotations` has entries.
+    /// Changes the entries of `annotations`, which has some.
     fn change_entries(
         &mut self,
         key: NodeId,
@@ -262,7 +263,7 @@ impl<'t, 's> Editor<'t, 's> {
         Ok(())
     }
 
-    /// The last annotation goes, and the key with it.
+    /// Removes the `annotations` key with its last annotation.
     fn remove_key(&mut self, key: NodeId, value: NodeId, layout: &Layout<'_>) -> Result<(), String> {
         if self.metadata.flow {
             let kept: Vec<bool> = self.metadata.entries.iter().map(|entry| entry.1 != value).collect();
@@ -273,7 +274,7 @@ impl<'t, 's> Editor<'t, 's> {
         if layout.flow {
             return self.remove_lines((key, value));
         }
-        // The key's line and the entries' lines, so that comments between them stay.
+        // The line of the key and those of the entries, so that comments between them stay.
         self.remove_lines((key, key))?;
         for &entry in layout.entries {
             self.remove_lines(entry)?;
@@ -292,7 +293,7 @@ impl<'t, 's> Editor<'t, 's> {
         Ok(())
     }
 
-    /// The edits, with lines that go together taken out together.
+    /// Returns the edits, with adjacent removed lines in one edit.
     fn finish(mut self) -> Vec<Edit> {
         let mut gone = std::mem::take(&mut self.gone);
         gone.sort_unstable();
@@ -310,7 +311,9 @@ impl<'t, 's> Editor<'t, 's> {
         self.edits
     }
 
-    /// Removes entries of a flow mapping with their commas. At least one is kept, or all are replaced.
+    /// Removes entries of a flow mapping with their commas.
+    ///
+    /// At least one is kept, or all are replaced.
     fn remove_from_flow(&mut self, layout: &Layout<'_>, kept: &[bool]) {
         let entries = &layout.entries;
         let mut i = 0;
@@ -331,7 +334,9 @@ impl<'t, 's> Editor<'t, 's> {
         }
     }
 
-    /// The end of an entry: that of its value, or of its colon and the blank behind it where no value is written.
+    /// Returns the end of an entry.
+    ///
+    /// It is that of its value, or of its colon and the blank behind it if no value is written.
     fn end(&self, (key, value): (NodeId, NodeId)) -> usize {
         let end = self.tree[value].end;
         let absent = self.tree[value].start == end;
@@ -352,7 +357,7 @@ impl<'t, 's> Editor<'t, 's> {
     }
 }
 
-/// Refuses a mapping that is written origin or used origin.
+/// Refuses a mapping that is written elsewhere or used elsewhere.
 fn owned(tree: &Tree<'_>, at: &Cursor<'_, '_>, key: &str) -> Result<(), String> {
     if matches!(tree[at.node].kind, Kind::Alias(_)) {
         return Err(format!("`{key}` is an alias: write it out"));

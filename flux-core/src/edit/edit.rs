@@ -1,4 +1,4 @@
-//! Edits as data: which bytes of a file change, and which values are to differ afterwards.
+//! Edits as data: the bytes of a file that change, and the values that are to differ afterwards.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,54 +6,58 @@ use serde_json::Value;
 /// A replacement of bytes in one file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Edit {
-    /// First byte replaced.
+    /// The first byte replaced.
     pub start: usize,
     /// The byte after the last one replaced.
     pub end: usize,
-    /// What stands there.
+    /// The bytes that are there now.
     pub before: String,
-    /// What is to stand there.
+    /// The bytes that replace them.
     pub after: String,
 }
 
-/// What an edit is meant to do to the values of a file; [`prove`] holds the result against it.
+/// The change of a value that an edit is intended to make; [`prove`] checks the result against it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     /// The index of the object in the file.
     pub resource: usize,
     /// The path of the value within the object, as a JSON pointer.
     pub pointer: String,
-    /// The new value; none if it is to go.
+    /// The new value; `None` to remove the value.
     pub value: Option<Value>,
 }
 
-/// Why an edit cannot be made.
+/// The reason that an edit cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EditError {
     /// The file is not the one that the edit was made for.
     #[error("the bytes {start}..{end} are not what the edit expects")]
     Mismatch {
-        /// First byte of the edit.
+        /// The first byte of the edit.
         start: usize,
-        /// The byte after its last.
+        /// The byte after the last one of the edit.
         end: usize,
     },
     /// The shape of the document does not allow an edit in place.
     #[error("cannot be edited in place: {0}")]
     Unsupported(String),
-    /// Another container of the same object cannot be edited, and an object changes as a whole or not at all.
+    /// Another container of the same object cannot be edited, and an object changes as a whole or
+    /// not at all.
     #[error("another container of the workload cannot be edited")]
     NotAlone,
-    /// The edited file does not say exactly what was meant.
-    #[error("the edit would change more than was meant, or something else: {0}")]
+    /// The values of the edited file are not exactly the intended ones.
+    #[error("the edit would change more than was intended, or something else: {0}")]
     NotProven(String),
 }
 
-/// Applies edits to a file. Edits may come in any order and must not overlap.
+/// Applies edits to a file.
+///
+/// Edits may come in any order and must not overlap.
 ///
 /// # Errors
-/// [`EditError::Mismatch`] if what stands there is not what an edit expects, or two edits overlap.
+/// [`EditError::Mismatch`] if the file does not have the bytes that an edit expects, or two edits
+/// overlap.
 pub fn apply(source: &[u8], edits: &[Edit]) -> Result<Vec<u8>, EditError> {
     let mut sorted: Vec<&Edit> = edits.iter().collect();
     sorted.sort();

@@ -1,4 +1,4 @@
-//! Setting images where they stand, and putting edits into a file.
+//! Setting images in place, and adding edits to a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,26 +20,33 @@ pub struct ImageChange<'a> {
     pub to: &'a ImageRef,
 }
 
-/// An edit, the file that it is for, and what it is meant to do there.
+/// An edit, its file, and the change that it is intended to make there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlacedEdit {
     /// The file.
     pub path: String,
     /// The edit.
     pub edit: Edit,
-    /// What it is meant to do. Several edits of a set may be one and the same with different intents.
+    /// The intended change.
+    ///
+    /// Several edits of a set may be one and the same with different intents.
     pub intent: Intent,
 }
 
-/// The edits that set images, one answer a change, in their order. All parts of an image are set or none, and all containers of an object or none.
+/// Returns the edits that set images, one result for each change, in their order.
 ///
-/// What several places share (a scalar that they have by aliases and merge keys, an entry of a kustomization that several workloads take their
-/// tag from) is written once when all of them change to the same. Otherwise each is written where it stands: an alias is replaced by the value,
-/// and a mapping that merges the value in gets a key of its own. What stands nowhere else than in the shared place is written there if all others
-/// leave it in the same set, and refused if one stays.
+/// All parts of an image are set or none, and all containers of an object or none.
 ///
-/// An error is [`EditError::Unsupported`], where a part cannot be written in place or is shared with a place that does not change alike, or
-/// [`EditError::NotAlone`] for the other containers of the object.
+/// A value that several places share (a scalar that they have by aliases and merge keys, an entry
+/// of a kustomization that several workloads take their tag from) is written once when all of them
+/// change to the same. Otherwise each place is written separately: an alias is replaced by the
+/// value, and a mapping that merges the value in gets a key of its own. A place that has no other
+/// scalar than the shared one is written there if all others get scalars of their own in the same
+/// set, and refused if one keeps the shared value.
+///
+/// An error is [`EditError::Unsupported`] if a part cannot be written in place or is shared with a
+/// place that does not change alike, or [`EditError::NotAlone`] for the other containers of the
+/// object.
 pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, EditError>> {
     let unsupported = |change: &ImageChange<'_>, why: String| {
         EditError::Unsupported(format!("container {}: {why}", change.container.name))
@@ -50,7 +57,7 @@ pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, E
             writes_of(change.container, change.to, change.path).map_err(|why| unsupported(change, why))
         })
         .collect();
-    // What cannot be done for one change may be what another shares with it, so that it cannot be done either.
+    // A change that fails may share a scalar with another change, which then fails as well.
     loop {
         let together = together(&writes);
         let mut taken = Taken::new();
@@ -82,7 +89,7 @@ pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, E
     }
 }
 
-/// The edits of one container.
+/// Returns the edits of one container.
 fn edits_of(
     writes: &[Write<'_>],
     together: &BTreeMap<ScalarId<'_>, &str>,
@@ -93,7 +100,7 @@ fn edits_of(
     Ok(edits)
 }
 
-/// The edits that set the image of one container in its own file.
+/// Returns the edits that set the image of one container in its own file.
 pub(crate) fn own_edits(container: &Container, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
     if let Some(origin) = &container.origin {
         return Err(EditError::Unsupported(format!(
@@ -106,7 +113,9 @@ pub(crate) fn own_edits(container: &Container, to: &ImageRef) -> Result<Vec<(Edi
     Ok(edits.into_iter().map(|placed| (placed.edit, placed.intent)).collect())
 }
 
-/// The edits that write texts where scalars of one object stand, one answer a scalar. What they share is written once.
+/// Returns the edits that write texts to scalars of one object, one result for each scalar.
+///
+/// A shared scalar is written once.
 pub(crate) fn rewrite_sites(
     sites: &[(&Site, String)],
     resource: usize,
@@ -124,7 +133,7 @@ pub(crate) fn rewrite_sites(
     writes.iter().flatten().flatten().map(edit).collect()
 }
 
-/// The edit that writes a text where a scalar stands.
+/// Returns the edit that writes a text to a scalar.
 fn rewrite_site(site: &Site, text: &str, resource: usize) -> Result<(Edit, Intent), String> {
     if let Some(why) = &site.refused {
         return Err(why.clone());
@@ -132,7 +141,7 @@ fn rewrite_site(site: &Site, text: &str, resource: usize) -> Result<(Edit, Inten
     Ok((written(site, text), Intent { resource, pointer: site.pointer.clone(), value: Some(text.into()) }))
 }
 
-/// The edit of the site's own bytes.
+/// Returns the edit of the site's own bytes.
 fn written(site: &Site, text: &str) -> Edit {
     match &site.adds {
         Some(key) => {
@@ -148,14 +157,16 @@ fn replace(start: usize, end: usize, source: &str, text: &str) -> Edit {
     Edit { start, end, before: source.to_owned(), after: rewrite(source, text, Context::Flow) }
 }
 
-/// A text that a scalar is to get.
+/// A text that is to be written to a scalar.
 #[derive(Debug)]
 struct Write<'a> {
     path: &'a str,
     resource: usize,
     site: &'a Site,
     text: String,
-    /// The place that takes its value from the scalar: its own, or the image of the object that a kustomization is for.
+    /// The place that takes its value from the scalar.
+    ///
+    /// It is the scalar's own, or the image of the object that a kustomization applies to.
     user: (&'a str, usize, &'a str),
 }
 
@@ -168,7 +179,7 @@ impl<'a> Write<'a> {
         Some(((self.path, shared.start), shared))
     }
 
-    /// The edit: of the shared scalar, if that gets this text.
+    /// Returns the edit: of the shared scalar, if that gets this text.
     fn edit(&self, together: &BTreeMap<ScalarId<'_>, &str>) -> Result<PlacedEdit, String> {
         let (edit, intent) = match self.shared() {
             Some((id, shared)) if together.get(&id) == Some(&self.text.as_str()) => {
@@ -187,18 +198,20 @@ impl<'a> Write<'a> {
     }
 }
 
-/// Who uses a shared scalar, and what they are to get.
+/// The users of a shared scalar, and the texts that they are to get.
 #[derive(Default)]
 struct Uses<'w, 'a> {
     wanted: u32,
     users: BTreeSet<(&'a str, usize, &'a str)>,
     texts: BTreeSet<&'w str>,
-    /// The texts of those that can be written nowhere else.
+    /// The texts for users that have no other scalar to write.
     bound: BTreeSet<&'w str>,
 }
 
-/// The shared scalars that are written, and with what: every use changes, and all to the same, or those to the same that can be
-/// written nowhere else.
+/// Returns the shared scalars that are written, with their texts.
+///
+/// Every use of such a scalar changes: all to the same text, or those to the same that have no
+/// other scalar to write.
 fn together<'w, 'a>(writes: &'w [Result<Vec<Write<'a>>, EditError>]) -> BTreeMap<ScalarId<'a>, &'w str> {
     let mut scalars: BTreeMap<ScalarId<'a>, Uses<'w, 'a>> = BTreeMap::new();
     for write in writes.iter().flatten().flatten() {
@@ -220,7 +233,9 @@ fn together<'w, 'a>(writes: &'w [Result<Vec<Write<'a>>, EditError>]) -> BTreeMap
     scalars.into_iter().filter_map(|(id, uses)| Some((id, text(uses)?))).collect()
 }
 
-/// Edits by their files and first bytes. Keys put in at the same byte are told apart by their places.
+/// Edits by their files and first bytes.
+///
+/// Keys that are inserted at the same byte are distinguished by their pointers.
 type Taken = BTreeMap<(String, usize, Option<String>), Edit>;
 
 /// Takes the bytes of an edit, unless another edit has some of them.
@@ -249,7 +264,9 @@ fn claim(taken: &mut Taken, placed: &PlacedEdit) -> Result<(), String> {
     Ok(())
 }
 
-/// The texts that the scalars of a container are to get. ImageParts that stay as they are get none.
+/// Returns the texts that the scalars of a container are to get.
+///
+/// Parts that do not change get none.
 fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Result<Vec<Write<'a>>, String> {
     let from =
         container.image.as_ref().map_err(|bad| format!("its image cannot be read: {}", bad.problem))?;
@@ -278,7 +295,7 @@ fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Resu
     };
     let mut writes = Vec::new();
     for site in &container.sites {
-        // A tag may be put where there is none, and need not be.
+        // A tag may be added where there is none, but need not be.
         let no_tag = site.part == Part::Tag && from.tag.is_none();
         if no_tag && to.tag.is_none() {
             continue;
@@ -294,11 +311,11 @@ fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Resu
     Ok(writes)
 }
 
-/// Which parts of an image have places of their own.
+/// The parts of an image that have places of their own.
 struct Layout<'a> {
     registry: Option<&'a Site>,
     name: bool,
-    /// Whether the place of the name takes a tag, too.
+    /// `true` if the place of the name takes a tag, too.
     takes_tag: bool,
     tag: bool,
     digest: bool,
@@ -318,7 +335,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// What the place of a part holds when the image is `image`.
+    /// Returns the text for the place of a part when the image is `image`.
     fn value(&self, part: Part, image: &ImageRef) -> Result<String, String> {
         let (registry, path) = self.split(image);
         let tag = image.tag.as_ref().map(ToString::to_string);
@@ -340,7 +357,9 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// The registry and what follows it. The registry stays as it is where the new name starts with it.
+    /// Returns the registry and the rest of the name.
+    ///
+    /// The registry does not change if the new name starts with it.
     fn split(&self, image: &ImageRef) -> (String, String) {
         let name = image.name.to_string();
         let Some(site) = self.registry else { return (String::new(), name) };
@@ -355,18 +374,24 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The text of a registry, without the quotes around it; it holds nothing that needs escapes.
+/// Returns the text of a registry without the quotes around it.
+///
+/// It holds no characters that need escapes.
 fn text_of(registry: &Site) -> &str {
     let source = registry.shared.as_ref().map_or(&registry.source, |shared| &shared.source);
     source.trim_matches(['"', '\''])
 }
 
 impl Container {
-    /// The edits that set the image: all parts or none, and none if it is that image already. They are for the container's own
-    /// file, and as if no other container changed; [`image_edits`] makes those of several together.
+    /// Returns the edits that set the image: all parts or none, and none if it is that image
+    /// already.
+    ///
+    /// They are for the container's own file, and as if no other container changed; [`image_edits`]
+    /// makes those of several together.
     ///
     /// # Errors
-    /// [`EditError`] if a part cannot be written in place, or stands in [another file](Self::origin).
+    /// [`EditError`] if a part cannot be written in place, or stands in [another
+    /// file](Self::origin).
     pub fn edits(&self, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
         own_edits(self, to)
     }

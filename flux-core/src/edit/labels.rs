@@ -1,4 +1,4 @@
-//! Labels that repeat the tag of a container, and how they follow it.
+//! Labels that repeat the tag of a container, and the edits by which they follow it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::{
 /// The longest value that a label may have, in bytes.
 const LONGEST: usize = 63;
 
-/// How the version labels of an object follow its images.
+/// The edits of an object's version labels that follow its images.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VersionLabels {
     /// The edits, in the file of the object.
@@ -26,20 +26,22 @@ pub struct VersionLabels {
 pub struct SkippedLabel {
     /// The path of the label within its object, as a JSON pointer.
     pub pointer: String,
-    /// Line of its value, counted from 1.
+    /// The line of its value, counted from 1.
     pub line: u32,
-    /// Column of its value in characters, counted from 1.
+    /// The column of its value in characters, counted from 1.
     pub column: u32,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// The edits that let version labels follow the images of an object's containers: `resource` is the `index`-th object of its file, `to` are the
-/// new images by container name.
+/// Returns the edits by which version labels follow the images of an object's containers.
 ///
-/// A label belongs to the first container whose tag it repeats, with or without a `v` in front, and keeps that form. One that
-/// the object's selector names is left: pods would no longer be found by it. So is one whose new value no label may have. Labels that share a value are
-/// written once when all of them follow alike.
+/// `resource` is the `index`-th object of its file, `to` are the new images by container name.
+///
+/// A label belongs to the first container whose tag it repeats, with or without a `v` in front, and
+/// keeps that form. A label in the object's selector is not changed: the selector would no longer
+/// match the pods. Nor is one whose new value would be no valid label value. Labels that share a
+/// value are written once when all of them follow alike.
 pub fn version_label_edits(
     index: usize,
     resource: &Resource,
@@ -85,13 +87,13 @@ pub fn version_label_edits(
     labels
 }
 
-/// The tag of a container, if a label repeats it.
+/// Returns the tag of a container, if a label repeats it.
 fn repeated<'c>(label: &str, container: &'c Container) -> Option<&'c str> {
     let tag = container.image.as_ref().ok()?.tag.as_ref()?.as_str();
     (bare(label) == bare(tag)).then_some(tag)
 }
 
-/// The new tag in the form that the label has beside the old one.
+/// Returns the new tag in the form that the label has beside the old one.
 fn follow(label: &str, old: &str, new: &str) -> String {
     if label == old {
         new.to_owned()
@@ -102,7 +104,7 @@ fn follow(label: &str, old: &str, new: &str) -> String {
     }
 }
 
-/// A version without the `v` in front.
+/// Returns a version without the `v` in front.
 fn bare(version: &str) -> &str {
     match version.strip_prefix('v') {
         Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => rest,

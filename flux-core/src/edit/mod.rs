@@ -1,23 +1,29 @@
-//! Edits in place: images, annotations and labels changed where they stand, and the proof that nothing else changed.
+//! Edits in place of images, annotations and labels, and the proof that nothing else changed.
 //!
 //! An edit of an image replaces the scalar that holds it and no other byte:
 //!
-//! - quotes stay; a new value without quotes gets them where YAML would read it as something else; a block scalar becomes a plain one;
-//! - a value that several places have (by an anchor and its aliases, or by merge keys) is written once, where it stands, when all of them change to
-//!   the same in one set ([`image_edits`]);
-//! - otherwise an alias of the value is replaced by it, and a mapping that merges it in gets a key of its own right behind the `<<`, in the style of its
-//!   neighbours. The anchor and its other users keep theirs;
-//! - the anchored value itself is written when all others that have it are written origin in the same set, and refused while one of them stays;
-//! - what stands in a mapping or list that other places have by an alias is refused while one of these stays. The reason names the anchor, its line and what
-//!   helps;
-//! - an image in several keys (`registry`, `repository`, `tag`, `digest`) is changed in all that differ, or not at all;
-//! - a value whose tag says that it is no text (`!!binary`, `!!float`) is refused;
-//! - a document encrypted with SOPS is refused: its seal would break.
+//! - quotes stay; a new value without quotes gets them if YAML would read it as another type;
+//!   a block scalar becomes a plain one;
+//! - a value that several places have (by an anchor and its aliases, or by merge keys) is written
+//!   once, in its own place, when all of them change to the same in one set ([`image_edits`]);
+//! - otherwise an alias of the value is replaced by it, and a mapping that merges it in gets a key
+//!   of its own right behind the `<<`, in the style of its neighbours. The anchor and its other
+//!   users keep theirs;
+//! - the anchored value itself is written when all others that have it are written elsewhere in the
+//!   same set, and refused if one of them keeps it;
+//! - a value in a mapping or list that other places have by an alias is refused if one of these
+//!   keeps the old value. The reason names the anchor, its line and the remedy;
+//! - an image in several keys (`registry`, `repository`, `tag`, `digest`) is changed in all that
+//!   differ, or not at all;
+//! - a value whose tag makes it another type than a string (`!!binary`, `!!float`) is refused;
+//! - a document encrypted with SOPS is refused: its MAC would become invalid.
 //!
-//! A key is added in two places only: where an image comes by a merge key, and as the `newTag` beside a lone `digest` in a kustomization. [Edits of annotations](annotation_edits)
-//! add and remove entries, and the `annotations` key with them, in the style of their neighbours.
+//! A key is added in two places only: where an image comes by a merge key, and as the `newTag`
+//! beside a lone `digest` in a kustomization. [Edits of annotations](annotation_edits) add and
+//! remove entries, and the `annotations` key with them, in the style of their neighbours.
 //!
-//! [`prove`] applies edits only if the result, read again, differs in the intended values and nothing else.
+//! [`prove`] applies edits only if the result, read again, differs in the intended values and
+//! nothing else.
 //!
 //! # Example
 //!
@@ -35,9 +41,11 @@
 //! ";
 //! let parsed = parse(file);
 //! let web = &parsed.resources[0].workload.as_ref().unwrap()[0];
-//! let (edits, intents): (Vec<_>, Vec<_>) = web.edits(&"example/web:1.20".parse()?)?.into_iter().unzip();
+//! let edits = web.edits(&"example/web:1.20".parse()?)?;
+//! let (edits, intents): (Vec<_>, Vec<_>) = edits.into_iter().unzip();
 //! let edited = prove(file, &edits, &intents)?;
-//! assert!(String::from_utf8(edited)?.ends_with("image: 'example/web:1.20'}  # the shop window\n"));
+//! let edited = String::from_utf8(edited)?;
+//! assert!(edited.ends_with("image: 'example/web:1.20'}  # the shop window\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -1,4 +1,5 @@
-//! The proof that edits do what they are meant to, and nothing else: the result is read again and compared, value by value.
+//! The proof that edits make the intended changes and no others: the result is read again and
+//! compared, value by value.
 
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::{
 /// Applies edits and proves, by parsing the result again, that exactly the intended values differ.
 ///
 /// # Errors
-/// [`EditError`] if the edits do not fit, or do anything else than intended.
+/// [`EditError`] if the edits do not fit, or change anything else than intended.
 pub fn prove(source: &[u8], edits: &[Edit], intents: &[Intent]) -> Result<Vec<u8>, EditError> {
     let edited = apply(source, edits)?;
     let (before, after) = (parse(source), parse(&edited));
@@ -55,14 +56,18 @@ fn compare(before: &ParsedFile, after: &ParsedFile, intents: &[Intent]) -> Resul
     Ok(())
 }
 
-/// What is wrong with the documents, wherever they stand. What is wrong with objects follows from their values.
+/// Returns the problems of the documents, without their positions.
+///
+/// The problems of objects follow from their values.
 fn document_problems(file: &ParsedFile) -> Vec<(Code, &str)> {
     let of_documents =
         file.problems.iter().filter(|problem| problem.subject.is_none() && !is_duplicate(problem));
     of_documents.map(|problem| (problem.code, problem.evidence.as_str())).collect()
 }
 
-/// Whether a key stands twice. An edit may take one of them away, and moves their lines.
+/// Returns `true` if a problem is about a duplicate key.
+///
+/// An edit may remove one of the two keys, and moves their lines.
 fn is_duplicate(problem: &Problem) -> bool {
     problem.code == Code::DuplicateKey
 }
@@ -71,7 +76,9 @@ fn named(resource: &Resource) -> String {
     format!("{} {}", resource.kind, resource.name)
 }
 
-/// Sets or removes the value at a pointer. Mappings on the way are made; list items are not.
+/// Sets or removes the value at a pointer.
+///
+/// Missing mappings on the way are added; list items are not.
 fn put(object: &mut Value, pointer: &str, value: Option<&Value>) -> Option<()> {
     let (parent, last) = pointer.rsplit_once('/')?;
     let mut at = object;
@@ -94,7 +101,7 @@ fn put(object: &mut Value, pointer: &str, value: Option<&Value>) -> Option<()> {
     Some(())
 }
 
-/// A value as a mapping; null becomes one.
+/// Returns a value as a mapping; null becomes an empty one.
 fn as_map(value: &mut Value) -> Option<&mut serde_json::Map<String, Value>> {
     if value.is_null() {
         *value = Value::Object(serde_json::Map::new());
@@ -102,7 +109,7 @@ fn as_map(value: &mut Value) -> Option<&mut serde_json::Map<String, Value>> {
     value.as_object_mut()
 }
 
-/// The path of the first difference.
+/// Returns the path of the first difference.
 fn difference(a: &Value, b: &Value) -> Option<String> {
     let below = |key: &str, a: Option<&Value>, b: Option<&Value>| match (a, b) {
         (Some(a), Some(b)) => difference(a, b).map(|rest| format!("/{key}{rest}")),

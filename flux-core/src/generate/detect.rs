@@ -87,14 +87,14 @@ impl PathSources {
         self.paths.iter().map(String::as_str).find(|path| of(self, path) != of(other, path))
     }
 
-    /// Returns whether a file or folder under this path could hold manifests that are read as they
-    /// stand.
+    /// Returns `true` if a file or folder under this path could hold manifests that are read as
+    /// they stand.
     pub(crate) fn may_hold_manifests(&self, path: &str) -> bool {
         let manifest = [".yaml", ".yml", ".json", "/"].iter().any(|end| path.ends_with(end));
         manifest && self.are_raw()(path)
     }
 
-    /// Returns whether a file or folder counts, as one that could hold manifests or as one that
+    /// Returns `true` if a file or folder counts, as one that could hold manifests or as one that
     /// commands may read.
     pub(crate) fn counts(&self, path: &str) -> bool {
         let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();

@@ -32,8 +32,9 @@ pub(crate) struct Engine<'a> {
     tree: &'a Tree,
 }
 
-/// A generated path whose changes cannot be made. The other changes of a plan can be, without
-/// these.
+/// A generated path whose changes cannot be made.
+///
+/// The other changes of a plan can be, without these.
 #[derive(Debug)]
 pub(crate) struct RefusedPath {
     path: String,
@@ -221,7 +222,9 @@ impl Update<'_> {
     }
 
     /// Generates everything from a fresh copy with the changed files, and verifies that it differs
-    /// as intended. Returns the path that does not.
+    /// as intended.
+    ///
+    /// Returns the path for which it does not.
     async fn verify(
         &self,
         by_path: &ByPath<'_>,
@@ -254,7 +257,9 @@ impl Update<'_> {
     }
 
     /// Returns why files must not be changed or added for what is generated, if so: something else
-    /// would be described by them, or in another way. `fresh` are the files that a path changes.
+    /// would be described by them, or in another way.
+    ///
+    /// `fresh` are the files that a path changes.
     async fn overstep(
         &self,
         sources: &PathSources,

@@ -52,7 +52,7 @@ pub enum GenerateError {
 }
 
 impl GenerateError {
-    /// Returns whether the same call may succeed later with nothing else changed.
+    /// Returns `true` if the same call may succeed later with nothing else changed.
     ///
     /// A command that failed, or printed too much, does so again: it depends on nothing but the
     /// files.

@@ -45,8 +45,9 @@ impl<'a> RevisionFiles<'a> {
         }))
     }
 
-    /// Makes a private copy. That the repository cannot be read is an error of its own: nothing can
-    /// be done then.
+    /// Makes a private copy.
+    ///
+    /// That the repository cannot be read is an error of its own: nothing can be done then.
     pub(super) async fn checkout(
         self,
         generator: &dyn Generator,

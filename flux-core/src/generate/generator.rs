@@ -106,8 +106,9 @@ pub trait Checkout: fmt::Debug + Send {
     async fn run(&mut self, run: &Run) -> Result<Output, GenerateError>;
 
     /// Returns the files that are not as they were copied, and those that are new, with their
-    /// contents; `None` where one has gone. New files that the repository ignores (`.gitignore`)
-    /// are left out.
+    /// contents; `None` where one has gone.
+    ///
+    /// New files that the repository ignores (`.gitignore`) are left out.
     ///
     /// # Errors
     /// [`GenerateError`] if the copy cannot be read, or if what is new is too much, or no file.
@@ -156,13 +157,17 @@ pub struct Output {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Generation {
-    /// The configured paths; none for the whole repository. When there is a generator, the
-    /// repository must not be narrowed to them, as what generates them may stand elsewhere in it;
-    /// without one, at most to what is to be [`in_view`](super::in_view).
+    /// The configured paths; empty for the whole repository.
+    ///
+    /// When there is a generator, the repository must not be narrowed to them, as what generates
+    /// them may stand elsewhere in it; without one, at most to what is to be
+    /// [`in_view`](super::in_view).
     pub paths: Vec<String>,
     /// Runs the commands; if `None`, paths that need some are findings.
     pub generator: Option<Arc<dyn Generator>>,
-    /// How long a command may run that has no limit of its own. By default one minute.
+    /// How long a command may run that has no limit of its own.
+    ///
+    /// By default one minute.
     pub timeout: Duration,
 }
 

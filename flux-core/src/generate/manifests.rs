@@ -45,8 +45,9 @@ impl GeneratedManifests {
     }
 }
 
-/// Runs the commands of every source in one private copy of a revision. Each is on its own: those
-/// that fail are among the findings.
+/// Runs the commands of every source in one private copy of a revision.
+///
+/// Each is on its own: those that fail are among the findings.
 pub(super) async fn generate(
     generation: &Generation,
     revision: RevisionFiles<'_>,

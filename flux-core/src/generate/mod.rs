@@ -50,8 +50,8 @@
 //! | `FLUX_DIGEST` | the digest, where one is to be written |
 //! | `FLUX_POLICY`, `FLUX_POLICY_VALUE` | the policy's name without prefix; its value, none if it is removed |
 //!
-//! A generator may add a variable by which it finds what a command started (`FLUX_RUN` in the
-//! crate `flux-generate`, another value for each command).
+//! A generator may add a variable by which it finds what a command started (`FLUX_RUN` in the crate
+//! `flux-generate`, another value for each command).
 //!
 //! They must depend on nothing but the files: what they printed for a revision is taken to be what
 //! they would print again.

@@ -10,14 +10,16 @@ use crate::{
 impl PathSources {
     /// Returns the findings about paths, files and folders that are not loaded though they count.
     pub(crate) fn not_loaded(&self, generation: &Generation, tree: &Tree) -> Vec<Finding> {
-        // Those of the configured paths are among the sources' findings; a `.flux.yaml` above them may be there, and need not.
+        // Those of the configured paths are among the sources' findings; a `.flux.yaml` above them
+        // may be there, and need not.
         let in_view = in_view(&generation.paths);
         let missing = tree.missing().iter().filter(|path| !in_view.contains(path));
         let mut findings: Vec<Finding> = missing.map(|path| missing_path(path)).collect();
         let misnamed_ones = tree.misnamed().filter(|path| self.may_hold_manifests(path));
         findings.extend(misnamed_ones.map(|path| misnamed(path)));
         let manifests = self.raw_manifests(tree.file_paths().chain(tree.links()));
-        // What is called like a folder may be one, with manifests in it; README and LICENSE are not.
+        // What is called like a folder may be one, with manifests in it; README and LICENSE are
+        // not.
         let is_bare = |name: &str| !name.contains('.') && !name.contains(char::is_uppercase);
         let is_raw = self.are_raw();
         let may_be_folder = |path: &str| is_bare(name(path)) && is_raw(path);

@@ -30,7 +30,8 @@ pub enum PatchError {
 }
 
 /// Applies patches to generated objects, each to the one of its group, kind, namespace and name.
-/// What is wrong with single ones is returned with their indexes; the others are applied.
+///
+/// The problems of single patches are returned with their indexes; the other patches are applied.
 pub fn apply_patches(objects: &mut [Value], patches: &[Value]) -> Vec<(usize, PatchError)> {
     let mut wrong = Vec::new();
     for (at, patch) in patches.iter().enumerate() {
@@ -46,8 +47,8 @@ pub fn apply_patches(objects: &mut [Value], patches: &[Value]) -> Vec<(usize, Pa
     wrong
 }
 
-/// The text of the patch file that makes of generated objects others: one document for each that
-/// differs, sorted by id.
+/// Returns the text of the patch file that makes of generated objects others: one document for each
+/// that differs, sorted by id.
 ///
 /// # Errors
 /// [`PatchError`] if an object is not among the generated ones, or if no patch expresses the
@@ -80,7 +81,9 @@ pub fn patch_file(generated: &[Value], wanted: &[Value]) -> Result<String, Patch
     Ok(documents.into_iter().map(|(_, text)| format!("---\n{text}")).collect())
 }
 
-/// The key that tells objects apart. A namespace that is not written is `default`.
+/// The key that tells objects apart.
+///
+/// A namespace that is not written is `default`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Identity {
     group: String,
@@ -131,7 +134,8 @@ impl Merge {
         match self {
             Self::Json => ListMerge::Replace,
             Self::Strategic(schema) => match schema.list(path) {
-                // Where server-side apply has several keys, the first is the one that patches go by.
+                // Where server-side apply has several keys, the first is the one that patches go
+                // by.
                 Shape::Map([key, ..]) => ListMerge::ByKey(key),
                 Shape::Map([]) | Shape::Atomic => ListMerge::Replace,
                 Shape::Set => ListMerge::Set,
@@ -242,7 +246,7 @@ fn into_list(list: &mut Value, items: &[Value], path: &FieldPath, merge: Merge) 
     }
 }
 
-/// The patch that makes of one value the other; none if they are equal.
+/// Returns the patch that makes of one value the other; `None` if they are equal.
 fn difference(from: &Value, to: &Value, path: &FieldPath, merge: Merge) -> Option<Value> {
     if from == to {
         return None;
@@ -301,8 +305,8 @@ fn list_difference(
     patch.insert(name.to_owned(), items.into());
 }
 
-/// The items that patch a list of named items; none if their names do not tell them apart, or if
-/// they change places.
+/// Returns the items that patch a list of named items; `None` if their names do not tell them
+/// apart, or if they change places.
 fn keyed_difference(
     key: &str,
     old: &[Value],

@@ -109,7 +109,8 @@ fn replaced(printed: &ParsedFile, generated: &[Value], objects: &[Value]) -> Par
     let is_new: Vec<bool> = generated.iter().zip(objects).map(|(was, is)| was != is).collect();
     for problem in &printed.problems {
         let object = starts.partition_point(|start| *start <= (problem.line, problem.column)).checked_sub(1);
-        // What is wrong with the documents themselves is so whatever patches do; what is wrong with an object, patches may mend.
+        // What is wrong with the documents themselves is so whatever patches do; what is wrong with
+        // an object, patches may mend.
         if problem.subject.is_none() || !object.is_some_and(|at| is_new[at]) {
             file.problems.push(problem.clone());
         }
@@ -137,7 +138,7 @@ fn numbered(mut resource: Resource, index: usize) -> Resource {
     resource
 }
 
-/// Gives a patched object the lines of the printed one: nobody sees the text between.
+/// Gives a patched object the lines of the printed one: the text between them is never shown.
 fn stand_as_printed(file: &mut ParsedFile, printed: &Resource) {
     for problem in &mut file.problems {
         (problem.line, problem.column) = (printed.line, printed.column);

@@ -79,7 +79,7 @@ fn id(resource: &Resource) -> WorkloadId {
     WorkloadId::new(resource.namespace.as_deref().unwrap_or(none), &resource.kind, &resource.name)
 }
 
-/// Returns whether an id names an object, with its API group or without.
+/// Returns `true` if an id names an object, with its API group or without.
 fn is_named(resource: &Resource, workload: &WorkloadId) -> bool {
     let id = id(resource);
     id == *workload || id.in_group(resource.group()) == *workload
@@ -96,7 +96,7 @@ fn containers(resource: &Resource) -> impl Iterator<Item = &Container> {
     resource.workload.iter().flatten()
 }
 
-/// Returns whether an image changes as one of the edits changes another.
+/// Returns `true` if an image changes as one of the edits changes another.
 ///
 /// A Job is not released by itself, and follows what it takes its image from.
 fn follows(edits: &[&GeneratedEdit], was: &str, is: &str) -> bool {
@@ -225,8 +225,9 @@ fn follow(wanted: &mut Value, was: &Resource, is: &Resource, edits: &[&Generated
     }
 }
 
-/// Returns the first field, as a JSON pointer, in which two objects differ. No annotations are as
-/// good as an empty mapping of them.
+/// Returns the first field, as a JSON pointer, in which two objects differ.
+///
+/// No annotations are as good as an empty mapping of them.
 fn difference(one: &Value, other: &Value) -> Option<String> {
     field(&without_empty_annotations(one), &without_empty_annotations(other))
 }

@@ -32,8 +32,9 @@ pub enum Detected {
     Kustomization(String),
 }
 
-/// Detects the file that decides on each git path, in their order. `files` are the paths of the
-/// tree.
+/// Detects the file that decides on each git path, in their order.
+///
+/// `files` are the paths of the tree.
 pub fn find<'p>(paths: &'p [String], files: &BTreeSet<&str>) -> Vec<(&'p str, Detected)> {
     let roots: Vec<&str> = match paths {
         [] => vec![""],
@@ -60,7 +61,7 @@ fn detect(path: &str, files: &BTreeSet<&str>) -> Detected {
         .map_or(Detected::Nothing, Detected::Kustomization)
 }
 
-/// Returns whether a path is that of a `.flux.yaml`.
+/// Returns `true` if a path is that of a `.flux.yaml`.
 pub(crate) fn is_config(path: &str) -> bool {
     repo_path::name(path) == FLUX_YAML
 }
@@ -170,7 +171,9 @@ impl Source {
         folder_of(&self.path, &self.by)
     }
 
-    /// Returns the path under which the generated objects are known. No file has it.
+    /// Returns the path under which the generated objects are known.
+    ///
+    /// No file has it.
     pub fn output_path(&self) -> String {
         format!("{}{GENERATED}", join(self.folder(), repo_path::name(&self.by)))
     }

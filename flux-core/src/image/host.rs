@@ -1,14 +1,15 @@
-//! The host of an image name: which texts are one.
+//! The host of an image name.
 
 use std::net::Ipv6Addr;
 
-/// Reports that the first element of a name is taken for a host, right or wrong.
+/// Returns `true` if the first element of a name is taken for a host, valid or not.
 pub(super) fn looks_like_host(element: &str) -> bool {
     element == "localhost" || element.contains(['.', ':', '[', ']'])
 }
 
-/// Reports that a text is a host: a DNS name, an IPv4 address or an IPv6 address in brackets, with
-/// an optional port.
+/// Returns `true` if a text is a host.
+///
+/// It is a DNS name, an IPv4 address or an IPv6 address in brackets, with an optional port.
 pub(super) fn is_host(text: &str) -> bool {
     let (name, rest) = match text.strip_prefix('[') {
         Some(inner) => match inner.split_once(']') {

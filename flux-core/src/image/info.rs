@@ -13,8 +13,10 @@ use super::{Digest, InvalidImage};
 pub struct ImageInfo {
     /// The digest of the manifest or index that the tag points to.
     pub digest: Option<Digest>,
-    /// When the image was built; `None` if unknown. Dates of 1970 and before are no dates
-    /// (reproducible builds write them) and are read as none by [`ImageInfo::built`].
+    /// The time when the image was built; `None` if unknown.
+    ///
+    /// Times in 1970 or earlier are placeholders (reproducible builds write them), for which
+    /// [`ImageInfo::built`] returns `None`.
     pub created: Option<Timestamp>,
     /// The labels of the image's configuration.
     pub labels: BTreeMap<String, String>,
@@ -23,9 +25,10 @@ pub struct ImageInfo {
 }
 
 impl ImageInfo {
-    /// When the image was built, if that can be trusted.
+    /// Returns the time when the image was built; `None` if it is unknown or a placeholder.
     pub fn built(&self) -> Option<Timestamp> {
-        // A year of slack: time zones and toolchains shift the epoch by hours, nobody built an image in 1970.
+        // A year of slack: time zones and toolchains shift the epoch by hours, and no image was
+        // built in 1970.
         const FIRST: i64 = 366 * 24 * 3600;
         self.created.filter(|t| t.as_second() >= FIRST)
     }

@@ -1,6 +1,6 @@
 //! Image names, references, tags and digests, and images as registries describe them.
 //!
-//! # What is read
+//! # The form of a reference
 //!
 //! A reference is `[host/]path[:tag][@digest]`. Printing gives back exactly what was written;
 //! comparing is done on [canonical](ImageName::canonical) names.
@@ -17,12 +17,12 @@
 //! ```
 //!
 //! - **Host**: the part before the first `/` is a host if it contains a `.` or a `:`, or is
-//!   `localhost`; so the kubelet reads it. `a/b/c` is a path on Docker Hub. A host is a DNS name,
-//!   an IPv4 address or an IPv6 address in brackets, with an optional port.
+//!   `localhost`; the kubelet reads it in the same way. `a/b/c` is a path on Docker Hub. A host is
+//!   a DNS name, an IPv4 address or an IPv6 address in brackets, with an optional port.
 //! - **Path**: elements of letters, digits and, between them, `.`, `_`, `__` or any number of `-`;
 //!   255 characters at most. Upper case is read and printed, as Flux v1 did: the reference is not
-//!   ours to correct, and its registry will say that it does not exist. White space, empty
-//!   elements, `.` and `..` are refused.
+//!   corrected, and its registry will answer that it does not exist. White space, empty elements,
+//!   `.` and `..` are refused.
 //! - **Tag**: up to 128 letters, digits, `_`, `.`, `-`; the first is neither `.` nor `-`.
 //! - **Digest**: `algorithm:value` of any algorithm, with a value of 32 characters or more.
 //! - **Docker Hub**: no host, `docker.io` and `index.docker.io` are the same host, and there a path
@@ -38,7 +38,7 @@
 //! # Ok::<(), flux_core::image::InvalidImage>(())
 //! ```
 //!
-//! # What differs from Flux v1
+//! # Differences from Flux v1
 //!
 //! | text | v1 | here |
 //! |---|---|---|
@@ -54,7 +54,7 @@
 //! # Setting a tag
 //!
 //! In Flux v1 setting a tag on a reference with a digest changed nothing. Here
-//! [`ImageRef::with_tag`] sets both, or says that the reference is [`Pinned`] when the digest of
+//! [`ImageRef::with_tag`] sets both, or returns [`Pinned`] if the digest of
 //! the new tag is not given.
 
 mod host;
@@ -71,7 +71,7 @@ pub use name::{CanonicalName, DEFAULT_REGISTRY, ImageName};
 pub use reference::{ImageRef, Pinned};
 pub use tag::{Digest, Tag};
 
-/// Why a text is no image reference.
+/// The error for a text that is no image reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not an image reference: {problem}")]
 pub struct InvalidImage {
@@ -81,7 +81,7 @@ pub struct InvalidImage {
     pub problem: &'static str,
 }
 
-/// Types that are their text in JSON: read by parsing, written by printing.
+/// Adds the conversions from and to text by which types are read from and written to JSON.
 macro_rules! text_conversions {
     ($($type:ty),*) => {$(
         impl TryFrom<String> for $type {

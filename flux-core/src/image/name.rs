@@ -28,7 +28,7 @@ pub struct ImageName {
 pub struct CanonicalName(String);
 
 impl CanonicalName {
-    /// The text, `host/path`.
+    /// Returns the text, `host/path`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,17 +41,17 @@ impl fmt::Display for CanonicalName {
 }
 
 impl ImageName {
-    /// The host as written, with its port.
+    /// Returns the host as written, with its port.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
 
-    /// The path as written.
+    /// Returns the path as written.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The canonical host: [`DEFAULT_REGISTRY`] for none and for Docker Hub's aliases.
+    /// Returns the canonical host: [`DEFAULT_REGISTRY`] for none and for Docker Hub's aliases.
     pub fn registry(&self) -> &str {
         match self.host.as_deref() {
             None => DEFAULT_REGISTRY,
@@ -64,7 +64,9 @@ impl ImageName {
         }
     }
 
-    /// The canonical path: on Docker Hub a single element is prefixed with `library/`.
+    /// Returns the canonical path.
+    ///
+    /// On Docker Hub a single element is prefixed with `library/`.
     pub fn repository(&self) -> String {
         if self.registry() == DEFAULT_REGISTRY && !self.path.contains('/') {
             format!("library/{}", self.path)
@@ -73,13 +75,14 @@ impl ImageName {
         }
     }
 
-    /// The canonical form, for comparing: the host spelt out and in lower case, since hosts differ
-    /// in case only by accident.
+    /// Returns the canonical form, for comparing.
+    ///
+    /// The host is spelt out and in lower case, since hosts differ in case only by accident.
     pub fn canonical(&self) -> CanonicalName {
         CanonicalName(format!("{}/{}", self.registry().to_ascii_lowercase(), self.repository()))
     }
 
-    /// Reads a name that has neither tag nor digest; `Err` says what is wrong.
+    /// Reads a name that has neither tag nor digest; `Err` has the rule that it breaks.
     pub(super) fn parse(name: &str) -> Result<Self, &'static str> {
         let (host, path) = match name.split_once('/') {
             Some((first, path)) if looks_like_host(first) => (Some(first), path),
@@ -103,8 +106,9 @@ impl ImageName {
     }
 }
 
-/// Reports that a text is one element of a path: words of letters and digits, joined by `.`, `_`,
-/// `__` or any number of `-`.
+/// Returns `true` if a text is one element of a path.
+///
+/// It has words of letters and digits, joined by `.`, `_`, `__` or any number of `-`.
 fn is_element(text: &str) -> bool {
     let joint = |s: &str| matches!(s, "." | "_" | "__") || s.bytes().all(|b| b == b'-');
     let is_word = |c: char| c.is_ascii_alphanumeric();

@@ -22,8 +22,10 @@ pub struct ImageRef {
     pub digest: Option<Digest>,
 }
 
-/// A tag cannot be set on a reference with a digest when the digest of the new tag is not known:
-/// what runs is what the digest says, and the tag beside it would be a lie.
+/// The error for a tag set on a reference with a digest, when the digest of the new tag is not
+/// known.
+///
+/// The digest decides which image runs, so that the tag beside it would be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{image}` is pinned by its digest, and the digest of tag `{tag}` is not known")]
 pub struct Pinned {
@@ -34,7 +36,7 @@ pub struct Pinned {
 }
 
 impl ImageRef {
-    /// This reference with another tag, and with that tag's digest if one is given.
+    /// Returns this reference with another tag, and with that tag's digest if one is given.
     ///
     /// ```
     /// use flux_core::image::{ImageRef, Pinned};
@@ -60,8 +62,10 @@ impl ImageRef {
         Ok(Self { name: self.name.clone(), tag: Some(tag), digest })
     }
 
-    /// The tag that this reference stands for: as written, `latest` when there is neither tag nor
-    /// digest, none when there is only a digest.
+    /// Returns the tag that this reference stands for.
+    ///
+    /// It is the tag as written, `latest` if there is neither tag nor digest, and `None` if there
+    /// is only a digest.
     pub fn effective_tag(&self) -> Option<&str> {
         match (&self.tag, &self.digest) {
             (Some(tag), _) => Some(tag.as_str()),
@@ -95,7 +99,8 @@ impl FromStr for ImageRef {
             }
             None => (text, None),
         };
-        // A `:` after the last `/` is the tag's, but not those between the brackets of an IPv6 address.
+        // A `:` after the last `/` belongs to the tag, but not those between the brackets of an
+        // IPv6 address.
         let last = rest.rfind('/').map_or(0, |slash| slash + 1);
         let (name, tag) = match rest[last..].split_once(':') {
             Some((element, tag)) => {

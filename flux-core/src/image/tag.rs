@@ -1,4 +1,4 @@
-//! Tags and digests: the two ways to say which image of a name.
+//! Tags and digests: the two ways to select an image of a name.
 
 use std::{fmt, str::FromStr};
 
@@ -9,13 +9,13 @@ use super::InvalidImage;
 /// The longest tag, in characters.
 const LONGEST_TAG: usize = 128;
 
-/// A tag: what follows the `:` of a reference.
+/// A tag: the part behind the `:` of a reference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Tag(String);
 
 impl Tag {
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -59,12 +59,12 @@ impl TryFrom<&str> for Tag {
 pub struct Digest(String);
 
 impl Digest {
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The algorithm, such as `sha256`.
+    /// Returns the algorithm, such as `sha256`.
     pub fn algorithm(&self) -> &str {
         self.0.split_once(':').map_or("", |(algorithm, _)| algorithm)
     }

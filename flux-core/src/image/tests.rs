@@ -57,7 +57,7 @@ fn references_are_read_as_the_kubelet_reads_them() {
 }
 
 #[test]
-fn what_is_no_reference_is_refused_with_the_whole_text() {
+fn an_invalid_reference_is_refused_with_the_whole_text() {
     let long_path = "a".repeat(256);
     let long_tag = format!("a:{}", "t".repeat(129));
     let table = [

@@ -1,4 +1,4 @@
-//! Where an annotation of what kustomize built comes from, when no file of the object says it.
+//! The origins of annotations that kustomize adds to objects, when no file of the object has them.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use crate::{
     pointer::escape,
 };
 
-/// What gives an annotation to objects of a build, for people; none if nothing is known that does.
+/// Returns the origin of an annotation of a build's objects, for people; `None` if none is found.
 pub(crate) fn annotated_by(build: &Build, key: &str) -> Option<String> {
     let through: BTreeSet<String> = Chains::of(&build.files).reach(&build.root).0;
-    // The root has the last word.
+    // The root has precedence.
     let inner = through.iter().filter(|path| **path != build.root);
     std::iter::once(&build.root).chain(inner).find_map(|path| {
         let kustomization = build.files.get(path)?.resources.iter().find(|one| is_kustomization(one))?;
-        Some(format!("{} of {path}", said_in(kustomization, key)?))
+        Some(format!("{} of {path}", set_in(kustomization, key)?))
     })
 }
 
-fn said_in(kustomization: &Resource, key: &str) -> Option<String> {
+fn set_in(kustomization: &Resource, key: &str) -> Option<String> {
     let object = &kustomization.object;
     let at = |(line, _): (u32, u32)| format!("line {line}");
     if object.get("commonAnnotations").is_some_and(|all| all.get(key).is_some()) {
@@ -31,7 +31,7 @@ fn said_in(kustomization: &Resource, key: &str) -> Option<String> {
     let list = |key: &str| object.get(key).and_then(Value::as_array).into_iter().flatten();
     let patches = list("patches").chain(list("patchesJson6902")).filter_map(|patch| patch.get("patch"));
     let mut within = patches.chain(list("patchesStrategicMerge")).filter_map(Value::as_str);
-    // A JSON patch has the key as a step of a pointer.
+    // A JSON patch has the key as a token of a pointer.
     let names = |text: &str| text.contains(key) || text.contains(&escape(key));
     within.any(names).then(|| "a patch within the text".to_owned())
 }
@@ -44,7 +44,7 @@ mod tests {
     use crate::workload::parse;
 
     #[test]
-    fn what_gives_an_annotation_is_named() {
+    fn the_origin_of_an_annotation_is_named() {
         let key = "fluxcd.io/locked";
         let table = [
             (

@@ -1,4 +1,4 @@
-//! Which kustomizations govern a file, the innermost first.
+//! The kustomizations that govern a file, the innermost first.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,50 +18,58 @@ use crate::{
     repo_path::{folder, resolve},
 };
 
-/// What a kustomization is built from, in the order in which it is taken in: components change all that the kustomization has by then.
+/// The lists that a kustomization is built from, in the order in which kustomize reads them.
+///
+/// Components change all that the kustomization has by then.
 const BUILT: [Names; 2] = [Names::Objects, Names::Components];
 
-/// How deep components are followed into components, and how many kustomizations and components a way out has. kustomize applies a component as often as
-/// it is reached, which few lines can make more than any machine can do.
+/// The depth to which components are followed into components, and the number of kustomizations and
+/// components that a way out may have.
+///
+/// kustomize applies a component as often as it is reached, and a few lines can make that more
+/// often than any machine can do.
 const DEPTH: usize = 64;
 const LONGEST: usize = 1_000;
 
-/// How many ways out of a file are followed.
+/// The number of ways out of a file that are followed.
 const MOST_WAYS: usize = 100;
 
 /// The kustomizations of a repository and what they list.
 #[derive(Debug, Default)]
 pub(crate) struct Chains {
-    /// By path and the index of the document in its file.
+    /// The kustomizations, by path and the index of the document in its file.
     all: Vec<(String, usize)>,
-    /// Which kustomizations list a file or a folder.
+    /// The kustomizations that list a file or a folder.
     listed: HashMap<String, Vec<Listing>>,
-    /// By their folders.
+    /// The kustomizations by their folders.
     by_folder: HashMap<String, usize>,
-    /// The folders of the components that each lists, in their order.
+    /// The folders of the components that each kustomization lists, in their order.
     components: Vec<Vec<String>>,
-    /// The files that each names as patches.
+    /// The files that each kustomization names as patches.
     patches: Vec<Vec<String>>,
-    /// Which kustomizations name a file as a patch.
+    /// The kustomizations that name a file as a patch.
     patched: HashMap<String, Vec<usize>>,
 }
 
 /// The kustomizations that govern a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
-    /// In the order in which they apply: the innermost first, and each after the components that it lists, as often as these are reached.
+    /// The kustomizations in the order in which they apply.
+    ///
+    /// The innermost is the first. Each comes after the components that it lists, which are
+    /// repeated as often as they are reached.
     pub(crate) through: Vec<usize>,
-    /// Those that list the outermost of these, where there are several.
+    /// The kustomizations that list the outermost of these, if there are several.
     pub(crate) fork: Vec<usize>,
-    /// Whether there are more than are followed.
+    /// `true` if there are more kustomizations than are followed.
     pub(crate) cut: bool,
 }
 
-/// That a kustomization lists something.
+/// An entry of a kustomization that lists a file or a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Listing {
     by: usize,
-    /// The number of the component that it is, if it is listed as one.
+    /// The number of the component, if the entry is one of `components`.
     component: Option<usize>,
 }
 
@@ -80,7 +88,7 @@ impl Chains {
         Self::among(files, |_| true)
     }
 
-    /// Of the kustomizations with these paths alone.
+    /// Returns the chains of the kustomizations with these paths only.
     pub(crate) fn among(files: &BTreeMap<String, Arc<ParsedFile>>, counts: impl Fn(&str) -> bool) -> Self {
         let mut chains = Self::default();
         for (path, file) in files.iter().filter(|(path, _)| is_file(path) && counts(path)) {
@@ -95,7 +103,7 @@ impl Chains {
                     components.push(listed.clone());
                 }
                 let listings = chains.listed.entry(listed).or_default();
-                // Those of one kustomization stand together.
+                // The listings by one kustomization stand together.
                 if listings.last().is_none_or(|listing| listing.by != by) {
                     listings.push(Listing { by, component });
                 }
@@ -114,7 +122,7 @@ impl Chains {
         self.all.is_empty()
     }
 
-    /// The kustomizations themselves.
+    /// Returns the kustomizations themselves.
     pub(crate) fn documents<'a>(
         &self,
         files: &'a BTreeMap<String, Arc<ParsedFile>>,
@@ -122,23 +130,25 @@ impl Chains {
         self.all.iter().map(|(path, index)| &files[path].resources[*index])
     }
 
-    /// The path of a kustomization.
+    /// Returns the path of a kustomization.
     pub(crate) fn path(&self, at: usize) -> &str {
         &self.all[at].0
     }
 
-    /// The files that a kustomization names as patches.
+    /// Returns the files that a kustomization names as patches.
     pub(crate) fn patches(&self, at: usize) -> &[String] {
         &self.patches[at]
     }
 
-    /// A kustomization as the place where an image is set.
+    /// Returns a kustomization as the place where an image is set.
     pub(crate) fn origin(&self, at: usize) -> ImageOrigin {
         let (path, resource) = self.all[at].clone();
         ImageOrigin { path, resource, pointer: String::new(), line: 1, column: 1, name: String::new() }
     }
 
-    /// The kustomizations that govern a file, up to where several list the same. None if there are none.
+    /// Returns the kustomizations that govern a file; `None` if there are none.
+    ///
+    /// They end where several kustomizations list the same.
     pub(crate) fn chain(&self, file: &str) -> Option<Chain> {
         let mut outer = self.listed.get(file)?;
         let (mut chain, mut seen) = (Chain::default(), BTreeSet::new());
@@ -160,7 +170,9 @@ impl Chains {
         }
     }
 
-    /// All ways out from a file, for a file that is built several times. None if there are none, or more than are followed.
+    /// Returns all ways out from a file, for a file that is built several times.
+    ///
+    /// The result is `None` if there are none, or more than are followed.
     pub(crate) fn ways(&self, file: &str) -> Option<Vec<Chain>> {
         let start = self.listed.get(file)?;
         let mut next: Vec<(Listing, Chain, Vec<usize>)> =
@@ -183,17 +195,20 @@ impl Chains {
         Some(ways)
     }
 
-    /// Goes out through a kustomization. What a component adds is changed by itself and by the components behind it.
+    /// Adds a kustomization to the chain and goes on outwards.
+    ///
+    /// The objects that a component adds are changed by itself and by the components behind it.
     fn pass(&self, Listing { by, component }: Listing, chain: &mut Chain) {
         self.components_of(&mut vec![by], component.map_or(0, |at| at + 1), chain);
         chain.add(by);
     }
 
-    /// The components of the last on a way, from one on, each after its own.
+    /// Adds the components of the last kustomization on a way, from one on, each after its own
+    /// components.
     fn components_of(&self, way: &mut Vec<usize>, first: usize, chain: &mut Chain) {
         let Some(components) = way.last().map(|&of| &self.components[of]) else { return };
         for component in components.iter().skip(first).filter_map(|folder| self.by_folder.get(folder)) {
-            // A circle is nothing that kustomize builds.
+            // kustomize refuses to build a cycle.
             if chain.cut || way.contains(component) {
                 continue;
             }
@@ -208,8 +223,10 @@ impl Chains {
         }
     }
 
-    /// The outermost of the kustomizations that a file or folder is built into, listed or as a patch; not further than those in `stops`, which
-    /// do not count.
+    /// Returns the outermost kustomizations that a file or folder is built into, as a resource or
+    /// as a patch.
+    ///
+    /// The search stops at the kustomizations in `stops`, which do not count.
     pub(crate) fn outermost(&self, path: &str, stops: &BTreeSet<&str>) -> BTreeSet<&str> {
         let by = |path: &str| self.listed.get(path).into_iter().flatten().map(|listing| listing.by);
         let as_patch = self.patched.get(path).into_iter().flatten().copied();
@@ -228,7 +245,9 @@ impl Chains {
         found
     }
 
-    /// The kustomizations that one is built from, itself among them; and these with the files and folders that they list and their patches.
+    /// Returns the kustomizations that one is built from, itself among them.
+    ///
+    /// The second set has these with the files and folders that they list, and their patches.
     pub(crate) fn reach(&self, root: &str) -> (BTreeSet<String>, BTreeSet<String>) {
         let mut lists: Vec<Vec<&String>> = vec![Vec::new(); self.all.len()];
         for (path, listings) in &self.listed {
@@ -247,7 +266,9 @@ impl Chains {
     }
 }
 
-/// The files and folders of the repository that a kustomization lists, in their order, with what the lists name.
+/// Returns the files and folders of the repository that a kustomization lists, in their order.
+///
+/// Each comes with what its list names.
 fn listed<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item = (Names, String)> + 'a {
     let folder = folder(path);
     let built = BUILT.into_iter().flat_map(|names| lists(names).map(move |list| (names, list)));
@@ -257,14 +278,16 @@ fn listed<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item 
     })
 }
 
-/// The files that a kustomization names as patches.
+/// Returns the files that a kustomization names as patches.
 fn patches<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item = String> + 'a {
     let list = |key: &str| kustomization.object.get(key).and_then(Value::as_array).into_iter().flatten();
     let named = list("patches").filter_map(|patch| patch.get("path")).chain(list("patchesStrategicMerge"));
     named.filter_map(Value::as_str).filter_map(move |patch| join(folder(path), patch))
 }
 
-/// A path that a kustomization in `folder` lists, from the root of the repository; none if it leads out of it.
+/// Returns the path from the root of the repository of an entry of a kustomization in `folder`.
+///
+/// It is `None` if the entry leads out of the repository.
 pub(crate) fn join(folder: &str, listed: &str) -> Option<String> {
     if listed.contains("://") { None } else { resolve(folder, listed) }
 }

@@ -1,8 +1,10 @@
-//! The entries of `images:`, and which of them are for an image.
+//! The entries of `images:`, and which of them apply to an image.
 //!
-//! kustomize (5.5) takes the `name` of an entry for a regular expression, and holds `^NAME(:TAG)?(@sha256:DIGEST)?$` against the image as it is written by
-//! then: `my.app` is for `my-app` as well. Names of letters and dots, which is what people write, are found by their longest part without a dot, so that
-//! entries by the thousand cost no more than a look; the others are tried one by one.
+//! kustomize (5.5) takes the `name` of an entry for a regular expression, and matches
+//! `^NAME(:TAG)?(@sha256:DIGEST)?$` against the image as it is written by then: `my.app` applies to
+//! `my-app` as well. Names of letters and dots, the usual ones, are found by their longest part
+//! without a dot, so that thousands of entries cost no more than a look-up; the others are tried
+//! one by one.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,13 +13,16 @@ use serde_json::Value;
 
 use crate::manifest::{Resource, ScalarRef};
 
-/// What kustomize puts behind a name.
+/// The expression that kustomize appends to a name.
 const REST: &str = "(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?$";
 
-/// What makes more of a name than a text with dots.
+/// The characters that make a name an expression beyond letters and dots.
 const META: [char; 13] = ['\\', '+', '*', '?', '(', ')', '|', '[', ']', '{', '}', '^', '$'];
 
-/// The bytes that one expression may take, and how many of a kustomization are read: more than anybody writes.
+/// The bytes that one expression may take, and the number of expressions of a kustomization that
+/// are read.
+///
+/// Both are more than anybody writes.
 const MOST_BYTES: usize = 256 << 10;
 const MOST: usize = 1_000;
 
@@ -28,10 +33,10 @@ pub(crate) struct Entry {
     pub(crate) new_name: Option<ScalarRef>,
     pub(crate) tag: Option<ScalarRef>,
     pub(crate) digest: Option<ScalarRef>,
-    /// Where a tag can be put, if there is none yet.
+    /// The place for a tag, if there is no tag yet.
     pub(crate) tag_place: Option<ScalarRef>,
     pub(crate) suffix: bool,
-    /// Where it stands: line and column, counted from 1.
+    /// The line and the column of the entry, counted from 1.
     place: (u32, u32),
 }
 
@@ -63,13 +68,16 @@ impl Entry {
         self.tag.is_some() || self.digest.is_some()
     }
 
-    /// Where it says the image: its tag, its digest, its name. Line and column, counted from 1.
+    /// Returns the line and the column at which the entry sets the image, counted from 1.
+    ///
+    /// They are those of its tag, else of its digest, else of its name.
     pub(crate) fn place(&self) -> (u32, u32) {
         let telling = [&self.tag, &self.digest, &self.new_name].into_iter().flatten().next();
         telling.map_or(self.place, |leaf| (leaf.line, leaf.column))
     }
 
-    /// The image that it makes of one, as kustomize takes this apart and puts it together.
+    /// Returns the image that the entry makes of one, taken apart and put together as kustomize
+    /// does.
     pub(crate) fn apply(&self, image: &str) -> String {
         let (name, tag, digest) = split(image);
         let text = |leaf: &Option<ScalarRef>| leaf.as_ref().map(|leaf| leaf.text.clone()).unwrap_or_default();
@@ -88,7 +96,7 @@ impl Entry {
     }
 }
 
-/// The name, the tag and the digest of an image.
+/// Returns the name, the tag and the digest of an image.
 fn split(image: &str) -> (&str, &str, &str) {
     let host = image.find('/').unwrap_or(0);
     let (mark, digest_mark) = (image[host..].find(':'), image[host..].find('@'));
@@ -104,7 +112,10 @@ fn split(image: &str) -> (&str, &str, &str) {
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     all: Vec<Entry>,
-    /// The entries with names of letters and dots: by where the longest part without a dot starts and its length, by that part.
+    /// The entries with names of letters and dots.
+    ///
+    /// They are kept by the start and the length of the longest part without a dot, then by that
+    /// part.
     by_part: BTreeMap<(usize, usize), HashMap<Vec<u8>, Vec<usize>>>,
     /// The other entries.
     by_expression: Vec<(usize, Regex)>,
@@ -135,7 +146,7 @@ impl Entries {
         self.all.iter()
     }
 
-    /// The first entry from one on that is for an image.
+    /// Returns the first entry, from one on, that applies to an image.
     pub(crate) fn next(&self, image: &str, from: usize) -> Option<(usize, &Entry)> {
         let bytes = image.as_bytes();
         let of_parts = |(&(start, length), parts): (&(usize, usize), &HashMap<Vec<u8>, Vec<usize>>)| {
@@ -152,12 +163,12 @@ impl Entries {
     }
 }
 
-/// Whether a name is a text, in which dots stand for any character.
+/// Returns `true` if a name is plain text, in which dots stand for any character.
 fn is_plain(name: &str) -> bool {
     name.is_ascii() && !name.contains(META)
 }
 
-/// The longest part of a name without a dot, and where it starts.
+/// Returns the longest part of a name without a dot, and its start.
 fn longest_part(name: &str) -> (usize, &str) {
     let parts = name.split('.').scan(0, |next, part| {
         let start = std::mem::replace(next, *next + part.len() + 1);
@@ -166,13 +177,13 @@ fn longest_part(name: &str) -> (usize, &str) {
     parts.max_by_key(|(_, part)| part.len()).unwrap_or_default()
 }
 
-/// Whether an entry of a plain name is for an image.
+/// Returns `true` if an entry of a plain name applies to an image.
 fn takes(name: &str, image: &[u8]) -> bool {
     let Some((start, rest)) = image.split_at_checked(name.len()) else { return false };
     name.bytes().zip(start).all(|(a, b)| a == *b || a == b'.' && *b != b'\n') && is_rest(rest)
 }
 
-/// Whether this is what may stand behind the name of an image: a tag, a digest, both or nothing.
+/// Returns `true` if a text can follow the name of an image: a tag, a digest, both or nothing.
 fn is_rest(rest: &[u8]) -> bool {
     let text = |text: &[u8]| text.iter().all(|b| b.is_ascii_alphanumeric() || b"_.{}-".contains(b));
     let (tag, digest) =
@@ -186,7 +197,7 @@ fn expression(name: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(&text).size_limit(MOST_BYTES).build()
 }
 
-/// Why a name is no regular expression; none if it is one.
+/// Returns the reason that a name is no regular expression; `None` if it is one.
 pub(crate) fn is_no_expression(name: &str) -> Option<String> {
     if is_plain(name) {
         return None;
@@ -196,7 +207,7 @@ pub(crate) fn is_no_expression(name: &str) -> Option<String> {
     Some(message.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned())
 }
 
-/// Braces that count nothing stand for themselves, as in Go.
+/// Returns a name with braces escaped that are no repetition, as Go reads them.
 fn with_braces(name: &str) -> String {
     let counts = |rest: &str| {
         let inner = rest.split_once('}').map_or("", |(inner, _)| inner);
@@ -223,7 +234,7 @@ mod tests {
     use super::*;
     use crate::workload::parse;
 
-    /// Held against `kubectl kustomize` (5.5).
+    /// Cases compared with `kubectl kustomize` (5.5).
     const TAKEN: [(&str, &str, bool); 27] = [
         ("my.app", "my-app:v1", true),
         ("my.app", "my.app", true),

@@ -1,4 +1,4 @@
-//! The images that kustomizations set, and where these are written.
+//! The images that kustomizations set, and the places where they are written.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// The finding about a kustomization in a file of another name.
+/// Returns the finding about a kustomization in a file of another name.
 pub(crate) fn misplaced(path: &str, resource: &Resource) -> Finding {
     let problem = Problem {
         code: Code::NotForKubernetes,
@@ -33,36 +33,41 @@ pub(crate) fn misplaced(path: &str, resource: &Resource) -> Finding {
     problem.at(path)
 }
 
-/// The image that the entry of this name makes of one: what it leaves out is as it was. None if a kustomization has no such entry.
+/// Returns the image that the entry of this name makes of one; `None` if there is no such entry.
+///
+/// The parts that the entry leaves out stay as they were.
 pub(crate) fn image_by_entry(kustomization: &Resource, name: &str, of: &ImageRef) -> Option<ImageRef> {
     let entries = Entries::of(kustomization);
     let entry = entries.iter().find(|entry| entry.name == name && entry.sets_tag())?;
     entry.apply(&of.to_string()).parse().ok()
 }
 
-/// An entry by the index of its kustomization, and its own.
+/// The id of an entry: the index of its kustomization, and its own index.
 pub(crate) type EntryId = (usize, usize);
 
-/// What kustomizations make of the image of a container.
+/// The image of a container after the kustomizations have applied.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// The image as kustomize has it: it need be none.
+    /// The image as kustomize has it; it may be no valid image.
     pub(crate) text: String,
-    /// The entry that gives the tag or digest; none if the object does.
+    /// The entry that gives the tag or digest; `None` if the object gives it.
     pub(crate) set_by: Option<EntryId>,
-    /// The last entry that is for the image.
+    /// The last entry that applies to the image.
     pub(crate) last: Option<EntryId>,
-    /// Whether the entry that gives the tag is also what gives the name.
+    /// `true` if the entry that gives the tag also gives the name.
     pub(crate) named_there: bool,
-    /// Whether an entry gives another name.
+    /// `true` if an entry gives another name.
     pub(crate) renamed: bool,
     pub(crate) refused: Option<String>,
 }
 
-/// The containers that kustomizations give images, by file, object and place in the object.
+/// The containers whose images kustomizations set, by file, object and place in the object.
 type Outcomes = BTreeMap<(String, usize, usize), Outcome>;
 
-/// Gives containers the images that kustomizations set, and says where these are written. What is wrong with such images is told at their entries.
+/// Gives containers the images that kustomizations set, and returns findings.
+///
+/// The containers get the places where these images are written. A problem with such an image is
+/// reported at its entry.
 pub(crate) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Finding> {
     let chains = Chains::of(files);
     if chains.is_empty() {
@@ -109,7 +114,7 @@ pub(crate) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Findin
     wrong.into_values().collect()
 }
 
-/// The finding about an entry that makes something else than an image.
+/// Returns the finding about an entry whose result is no valid image.
 fn no_image(origin: &ImageOrigin, entry: &Entry, bad: &BadImage) -> Finding {
     let (line, column) = entry.place();
     let problem = Problem {
@@ -127,7 +132,7 @@ fn no_image(origin: &ImageOrigin, entry: &Entry, bad: &BadImage) -> Finding {
     problem.at(&origin.path)
 }
 
-/// What becomes of a container's image; none if no entry is for it.
+/// Returns the image of a container after a chain; `None` if no entry applies to it.
 fn outcome(container: &Container, entries: &[Entries], chain: &Chain, chains: &Chains) -> Option<Outcome> {
     let mut outcome = Outcome::of(container)?;
     for &k in &chain.through {
@@ -144,10 +149,12 @@ fn outcome(container: &Container, entries: &[Entries], chain: &Chain, chains: &C
     touched.then_some(outcome)
 }
 
-/// Why an image is not changed that goes through more than is followed.
+/// The reason that an image is not changed whose way has more kustomizations than are followed.
 pub(crate) const TOO_MANY: &str = "more kustomizations and components have a say in it than are followed";
 
-/// Whether kustomize changes what stands at a place: the images of `containers` and `initContainers`, in whatever kind and however deep.
+/// Returns `true` if kustomize changes the image at a pointer.
+///
+/// It changes the images of `containers` and `initContainers`, in any kind and at any depth.
 fn is_changed(pointer: &str) -> bool {
     let mut steps = pointer.rsplit('/');
     let (key, index, list) = (steps.next(), steps.next(), steps.next());
@@ -157,7 +164,7 @@ fn is_changed(pointer: &str) -> bool {
 }
 
 impl Outcome {
-    /// The image as the object has it; none where kustomizations set no images.
+    /// Returns the image as the object has it; `None` if kustomizations do not change images there.
     pub(crate) fn of(container: &Container) -> Option<Self> {
         let [Site { part: Part::Image, pointer, .. }] = container.sites.as_slice() else { return None };
         if !is_changed(pointer) {
@@ -173,7 +180,7 @@ impl Outcome {
         })
     }
 
-    /// What has come of it.
+    /// Returns the resulting image.
     pub(crate) fn image(&self) -> Result<ImageRef, BadImage> {
         self.text.parse::<ImageRef>().map_err(BadImage::from)
     }
@@ -200,7 +207,10 @@ impl Outcome {
     }
 }
 
-/// Gives a container the image that came of it. `place` is the entry that sets it, `uses` how many take theirs from there.
+/// Gives a container the resulting image.
+///
+/// `place` is the entry that sets it, `uses` the number of containers that take their image from
+/// there.
 pub(crate) fn put(
     container: &mut Container,
     outcome: Outcome,
@@ -235,7 +245,7 @@ pub(crate) fn put(
     }
 }
 
-/// A scalar that several workloads take their image from.
+/// Returns a site that several workloads take their image from, as a shared one.
 fn shared(mut site: Site, uses: u32, path: &str) -> Site {
     if uses > 1 && site.refused.is_none() {
         site.refused =

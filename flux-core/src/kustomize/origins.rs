@@ -1,18 +1,19 @@
-//! Where the objects that kustomize built come from.
+//! The origins of the objects that kustomize built.
 
 use std::collections::BTreeMap;
 
-/// A document that describes an object that was built, wholly or in part.
+/// A document that describes a built object, wholly or in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
     /// Its file.
     pub path: String,
     /// Its index in the file.
     pub resource: usize,
-    /// Why it is not changed for this object alone, if so.
+    /// The reason that it is not changed for this object alone, if there is one.
     pub refused: Option<String>,
 }
 
-/// The documents that describe each object that was built, by the path under which it is known and its index: the object itself, then the patches of
-/// it, the last word last.
+/// The documents that describe each built object, by the object's path and its index.
+///
+/// The object itself comes first, then its patches, in the order in which they apply.
 pub(crate) type Origins = BTreeMap<(String, usize), Vec<Described>>;

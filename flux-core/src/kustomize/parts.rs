@@ -1,5 +1,8 @@
-//! The files that kustomizations name as parts of their own: patches, replacements, sources of config maps, configurations of plugins. They look like manifests, and describe no
-//! objects: a patch is half of one, of the same name as the whole.
+//! The files that kustomizations name as parts of their own: patches, replacements, sources of
+//! config maps, configurations of plugins.
+//!
+//! They look like manifests, and describe no objects: a patch is a part of an object, with the same
+//! name as the whole.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,14 +25,16 @@ use crate::{
     repo_path::folder,
 };
 
-/// Lists of parts. What `crds` names may be objects as well.
+/// Lists of parts.
+///
+/// The files that `crds` names may be objects as well.
 const PARTS: [Names; 3] = [Names::Configuration, Names::Plugins, Names::Patches];
 
 /// The files that are parts of kustomizations and nothing else.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PartFiles {
     all: BTreeSet<String>,
-    /// Those of them that say by themselves which object they are patches of.
+    /// The patches among them that name the object that they patch.
     patches: BTreeSet<String>,
 }
 
@@ -38,7 +43,9 @@ impl PartFiles {
         self.all.contains(path)
     }
 
-    /// The patches whose objects none of these describe: objects by group, kind and name.
+    /// Returns the patches whose objects are not among these.
+    ///
+    /// The objects are given by group, kind and name.
     pub(crate) fn alone(
         &self,
         files: &BTreeMap<String, Arc<ParsedFile>>,
@@ -73,7 +80,7 @@ impl PartFiles {
     }
 }
 
-/// The files that are parts of kustomizations and nothing else.
+/// Returns the files that are parts of kustomizations and nothing else.
 pub(crate) fn parts(files: &BTreeMap<String, Arc<ParsedFile>>) -> PartFiles {
     let (mut parts, mut patches, mut objects) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (path, file) in files.iter().filter(|(path, _)| is_file(path)) {
@@ -89,7 +96,7 @@ pub(crate) fn parts(files: &BTreeMap<String, Arc<ParsedFile>>) -> PartFiles {
                 item.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
             texts.map(|text| text.split_once('=').map_or(text, |(_, path)| path).to_owned()).collect()
         };
-        // What a config map is made of may look like a manifest, `kind` and all.
+        // A source of a config map may look like a manifest, `kind` and all.
         let sources = lists(Names::Sources)
             .flat_map(items)
             .flat_map(|item| [texts(item, "files"), texts(item, "envs")]);
@@ -97,7 +104,7 @@ pub(crate) fn parts(files: &BTreeMap<String, Arc<ParsedFile>>) -> PartFiles {
         patches.extend(lists(Names::Patches).flat_map(items).filter_map(named));
         let untargeted = items("patches").filter(|item| item.get("target").is_none());
         patches.extend(untargeted.filter_map(|item| named(item.get("path")?)));
-        // A file that is in a list of what is built, too, describes objects.
+        // A file that is also listed as a resource describes objects.
         objects.extend(lists(Names::Objects).flat_map(items).filter_map(named));
     }
     parts.retain(|path| files.contains_key(path) && !is_file(path) && !objects.contains(path));

@@ -1,7 +1,9 @@
-//! What is wrong with a kustomization in itself: with its keys and the shapes of their values, as kustomize would say it.
+//! Mistakes in a kustomization itself: in its keys and the shapes of their values, as kustomize
+//! would report them.
 //!
-//! kustomize takes keys in any case, and null wherever a value may be left out. Keys deeper down are checked where the kustomizations of all days have them:
-//! images, patches, replicas, labels, and the generators of config maps and secrets.
+//! kustomize takes keys in any case, and null wherever a value may be left out. Nested keys are
+//! checked where kustomizations usually have them: images, patches, replicas, labels, and the
+//! generators of config maps and secrets.
 
 use serde_json::{Map, Value};
 
@@ -18,7 +20,7 @@ use crate::{
     pointer::escape,
 };
 
-/// Something wrong with a kustomization, by the JSON pointer of where.
+/// A mistake in a kustomization, with the JSON pointer of its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mistake {
     pub(crate) code: Code,
@@ -28,26 +30,28 @@ pub(crate) struct Mistake {
 }
 
 impl Mistake {
-    /// One that kustomize refuses.
+    /// Makes a mistake that kustomize refuses.
     pub(crate) fn error(pointer: impl Into<String>, evidence: impl Into<String>, remedy: &str) -> Self {
         let (pointer, evidence) = (pointer.into(), evidence.into());
         Self { code: Code::InvalidKustomization, pointer, evidence, remedy: remedy.to_owned() }
     }
 
-    /// One that kustomize takes, at least when describe to.
+    /// Makes a mistake that kustomize accepts, at least with the right options.
     pub(crate) fn warning(pointer: impl Into<String>, evidence: impl Into<String>, remedy: &str) -> Self {
         Self { code: Code::DoubtfulKustomization, ..Self::error(pointer, evidence, remedy) }
     }
 }
 
-/// Whether an object is of a kind of its own, that merely stands in a file of kustomize's name: a `Kustomization` of `kustomize.toolkit.fluxcd.io` is one.
+/// Returns `true` if an object is of another kind that merely stands in a file of kustomize's name.
+///
+/// A `Kustomization` of `kustomize.toolkit.fluxcd.io` is one.
 pub(crate) fn is_of_another_group(object: &Value) -> bool {
     let text = |key| object.get(key).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
     let (Some(version), Some(_)) = (text("apiVersion"), text("kind")) else { return false };
     version.split_once('/').is_some_and(|(group, _)| group.contains('.') && group != GROUP)
 }
 
-/// What is wrong with the shape of a kustomization.
+/// Returns the mistakes in the shape of a kustomization.
 pub(crate) fn mistakes(kustomization: &Value) -> Vec<Mistake> {
     let mut found = Vec::new();
     let Value::Object(map) = kustomization else {
@@ -98,7 +102,10 @@ pub(crate) fn mistakes(kustomization: &Value) -> Vec<Mistake> {
     found
 }
 
-/// Entries for images without the name of one, which are for nothing, and those whose name is no regular expression, which kustomize takes it for.
+/// Adds the mistakes in the names of entries.
+///
+/// An entry for images without a name applies to nothing. kustomize takes a name for a regular
+/// expression, and one that is none is a mistake.
 fn names(list: &str, entries: Option<&Value>, found: &mut Vec<Mistake>) {
     let entries = entries.and_then(Value::as_array).into_iter().flatten().enumerate();
     for (at, entry) in entries.filter(|(_, entry)| entry.is_null() || entry.is_object()) {
@@ -186,7 +193,7 @@ fn shape(at: &str, key: &str, value: &Value, expected: Shape, found: &mut Vec<Mi
     }
 }
 
-/// What a value is, in words.
+/// Returns the type of a value, in words.
 fn describe(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
@@ -197,13 +204,15 @@ fn describe(value: &Value) -> String {
     }
 }
 
-/// The key that was most likely meant.
+/// Returns the known key that was most likely intended.
 fn alike<'k>(key: &str, known: &[(&'k str, Shape)]) -> Option<&'k str> {
     let close = known.iter().map(|(name, _)| (distance(key, name), *name));
     close.min().filter(|(far, name)| *far <= 2 && far * 2 < name.len()).map(|(_, name)| name)
 }
 
-/// How many letters two keys differ by (Levenshtein's distance); of long ones only that they do.
+/// Returns the number of letters by which two keys differ (Levenshtein's distance).
+///
+/// For long keys it only tells that they differ.
 fn distance(a: &str, b: &str) -> usize {
     const LONGEST: usize = 64;
     if a.len() > LONGEST {

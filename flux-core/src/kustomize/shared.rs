@@ -1,4 +1,6 @@
-//! What several of those that were built have a share in, here and origin in the repository: it is written for all of them together, or not at all.
+//! Places that several built objects share, inside of the builds and elsewhere in the repository.
+//!
+//! Such a place is written for all of them together, or not at all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,7 +10,7 @@ use crate::{
     repo_path::folder,
 };
 
-/// Says which documents describe several objects.
+/// Marks the documents that describe several objects.
 pub(crate) fn share(origins: &mut Origins, others: &mut Others<'_>) {
     let mut users: BTreeMap<(String, usize), u32> = BTreeMap::new();
     for document in origins.values().flatten() {
@@ -27,18 +29,20 @@ pub(crate) fn share(origins: &mut Origins, others: &mut Others<'_>) {
 /// A place that containers take their image from.
 pub(crate) type User = (String, usize, Option<String>);
 
-/// How many containers take their image from a place.
+/// The number of containers that take their image from a place.
 pub(crate) type Users = BTreeMap<User, u32>;
 
-/// How many of these pass a kustomization of a build behind the place.
+/// The number of these containers that pass a kustomization of a build behind the place.
 pub(crate) type Passing = HashMap<(User, String, usize), u32>;
 
-/// A place by its file and first byte. Keys put in at the same byte are told apart by where they come to stand.
+/// Returns a place by its file and first byte.
+///
+/// Keys that are inserted at the same byte are distinguished by their pointers.
 pub(crate) fn user_of(path: &str, site: &Site) -> User {
     (path.to_owned(), site.start, site.adds.as_ref().map(|_| site.pointer.clone()))
 }
 
-/// Whether a place is written at all, be it together with others.
+/// Returns `true` if a place can be written, be it together with others.
 pub(crate) fn can_be_written(site: &Site) -> bool {
     site.refused.is_none() || site.shared.is_some()
 }
@@ -47,7 +51,7 @@ pub(crate) fn can_be_written(site: &Site) -> bool {
 pub(crate) struct Others<'a> {
     chains: Chains,
     roots: BTreeSet<&'a str>,
-    /// What was asked for before.
+    /// The results of earlier queries.
     known: HashMap<String, Option<String>>,
 }
 
@@ -56,7 +60,7 @@ impl<'a> Others<'a> {
         Self { chains, roots, known: HashMap::new() }
     }
 
-    /// One of them that a file is built into.
+    /// Returns one of these kustomizations that a file is built into.
     fn building(&mut self, path: &str) -> Option<String> {
         if self.roots.contains(path) {
             return None;
@@ -70,9 +74,9 @@ impl<'a> Others<'a> {
         found
     }
 
-    /// Lets what others have a share in be written with them, or not at all.
+    /// Lets shared places be written for all of their users, or not at all.
     ///
-    /// `alone` is a kustomization that one of the users of a place has for itself.
+    /// `alone` is a kustomization that only one of the users of a place passes.
     pub(crate) fn guard(
         &mut self,
         container: &mut Container,
@@ -93,7 +97,7 @@ impl<'a> Others<'a> {
             } else if uses > 1 {
                 let written =
                     SharedScalar { start: site.start, end: site.end, source: site.source.clone(), uses };
-                // What an anchor shares as well is more than is known here.
+                // The users that share the value by an anchor as well are not known here.
                 site.shared = site.refused.is_none().then_some(written);
                 let or =
                     alone(&user).map(|alone| format!(", or set it for this one in the `images` of {alone}"));

@@ -1,12 +1,15 @@
-//! What kustomize builds, traced back to the files that it was built from: where a release writes what it changes.
+//! Tracing the objects that kustomize builds back to their files, so that a release writes its
+//! changes there.
 //!
-//! An object is known by its kind and its name, with the prefixes and suffixes that the kustomizations on its way give it. Its image is followed the same
-//! way: as the object has it, then by the patches (files that describe the same object again) and the `images:` of one kustomization after the
-//! other. What comes out is refused against what was built. Where it is the same, the last place that gave the tag is the one to write; what else kustomize
-//! can do to an image (JSON patches, patches within a kustomization, replacements) is the reason why it is not changed.
+//! An object is identified by its kind and its name, with the prefixes and suffixes that the
+//! kustomizations on its way add. Its image is followed the same way: as the object has it, then by
+//! the patches (files that describe the same object again) and the `images:` of one kustomization
+//! after the other. The result is compared with what was built. If it is the same, the last place
+//! that gave the tag is the one to write; anything else that kustomize can do to an image (JSON
+//! patches, patches within a kustomization, replacements) is the reason why it is not changed.
 //!
-//! A file may be built into several objects, and by kustomizations outside of what is built here. What is written there is written when all of them change
-//! to the same, else never.
+//! A file may be built into several objects, and by kustomizations outside of the builds here. A
+//! place in such a file is written when all of them change to the same, else never.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -24,25 +27,29 @@ use super::{
 };
 use crate::manifest::{Container, ImageOrigin, ParsedFile, Resource, Site, kustomization::is_file};
 
-/// What kustomize builds from a kustomization, and the files that have to do with it.
+/// A build of a kustomization, and the files that belong to it.
 #[derive(Clone, Debug, Default)]
 pub struct Build {
     /// The path of the kustomization.
     pub root: String,
-    /// All kustomizations of the repository, and the files that [`wants`](Self::wants) names, parsed.
+    /// All kustomizations of the repository, and the files that [`wants`](Self::wants) names,
+    /// parsed.
     pub files: BTreeMap<String, Arc<ParsedFile>>,
 }
 
 impl Build {
-    /// The paths of the files that a kustomization is built from, where `files` has all kustomizations of the repository. Some may not be there.
+    /// Returns the paths of the files that a kustomization is built from.
+    ///
+    /// `files` has all kustomizations of the repository. Some of the paths may not exist.
     pub fn wants(root: &str, files: &BTreeMap<String, Arc<ParsedFile>>) -> BTreeSet<String> {
         Chains::of(files).reach(root).1
     }
 }
 
-/// Gives the containers of what was built the places where their images are written, and says where its objects come from.
+/// Gives the built containers the places where their images are written, and returns the origins of
+/// the built objects.
 ///
-/// `builds` are by the path under which `built` has what came of them.
+/// `builds` are by the path under which `built` has their results.
 pub(crate) fn trace(
     builds: &BTreeMap<String, Build>,
     built: &mut BTreeMap<String, Arc<ParsedFile>>,
@@ -106,7 +113,7 @@ pub(crate) fn trace(
     origins
 }
 
-/// How long a way may be for one of its kustomizations to be proposed.
+/// The longest way of which a kustomization is proposed as the place for an image.
 const MOST_PROPOSED: usize = 64;
 
 /// One build, read for tracing.
@@ -127,7 +134,7 @@ fn key(resource: &Resource, name: String) -> Key {
     (resource.group().to_owned(), resource.kind.clone(), name)
 }
 
-/// An object in its file, or a patch of it.
+/// An object in its file, before any kustomization applies.
 #[derive(Clone, Debug)]
 struct Raw<'a> {
     path: &'a str,
@@ -147,7 +154,7 @@ impl Raw<'_> {
         self.resource.workload.iter().flatten().find(|c| c.name == like.name && c.role == like.role)
     }
 
-    /// A container of it as one of what was built.
+    /// Returns a container of the file as one of the built object.
     fn place(&self, container: &Container, built: &Container) -> Container {
         let origin = ImageOrigin {
             path: self.path.to_owned(),
@@ -199,18 +206,21 @@ impl<'a> Tracer<'a> {
         Self { build, chains, entries, objects, patches }
     }
 
-    /// The kustomizations that an object passes behind the place of an image: what their `images` say of it counts.
+    /// Returns the kustomizations that an object passes behind the place of an image.
+    ///
+    /// An entry of their `images` for this image applies after that place.
     fn behind(&self, raw: &Raw<'a>, place: &str) -> BTreeSet<usize> {
         let through = &raw.chain.through;
         let after_itself = through.iter().rposition(|&k| self.chains.path(k) == place).map(|at| at + 1);
         let names_it = |&k: &usize| self.chains.patches(k).iter().any(|patch| patch == place);
         let from = after_itself.or_else(|| through.iter().rposition(names_it)).unwrap_or_default();
-        // No way that people make is longer; of others none is proposed.
+        // No real way is longer; of longer ones none is proposed.
         let all = if through.len() > MOST_PROPOSED { through.len() } else { from };
         through.iter().copied().skip(all).collect()
     }
 
-    /// The object that one of those that were built comes from; none if there is none or several are like it.
+    /// Returns the file's object that a built one comes from; `None` if there is none or several
+    /// match.
     fn find(&self, built: &Resource) -> Option<&Raw<'a>> {
         let found = self.objects.get(&key(built, built.name.clone()))?;
         let mut same = found.iter().filter(|raw| raw.namespace == built.namespace);
@@ -221,7 +231,7 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// The patches that describe an object, in the order in which they apply.
+    /// Returns the patches that describe an object, in the order in which they apply.
     fn patches_of<'t>(&'t self, raw: &'t Raw<'a>) -> impl Iterator<Item = Raw<'a>> + 't {
         raw.chain.through.iter().flat_map(move |&k| self.patches_in(k, raw))
     }
@@ -232,7 +242,8 @@ impl<'a> Tracer<'a> {
         found.into_iter().flatten().map(patch)
     }
 
-    /// A container that was built, with the place where its image is written, or why there is none.
+    /// Returns a built container with the place where its image is written, or the reason that
+    /// there is none.
     fn container(&self, raw: Option<&Raw<'a>>, built: &Container) -> Container {
         let refused = built.sites.first().and_then(|site| site.refused.clone());
         let traced = match raw {
@@ -280,7 +291,7 @@ impl<'a> Tracer<'a> {
         if raw.chain.cut {
             return Err(TOO_MANY.to_owned());
         }
-        // Images in several parts are left alone by kustomize.
+        // kustomize does not change images in several parts.
         let image = outcome.as_ref().map_or_else(|| container.image.clone(), Outcome::image);
         if image != built.image {
             return Err(match image {

@@ -23,8 +23,10 @@ use crate::{
     repo_path::folder,
 };
 
-/// Returns the findings about the kustomizations of a tree: those among the loaded files, those
-/// that kustomize builds, and those that these list.
+/// Returns the findings about the kustomizations of a tree.
+///
+/// These are the kustomizations among the loaded files, those that kustomize builds, and those that
+/// these list.
 pub(crate) async fn check(
     parser: CachedParser<'_>,
     tree: &Tree,
@@ -34,7 +36,7 @@ pub(crate) async fn check(
 ) -> Result<Vec<Finding>, BackendError> {
     let first = loaded.keys().filter(|path| is_file(path)).cloned().chain(built).collect();
     let mut gathered = gather(parser, tree, first, known).await?;
-    // The problems of loaded files are reported of them already.
+    // The problems of loaded files are reported elsewhere.
     let is_loaded = |place: &Place| loaded.contains_key(&place.path);
     gathered.broken.retain(|finding| !finding.place.as_ref().is_some_and(is_loaded));
     let mut findings = std::mem::take(&mut gathered.broken);
@@ -49,7 +51,7 @@ pub(crate) async fn check(
     Ok(findings)
 }
 
-/// Returns the mistakes of kustomizations by their paths: in themselves, and held against the tree.
+/// Returns the mistakes of kustomizations by their paths: in themselves, and against the tree.
 fn all_mistakes<'g>(
     gathered: &'g Gathered,
     tree: &Tree,
@@ -77,7 +79,7 @@ fn all_mistakes<'g>(
     found
 }
 
-/// The fields that do something to objects beside their images: only a kustomize run does it.
+/// The fields that change objects beyond their images: only a kustomize run applies them.
 const NEEDS_A_BUILD: [&str; 16] = [
     "commonAnnotations",
     "commonLabels",
@@ -97,8 +99,7 @@ const NEEDS_A_BUILD: [&str; 16] = [
     "transformers",
 ];
 
-/// Returns the mistake of a kustomization whose files are read as they stand, where kustomize would
-/// make something else of them.
+/// Returns the mistake of a kustomization whose files are read as they are, without its changes.
 fn not_built(object: &Value) -> Option<Mistake> {
     let keys: Vec<&str> = NEEDS_A_BUILD.into_iter().filter(|key| object.get(key).is_some()).collect();
     let first = keys.first()?;
@@ -110,7 +111,7 @@ fn not_built(object: &Value) -> Option<Mistake> {
     Some(Mistake { code: Code::NotBuilt, ..Mistake::warning(format!("/{first}"), evidence, remedy) })
 }
 
-/// Returns the mistake of an object that stands where only a kustomization counts.
+/// Returns the mistake of an object in a file where only a kustomization counts.
 fn of_another_group(object: &Value) -> Mistake {
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
     let group = text("apiVersion").split('/').next().unwrap_or_default();

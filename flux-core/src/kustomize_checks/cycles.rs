@@ -1,4 +1,4 @@
-//! Circles of kustomizations that list each other.
+//! Cycles of kustomizations that list each other.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::{
     repo_path::{folder, is_under},
 };
 
-/// Returns the mistakes of the entries that close a circle of several kustomizations, by the paths
+/// Returns the mistakes of the entries that close a cycle of several kustomizations, by the paths
 /// of these.
 pub(super) fn cycles(all: &BTreeMap<String, Kustomization>) -> BTreeMap<&str, Mistakes> {
     let by_folder: BTreeMap<&str, &str> =
@@ -26,15 +26,15 @@ struct CycleSearch<'a> {
     found: BTreeMap<&'a str, Mistakes>,
 }
 
-/// How far the search is with a kustomization.
+/// The progress of the search at a kustomization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Still below it: where it stands on the way.
+    /// The search is still below it, at this index of the way.
     On(usize),
     Done,
 }
 
-/// A kustomization on the way, with what it lists and is not searched yet.
+/// A kustomization on the way, with the folders that it lists and that are not searched yet.
 type Step<'a> = (&'a str, std::vec::IntoIter<(String, &'a str)>);
 
 impl<'a> CycleSearch<'a> {
@@ -51,7 +51,7 @@ impl<'a> CycleSearch<'a> {
                 .filter(|entry| entry.wants.is_built())
                 .filter_map(|entry| {
                     let to = by_folder.get(join(folder(path), entry.text)?.as_str())?;
-                    // A folder around its own is a mistake of its own.
+                    // Listing a folder around one's own is a separate mistake.
                     (!is_under(folder(path), folder(to))).then_some((entry.pointer, *to))
                 })
                 .collect()
@@ -59,7 +59,7 @@ impl<'a> CycleSearch<'a> {
         if self.state.contains_key(start) {
             return;
         }
-        // A stack of its own: chains may be long.
+        // An explicit stack, as chains may be long.
         let mut way: Vec<Step<'a>> = vec![(start, lists(start).into_iter())];
         self.state.insert(start, State::On(0));
         while let Some((path, rest)) = way.last_mut() {
@@ -84,7 +84,7 @@ impl<'a> CycleSearch<'a> {
     }
 }
 
-/// The most paths that are named of a circle.
+/// The most paths of a cycle that are named.
 const MAX_NAMED: usize = 10;
 
 /// Returns the mistake of the entry that leads from the last of these back to the first.

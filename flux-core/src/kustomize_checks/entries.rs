@@ -1,6 +1,6 @@
-//! The paths that kustomizations list: each is there, of the right kind, and listed once.
+//! The paths that kustomizations list: each exists, is of the right kind, and is listed once.
 //!
-//! Remote resources are taken for granted, and so is what the tree does not show: outside of the
+//! Remote resources are not checked, and neither is what the tree does not show: outside of the
 //! configured paths, and behind links.
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::{
 pub(super) enum Wants {
     /// A file, or a folder with a kustomization.
     Either,
-    /// The same, or the text itself.
+    /// A file, a folder with a kustomization, or the text itself.
     EitherOrText,
     /// A folder with a component.
     Component,
@@ -34,7 +34,7 @@ pub(super) enum Wants {
 }
 
 impl Wants {
-    /// Returns whether the folders that are named become part of what is built.
+    /// Returns `true` if the folders that are named become part of what is built.
     pub(super) fn is_built(self) -> bool {
         matches!(self, Self::Either | Self::Component)
     }
@@ -66,7 +66,7 @@ pub(super) fn entries(object: &Value) -> Vec<Entry<'_>> {
     let mut take = |list: &'static str, pointer: String, wants: Wants| {
         let text = match object.pointer(&pointer) {
             Some(Value::String(text)) => text,
-            // As kustomize has it, an entry that says nothing is one of no letters.
+            // kustomize reads an empty entry as the empty text.
             Some(Value::Null) if !pointer.ends_with("path") => "",
             _ => return,
         };
@@ -133,7 +133,7 @@ fn entry_mistake(
     if may_be_text && (text.contains('\n') || text.trim_start().starts_with('{')) {
         return None;
     }
-    // Of a generator of config maps, with the key it is for.
+    // In a generator of config maps, the path may follow a key.
     let text = match text.split_once('=') {
         Some((_, path)) if pointer.contains("/files/") => path,
         _ => text,
@@ -211,13 +211,13 @@ fn folder_mistake(
     Some(Mistake::error(&*entry.pointer, evidence, remedy))
 }
 
-/// The things that the tree may have at a path.
+/// The kinds of things that the tree may have at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     File,
     Folder,
     Nothing,
-    /// Nothing that the tree shows: it would not show it if it were there.
+    /// Nothing that the tree shows; it would not show it if it existed.
     Unseen,
 }
 
@@ -237,7 +237,7 @@ fn at(tree: &Tree, path: &str) -> At {
     if is_hidden || holds_some || !tree.covers(path) { At::Unseen } else { At::Nothing }
 }
 
-/// Returns the same name with the other ending that people confuse it with.
+/// Returns the same name with the other ending that is often confused with it.
 fn other_ending(path: &str) -> Option<String> {
     let (stem, ending) = path.rsplit_once('.')?;
     let other = match ending {
@@ -248,8 +248,9 @@ fn other_ending(path: &str) -> Option<String> {
     Some(format!("{stem}.{other}"))
 }
 
-/// Returns whether an entry is an address elsewhere, as far as the text shows: a URL, `host:path`,
-/// or a path that begins with the name of a host.
+/// Returns `true` if an entry is a remote address, as far as the text shows.
+///
+/// It is a URL, `host:path`, or a path that begins with the name of a host.
 fn is_remote(text: &str) -> bool {
     let (first, rest) = text.split_once('/').unwrap_or((text, ""));
     let is_host = !rest.is_empty() && !first.starts_with('.') && first.contains('.');

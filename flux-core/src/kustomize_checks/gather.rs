@@ -1,4 +1,4 @@
-//! Reading kustomizations: those that are asked for, and all that they list.
+//! Reading kustomizations: the requested ones, and all that they list.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -27,9 +27,9 @@ pub(super) struct Gathered {
     pub(super) all: BTreeMap<String, Kustomization>,
     /// The folders that they list.
     pub(super) listed: BTreeSet<String>,
-    /// The findings about files that hold none.
+    /// The findings about files of kustomize's names that hold no kustomization.
     pub(super) broken: Vec<Finding>,
-    /// The findings about those that are too large to be checked.
+    /// The findings about kustomizations that are too large to be checked.
     pub(super) huge: Vec<Finding>,
 }
 
@@ -60,7 +60,9 @@ pub(super) async fn gather(
     Ok(gathered)
 }
 
-/// Reads the kustomizations of these files; the findings are about files that hold none.
+/// Reads the kustomizations of these files.
+///
+/// The findings are about files that hold none.
 async fn read(
     parser: CachedParser<'_>,
     tree: &Tree,

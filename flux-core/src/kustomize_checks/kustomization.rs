@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use crate::{backend::Tree, manifest::kustomization::FILES, repo_path::join};
 
-/// The most values that a kustomization may have to be checked. People write some hundreds.
+/// The most values that a kustomization may have to be checked.
+///
+/// Usual ones have some hundreds.
 pub(super) const MAX_VALUES: usize = 50_000;
 
 /// A kustomization of the tree.
@@ -19,8 +21,9 @@ pub(super) struct Kustomization {
 }
 
 impl Kustomization {
-    /// Returns whether it is larger than anybody writes one: checking it would take more than
-    /// reading it did.
+    /// Returns `true` if the kustomization is too large to be checked.
+    ///
+    /// Checking it would take more than reading it did.
     pub(super) fn is_huge(&self) -> bool {
         let (mut left, mut values) = (MAX_VALUES, vec![&*self.object]);
         while let Some(value) = values.pop() {

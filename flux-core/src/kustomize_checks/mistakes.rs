@@ -1,4 +1,4 @@
-//! The mistakes of one kustomization, bounded in number, and the findings that they become.
+//! The mistakes of one kustomization, bounded in number, and their findings.
 
 use crate::{
     finding::{Finding, Place},
@@ -14,7 +14,7 @@ const MAX_REPORTED: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Mistakes {
     reported: Vec<Mistake>,
-    /// How many there are besides.
+    /// The number of further mistakes.
     more: usize,
 }
 
@@ -23,7 +23,7 @@ impl Mistakes {
         self.reported.is_empty()
     }
 
-    /// Adds a mistake, which is not made if there are enough.
+    /// Adds a mistake; the closure is not called if there are enough.
     pub(super) fn add(&mut self, mistake: impl FnOnce() -> Mistake) {
         if self.reported.len() < MAX_REPORTED {
             self.reported.push(mistake());
@@ -32,8 +32,9 @@ impl Mistakes {
         }
     }
 
-    /// Returns the findings, each at its place in the text of the file, where the kustomization
-    /// starts at a line.
+    /// Returns the findings, each at its position in the text of the file.
+    ///
+    /// The kustomization starts at `line`.
     pub(super) fn findings(self, path: &str, text: &str, line: u32) -> Vec<Finding> {
         let (places, start) = (Places::of(text, line), (line, 1));
         let place = |(line, column)| Place::in_file(path, Position { line, column });

@@ -1,8 +1,10 @@
-//! Checks of kustomizations without a run: in themselves, and held against the tree. They say what
-//! kustomize would say.
+//! Checks of kustomizations without running kustomize: in themselves, and against the tree.
 //!
-//! Those among the loaded files count, those that kustomize is to build, and those that these list,
-//! wherever in the repository. Only files with mistakes are read again, for the lines of these.
+//! The findings are those that kustomize would report.
+//!
+//! These kustomizations are checked: those among the loaded files, those that kustomize is to
+//! build, and those that these list, wherever in the repository. Only files with mistakes are read
+//! again, to find the lines of the mistakes.
 
 mod check;
 mod cycles;

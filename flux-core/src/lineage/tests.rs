@@ -1,4 +1,4 @@
-//! The commits of a branch with merges, and what each did to a file.
+//! The commits of a branch with merges, and the changes of each to a file.
 
 use async_trait::async_trait;
 use futures::executor::block_on;
@@ -59,14 +59,14 @@ fn web(tag: &str, label: &str) -> String {
     )
 }
 
-/// The image of the only container of a file.
+/// Returns the image of the only container of a file.
 async fn image(repo: &dyn ConfigRepo, id: &ContentId) -> String {
     let bodies = repo.read(std::slice::from_ref(id), MAX_FILE_BYTES).await.unwrap();
     let FileBody::Bytes(text) = &bodies[0] else { panic!("the file is small") };
     workload::parse(text).resources[0].workload.as_ref().unwrap()[0].image.clone().unwrap().to_string()
 }
 
-/// The commits that changed the file of a branch, with the image before each.
+/// Returns the commits that changed the file of a branch, with the image before each.
 fn past(pushed: &[(&str, String)], parents: &'static [(&str, &[&str])]) -> Vec<(String, Option<String>)> {
     let (_, first) = &pushed[0];
     let inner = MemoryRepo::new([("web.yaml", first.clone())]);

@@ -1,4 +1,4 @@
-//! Reading annotations, with the places of their values.
+//! Reading annotations, with the positions of their values.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::Annotation;
 use crate::yaml::cursor::Cursor;
 
-/// The annotations of an object. One that is no text to YAML (`fluxcd.io/automated: true`) is taken as it is written.
+/// Returns the annotations of an object.
+///
+/// A value that is no string to YAML (`fluxcd.io/automated: true`) is taken as it is written.
 pub(crate) fn annotations(at: &Cursor<'_, '_>, metadata: Option<&Value>) -> BTreeMap<String, Annotation> {
     let values = metadata.and_then(|m| m.get("annotations"));
     let entries = at.path(&["metadata", "annotations"]).and_then(|a| a.entries()).unwrap_or_default();
@@ -16,7 +18,8 @@ pub(crate) fn annotations(at: &Cursor<'_, '_>, metadata: Option<&Value>) -> BTre
             Value::String(text) => text.clone(),
             Value::Bool(_) | Value::Number(_) => at.scalar()?.0.to_owned(),
             Value::Null => return None,
-            // Not what Kubernetes takes, and not what any policy takes either: that it is there must not be lost.
+            // Neither Kubernetes nor any policy accepts such a value, but its presence must not be
+            // lost.
             other => other.to_string(),
         };
         let (line, column) = at.place();

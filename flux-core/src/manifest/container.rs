@@ -12,20 +12,22 @@ pub struct Container {
     pub resource: usize,
     /// The container's name.
     pub name: String,
-    /// Which list it stands in.
+    /// The list that it stands in.
     pub role: ContainerRole,
     /// The image as written; an error if there is none or it cannot be parsed.
     pub image: Result<ImageRef, BadImage>,
-    /// Line of the image, counted from 1.
+    /// The line of the image, counted from 1.
     pub line: u32,
-    /// Column of the image in characters, counted from 1.
+    /// The column of the image in characters, counted from 1.
     pub column: u32,
     /// The scalars that an edit of the image rewrites.
     pub sites: Vec<Site>,
-    /// Where the scalars stand, if not in the object: an entry of a kustomization sets the image.
+    /// The document that holds the scalars, if they are not in the object: an entry of a
+    /// kustomization sets the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<ImageOrigin>,
-    /// The name that the object gives the image, where a kustomization puts another in its place and leaves the tag to the object.
+    /// The name that the object gives the image, if a kustomization replaces it and leaves the tag
+    /// to the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renamed: Option<ImageName>,
 }
@@ -37,13 +39,14 @@ pub struct ImageOrigin {
     pub path: String,
     /// The index of the document in its file.
     pub resource: usize,
-    /// Where the image stands in the object itself, as a JSON pointer.
+    /// The position of the image in the object itself, as a JSON pointer.
     pub pointer: String,
-    /// Line of what says the image there, counted from 1.
+    /// The line of the entry or value that sets the image there, counted from 1.
     pub line: u32,
     /// Its column in characters, counted from 1.
     pub column: u32,
-    /// The `name` of the entry of `images:`, if the document is a kustomization; else that of the object which it describes.
+    /// The `name` of the entry of `images:`, if the document is a kustomization; else that of the
+    /// object that it describes.
     pub name: String,
 }
 
@@ -52,12 +55,12 @@ pub struct ImageOrigin {
 pub struct BadImage {
     /// The text as written.
     pub text: String,
-    /// What is wrong with it.
+    /// The problem with the text.
     pub problem: String,
 }
 
 impl BadImage {
-    /// The name that the text gives, where what is wrong stands behind it.
+    /// Returns the name of the image, if the problem is in the text behind it.
     pub(crate) fn name(&self) -> Option<ImageName> {
         let start = self.text.rfind('/').unwrap_or(0);
         let end = self.text[start..].find([':', '@']).map_or(self.text.len(), |at| start + at);
@@ -71,7 +74,7 @@ impl From<InvalidImage> for BadImage {
     }
 }
 
-/// Which list of a pod a container stands in.
+/// The list of a pod that a container stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ContainerRole {

@@ -1,14 +1,18 @@
-//! Identities of objects: what v1 wrote as `namespace:kind/name`.
+//! The identities of objects: `namespace:kind/name` in v1's text.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// The namespace part that stands for "none" in the text of a cluster-scoped object's id.
+/// The namespace part of a cluster-scoped object's id.
+///
+/// It means "none".
 pub const CLUSTER: &str = "<cluster>";
 
-/// The id of a workload in v1's text, `namespace:kind/name`, with the kind in lower case. Where two workloads of different API groups would
-/// have the same id, the group follows the kind: `shop:helmrelease.helm.fluxcd.io/web`.
+/// The id of a workload in v1's text, `namespace:kind/name`, with the kind in lower case.
+///
+/// Where two workloads of different API groups would have the same id, the group follows the kind:
+/// `shop:helmrelease.helm.fluxcd.io/web`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WorkloadId {
@@ -17,7 +21,7 @@ pub struct WorkloadId {
     name: String,
 }
 
-/// Why a text is no [`WorkloadId`].
+/// The error for a text that is no [`WorkloadId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a workload id: write namespace:kind/name, as in shop:deployment/web")]
 pub struct InvalidId {
@@ -26,14 +30,18 @@ pub struct InvalidId {
 }
 
 impl WorkloadId {
-    /// Makes an id of its parts. The kind is put in lower case.
+    /// Makes an id of its parts.
     ///
-    /// The parts are taken from parsed objects and not checked; [`FromStr`] checks.
+    /// The kind is put in lower case. The parts are taken from parsed objects and not checked;
+    /// [`FromStr`] checks.
     pub fn new(namespace: impl Into<String>, kind: impl AsRef<str>, name: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), kind: kind.as_ref().to_lowercase(), name: name.into() }
     }
 
-    /// The same with the API group behind the kind: `shop:helmrelease.helm.fluxcd.io/web`. The core group has no name, and adds none.
+    /// Returns the same id with the API group behind the kind:
+    /// `shop:helmrelease.helm.fluxcd.io/web`.
+    ///
+    /// The core group has no name, and adds none.
     #[must_use]
     pub fn in_group(mut self, group: &str) -> Self {
         if !group.is_empty() {
@@ -51,22 +59,24 @@ impl WorkloadId {
             .map_err(|_| InvalidId { text: text.to_owned() })
     }
 
-    /// The namespace, [`CLUSTER`] for a cluster-scoped object.
+    /// Returns the namespace, [`CLUSTER`] for a cluster-scoped object.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// The kind, in lower case; without the group, if the id has one.
+    /// Returns the kind in lower case, without the group.
     pub fn kind(&self) -> &str {
         self.kind.split_once('.').map_or(&self.kind, |(kind, _)| kind)
     }
 
-    /// The API group, if the id has one: ids have it where two objects differ in nothing else.
+    /// Returns the API group, if the id has one.
+    ///
+    /// Ids have it if two objects differ in nothing else.
     pub fn group(&self) -> Option<&str> {
         self.kind.split_once('.').map(|(_, group)| group)
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -112,12 +122,12 @@ impl From<WorkloadId> for String {
     }
 }
 
-/// The identity of any Kubernetes object: group, kind, namespace and name. The version is no part of it.
+/// The identity of any Kubernetes object: group, kind, namespace and name.
 ///
-/// Its text is v1's, without the group.
+/// The version is no part of it. Its text is v1's, without the group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ResourceId {
-    /// The namespace; none for a cluster-scoped object.
+    /// The namespace; `None` for a cluster-scoped object.
     pub namespace: Option<String>,
     /// The kind as the object writes it.
     pub kind: String,
@@ -128,7 +138,7 @@ pub struct ResourceId {
 }
 
 impl ResourceId {
-    /// The id in v1's text form, as a workload id.
+    /// Returns the id in v1's text form, as a workload id.
     pub fn workload_id(&self) -> WorkloadId {
         WorkloadId::new(self.namespace.as_deref().unwrap_or(CLUSTER), &self.kind, &self.name)
     }

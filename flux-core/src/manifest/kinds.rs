@@ -1,19 +1,19 @@
-//! The kinds that Kubernetes brings along, and whether their objects live in namespaces.
+//! The built-in kinds of Kubernetes, and their scopes.
 
 use serde::{Deserialize, Serialize};
 
-/// Whether the objects of a kind live in namespaces.
+/// The scope of a kind: namespaced or cluster-scoped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Scope {
-    /// Each has a namespace.
+    /// Each object has a namespace.
     Namespaced,
-    /// They have none.
+    /// The objects have no namespace.
     Cluster,
 }
 
-/// The scope of a built-in kind; none for kinds that a CustomResourceDefinition defines.
+/// Returns the scope of a built-in kind; `None` for kinds that a CustomResourceDefinition defines.
 ///
-/// The version within the API group plays no part: a kind never changes its scope.
+/// The version within the API group does not matter: a kind never changes its scope.
 ///
 /// ```
 /// use flux_core::manifest::{Scope, scope_of};
@@ -38,7 +38,7 @@ struct Group {
     cluster: &'static [&'static str],
 }
 
-/// What Kubernetes 1.36 serves.
+/// The kinds that Kubernetes 1.36 serves.
 const GROUPS: &[Group] = &[
     Group {
         name: "",
@@ -124,7 +124,7 @@ const GROUPS: &[Group] = &[
         cluster: &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"],
     },
     Group { name: "storagemigration.k8s.io", namespaced: &[], cluster: &["StorageVersionMigration"] },
-    // Served no more, and still in repositories.
+    // No longer served, but still in repositories.
     Group {
         name: "extensions",
         namespaced: &["DaemonSet", "Deployment", "Ingress", "NetworkPolicy", "ReplicaSet"],

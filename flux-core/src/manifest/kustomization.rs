@@ -1,4 +1,4 @@
-//! Which files and objects are kustomizations.
+//! The files and the objects that are kustomizations.
 
 pub(crate) mod keys;
 
@@ -23,23 +23,25 @@ pub(crate) const GROUP: &str = "kustomize.config.k8s.io";
 /// The names of the files that hold kustomizations.
 pub(crate) const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// Whether a path is that of a kustomization.
+/// Returns `true` if a file of this path is named as a kustomization.
 pub(crate) fn is_file(path: &str) -> bool {
     FILES.contains(&name(path))
 }
 
-/// Whether an object is a kustomization.
+/// Returns `true` if an object is a kustomization.
 pub(crate) fn is_kustomization(resource: &Resource) -> bool {
     is_kind(&resource.api_version, &resource.kind)
 }
 
-/// Whether objects of this version and kind are kustomizations.
+/// Returns `true` if objects of this version and kind are kustomizations.
 pub(crate) fn is_kind(api_version: &str, kind: &str) -> bool {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     group == GROUP && matches!(kind, KIND | COMPONENT)
 }
 
-/// The version and the kind of an object, where a kustomization may leave out either: kustomize knows what it is by its file.
+/// Returns the version and the kind of an object, where a kustomization may leave out either.
+///
+/// kustomize recognises it by its file.
 pub(crate) fn completed<'a>(
     version: Option<&'a str>,
     kind: Option<&'a str>,
@@ -53,7 +55,7 @@ pub(crate) fn completed<'a>(
     }
 }
 
-/// Whether a mapping without version or kind looks like a kustomization.
+/// Returns `true` if a mapping without version or kind looks like a kustomization.
 pub(crate) fn looks_like_one(object: &Map<String, Value>) -> bool {
     let known = |name: &String| KEYS.iter().find(|key| key.name == name);
     object.keys().any(|name| known(name).is_some_and(|key| key.telling))

@@ -1,4 +1,6 @@
-//! From the bytes of a file to its objects, document by document: what one document has wrong does not touch the others.
+//! From the bytes of a file to its objects, document by document.
+//!
+//! A problem in one document does not affect the others.
 
 use std::sync::Arc;
 
@@ -32,21 +34,23 @@ use crate::{
 pub(crate) struct VisitedObject<'t, 's> {
     /// Its index among the file's resources.
     pub(crate) index: usize,
-    /// Where it stands.
+    /// The cursor at the object.
     pub(crate) at: Cursor<'t, 's>,
-    /// What was read of it so far.
+    /// The resource, as far as it is read.
     pub(crate) resource: &'t mut Resource,
-    /// Its id in v1's text form, for problems.
+    /// The object's id in v1's text form, for problems.
     pub(crate) subject: &'t str,
-    /// What is wrong with it.
+    /// The problems of the file, to which those of the object are added.
     pub(crate) problems: &'t mut Vec<Problem>,
 }
 
-/// Reads a file and shows every object to `visit`. Where a part of it can only be read when it is mended, the objects before that part are
-/// shown twice.
+/// Reads a file and shows every object to `visit`.
 ///
-/// `mark` is a text that comments have in them where they say something of the values beside them:
-/// documents with such are known by [`Tree::is_marked`].
+/// If a part of the file can only be read when it is mended, the objects before that part are shown
+/// twice.
+///
+/// `mark` is a text in comments that describe the values beside them; [`Tree::is_marked`] is set
+/// for documents with such comments.
 pub(crate) fn read(
     source: &[u8],
     mark: Option<&str>,
@@ -69,15 +73,17 @@ pub(crate) fn read(
 /// A reading of a file.
 #[derive(Clone, Copy, Debug)]
 enum Pass<'m> {
-    /// Of its own text, as far as nothing might be mended.
+    /// Of the file's own text, up to the first place that may need mending.
     First,
-    /// Of its own text, as there is nothing to mend.
+    /// Of the file's own text, which needs no mending.
     Last,
     /// Of the mended text.
     Mended(&'m Mended),
 }
 
-/// Reads a file, and tells whether reading ended at something that might be mended.
+/// Reads a file.
+///
+/// The result also has `true` if reading ended at a place that may need mending.
 fn load(
     text: &str,
     pass: Pass<'_>,
@@ -108,10 +114,10 @@ const INVALID: &str = "correct the document; the others of the file are used";
 const NOT_AN_OBJECT: &str =
     "give it `apiVersion`, `kind` and `metadata.name`, or keep it outside of the synced paths";
 
-/// The problems that a file may have before it is given up.
+/// The problems after which the rest of a file is not read.
 const PROBLEMS: usize = 1_000;
 
-/// Reading of the file ended early; why is among the problems.
+/// Reading of the file ended early, for a reason that is among the problems.
 #[derive(Debug)]
 struct Stop;
 
@@ -119,17 +125,19 @@ struct Loader<'s, 'v> {
     text: &'s str,
     /// The text that is parsed, if it is not the file's own.
     mended: Option<&'s Mended>,
-    /// Whether reading ends where something might be mended.
+    /// `true` if reading ends at a place that may need mending.
     is_first: bool,
-    /// Whether reading ended at something that may be mended.
+    /// `true` if reading ended at a place that may need mending.
     mendable: bool,
-    /// Whether kubectl takes the file for JSON.
+    /// `true` if kubectl takes the file for JSON.
     is_json: bool,
     file: ParsedFile,
     budget: Budget,
-    /// How many keys that stand twice may still be told, the last of them for all that follow.
+    /// The number of duplicate keys that may still be reported.
+    ///
+    /// The last report covers all that follow.
     duplicates_left: usize,
-    /// The text that marked comments have in them, if any comment of the file may have it.
+    /// The text in marked comments, if any comment of the file may have it.
     mark: Option<&'v str>,
     visit: &'v mut dyn FnMut(VisitedObject<'_, '_>),
 }
@@ -178,12 +186,12 @@ impl<'s> Loader<'s, '_> {
         }
     }
 
-    /// A place in the file.
+    /// Returns the position in the file of a parser's marker.
     fn at(&self, marker: &Marker) -> kubectl_compat::At {
         place(marker, self.mended)
     }
 
-    /// A document that is no YAML.
+    /// Reports a document that is no YAML.
     fn broken(&mut self, error: &ErrorKind, at: &Marker, document: &str) -> Result<(), Stop> {
         if *error == ErrorKind::RecursionLimitExceeded {
             return self.too_large(Limit::Depth, at);
@@ -195,7 +203,7 @@ impl<'s> Loader<'s, '_> {
         self.unreadable((at.line, at.column), error.to_string())
     }
 
-    /// The line in which a byte stands.
+    /// Returns the line of a byte.
     fn line(&self, byte: usize) -> &'s str {
         let start = before(self.text, byte).rfind('\n').map_or(0, |nl| nl + 1);
         from(self.text, start).lines().next().unwrap_or_default()
@@ -205,7 +213,7 @@ impl<'s> Loader<'s, '_> {
         self.problem(Problem::new(Code::InvalidYaml, place, evidence, INVALID))
     }
 
-    /// A document that is YAML.
+    /// Reads a document that is YAML.
     fn document(&mut self, mut tree: Tree<'s>, text: &str) -> Result<(), Stop> {
         let Some(root) = tree.root() else { return Ok(()) };
         if Cursor::at(&tree, self.text, root).is_null() {
@@ -235,13 +243,13 @@ impl<'s> Loader<'s, '_> {
         }
     }
 
-    /// Keys that stand twice in a mapping, each with the one before it.
+    /// Reports duplicate keys of mappings, each with the one before it.
     fn duplicates(&mut self, tree: &Tree<'_>, keys: &[(NodeId, NodeId)]) -> Result<(), Stop> {
         for &(first, second) in keys {
             let Some(left) = self.duplicates_left.checked_sub(1) else { return Ok(()) };
             self.duplicates_left = left;
             let evidence = if left == 0 {
-                "there are more keys that stand twice in their mapping than are told".to_owned()
+                "there are more keys that stand twice in their mapping than are reported".to_owned()
             } else {
                 let text: String =
                     tree.scalar(second).map_or("", |(text, _)| text).chars().take(80).collect();
@@ -253,7 +261,9 @@ impl<'s> Loader<'s, '_> {
         Ok(())
     }
 
-    /// A value that should be an object, or a list of such. `listed` is what the items of a typed list need not say.
+    /// Reads a value that should be an object, or a list of objects.
+    ///
+    /// `listed` is the version and kind that the items of a typed list may leave out.
     fn object(
         &mut self,
         at: &Cursor<'_, 's>,
@@ -361,7 +371,9 @@ impl<'s> Loader<'s, '_> {
         problems.into_iter().try_for_each(|problem| self.problem(problem))
     }
 
-    /// Something else than an object, as other tools keep beside manifests: told, and in nobody's way.
+    /// Reports a value that is no object, as other tools keep them beside manifests.
+    ///
+    /// It blocks nothing.
     fn not_for_kubernetes(&mut self, at: &Cursor<'_, '_>, evidence: &str) -> Result<(), Stop> {
         self.problem(Problem::new(Code::NotForKubernetes, at.place(), evidence, NOT_AN_OBJECT))
     }
@@ -387,7 +399,9 @@ impl<'s> Loader<'s, '_> {
     }
 }
 
-/// The items of an object that is a list by its shape: a kind that ends in `List`, `items` at the top and no name of its own.
+/// Returns the items of an object that is a list by its shape.
+///
+/// Such a list has a kind that ends in `List`, `items` at the top, and no name of its own.
 fn list_items(kind: &str, object: &mut Map<String, Value>) -> Option<Vec<Value>> {
     let name = object.get("metadata").and_then(|m| m.get("name"));
     let named = name.is_some_and(|name| !name.is_null() && name != "");

@@ -1,4 +1,5 @@
-//! Manifests: the objects that a file describes, as Kubernetes reads them, with the places of what is edited.
+//! Manifests: the objects that a file describes, as Kubernetes reads them, with the positions for
+//! edits.
 
 mod annotations;
 mod container;
@@ -29,5 +30,7 @@ use crate::yaml::limits::Limit;
 /// The bytes that a file may have; a larger one is not read.
 pub const MAX_FILE_BYTES: u64 = Limit::BYTES as u64;
 
-/// The format of a [`ParsedFile`], for caches that outlive the process. It changes whenever the same bytes would be parsed into something else.
+/// The version of the format of a [`ParsedFile`], for caches that outlive the process.
+///
+/// It changes whenever the same bytes would be parsed into something else.
 pub const PARSE_FORMAT: u32 = 4;

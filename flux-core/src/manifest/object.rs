@@ -8,12 +8,18 @@ use serde_json::Value;
 use super::{CLUSTER, Container, ScalarRef, Scope, WorkloadId, scope_of, sops};
 use crate::finding::Problem;
 
-/// Everything that was read of one file. Holds no path: equal bytes have equal parses.
+/// The parse of one file.
+///
+/// It holds no path: equal bytes have equal parses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ParsedFile {
-    /// The objects, in the order in which they stand. Items of a list stand as objects of their own.
+    /// The objects, in the order in which they stand.
+    ///
+    /// Items of a list stand as objects of their own.
     pub resources: Vec<Resource>,
-    /// What could not be read. The rest of the file is used.
+    /// The problems of the parts that could not be read.
+    ///
+    /// The rest of the file is used.
     pub problems: Vec<Problem>,
 }
 
@@ -28,34 +34,39 @@ pub struct Resource {
     pub namespace: Option<String>,
     /// `metadata.name`.
     pub name: String,
-    /// Where the object starts: line, counted from 1.
+    /// The line at which the object starts, counted from 1.
     pub line: u32,
-    /// Where the object starts: column in characters, counted from 1.
+    /// The column at which the object starts, in characters, counted from 1.
     pub column: u32,
     /// The object as Kubernetes reads it.
     pub object: Arc<Value>,
-    /// The annotations, with the places of their values.
+    /// The annotations, with the positions of their values.
     pub annotations: BTreeMap<String, Annotation>,
-    /// The containers, if this is a workload: containers, then init containers, then ephemeral ones.
+    /// The containers, if this is a workload: containers, then init containers, then ephemeral
+    /// ones.
     pub workload: Option<Vec<Container>>,
-    /// The scalars that may hold images, of objects whose kind says nothing of where images stand: rules in another file may say it.
+    /// The scalars that may hold images, if the kind of the object does not define where images
+    /// stand.
+    ///
+    /// A rule in another file may define it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scalars: Vec<ScalarRef>,
-    /// The labels that may repeat the tag of a container: `version` and `app.kubernetes.io/version`, of the object and of its pods.
+    /// The labels that may repeat the tag of a container: `version` and
+    /// `app.kubernetes.io/version`, of the object and of its pods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub version_labels: Vec<ScalarRef>,
 }
 
 impl Resource {
-    /// The API group; empty for the core group.
+    /// Returns the API group; empty for the core group.
     pub fn group(&self) -> &str {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
-    /// Returns whether it may be what an id names.
+    /// Returns `true` if an id may name this object.
     ///
-    /// If it names no namespace itself, it is in `default`, or in none if its kind is scoped to the
-    /// cluster; of kinds that are not built in, either may be the case.
+    /// An object without a namespace of its own is in `default`, or in none if its kind is
+    /// cluster-scoped; for kinds that are not built in, either may be the case.
     pub fn is(&self, id: &WorkloadId) -> bool {
         let is_there = match (self.namespace.as_deref(), scope_of(&self.api_version, &self.kind)) {
             (_, Some(Scope::Cluster)) => id.namespace() == CLUSTER,
@@ -69,19 +80,21 @@ impl Resource {
             && id.group().is_none_or(|group| self.group().eq_ignore_ascii_case(group))
     }
 
-    /// Whether SOPS has encrypted the document: it is not what the cluster should get, and an edit would break its seal.
+    /// Returns `true` if SOPS has encrypted the document.
+    ///
+    /// It is not the object that the cluster should get, and an edit would invalidate its MAC.
     pub fn is_encrypted(&self) -> bool {
         self.object.as_object().is_some_and(sops::is_sealed)
     }
 }
 
-/// The value of an annotation and where it stands.
+/// The value of an annotation and its position.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {
     /// The value.
     pub value: String,
-    /// Line, counted from 1.
+    /// The line, counted from 1.
     pub line: u32,
-    /// Column in characters, counted from 1.
+    /// The column in characters, counted from 1.
     pub column: u32,
 }

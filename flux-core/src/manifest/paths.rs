@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use super::kustomization;
 use crate::repo_path::{ancestors, split};
 
-/// Files in folders of these names are never manifests.
+/// The names of folders whose files are never manifests.
 const NEVER_FOLDERS: [&str; 6] = [".git", ".github", ".gitlab", ".gitea", ".forgejo", ".circleci"];
-/// Configuration of tools that is no manifest.
+/// The names of files that configure tools and are no manifests.
 const NEVER_FILES: [&str; 2] = [".flux.yaml", ".sops.yaml"];
 
-/// The paths that are manifests by their names, in the order given, out of all paths of a tree.
+/// Returns the paths that are manifests by their names, in the order given, out of all paths of a
+/// tree.
 ///
-/// These are `.yaml`, `.yml` and `.json` files outside of chart folders (those that hold both `Chart.yaml` and `values.yaml`, with all that is
-/// below), and kustomizations by their names, whose `images:` count. `.flux.yaml`, `.sops.yaml` and what a forge or CI service keeps in its
-/// own folder describe no objects and are left out as well.
+/// These are `.yaml`, `.yml` and `.json` files outside of chart folders (those that hold both
+/// `Chart.yaml` and `values.yaml`, with all that is below), and kustomizations by their names,
+/// whose `images:` count. `.flux.yaml`, `.sops.yaml` and the files that a forge or CI service keeps
+/// in its own folder describe no objects and are left out as well.
 pub fn manifest_paths<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let all: Vec<&str> = all.collect();
     let folders_with = |file: &str| -> BTreeSet<&str> {

@@ -1,4 +1,5 @@
-//! Scalars that hold an image or a part of one: where they stand, and whether they can be written there.
+//! Scalars that hold an image or a part of one: their positions, and whether an edit can write
+//! them.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,28 +16,32 @@ use crate::{
 /// A scalar that holds an image or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
-    /// Which part of the reference it holds.
+    /// The part of the image reference that it holds.
     pub part: Part,
     /// The path of the scalar within its object, as a JSON pointer.
     pub pointer: String,
-    /// First byte of the scalar's source text, quotes included.
+    /// The first byte of the scalar's source text, quotes included.
     pub start: usize,
-    /// The byte after its last.
+    /// The byte after the last one of the source text.
     pub end: usize,
     /// The source text.
     pub source: String,
-    /// The key that an edit puts before the value, where a mapping inherits it by a merge key and gets one of its own.
+    /// The key that an edit puts before the value, if a mapping inherits the value by a merge key
+    /// and gets one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adds: Option<NewKey>,
-    /// Why an edit here is refused, if it is: an anchor that others use, a tag that says what the text must be.
+    /// The reason that an edit here is refused, if it is: an anchor that others use, or a tag that
+    /// fixes the type of the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// The scalar that this one shares with other places. When all of them change to the same text, it is written instead, once.
+    /// The scalar that this one shares with other places.
+    ///
+    /// When all of them change to the same text, the shared scalar is written instead, once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<SharedScalar>,
 }
 
-/// Which part of an image reference a scalar holds.
+/// The part of an image reference that a scalar holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
@@ -54,40 +59,45 @@ pub enum Part {
     Digest,
 }
 
-/// A scalar whose value several places have: by aliases, by merge keys, or because they take it from one entry of a kustomization.
+/// A scalar whose value several places have.
+///
+/// They have it by aliases, by merge keys, or because they take it from one entry of a
+/// kustomization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedScalar {
-    /// First byte of its source text, after its anchor.
+    /// The first byte of its source text, after its anchor.
     pub start: usize,
-    /// The byte after its last.
+    /// The byte after the last one of the source text.
     pub end: usize,
     /// The source text.
     pub source: String,
-    /// How many places have its value, this one included.
+    /// The number of places that have its value, this one included.
     pub uses: u32,
 }
 
-/// A scalar of an object with its text, its place, and what an edit needs.
+/// A scalar of an object with its text, its position, and the data that an edit needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScalarRef {
     /// The text as YAML reads it, whatever its type.
     pub text: String,
-    /// Line, counted from 1.
+    /// The line, counted from 1.
     pub line: u32,
-    /// Column in characters, counted from 1.
+    /// The column in characters, counted from 1.
     pub column: u32,
-    /// Its bytes.
+    /// The place that an edit writes.
     pub site: Site,
 }
 
 impl ScalarRef {
-    /// Its place as one that holds a part of an image.
+    /// Returns the site of this scalar as one that holds a part of an image.
     pub(crate) fn site(&self, part: Part) -> Site {
         Site { part, ..self.site.clone() }
     }
 }
 
-/// The scalar at `at`; none if it is none. `read_only_reason` is why nothing in its object is edited, if so.
+/// Returns the scalar at `at`; `None` if the value is no scalar.
+///
+/// `read_only_reason` is the reason that nothing in its object is edited, if there is one.
 pub(crate) fn scalar_ref(at: &Cursor<'_, '_>, read_only_reason: Option<&str>) -> Option<ScalarRef> {
     let (line, column) = at.place();
     Some(ScalarRef {
@@ -125,7 +135,7 @@ pub(crate) fn site(at: &Cursor<'_, '_>, part: Part, read_only_reason: Option<&st
     })
 }
 
-/// The place of a key that a mapping does not have yet, behind one that it has.
+/// Returns the site of a key that a mapping does not have yet, behind one that it has.
 pub(crate) fn beside(
     neighbour: &Cursor<'_, '_>,
     map: &Cursor<'_, '_>,
@@ -154,10 +164,12 @@ pub(crate) fn beside(
     Site { part: Part::Image, pointer, start, end: start, source: String::new(), adds, refused, shared: None }
 }
 
-/// Where a value that other places have too gets a key of its own: in the mapping that inherits it, if that is of one place.
+/// Returns the site of a key of its own for a value that other places have too.
+///
+/// The key goes into the mapping that inherits the value, if that mapping has one place only.
 ///
 /// # Errors
-/// Why it gets none, and what helps.
+/// The reason that it gets none, and the remedy.
 fn own_key(at: &Cursor<'_, '_>) -> Result<(usize, NewKey), String> {
     let Some(sharing) = at.sharing() else {
         return Err(match at.tree.used_anchor(at.node) {
@@ -180,7 +192,7 @@ fn own_key(at: &Cursor<'_, '_>) -> Result<(usize, NewKey), String> {
     new_key(at.tree, &Lines::of(at.source), map, by.entry, &key).map_err(|no| format!("{refused}; {no}"))
 }
 
-/// The scalar behind a place, if other places have its value too and it can be written.
+/// Returns the scalar behind a site, if other places have its value too and it can be written.
 fn shared(at: &Cursor<'_, '_>) -> Option<SharedScalar> {
     let target = at.tree.target(at.node);
     let uses = at.tree.uses(target);
@@ -192,10 +204,10 @@ fn shared(at: &Cursor<'_, '_>) -> Option<SharedScalar> {
 }
 
 impl Cursor<'_, '_> {
-    /// The bytes of a scalar, a block scalar's from its header on.
+    /// Returns the bytes of a scalar; those of a block scalar start at its header.
     ///
     /// # Errors
-    /// Why a text cannot be written there.
+    /// The reason that no text can be written there.
     pub(crate) fn span(&self) -> Result<(usize, usize), &'static str> {
         let node = &self.tree[self.node];
         match node.tag {

@@ -1,4 +1,4 @@
-//! What SOPS has encrypted: how it is recognised, and what is told of it.
+//! Objects that SOPS has encrypted: how they are recognised, and the problems reported for them.
 
 use serde_json::{Map, Value};
 
@@ -7,18 +7,18 @@ use crate::{
     yaml::cursor::Cursor,
 };
 
-/// Whether SOPS has put its seal on an object.
+/// Returns `true` if SOPS has encrypted an object.
 pub(crate) fn is_sealed(object: &Map<String, Value>) -> bool {
     object.get("sops").and_then(|sops| sops.get("mac")).is_some_and(Value::is_string)
 }
 
-/// The problem of an object that is encrypted.
+/// Returns the problem of an encrypted object.
 pub(crate) fn encrypted(at: &Cursor<'_, '_>, subject: &str) -> Problem {
     let evidence = "the document is encrypted with SOPS: it is left alone";
     Problem::new(Code::Encrypted, at.place(), evidence, "edit it with sops").about(subject)
 }
 
-/// The problem of something that holds objects, or did before SOPS went over it.
+/// Returns the problem of a document that holds objects, or held some before SOPS encrypted it.
 pub(crate) fn sealed_whole(at: &Cursor<'_, '_>) -> Problem {
     let evidence = "it is encrypted with SOPS as a whole: which objects it holds is not known";
     let remedy = "encrypt each object by itself, or keep it outside of the synced paths";

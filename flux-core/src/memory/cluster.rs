@@ -60,14 +60,16 @@ impl fmt::Debug for MemoryCluster {
 }
 
 impl MemoryCluster {
-    /// An empty cluster.
+    /// Returns an empty cluster.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A cluster that holds these objects, as `kubectl get -o yaml` prints them; lists stand for
-    /// their items. What a server would have put there (namespace, uid, resource version,
-    /// generation) may be missing and is made up.
+    /// Returns a cluster that holds these objects, as `kubectl get -o yaml` prints them; lists
+    /// stand for their items.
+    ///
+    /// Fields that a server would have set (namespace, uid, resource version, generation) may be
+    /// missing and are made up.
     ///
     /// # Errors
     /// [`Invalid`](crate::backend::ErrorKind::Invalid) if one of them has no `apiVersion`, `kind`
@@ -99,7 +101,7 @@ impl MemoryCluster {
         Ok(Self { state: Mutex::new(state) })
     }
 
-    /// All objects, sorted by id, with their managed fields: what
+    /// Returns all objects, sorted by id, with their managed fields: what
     /// [`from_objects`](Self::from_objects) takes.
     pub fn objects(&self) -> Vec<Value> {
         self.state().objects.values().cloned().collect()

@@ -17,7 +17,9 @@ use crate::{
 
 pub use images::{ImagesError, ImagesFile};
 
-/// A [`Registry`] in memory. It can be pushed to while others read it.
+/// A [`Registry`] in memory.
+///
+/// It can be pushed to while others read it.
 ///
 /// ```
 /// use flux_core::{image::ImageInfo, memory::MemoryRegistry};
@@ -57,26 +59,26 @@ pub struct Counts {
 }
 
 impl MemoryRegistry {
-    /// An empty registry.
+    /// Returns an empty registry.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// This registry with one more image.
+    /// Returns this registry with one more image.
     #[must_use]
     pub fn with_image(self, name: &ImageName, tag: Tag, image: ImageInfo) -> Self {
         self.push(name, tag, image);
         self
     }
 
-    /// This registry with a tag that is listed, but of which nothing can be learnt.
+    /// Returns this registry with a tag that is listed, but whose image cannot be read.
     #[must_use]
     pub fn with_tag_error(self, name: &ImageName, tag: Tag, error: InspectError) -> Self {
         self.insert(name, tag, Err(error));
         self
     }
 
-    /// This registry with a repository that answers everything with `error`.
+    /// Returns this registry with a repository that answers everything with `error`.
     #[must_use]
     pub fn with_error(self, name: &ImageName, error: Error) -> Self {
         self.set_error(name, Some(error));
@@ -100,7 +102,7 @@ impl MemoryRegistry {
         self.state().repositories.entry(name.canonical()).or_default().error = error;
     }
 
-    /// How often this registry was asked since it was made.
+    /// Returns how often this registry was asked since it was made.
     pub fn counts(&self) -> Counts {
         self.state().counts
     }
@@ -116,7 +118,7 @@ impl MemoryRegistry {
     }
 }
 
-/// The account that looked: nobody has to log in here.
+/// The account of the observer: there is no log-in here.
 const AUTHORITY: &str = "memory";
 
 #[async_trait]
@@ -154,7 +156,7 @@ impl Registry for MemoryRegistry {
     }
 }
 
-/// The answer of a future that waits for nothing, as the ones of the in-memory backends do.
+/// Returns the answer of a future that waits for nothing, as the ones of the in-memory backends do.
 #[cfg(test)]
 pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
     use std::task::{Context, Poll, Waker};

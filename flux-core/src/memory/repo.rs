@@ -46,7 +46,9 @@ pub struct MemoryRepo {
 
 #[derive(Debug, Default)]
 struct Upstream {
-    /// Oldest first. The last is the tip; there is always one.
+    /// Oldest first.
+    ///
+    /// The last is the tip; there is always one.
     commits: Vec<Entry>,
     contents: BTreeMap<ContentId, Bytes>,
 }
@@ -66,7 +68,7 @@ impl Default for MemoryRepo {
 }
 
 impl MemoryRepo {
-    /// A repository of one commit with these files, by path from its root.
+    /// Returns a repository of one commit with these files, by path from its root.
     pub fn new<P: Into<String>, B: Into<Bytes>>(files: impl IntoIterator<Item = (P, B)>) -> Self {
         let repo = Self {
             upstream: Arc::default(),
@@ -78,7 +80,8 @@ impl MemoryRepo {
         repo
     }
 
-    /// The same repository, of which these files can be run, now and in all commits that follow.
+    /// Returns the same repository, of which these files can be run, now and in all commits that
+    /// follow.
     #[must_use]
     pub fn with_executables<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         if let Some(tip) = self.lock().commits.last_mut() {
@@ -87,8 +90,10 @@ impl MemoryRepo {
         self
     }
 
-    /// The same repository seen under these paths only: files, or folders with all that is below
-    /// them. None means everything.
+    /// Returns the same repository seen under these paths only: files, or folders with all that is
+    /// below them.
+    ///
+    /// None means everything.
     ///
     /// ```
     /// # use flux_core::memory::MemoryRepo;
@@ -105,8 +110,9 @@ impl MemoryRepo {
         self
     }
 
-    /// Sets the committer, who is the author of what has none of its own. By default `Flux`, with
-    /// no address.
+    /// Sets the committer, who is the author of what has none of its own.
+    ///
+    /// By default `Flux`, with no address.
     #[must_use]
     pub fn with_committer(mut self, committer: Author) -> Self {
         self.committer = committer;
@@ -124,7 +130,9 @@ impl MemoryRepo {
     }
 
     /// Moves upstream by another hand: one commit that writes some files and takes others (`None`)
-    /// away. It is dated one second after the one before it; the first one is of 1970.
+    /// away.
+    ///
+    /// It is dated one second after the one before it; the first one is of 1970.
     pub fn push(&self, files: BTreeMap<String, Option<Bytes>>, message: &str) -> Revision {
         let mut upstream = self.lock();
         let (mut tree, time) = match upstream.commits.last() {
@@ -288,7 +296,7 @@ impl ConfigRepo for MemoryRepo {
     }
 }
 
-/// The hex SHA-256 of one part, or of several with their lengths.
+/// Returns the hex SHA-256 of one part, or of several with their lengths.
 fn hex(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -9,7 +9,9 @@ use super::{
 use crate::manifest::WorkloadId;
 
 impl ReleasePlan {
-    /// Returns the message of the commit, in v1's form. A person's own message takes its place.
+    /// Returns the message of the commit, in v1's form.
+    ///
+    /// A person's own message takes its place.
     pub fn message(&self) -> String {
         let own = self.request.cause.message.as_deref();
         match (own, &self.request.operation) {

@@ -50,12 +50,12 @@ macro_rules! reasons {
             /// All reasons, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The code as it stands in JSON.
+            /// Returns the code as it stands in JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// The status of a workload whose verdict has this reason.
+            /// Returns the status of a workload whose verdict has this reason.
             pub const fn status(self) -> Status {
                 match self { $(Self::$name => Status::$status,)* }
             }
@@ -113,7 +113,7 @@ reasons! {
     RegistryUnauthorized = "registry-unauthorized", Skipped, "cannot find one or more images";
     /// The image repository does not exist.
     RepositoryNotFound = "repository-not-found", Skipped, "cannot find one or more images";
-    /// Too little is known of the images or the file, and the missing part could decide otherwise.
+    /// Facts about the images or the file are missing that could decide otherwise.
     Incomplete = "incomplete", Skipped, "cannot find one or more images";
     /// Build dates decide, and the date of the running or of the newest image is unknown.
     NoTimestamp = "no-timestamp", Skipped, "image with zero created timestamp";

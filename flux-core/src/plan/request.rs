@@ -101,11 +101,15 @@ pub struct PolicyUpdate {
     /// `tag_all` sets the pattern of every container; `glob:*` and `*` remove a pattern, as they
     /// are the default.
     pub add: BTreeMap<String, String>,
-    /// Policies removed. Removing wins over setting.
+    /// Policies removed.
+    ///
+    /// Removing wins over setting.
     pub remove: BTreeSet<String>,
 }
 
-/// Back to the images of an earlier revision, by a new commit. Nothing but images goes back.
+/// Back to the images of an earlier revision, by a new commit.
+///
+/// Nothing but images goes back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollback {
     /// The revision whose images are wanted.

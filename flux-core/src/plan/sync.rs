@@ -15,8 +15,10 @@ use crate::{
 /// The field manager under which objects are applied.
 pub const FIELD_MANAGER: &str = "flux";
 
-/// The label that marks what this library manages. Its value is bound to the sync set and to the id
-/// of the object, so that a copied label counts for nothing.
+/// The label that marks what this library manages.
+///
+/// Its value is bound to the sync set and to the id of the object, so that a copied label counts
+/// for nothing.
 pub const MARK_LABEL: &str = "fluxcd.io/sync-gc-mark";
 
 /// The annotation that holds the checksum of the object as git has it.
@@ -29,8 +31,9 @@ pub const CHECKSUM_ANNOTATION: &str = "fluxcd.io/sync-checksum";
 pub struct SyncPlan {
     /// The revision it brings the cluster to.
     pub revision: Option<Revision>,
-    /// The steps by stage and then by id: the order in which they are to be carried out. Those of
-    /// one stage may go at the same time.
+    /// The steps by stage and then by id: the order in which they are to be carried out.
+    ///
+    /// Those of one stage may go at the same time.
     pub steps: Vec<Step>,
     /// The problems with what was read or decided.
     pub findings: Vec<Finding>,
@@ -91,7 +94,7 @@ impl Step {
         Self { id, api_version: api_version.into(), action, stage, reason, message, fields, place }
     }
 
-    /// Returns whether the cluster is asked for anything.
+    /// Returns `true` if the cluster is asked for anything.
     pub fn is_sent(&self) -> bool {
         matches!(self.action, Action::Create { .. } | Action::Apply { .. } | Action::Prune { .. })
     }
@@ -110,7 +113,9 @@ impl fmt::Display for Step {
     }
 }
 
-/// The action of a step. Exhaustive: a cluster has to carry out each of them.
+/// The action of a step.
+///
+/// Exhaustive: a cluster has to carry out each of them.
 ///
 /// Its `Debug` form blanks the values of a Secret. Its serialised form holds them: keep it as one
 /// keeps secrets.
@@ -146,7 +151,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The verb for it, as it stands in the `do` of its serialised form.
+    /// Returns the verb for it, as it stands in the `do` of its serialised form.
     fn verb(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",
@@ -191,7 +196,7 @@ macro_rules! reasons {
             /// All reasons, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The code as it stands in JSON.
+            /// Returns the code as it stands in JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }

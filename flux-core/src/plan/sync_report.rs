@@ -32,7 +32,9 @@ pub struct ResourceReport {
     pub place: Option<Place>,
 }
 
-/// The outcome of one object. Exhaustive: a report has to count each of them.
+/// The outcome of one object.
+///
+/// Exhaustive: a report has to count each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -159,8 +161,9 @@ impl Step {
         StepOutcome { report, finding: None }
     }
 
-    /// Returns the outcome of this step when the cluster could not carry it out. The message holds
-    /// no secret.
+    /// Returns the outcome of this step when the cluster could not carry it out.
+    ///
+    /// The message holds no secret.
     pub fn failed(&self, reason: Reason, message: impl Into<String>) -> StepOutcome {
         let message = message.into();
         let (code, remedy) = match reason {

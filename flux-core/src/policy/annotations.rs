@@ -39,10 +39,13 @@ pub struct Policies {
     /// The guards: they keep a release back although a tag would be newer.
     pub guards: Guards,
     /// The names of policies that are there to keep something back and whose values cannot be read.
-    /// What they would have kept back is not known, so nothing is released while there are any: see
-    /// [`Policies::stop`].
+    ///
+    /// It is unknown which releases they would have kept back, so nothing is released while there
+    /// are any: see [`Policies::stop`].
     pub invalid_guards: Vec<String>,
-    /// The problems of the annotations. Those of rules are reported where the rules are read.
+    /// The problems of the annotations.
+    ///
+    /// Those of rules are reported where the rules are read.
     pub problems: Vec<Problem>,
 }
 
@@ -166,8 +169,8 @@ impl Policies {
         }
     }
 
-    /// The tag pattern of a container: as set for it, as a rule sets it for every container, or
-    /// [`TagPattern::any`].
+    /// Returns the tag pattern of a container: as set for it, as a rule sets it for every
+    /// container, or [`TagPattern::any`].
     ///
     /// # Errors
     /// [`InvalidPattern`] if one is set and cannot be parsed; such a pattern matches nothing.
@@ -180,16 +183,16 @@ impl Policies {
         self.all.get(&format!("tag.{container}")).or_else(|| self.all.get(EVERY_CONTAINER))
     }
 
-    /// Where a policy stands: in the workload's own file at `path`, or in the file of the rule that
-    /// sets it.
+    /// Returns where a policy stands: in the workload's own file at `path`, or in the file of the
+    /// rule that sets it.
     pub fn from<'p>(&'p self, policy: &str, path: &'p str) -> Option<(&'p str, Position)> {
         let text = self.all.get(policy)?;
         let position = Position { line: text.line, column: text.column };
         Some((text.rule.as_deref().unwrap_or(path), position))
     }
 
-    /// The annotation keys under which a policy stands, the one that counts first: all of them go
-    /// when it is removed.
+    /// Returns the annotation keys under which a policy stands, the one that counts first: all of
+    /// them go when it is removed.
     pub fn keys(policy: &str, annotations: &BTreeMap<String, Annotation>) -> Vec<String> {
         let spelt = PREFIXES
             .iter()
@@ -197,7 +200,7 @@ impl Policies {
         spelt.filter(|key| annotations.contains_key(key)).collect()
     }
 
-    /// The annotation key by which a policy is written: the one it stands under, or that of
+    /// Returns the annotation key by which a policy is written: the one it stands under, or that of
     /// [`PREFIX`].
     pub fn key(&self, policy: &str) -> String {
         let there = self.all.get(policy).filter(|text| text.rule.is_none());

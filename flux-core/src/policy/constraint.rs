@@ -57,7 +57,9 @@ const OPS: [(&str, Op); 11] = [
 ];
 
 impl Constraint {
-    /// Reads a constraint; `Err` says what is wrong. An empty one is `*`.
+    /// Reads a constraint; `Err` says what is wrong.
+    ///
+    /// An empty one is `*`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Self::parse("*");

@@ -12,7 +12,7 @@ impl Glob {
         Self { parts: text.split('*').map(str::to_owned).collect() }
     }
 
-    /// The only text that it matches, if there is no `*` in it.
+    /// Returns the only text that it matches, if there is no `*` in it.
     pub(super) fn literal(&self) -> Option<&str> {
         match &self.parts[..] {
             [only] => Some(only),
@@ -34,8 +34,8 @@ impl Glob {
         })
     }
 
-    /// The parts between the first literal part and the last, if there is a `*` and both are
-    /// there.
+    /// Returns the parts between the first literal part and the last, if there is a `*` and both
+    /// are there.
     pub(super) fn starred<'a>(&self, text: &'a str) -> Option<&'a str> {
         match &self.parts[..] {
             [first, .., last] => text.strip_prefix(first.as_str())?.strip_suffix(last.as_str()),
@@ -77,7 +77,7 @@ mod tests {
         }
     }
 
-    /// The definition, without cleverness.
+    /// Returns the result by the plain definition of a glob.
     fn model(glob: &[u8], text: &[u8]) -> bool {
         match (glob, text) {
             ([], []) => true,

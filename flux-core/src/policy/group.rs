@@ -27,8 +27,9 @@ pub struct Apart {
     pub missing: Vec<WorkloadId>,
 }
 
-/// Returns why a group cannot move; `None` if it can. It can if all moves are to one tag, and each
-/// member moves to it or has it.
+/// Returns why a group cannot move; `None` if it can.
+///
+/// It can if all moves are to one tag, and each member moves to it or has it.
 ///
 /// Containers that keep what they run do not count, so a side-car with tags of its own is no
 /// hindrance until it is to move too.
@@ -40,7 +41,8 @@ pub fn apart(members: &[Member<'_>]) -> Option<Apart> {
         lacks.sort();
         lacks
     };
-    // Of tags that equally many lack, the one whose text comes last: it is more often the newer one.
+    // Of tags that equally many lack, the one whose text comes last: it is more often the newer
+    // one.
     let nearest = goals.iter().rev().map(|tag| (*tag, missing(tag))).min_by_key(|(_, missing)| missing.len());
     let (tag, missing) = nearest?;
     (goals.len() > 1 || !missing.is_empty()).then(|| Apart { tag: tag.clone(), missing })

@@ -57,7 +57,8 @@
 //! };
 //! let tags =
 //!     ["1.9.0", "v1.10.0", "2.0.0-rc.1", "20260102", "build-9", "build-10", "1234e56", "latest"];
-//! assert_eq!(newest("semver:~1", &tags).unwrap(), "v1.10.0");
+//! assert_eq!(newest("semver:
+//! 1", &tags).unwrap(), "v1.10.0");
 //! assert_eq!(newest("semver:*", &tags).unwrap(), "20260102");
 //! assert_eq!(newest("semver-strict:*", &tags).unwrap(), "v1.10.0");
 //! assert_eq!(newest("semver-strict:>=1-0", &tags).unwrap(), "2.0.0-rc.1");
@@ -90,7 +91,10 @@
 //! | `1.2`, `1.2.x`, `1.2.*`, `=1.2` | `>=1.2.0 <1.3.0` |
 //! | `*`, nothing | any release |
 //! | `>1.2`, `<=1.2` | `>=1.3.0`, `<1.3.0` |
-//! | `~1.2.3`, `~1.2`, `~1` | `>=1.2.3 <1.3.0`, `>=1.2.0 <1.3.0`, `>=1.0.0 <2.0.0` |
+//! | `
+//! 1.2.3`, `
+//! 1.2`, `
+//! 1` | `>=1.2.3 <1.3.0`, `>=1.2.0 <1.3.0`, `>=1.0.0 <2.0.0` |
 //! | `^1.2.3`, `^0.2.3`, `^0.0.3` | `>=1.2.3 <2.0.0`, `>=0.2.3 <0.3.0`, `=0.0.3` |
 //! | `1.2 - 1.4` | `>=1.2 <=1.4` |
 //! | `A, B` or `A B` | both |
@@ -103,7 +107,7 @@
 //! # Orders
 //!
 //! Orders are total, so that the same tags give the same answer in whatever order a registry lists
-//! them. Tags of which an order says nothing (no trustworthy date, no version) come last. Of equal
+//! them. Tags without a place in an order (no trustworthy date, no version) come last. Of equal
 //! build dates and numbers the tag whose text comes first wins; of equal versions, such as `v1.2.3`
 //! and `1.2.3`, the one whose text comes last, as in v1. The tag that runs wins every tie: see
 //! [`choose`], which has the rules by which one tag is chosen, and [`explain`], which says of every

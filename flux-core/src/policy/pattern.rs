@@ -79,11 +79,13 @@ pub struct Candidate<'a> {
     pub created: Option<Timestamp>,
 }
 
-/// Where a tag stands in the order of a pattern. Greater is newer; the order is total.
+/// Where a tag stands in the order of a pattern.
 ///
-/// Tags that the order says nothing of (no date, no version, no number) are the oldest. Of tags
-/// that it holds equal the one whose text comes first is the newer; only of versions of equal
-/// precedence it is the one whose text comes last, as in Flux v1.
+/// Greater is newer; the order is total.
+///
+/// Tags without a place in the order (no date, no version, no number) are the oldest. Of tags that
+/// it holds equal the one whose text comes first is the newer; only of versions of equal precedence
+/// it is the one whose text comes last, as in Flux v1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rank<'a> {
     key: Key<'a>,
@@ -137,13 +139,13 @@ impl TagPattern {
     /// The text of [`TagPattern::any`].
     pub const ANY: &'static str = "glob:*";
 
-    /// The pattern of a container for which none is set: every tag but `latest`, newest build
-    /// first.
+    /// Returns the pattern of a container for which none is set: every tag but `latest`, newest
+    /// build first.
     pub fn any() -> Self {
         Self { text: Self::ANY.to_owned(), kind: Kind::Glob(Glob::new("*")) }
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -174,7 +176,7 @@ impl TagPattern {
         }
     }
 
-    /// The only tag that can compete, if the pattern names one: a glob without `*`.
+    /// Returns the only tag that can compete, if the pattern names one: a glob without `*`.
     pub fn literal(&self) -> Option<&str> {
         match &self.kind {
             Kind::Glob(glob) => glob.literal(),
@@ -182,11 +184,12 @@ impl TagPattern {
         }
     }
 
-    /// Where a tag stands in the order of this pattern, whether or not the pattern takes the tag.
+    /// Returns where a tag stands in the order of this pattern, whether or not the pattern takes
+    /// the tag.
     ///
-    /// Versions are read loosely here, so that a running `1.2` can be told from a candidate `1.1.0`
-    /// by a `semver-strict:` pattern too; except that digits alone, which may be a date or a hash,
-    /// are no version to such a pattern.
+    /// Versions are read loosely here, so that a running `1.2` can be compared with a candidate
+    /// `1.1.0` by a `semver-strict:` pattern too; except that digits alone, which may be a date or
+    /// a hash, are no version to such a pattern.
     pub fn rank<'a>(&self, candidate: &Candidate<'a>) -> Rank<'a> {
         let tag = candidate.tag;
         let version = |tag| Version::loose(tag).map_or(Key::None, Key::Version);
@@ -203,8 +206,9 @@ impl TagPattern {
         Rank { key, tag }
     }
 
-    /// Compares two tags: `Less` means that `a` is newer and comes first. Total; ties are broken as
-    /// [`Rank`] says.
+    /// Compares two tags: `Less` means that `a` is newer and comes first.
+    ///
+    /// Total; ties are broken as [`Rank`] says.
     pub fn newest_first(&self, a: &Candidate<'_>, b: &Candidate<'_>) -> Ordering {
         self.rank(b).cmp(&self.rank(a))
     }
@@ -221,7 +225,8 @@ fn extract<'a>(regex: &Regex, tag: &'a str) -> Option<&'a str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The number that a tag is, or that stands for the `*` in a glob with other text around it.
+/// Returns the number that a tag is, or that stands for the `*` in a glob with other text around
+/// it.
 fn number<'a>(glob: &Glob, tag: &'a str) -> Option<Number<'a>> {
     Number::parse(tag).or_else(|| Number::parse(glob.starred(tag)?))
 }

@@ -10,7 +10,7 @@ use super::{InvalidPattern, TagPattern};
 pub(crate) struct Patterns(BTreeMap<String, Result<Arc<TagPattern>, InvalidPattern>>);
 
 impl Patterns {
-    /// The pattern that `text` is.
+    /// Returns the pattern that `text` is.
     pub(crate) fn read(&mut self, text: &str) -> Result<Arc<TagPattern>, InvalidPattern> {
         if let Some(read) = self.0.get(text) {
             return read.clone();

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stops_is_told_and_a_hold_stops_only_automation() {
+    fn a_stop_is_reported_and_a_hold_stops_only_automation() {
         let weekend = ("freeze", "0 16 * * 5 for 64h Europe/Berlin");
         let frozen = "frozen by 0 16 * * 5 for 64h Europe/Berlin; opens at 2026-11-23T07:00:00Z";
         let held = ("hold", "true");

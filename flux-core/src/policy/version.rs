@@ -5,7 +5,9 @@ use std::{borrow::Cow, cmp::Ordering};
 
 use super::number::Number;
 
-/// A version. Equal means equal precedence: build metadata (`+…`) is read and forgotten.
+/// A version.
+///
+/// Equal means equal precedence: build metadata (`+…`) is read and forgotten.
 #[derive(Clone, Debug)]
 pub(super) struct Version<'a> {
     pub(super) major: Number<'a>,
@@ -26,7 +28,7 @@ pub(super) struct Cut<'a> {
     pub(super) pre: &'a str,
 }
 
-/// Cuts up `v?PART(.PART(.PART)?)?(-PRE)?(+BUILD)?`; says nothing of what the parts are made of.
+/// Cuts up `v?PART(.PART(.PART)?)?(-PRE)?(+BUILD)?`; the parts are not checked.
 pub(super) fn cut(text: &str) -> Option<Cut<'_>> {
     let rest = text.strip_prefix('v').unwrap_or(text);
     let (rest, build) = rest.split_once('+').map_or((rest, None), |(rest, build)| (rest, Some(build)));

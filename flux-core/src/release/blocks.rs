@@ -13,7 +13,9 @@ use crate::{
     workload::Class,
 };
 
-/// Settles the workloads that a rule blocks. A change of policies is blocked by none of them.
+/// Settles the workloads that a rule blocks.
+///
+/// A change of policies is blocked by none of them.
 pub(super) fn settle(context: &Context<'_>, decisions: &mut [WorkloadDecision<'_>]) {
     for workload in decisions.iter_mut().filter(|workload| workload.is_pending()) {
         let blocked = match context.operation {

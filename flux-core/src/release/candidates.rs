@@ -62,7 +62,7 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// Returns the tags of a repository with what is known of each.
+/// Returns the tags of a repository with the known facts about each.
 fn listing(facts: &RepositoryFacts) -> Listing<'_> {
     let seen = |tag| facts.images.get(tag).map_or(Seen::NotAsked, Seen::from);
     let tags = facts.tags.iter().map(|tag| Tagged { tag, seen: seen(tag) });

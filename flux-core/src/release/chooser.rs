@@ -145,7 +145,8 @@ impl Chooser<'_> {
             );
         }
         let Some(tag) = &image.tag else {
-            // A digest names its image for good: there is no tag to look up and none for a pattern to take.
+            // A digest names its image for good: there is no tag to look up and none for a pattern
+            // to take.
             let target = ImageRef { name: self.current.name.clone(), ..image.clone() };
             return self.set(target);
         };

@@ -1,8 +1,7 @@
 //! Step 6, constraints: workloads that may only change together are held back together.
 //!
-//! This step comes last. What keeps an update from being made, for whatever reason, is known by
-//! then. It takes updates back and never makes one, so the planner goes round until nothing
-//! changes.
+//! This step comes last. By then all other reasons against an update are known. It takes updates
+//! back and never makes one, so the planner goes round until nothing changes.
 
 use std::collections::BTreeMap;
 

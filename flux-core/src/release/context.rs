@@ -1,4 +1,4 @@
-//! The context of a planning: what is known, what was found missing, and what is wrong.
+//! The context of planning: the known facts, the missing facts, and the findings.
 
 use jiff::Timestamp;
 

@@ -22,7 +22,9 @@ pub(super) struct WorkloadDecision<'a> {
 pub(super) enum Decision<'a> {
     /// The steps so far have not settled it.
     Pending,
-    /// Nothing is asked about it. It may still be a member of a release group.
+    /// Nothing is asked about it.
+    ///
+    /// It may still be a member of a release group.
     OutOfScope,
     /// It is decided as a whole.
     Whole(WorkloadVerdict),
@@ -110,7 +112,7 @@ impl WorkloadDecision<'_> {
 
     /// Takes every update of the workload back; `keep` says what each container has instead.
     ///
-    /// Returns whether there was any.
+    /// Returns `true` if there was any.
     pub(super) fn take_back(&mut self, keep: impl Fn(&Container) -> ContainerDecision) -> bool {
         let Decision::Containers(containers) = &mut self.decision else { return false };
         let mut taken_back = false;

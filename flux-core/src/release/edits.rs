@@ -37,7 +37,9 @@ pub(super) struct OwnedEdit {
     pub(super) intents: Vec<Intent>,
 }
 
-/// Makes the edits. Updates that cannot be written are taken back, with the reason.
+/// Makes the edits.
+///
+/// Updates that cannot be written are taken back, with the reason.
 pub(super) fn make(decisions: &mut [WorkloadDecision<'_>]) -> (Edits, Progress) {
     let mut edits = Edits::default();
     let progress = edits.images(decisions);

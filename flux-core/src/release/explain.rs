@@ -51,7 +51,9 @@ pub fn explain_needs(snapshot: &Snapshot, request: &ExplainRequest, now: Timesta
     needs
 }
 
-/// Explains the tags of containers on what `snapshot` knows, with the findings about that. Pure.
+/// Explains the tags of containers on what `snapshot` knows, with the findings about that.
+///
+/// Pure.
 ///
 /// No explanation at all means that git does not describe the workload, or that it has no such
 /// container.
@@ -106,7 +108,9 @@ pub fn explain(
 }
 
 /// Returns the request whose plan decides about the workload's release group: automation's, or a
-/// person's for all of its members. `None` if it is in no group.
+/// person's for all of its members.
+///
+/// `None` if it is in no group.
 fn group_request(snapshot: &Snapshot, request: &ExplainRequest) -> Option<Request> {
     let index = PolicyIndex::of(snapshot, &mut Needs::default());
     let policies = index.policies(&snapshot.manifests.workload(&request.workload)?);
@@ -259,8 +263,9 @@ impl TagVerdict {
         }
     }
 
-    /// Adds the reasons that stop the workload as a whole. Returns `true` if the tag would have
-    /// been selected without them.
+    /// Adds the reasons that stop the workload as a whole.
+    ///
+    /// Returns `true` if the tag would have been selected without them.
     fn hold_back(&mut self, stops: &[TagReason]) -> bool {
         let Some((first, others)) = stops.split_first() else { return false };
         if self.verdict == TagStatus::Selected {

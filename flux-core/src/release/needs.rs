@@ -9,7 +9,9 @@ use crate::{
     image::{CanonicalName, ImageName, Tag},
 };
 
-/// The facts that must be asked for before a plan can be made. Empty when everything is known.
+/// The facts that must be asked for before a plan can be made.
+///
+/// Empty when everything is known.
 ///
 /// Needs come in rounds, as the answer to one question raises the next: the tags of a repository
 /// tell which images must be inspected, and these which files would be edited. So

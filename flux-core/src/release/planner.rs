@@ -1,4 +1,6 @@
-//! The planner: a list of steps. Each has a file of its own, one job and a typed outcome.
+//! The planner: a list of steps.
+//!
+//! Each has a file of its own, one job and a typed outcome.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +71,9 @@ pub fn needs(snapshot: &Snapshot, request: &Request, now: Timestamp) -> Needs {
     }
 }
 
-/// Decides about every workload in scope. Pure: equal inputs give equal plans, with equal ids.
+/// Decides about every workload in scope.
+///
+/// Pure: equal inputs give equal plans, with equal ids.
 ///
 /// ```
 /// use flux_core::release::{self, Request, Snapshot};

@@ -23,7 +23,9 @@ pub struct PolicyIndex {
 }
 
 impl PolicyIndex {
-    /// Reads the policy documents. Their texts are needed, for the places of rules.
+    /// Reads the policy documents.
+    ///
+    /// Their texts are needed, for the places of rules.
     pub(super) fn of(snapshot: &Snapshot, needs: &mut Needs) -> Self {
         let source =
             |path: &str| snapshot.sources.get(path).and_then(|bytes| std::str::from_utf8(bytes).ok());
@@ -36,8 +38,9 @@ impl PolicyIndex {
         index
     }
 
-    /// Reads the policy documents among manifests. `source` gives the texts of files, for the
-    /// places of rules.
+    /// Reads the policy documents among manifests.
+    ///
+    /// `source` gives the texts of files, for the places of rules.
     pub fn read<'a>(manifests: &Manifests, source: impl Fn(&str) -> Option<&'a str>) -> Self {
         let mut index = Self { rules: PolicyRules::default(), findings: Vec::new() };
         // In the order of paths and of places in a file: of the rules, the last that matches wins.

@@ -1,5 +1,4 @@
-//! Holds that nobody wrote down: a person took an automated image back, so automation waits for
-//! something newer.
+//! Implicit holds: a person took an automated image back, so automation waits for something newer.
 
 use super::snapshot::PastFile;
 use crate::{

@@ -46,7 +46,9 @@ pub struct Snapshot {
     pub cluster: Option<ClusterFacts>,
     /// The texts of files, as far as they were asked for, by path.
     pub sources: BTreeMap<String, Bytes>,
-    /// The files that were asked for and whose texts cannot be had. They are not edited.
+    /// The files that were asked for and whose texts cannot be had.
+    ///
+    /// They are not edited.
     pub unreadable: BTreeSet<String>,
     /// The commits that changed files, as far as they were asked for, by path: the newest first.
     ///
@@ -74,7 +76,9 @@ impl Snapshot {
     }
 
     /// Makes a snapshot of files by their paths, with their texts: for tests of policies, and
-    /// wherever no repository is at hand. The revision is `none`.
+    /// wherever no repository is at hand.
+    ///
+    /// The revision is `none`.
     pub fn of_files<P, T>(files: impl IntoIterator<Item = (P, T)>) -> Self
     where
         P: Into<String>,

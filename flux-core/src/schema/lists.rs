@@ -1,12 +1,13 @@
-//! How lists of built-in kinds merge: which are maps by key, which are sets. All others are atomic,
-//! as are those of custom resources.
+//! How lists of built-in kinds merge: which are maps by key, which are sets.
+//!
+//! All others are atomic, as are those of custom resources.
 
 use super::path::{Elem, FieldPath};
 
 /// How the items of a list, or the entries of an object, belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Items are told apart by these fields.
+    /// Items are identified by these fields.
     Map(&'static [&'static str]),
     /// Items are scalars, each at most once.
     Set,
@@ -44,7 +45,7 @@ const MERGING: &[(&[&str], &str, Shape)] = &[
 /// The objects that are one value: label selectors.
 const ATOMIC_OBJECTS: &[&str] = &["selector", "nodeSelector", "labelSelector"];
 
-/// Returns whether a group is one of Kubernetes' own, whose kinds have the meaning that tables of
+/// Returns `true` if a group is one of Kubernetes' own, whose kinds have the meaning that tables of
 /// kinds and fields give them.
 pub(crate) fn is_builtin_group(group: &str) -> bool {
     !group.contains('.') || group.ends_with(".k8s.io")
@@ -61,7 +62,7 @@ impl Schema {
         Self { builtin: is_builtin_group(group) }
     }
 
-    /// How the list at a path merges.
+    /// Returns how the list at a path merges.
     pub(crate) fn list(self, path: &FieldPath) -> Shape {
         let mut fields = path.0.iter().rev().filter_map(|elem| match elem {
             Elem::Field(name) => Some(name.as_str()),
@@ -80,7 +81,7 @@ impl Schema {
             .map_or(Shape::Atomic, |(.., shape)| *shape)
     }
 
-    /// Returns whether the object at a path is one value.
+    /// Returns `true` if the object at a path is one value.
     pub(crate) fn is_atomic_object(self, path: &FieldPath) -> bool {
         self.builtin
             && matches!(path.0.last(), Some(Elem::Field(name)) if ATOMIC_OBJECTS.contains(&name.as_str()))

@@ -48,8 +48,8 @@ impl Elem {
         }
     }
 
-    /// The element of a list item that has `keys`, with the defaults of those it does not write;
-    /// `None` if a key is missing.
+    /// Returns the element of a list item that has `keys`, with the defaults of those it does not
+    /// write; `None` if a key is missing.
     pub(crate) fn key_of(item: &Value, keys: &[&str]) -> Option<Self> {
         let values = keys.iter().map(|key| {
             let value = item.get(key).map(Value::to_string).or_else(|| default_of(key))?;
@@ -58,8 +58,8 @@ impl Elem {
         values.collect::<Option<Vec<_>>>().map(|keys| Self::Key(sorted(keys)))
     }
 
-    /// Returns whether this element names `item`, where a key that the item does not write has its
-    /// default.
+    /// Returns `true` if this element names `item`, where a key that the item does not write has
+    /// its default.
     pub(crate) fn names(&self, item: &Value) -> bool {
         match self {
             Self::Key(keys) => keys.iter().all(|(key, value)| match item.get(key) {
@@ -71,7 +71,7 @@ impl Elem {
         }
     }
 
-    /// Returns whether this element may name `item`, where a key that the item does not write may
+    /// Returns `true` if this element may name `item`, where a key that the item does not write may
     /// have any value.
     pub(crate) fn may_name(&self, item: &Value) -> bool {
         match self {
@@ -81,7 +81,7 @@ impl Elem {
     }
 }
 
-/// Returns whether a value is what a JSON text says.
+/// Returns `true` if a value is what a JSON text says.
 fn is(value: &Value, text: &str) -> bool {
     match value {
         Value::String(own) => {
@@ -99,7 +99,7 @@ fn sorted(mut keys: Vec<(String, String)>) -> Vec<(String, String)> {
     keys
 }
 
-/// The value that the API server gives to a key field that is left out, as JSON text.
+/// Returns the value that the API server gives to a key field that is left out, as JSON text.
 fn default_of(key: &str) -> Option<String> {
     (key == "protocol").then(|| "\"TCP\"".to_owned())
 }
@@ -109,12 +109,12 @@ fn default_of(key: &str) -> Option<String> {
 pub(crate) struct FieldPath(pub(crate) Vec<Elem>);
 
 impl FieldPath {
-    /// A path of plain fields.
+    /// Returns a path of plain fields.
     pub(crate) fn from_fields(fields: &[&str]) -> Self {
         Self(fields.iter().map(|f| Elem::Field((*f).to_owned())).collect())
     }
 
-    /// The value at this path.
+    /// Returns the value at this path.
     pub(crate) fn get<'a>(&self, object: &'a Value) -> Option<&'a Value> {
         self.0.iter().try_fold(object, |value, elem| match elem {
             Elem::Field(name) => value.get(name),
@@ -123,7 +123,7 @@ impl FieldPath {
         })
     }
 
-    /// The value at this path, to be changed.
+    /// Returns the value at this path, to be changed.
     pub(crate) fn get_mut<'a>(&self, object: &'a mut Value) -> Option<&'a mut Value> {
         self.0.iter().try_fold(object, |value, elem| match elem {
             Elem::Field(name) => value.get_mut(name),
@@ -146,12 +146,12 @@ impl FieldPath {
         }
     }
 
-    /// Returns whether this path is `other` or leads to it.
+    /// Returns `true` if this path is `other` or leads to it.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }
 
-    /// The path one step further.
+    /// Returns the path one step further.
     pub(crate) fn join(&self, elem: Elem) -> Self {
         let mut path = self.0.clone();
         path.push(elem);

@@ -7,7 +7,9 @@ use crate::schema::{
     path::{Elem, FieldPath},
 };
 
-/// How strictly values are compared. Fields that git does not name never count.
+/// How strictly values are compared.
+///
+/// Fields that git does not name never count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compare {
     pub(crate) schema: Schema,
@@ -36,7 +38,7 @@ const QUANTITIES: &[&str] = &[
 ];
 
 impl Compare {
-    /// The paths, to the leaf, at which `live` is not what `desired` says.
+    /// Returns the paths, to the leaf, at which `live` is not what `desired` says.
     pub(crate) fn objects(self, desired: &Value, live: &Value) -> Vec<FieldPath> {
         let mut out = Vec::new();
         let Some(fields) = desired.as_object() else { return out };
@@ -132,7 +134,7 @@ impl Compare {
     }
 }
 
-/// Returns whether a value says as little as its absence.
+/// Returns `true` if a value says as little as its absence.
 pub(crate) fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -142,7 +144,7 @@ pub(crate) fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// Returns whether two scalars mean the same: `1` and `1.0` do.
+/// Returns `true` if two scalars mean the same: `1` and `1.0` do.
 fn scalar_eq(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => {
@@ -152,7 +154,7 @@ fn scalar_eq(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Returns whether two lists are the same to the last field.
+/// Returns `true` if two lists are the same to the last field.
 fn same(a: &[Value], b: &[Value]) -> bool {
     fn eq(a: &Value, b: &Value) -> bool {
         match (a, b) {
@@ -166,8 +168,8 @@ fn same(a: &[Value], b: &[Value]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| eq(a, b))
 }
 
-/// A Kubernetes quantity as digits times a power of ten, without trailing zeros, so that equal
-/// quantities are equal values.
+/// Returns a Kubernetes quantity as digits times a power of ten, without trailing zeros, so that
+/// equal quantities are equal values.
 fn quantity(value: &Value) -> Option<(i128, i32)> {
     let text = match value {
         Value::String(s) => s.clone(),

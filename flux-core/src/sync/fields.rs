@@ -30,7 +30,7 @@ impl Entry<'_> {
         self.manager == FIELD_MANAGER && self.applies && self.subresource.is_empty()
     }
 
-    /// Returns whether it is an autoscaler: something that scales through the subresource, and is
+    /// Returns `true` if it is an autoscaler: something that scales through the subresource, and is
     /// not a person with kubectl.
     fn scales(&self) -> bool {
         self.subresource == "scale" && !self.manager.starts_with("kubectl")
@@ -51,7 +51,7 @@ impl<'a> Managers<'a> {
         Self { entries: entries.collect() }
     }
 
-    /// The fields that we set, if we set any.
+    /// Returns the fields that we set, if we set any.
     pub(super) fn ours(&self) -> Option<&'a Map<String, Value>> {
         self.entries.iter().find(|e| e.is_ours()).map(|e| e.fields)
     }
@@ -62,7 +62,7 @@ impl<'a> Managers<'a> {
         others.filter(|e| covers(e.fields, path)).map(|e| e.manager.to_owned()).min()
     }
 
-    /// The fields that an autoscaler set through the `scale` subresource.
+    /// Returns the fields that an autoscaler set through the `scale` subresource.
     pub(super) fn scaled(&self) -> Vec<FieldPath> {
         let mut out = Vec::new();
         for entry in self.entries.iter().filter(|e| e.scales()) {
@@ -73,7 +73,7 @@ impl<'a> Managers<'a> {
     }
 }
 
-/// Returns whether a tree holds the field at a path, as itself or as a part of something atomic.
+/// Returns `true` if a tree holds the field at a path, as itself or as a part of something atomic.
 fn covers(fields: &Map<String, Value>, path: &FieldPath) -> bool {
     let mut tree = fields;
     for elem in &path.0 {
@@ -89,7 +89,7 @@ fn covers(fields: &Map<String, Value>, path: &FieldPath) -> bool {
     true
 }
 
-/// Returns whether the tree ends here: what is below belongs to the field as a whole.
+/// Returns `true` if the tree ends here: what is below belongs to the field as a whole.
 fn is_leaf(tree: &Map<String, Value>) -> bool {
     tree.is_empty()
 }
@@ -107,7 +107,7 @@ fn leaves(tree: &Map<String, Value>, path: &FieldPath, out: &mut Vec<FieldPath>)
     }
 }
 
-/// Returns whether a path is the object's identity, which nobody owns.
+/// Returns `true` if a path is part of the object's identity, which no manager owns.
 fn is_identity(path: &FieldPath) -> bool {
     let names: Vec<&str> = path
         .0
@@ -120,7 +120,7 @@ fn is_identity(path: &FieldPath) -> bool {
     matches!(names[..], ["apiVersion" | "kind"] | ["metadata", "name" | "namespace"])
 }
 
-/// The fields of `desired` that a tree does not hold.
+/// Returns the fields of `desired` that a tree does not hold.
 pub(super) fn uncovered(desired: &Value, tree: &Map<String, Value>) -> Vec<FieldPath> {
     let mut out = Vec::new();
     walk(desired, Some(tree), &FieldPath::default(), &mut out);
@@ -144,14 +144,16 @@ fn walk(desired: &Value, tree: Option<&Map<String, Value>>, path: &FieldPath, ou
     }
 }
 
-/// Lists are keyed as the tree says. A key that the item does not write was defaulted by the server
-/// and is not compared.
+/// Lists are keyed as the tree says.
+///
+/// A key that the item does not write was defaulted by the server and is not compared.
 fn walk_list(items: &[Value], tree: &Map<String, Value>, path: &FieldPath, out: &mut Vec<FieldPath>) {
     let elems: Vec<(Elem, &Map<String, Value>)> =
         tree.iter().filter_map(|(key, child)| Some((Elem::parse(key)?, child.as_object()?))).collect();
     let mut taken = vec![false; elems.len()];
     let mut found: Vec<Option<usize>> = vec![None; items.len()];
-    // Items that write all keys choose first, so that one that leaves a key to its default cannot take what is theirs.
+    // Items that write all keys choose first, so that one that leaves a key to its default cannot
+    // take what is theirs.
     for exact in [true, false] {
         for (n, item) in items.iter().enumerate().filter(|(n, _)| found[*n].is_none()).collect::<Vec<_>>() {
             let fits = |elem: &Elem| match elem {
@@ -173,8 +175,8 @@ fn walk_list(items: &[Value], tree: &Map<String, Value>, path: &FieldPath, out: 
     }
 }
 
-/// How an item that nobody holds is called: by the keys of its neighbours, else by its `name`, else
-/// by its place.
+/// Returns the name of an item that no manager owns: by the keys of its neighbours, else by its
+/// `name`, else by its place.
 fn name_of(item: &Value, n: usize, neighbours: &[(Elem, &Map<String, Value>)]) -> Elem {
     let keys = neighbours.iter().find_map(|(elem, _)| match elem {
         Elem::Key(keys) => Some(keys.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>()),
@@ -187,7 +189,7 @@ fn name_of(item: &Value, n: usize, neighbours: &[(Elem, &Map<String, Value>)]) -
     keys.or_else(|| Some(vec!["name"])).and_then(|keys| Elem::key_of(item, &keys)).unwrap_or(Elem::Index(n))
 }
 
-/// The fields that a tree holds and `sent` no longer has: they go away when it is applied.
+/// Returns the fields that a tree holds and `sent` no longer has: they go away when it is applied.
 pub(super) fn released(tree: &Map<String, Value>, sent: &Value) -> Vec<FieldPath> {
     let mut out = Vec::new();
     release(tree, sent, &FieldPath::default(), &mut out);
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_that_differ_in_protocol_only_are_told_apart() {
+    fn ports_that_differ_in_protocol_only_are_distinguished() {
         let tree = json!({"f:ports": {r#"k:{"port":53,"protocol":"UDP"}"#: {".": {}, "f:port": {}, "f:protocol": {}}}});
         let both = json!({"ports": [{"port": 53}, {"port": 53, "protocol": "UDP"}]});
         assert_eq!(texts(&uncovered(&both, tree.as_object().unwrap())), ["ports[port=53,protocol=TCP]"]);

@@ -11,7 +11,9 @@ use crate::{
     plan::redacted::Redacted,
 };
 
-/// An object that git describes. Its `Debug` form blanks the values of a Secret.
+/// An object that git describes.
+///
+/// Its `Debug` form blanks the values of a Secret.
 ///
 /// Exhaustive: callers make it of whatever they read.
 #[derive(Clone, PartialEq)]
@@ -40,7 +42,9 @@ pub struct Desired {
     pub revision: Option<Revision>,
     /// The objects, in no particular order.
     pub objects: Vec<DesiredObject>,
-    /// The problems with what was read. With any error among these, nothing is pruned.
+    /// The problems with what was read.
+    ///
+    /// With any error among these, nothing is pruned.
     pub findings: Vec<Finding>,
 }
 
@@ -63,12 +67,16 @@ impl Desired {
 pub struct SyncOptions {
     /// The name of this sync set.
     pub sync_set: SyncSet,
-    /// Deletes objects that git no longer names. Off by default.
+    /// Deletes objects that git no longer names.
+    ///
+    /// Off by default.
     pub prune: bool,
     /// The namespaces that may be touched; `None` for all.
     pub namespaces: Option<Vec<String>>,
-    /// Lets pruning delete more than half of what is ours. Off by default: a sync that would delete
-    /// more than ten objects and more than half of all prunes nothing.
+    /// Lets pruning delete more than half of what is ours.
+    ///
+    /// Off by default: a sync that would delete more than ten objects and more than half of all
+    /// prunes nothing.
     pub prune_all: bool,
 }
 

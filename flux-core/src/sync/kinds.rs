@@ -15,8 +15,8 @@ pub(crate) fn builtin(api_version: &str, kind: &str) -> Option<KindInfo> {
     manifest::scope_of(api_version, kind).map(|scope| KindInfo { namespaced: scope == Scope::Namespaced })
 }
 
-/// The kinds that a CustomResourceDefinition defines, one for each version; empty if the object is
-/// something else.
+/// Returns the kinds that a CustomResourceDefinition defines, one for each version; empty if the
+/// object is something else.
 pub(crate) fn defined_by(object: &Value) -> BTreeMap<(String, String), KindInfo> {
     let spec = &object["spec"];
     let is_definition = object["kind"] == "CustomResourceDefinition"

@@ -12,7 +12,9 @@ use sha2::{Digest, Sha256};
 use super::{SyncSet, object};
 use crate::{manifest::ResourceId, plan::sync::MARK_LABEL};
 
-/// Whose an object is, by its mark. Exhaustive: there is no fourth answer.
+/// Whose an object is, by its mark.
+///
+/// Exhaustive: there is no fourth answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owned {
     /// Made by this library for this sync set: it may be pruned.
@@ -23,7 +25,7 @@ pub enum Owned {
     No,
 }
 
-/// The value of the mark for an object of a sync set; empty for [`Owned::No`].
+/// Returns the value of the mark for an object of a sync set; empty for [`Owned::No`].
 pub(crate) fn value(owned: Owned, sync_set: &SyncSet, id: &ResourceId) -> String {
     let prefix = match owned {
         Owned::Created => "sha256",

@@ -26,7 +26,7 @@ pub(crate) const SERVER_METADATA: &[&str] = &[
 /// The prefixes under which v1 read its annotations.
 const PREFIXES: [&str; 2] = ["fluxcd.io/", "flux.weave.works/"];
 
-/// A top-level string of an object.
+/// Returns a top-level string of an object.
 pub(crate) fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get(key).and_then(Value::as_str)
 }
@@ -36,8 +36,9 @@ pub(crate) fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
-/// The id of an object as it is written: the namespace is the one it names. `None` if it has no
-/// kind or no name.
+/// Returns the id of an object as it is written: the namespace is the one it names.
+///
+/// `None` if it has no kind or no name.
 pub(crate) fn id_of(object: &Value) -> Option<ResourceId> {
     let metadata = object.get("metadata")?;
     Some(ResourceId {
@@ -48,7 +49,7 @@ pub(crate) fn id_of(object: &Value) -> Option<ResourceId> {
     })
 }
 
-/// Returns whether SOPS encrypted an object: its values are not what they say.
+/// Returns `true` if SOPS encrypted an object: its values are not what they say.
 pub(super) fn is_encrypted(object: &Value) -> bool {
     object["sops"]["mac"].is_string()
 }
@@ -119,7 +120,7 @@ pub(super) fn put_mark(object: &mut Value, mark: String, checksum: String) {
     }
 }
 
-/// The hex SHA-256 of the canonical JSON of an object.
+/// Returns the hex SHA-256 of the canonical JSON of an object.
 pub(super) fn checksum(object: &Value) -> String {
     let mut text = String::new();
     canonical(object, &mut text);

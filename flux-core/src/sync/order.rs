@@ -6,8 +6,9 @@
 
 use crate::schema::lists::is_builtin_group;
 
-/// Kinds of the built-in groups by rank. What is in no row, custom resources among it, has the rank
-/// [`OTHER`].
+/// Kinds of the built-in groups by rank.
+///
+/// A kind in no row, such as that of a custom resource, has the rank [`OTHER`].
 const RANKS: &[(u8, &[&str])] = &[
     (0, &["Namespace", "CustomResourceDefinition"]),
     (
@@ -76,12 +77,12 @@ fn rank(group: &str, kind: &str) -> u8 {
     RANKS.iter().find(|(_, kinds)| kinds.contains(&kind)).map_or(OTHER, |(rank, _)| *rank)
 }
 
-/// The stage in which an object of a kind is applied.
+/// Returns the stage in which an object of a kind is applied.
 pub(super) fn apply_stage(group: &str, kind: &str) -> u8 {
     rank(group, kind)
 }
 
-/// The stage in which an object of a kind is pruned.
+/// Returns the stage in which an object of a kind is pruned.
 pub(super) fn prune_stage(group: &str, kind: &str) -> u8 {
     PRUNE + LAST - rank(group, kind)
 }

@@ -9,7 +9,9 @@ use crate::{
     plan::sync::{Step, SyncPlan},
 };
 
-/// A difference between a plan and the same plan made anew. Such a plan must not be carried out.
+/// A difference between a plan and the same plan made anew.
+///
+/// Such a plan must not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outdated {
@@ -88,7 +90,7 @@ pub fn outdated(plan: &SyncPlan, now: &SyncPlan) -> Vec<Outdated> {
     found
 }
 
-/// The steps by their objects and places.
+/// Returns the steps by their objects and places.
 fn by_object(plan: &SyncPlan) -> BTreeMap<(&ResourceId, Option<&Place>), &Step> {
     plan.steps.iter().map(|step| ((&step.id, step.place.as_ref()), step)).collect()
 }

@@ -38,10 +38,10 @@ use crate::{
 ///   says.
 /// - An object of ours is applied again if git has changed since ([`Reason::ChangedInGit`]), or if
 ///   someone else changed a field that git decides ([`Reason::Drifted`]). Fields that git does not
-///   name are nobody's business here.
+///   name are ignored here.
 /// - Replicas that an autoscaler decides are left to it once the object exists.
-/// - What is ours and not in git is pruned if [`SyncOptions::prune`] says so and no guard holds it
-///   back.
+/// - An object of ours that is not in git is pruned if [`SyncOptions::prune`] says so and no guard
+///   holds it back.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -308,13 +308,13 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Returns whether a field is the mark or the checksum, which are no content.
+/// Returns `true` if a field is the mark or the checksum, which are no content.
 fn is_mark(path: &FieldPath) -> bool {
     *path == FieldPath::from_fields(&["metadata", "labels", MARK_LABEL])
         || *path == FieldPath::from_fields(&["metadata", "annotations", CHECKSUM_ANNOTATION])
 }
 
-/// The paths without those that are part of another.
+/// Returns the paths without those that are part of another.
 fn outermost(paths: impl Iterator<Item = FieldPath>) -> BTreeSet<FieldPath> {
     let mut out = BTreeSet::<FieldPath>::new();
     // In order, a path comes before those within it.
@@ -390,7 +390,7 @@ impl Differences<'_> {
         paths
     }
 
-    /// Where nothing of ours is recorded: values that differ, as far as git names them.
+    /// Returns the values that differ from git's, when no managed fields of ours are recorded.
     fn by_value(&self) -> Vec<FieldPath> {
         self.values(true)
     }

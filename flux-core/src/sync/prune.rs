@@ -37,7 +37,7 @@ pub(super) struct NamedByGit<'a> {
     pub(super) findings: &'a [Finding],
 }
 
-/// The steps for objects that are ours and that git does not name, and what held them back.
+/// Returns the steps for objects that are ours and that git does not name, and what held them back.
 pub(super) fn prune(
     wanted: &NamedByGit<'_>,
     observed: &Observation<Observed>,
@@ -138,7 +138,7 @@ fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -
     }
 }
 
-/// Returns whether the options allow touching an object.
+/// Returns `true` if the options allow touching an object.
 pub(super) fn may_touch(id: &ResourceId, options: &SyncOptions) -> bool {
     let Some(allowed) = &options.namespaces else { return true };
     match &id.namespace {
@@ -147,7 +147,7 @@ pub(super) fn may_touch(id: &ResourceId, options: &SyncOptions) -> bool {
     }
 }
 
-/// Why nothing at all is deleted, and what to do about it.
+/// Returns why nothing at all is deleted, and what to do about it.
 fn guard(
     wanted: &NamedByGit<'_>,
     observed: &Observation<Observed>,

@@ -27,7 +27,7 @@ fn count(value: &Value) -> i64 {
     value.as_i64().unwrap_or(0)
 }
 
-/// The pods wanted; one if the spec leaves it open.
+/// Returns the pods wanted; one if the spec leaves it open.
 fn replicas(object: &Value) -> i64 {
     object["spec"]["replicas"].as_i64().unwrap_or(1)
 }

@@ -66,7 +66,8 @@ pub(super) fn yield_to_autoscalers(
     yielded
 }
 
-/// The objects in which autoscalers are looked for: those of git, and those seen in the cluster.
+/// Returns the objects in which autoscalers are looked for: those of git, and those seen in the
+/// cluster.
 pub(super) fn observed_objects(
     observed: &BTreeMap<ResourceId, Arc<Value>>,
 ) -> impl Iterator<Item = (Option<&str>, &Value)> {

@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 pub struct SyncSet(String);
 
 impl SyncSet {
-    /// Returns the sync set of a name. Two configurations that sync to one cluster need two names.
+    /// Returns the sync set of a name.
+    ///
+    /// Two configurations that sync to one cluster need two names.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -21,8 +23,8 @@ impl SyncSet {
         &self.0
     }
 
-    /// The name that v1 gave to what one git URL, branch and list of paths describe: objects that
-    /// v1 marked are known again.
+    /// Returns the name that v1 gave to what one git URL, branch and list of paths describe:
+    /// objects that v1 marked are known again.
     ///
     /// A password in the URL is no part of the name.
     pub fn v1(url: &str, branch: &str, paths: &[String]) -> Self {
@@ -42,7 +44,7 @@ impl fmt::Display for SyncSet {
     }
 }
 
-/// The URL in the one form in which v1 hashed it: scp-like and local addresses as URLs, no
+/// Returns the URL in the one form in which v1 hashed it: scp-like and local addresses as URLs, no
 /// password.
 fn safe_url(url: &str) -> String {
     if let Some((scheme, rest)) = url.split_once("://") {

@@ -1,6 +1,7 @@
 //! Parts for tests of backends and of deployers: conformance suites that every backend must pass,
-//! and mocks of the three traits for the errors that a real server does not produce on demand. Not
-//! covered by semantic versioning.
+//! and mocks of the three traits for the errors that a real server does not produce on demand.
+//!
+//! Not covered by semantic versioning.
 //!
 //! Each trait has its suite, all of one shape: a fixture that the implementation writes, and one
 //! macro call that expands to a test for each rule of the trait's contract.

@@ -16,7 +16,7 @@ pub fn check<F>(make: impl AsyncFnOnce() -> Option<F>, case: impl AsyncFnOnce(F)
 mod tests {
     use std::collections::BTreeSet;
 
-    /// The names of the public async functions of a text.
+    /// Returns the names of the public async functions of a text.
     fn cases(source: &str) -> BTreeSet<&str> {
         let starts = source.split("\npub async fn ").skip(1);
         starts.filter_map(|rest| rest.split('(').next()).collect()

@@ -1,4 +1,4 @@
-//! What reading a workload has to do with: whose images are read, and where what is wrong with them is told.
+//! The context in which a workload is read: the object, and the list of its problems.
 
 use crate::{
     finding::{Code, Problem},
@@ -10,55 +10,59 @@ use crate::{
     yaml::cursor::Cursor,
 };
 
-/// What reading a workload has to do with.
+/// The context in which a workload is read.
 pub(crate) struct Context<'a> {
     /// The workload's id.
     pub subject: &'a str,
     /// The index of its object in the file.
     pub resource: usize,
-    /// Why nothing in the object is edited, if so: it is encrypted, or of a kind that is only looked at.
+    /// The reason that nothing in the object is edited, if there is one.
+    ///
+    /// The object is encrypted, or of a kind that is only listed.
     pub read_only_reason: Option<&'static str>,
-    /// Whether it is encrypted: what it says is no image.
+    /// `true` if the object is encrypted, so that its text is no image.
     pub encrypted: bool,
     pub problems: &'a mut Vec<Problem>,
 }
 
 impl Context<'_> {
-    /// The scalar at `at` as a place to write; none if it is no scalar.
+    /// Returns the scalar at `at` as a place to write; `None` if the value is no scalar.
     pub(crate) fn site(&self, at: &Cursor<'_, '_>, part: Part) -> Option<Site> {
         site(at, part, self.read_only_reason)
     }
 
-    /// The scalar at `at`; none if it is none.
+    /// Returns the scalar at `at`; `None` if the value is no scalar.
     pub(crate) fn scalar_ref(&self, at: &Cursor<'_, '_>) -> Option<ScalarRef> {
         scalar_ref(at, self.read_only_reason)
     }
 }
 
-/// What to do about a workload of a wrong shape.
+/// The remedy for a workload of a wrong shape.
 pub(crate) const SHAPE: &str = "write it as its kind says; `kubectl explain` shows the fields";
 
-/// What to do about a text that YAML reads as something else.
+/// The remedy for a text that YAML reads as another type.
 pub(crate) const QUOTES: &str = "put it between quotes";
 
-/// What to do about an image that cannot be parsed.
+/// The remedy for an image that cannot be parsed.
 pub(crate) const IMAGE: &str = "write the image as [host/]name[:tag][@digest]";
 
 impl BadImage {
-    /// An image that is something else than a text to YAML.
+    /// Returns the error for an image that is no string to YAML.
     pub(crate) fn other_than_text(text: &str, what: &str) -> Self {
         Self { text: text.to_owned(), problem: format!("it is {what} to YAML, not a text") }
     }
 }
 
 impl Context<'_> {
-    /// Tells that the workload's shape is wrong.
+    /// Reports that the workload's shape is wrong.
     pub(crate) fn invalid(&mut self, at: (u32, u32), evidence: String, remedy: &str) {
         let problem = Problem::new(Code::InvalidWorkload, at, evidence, remedy);
         self.problems.push(problem.about(self.subject));
     }
 
-    /// The container of an image that its object has. What is wrong with the image is told, and what to do about it.
+    /// Returns the container of an image that the object itself has.
+    ///
+    /// A problem with the image is reported together with its remedy.
     pub(crate) fn container(
         &mut self,
         (name, role): (&str, ContainerRole),
@@ -74,7 +78,7 @@ impl Context<'_> {
         container
     }
 
-    /// Tells of an image that cannot be parsed, and what to do about it.
+    /// Reports an image that cannot be parsed, and the remedy.
     fn check_image(&mut self, container: &Container, remedy: &str) {
         let Err(bad) = &container.image else { return };
         if self.encrypted {

@@ -1,9 +1,13 @@
-//! Workloads of kinds that only a repository knows: `spec.workloads` of its `FluxPolicy` documents says where their images stand. The page of the module
-//! above shows such a rule.
+//! Workloads of custom kinds, by the rules in `spec.workloads` of a repository's `FluxPolicy`
+//! documents.
 //!
-//! A path is written with dots, or as a JSON pointer (`/spec/a.b`) where keys have dots; `*` stands for every item of a list and every entry of a
-//! mapping. A container is called by its `name`, else by the item or entry on the way, else by the last key of the path. A path that leads nowhere
-//! in an object is passed over. Kinds that Kubernetes brings along, and those known without a rule, cannot be named.
+//! The page of the module above shows such a rule.
+//!
+//! A path is written with dots, or as a JSON pointer (`/spec/a.b`) where keys have dots; `*` stands
+//! for every item of a list and every entry of a mapping. A container is called by its `name`, else
+//! by the item or entry on the way, else by the last key of the path. A path that matches nothing
+//! in an object is ignored. Built-in kinds of Kubernetes, and the kinds that need no rule, cannot
+//! be named.
 
 mod rule;
 
@@ -27,14 +31,14 @@ use crate::{
     yaml::scalar::other_than_text,
 };
 
-/// Makes workloads of the objects that rules are for, and returns what is wrong with the rules.
+/// Turns the objects that rules match into workloads, and returns the findings about the rules.
 pub(crate) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Finding> {
     let (all, findings) = rules_in(files);
     apply_rules(&all, files);
     findings
 }
 
-/// Makes workloads of the objects that the rules in other files are for.
+/// Turns the objects that the rules in other files match into workloads.
 pub(crate) fn apply_those_of(
     others: &BTreeMap<String, Arc<ParsedFile>>,
     files: &mut BTreeMap<String, Arc<ParsedFile>>,
@@ -77,7 +81,9 @@ fn apply_rules(all: &[Rule], files: &mut BTreeMap<String, Arc<ParsedFile>>) {
     }
 }
 
-/// The containers of an object by the rules for it. What comments mark already is passed over.
+/// Returns the containers of an object by the rules for it.
+///
+/// Images that comments already mark are left out.
 fn read(index: usize, resource: &Resource, rules: &[&Rule]) -> (Vec<Container>, Vec<Problem>) {
     let namespace = resource.namespace.as_deref().unwrap_or("default");
     let subject = WorkloadId::new(namespace, &resource.kind, &resource.name).to_string();
@@ -104,7 +110,7 @@ fn read(index: usize, resource: &Resource, rules: &[&Rule]) -> (Vec<Container>, 
 
 struct Reader<'a> {
     resource: &'a Resource,
-    /// The pointers of images that are known already.
+    /// The pointers of the images found so far.
     seen: Vec<String>,
     containers: Vec<Container>,
 }
@@ -164,7 +170,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a value may be an image; one that is a number or a truth value to YAML is told. Null is as good as nothing.
+    /// Returns `true` if a value may be an image.
+    ///
+    /// A number or a boolean is reported; null counts as absent.
     fn is_text(
         &mut self,
         name: &str,
@@ -196,7 +204,7 @@ impl Reader<'_> {
 }
 
 impl Rule {
-    /// The places of lists of containers, with what these are in their pods.
+    /// Returns the paths of lists of containers, with the roles of these in their pods.
     fn lists(&self) -> Vec<(Path, ContainerRole)> {
         let of_pod = |pod: &Path| LISTS.map(|(list, role)| (pod.below(list), role));
         let lists = self.containers.iter().map(|path| (path.clone(), ContainerRole::Main));

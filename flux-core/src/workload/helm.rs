@@ -1,13 +1,16 @@
 //! Images in the values of a HelmRelease, by v1's conventions.
 //!
-//! At one level of the values an image is `image: name[:tag]`, with `tag` and `registry` beside it or not, or `image` is a mapping of
-//! `repository` and, if need be, `registry`, `tag` and `digest`. Levels looked at are the values themselves (the container is called
-//! `chart-image`), each mapping in them (the container is called by its key) and, where v1 did not look, those below (the container is called
-//! by its path, `web.sidecar`). Deep down `image` may be anything, so there it must look like one: a mapping, or a text
-//! with a tag or a digest. Lists are not looked into. Any other place is named by annotations: `repository.fluxcd.io/NAME: path.in.values`, and the same
-//! with `registry` and `tag`.
+//! At one level of the values an image is `image: name[:tag]`, optionally with `tag` and `registry`
+//! beside it, or `image` is a mapping of `repository` and, optionally, `registry`, `tag` and
+//! `digest`. These levels are searched: the values themselves (the container is called
+//! `chart-image`), each mapping in them (the container is called by its key) and, beyond v1, those
+//! below (the container is called by its path, `web.sidecar`). Deep down `image` may be anything,
+//! so there it must look like an image: a mapping, or a text with a tag or a digest. Lists are not
+//! searched. Annotations name any other place: `repository.fluxcd.io/NAME: path.in.values`, and the
+//! same with `registry` and `tag`.
 //!
-//! A tag may be written without quotes and be a number to YAML; it is read as written, `1.20` as `1.20`.
+//! A tag may be written without quotes and be a number to YAML; it is read as written, `1.20` as
+//! `1.20`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -23,19 +26,21 @@ use crate::{
 /// The name of the container whose image stands at the top of the values.
 const CHART_IMAGE: &str = "chart-image";
 
-/// How many mappings of the values are looked into. Charts have some hundreds.
+/// The number of mappings of the values that are searched.
+///
+/// Charts have some hundreds.
 const LEVELS: usize = 10_000;
 
 const REPOSITORY_PATH: &str = "repository.fluxcd.io/";
 const REGISTRY_PATH: &str = "registry.fluxcd.io/";
 const TAG_PATH: &str = "tag.fluxcd.io/";
 
-/// Whether objects of this group and kind are HelmReleases.
+/// Returns `true` if objects of this group and kind are HelmReleases.
 pub(crate) fn is_release(group: &str, kind: &str) -> bool {
     kind == "HelmRelease" && matches!(group, "helm.fluxcd.io" | "helm.toolkit.fluxcd.io")
 }
 
-/// The images in the values: the chart's own first, then by name.
+/// Returns the images in the values: the chart's own first, then by name.
 pub(crate) fn containers(
     at: &Cursor<'_, '_>,
     resource: &Resource,
@@ -53,7 +58,7 @@ pub(crate) fn containers(
         for (inner, level) in level.entries().unwrap_or_default() {
             deeper(&level, &format!("{key}.{inner}"), context, &mut left, &mut below);
         }
-        // What an annotation names has the name that it is given, and no other.
+        // An image that an annotation names has the name from the annotation, and no other.
         below.retain(|(_, parts)| !taken.contains(parts.repository.site.pointer.as_str()));
         found.extend(below);
         found.extend(convention(&level, context).map(|parts| (key, parts)));
@@ -65,7 +70,7 @@ pub(crate) fn containers(
     containers
 }
 
-/// The images of a level that v1 did not look at, and of those below it.
+/// Collects the images of a level that v1 did not search, and of those below it.
 fn deeper(
     level: &Cursor<'_, '_>,
     name: &str,
@@ -85,7 +90,7 @@ fn deeper(
     }
 }
 
-/// The image of one level of the values, if there is one.
+/// Returns the image of one level of the values, if there is one.
 fn convention(level: &Cursor<'_, '_>, context: &Context<'_>) -> Option<ImageParts> {
     let image = level.get("image")?;
     let (beside, repository) = if image.is_map() {
@@ -100,12 +105,13 @@ fn convention(level: &Cursor<'_, '_>, context: &Context<'_>) -> Option<ImagePart
         digest: image.get("digest").filter(|d| d.text().is_some()).and_then(leaf),
         repository: leaf(repository.filled()?)?,
     };
-    // A blank registry or tag means that the chart decides: what runs is not known from here.
+    // A blank registry or tag leaves the choice to the chart: the image that runs cannot be read
+    // here.
     let known = [&parts.registry, &parts.tag].into_iter().flatten().all(|leaf| !leaf.text.is_empty());
     known.then_some(parts)
 }
 
-/// The images that annotations name.
+/// Returns the images that annotations name.
 fn annotated(
     values: &Cursor<'_, '_>,
     resource: &Resource,
@@ -140,7 +146,9 @@ fn annotated(
     found
 }
 
-/// Looks up paths of keys. Mappings that were searched are kept: there may be many paths through a large one.
+/// A lookup of paths of keys.
+///
+/// Mappings that were searched are kept: there may be many paths through a large one.
 struct Paths<'a, 't, 's> {
     values: &'a Cursor<'t, 's>,
     known: HashMap<String, BTreeMap<String, Cursor<'t, 's>>>,
@@ -156,14 +164,16 @@ impl<'t, 's> Paths<'_, 't, 's> {
 }
 
 impl Cursor<'_, '_> {
-    /// The value itself, if it is a text that is not blank.
+    /// Returns the value itself, if it is a text that is not blank.
     fn filled(self) -> Option<Self> {
         let filled = self.text().is_some_and(|text| !text.is_empty());
         filled.then_some(self)
     }
 }
 
-/// Whether a value can be a tag: a tag like `1.20` may stand there without quotes and be a number to YAML.
+/// Returns `true` if a value can be a tag.
+///
+/// A tag like `1.20` may stand there without quotes and be a number to YAML.
 fn is_tag(at: &Cursor<'_, '_>) -> bool {
     matches!(at.meaning(), Some(Scalar::Text(_) | Scalar::Int(_) | Scalar::Big(_) | Scalar::Float(_)))
 }

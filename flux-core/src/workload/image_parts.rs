@@ -1,4 +1,4 @@
-//! An image that stands in several scalars: registry, repository, tag and digest.
+//! An image in several scalars: registry, repository, tag and digest.
 
 use super::context::{Context, IMAGE};
 use crate::{
@@ -19,12 +19,14 @@ pub(crate) struct ImageParts {
 }
 
 impl ImageParts {
-    /// An image that stands in one scalar.
+    /// Returns an image that is written in one scalar.
     pub(crate) fn whole(image: ScalarRef) -> Self {
         Self { registry: None, repository: image, tag: None, digest: None }
     }
 
-    /// The container of this image. What cannot be read is told.
+    /// Returns the container of this image.
+    ///
+    /// A part that cannot be read is reported.
     pub(crate) fn container(&self, name: &str, role: ContainerRole, context: &mut Context<'_>) -> Container {
         let leaves = [
             (Part::Registry, self.registry.as_ref()),
@@ -37,7 +39,7 @@ impl ImageParts {
         context.container((name, role), self.image(), place, sites, IMAGE)
     }
 
-    /// The image that the parts make up.
+    /// Returns the image that the parts make up.
     pub(crate) fn image(&self) -> Result<ImageRef, BadImage> {
         let mut name = self.repository.text.clone();
         if let Some(registry) = &self.registry {
@@ -57,7 +59,7 @@ impl ImageParts {
         Ok(image)
     }
 
-    /// Alone, the repository is the whole image.
+    /// Returns the part that the repository holds; alone, it is the whole image.
     fn name_part(&self) -> Part {
         let alone = self.registry.is_none() && self.tag.is_none() && self.digest.is_none();
         if alone { Part::Image } else { Part::Repository }

@@ -6,10 +6,12 @@ use crate::{
     yaml::cursor::Cursor,
 };
 
-/// The labels that say which version of something an object is.
+/// The labels that hold the version of an application.
 const VERSION_LABELS: [&str; 2] = ["version", "app.kubernetes.io/version"];
 
-/// The version labels of an object of a file: `version` and `app.kubernetes.io/version`, its own and those of its pods.
+/// Returns the version labels of an object of a file, its own and those of its pods.
+///
+/// They are `version` and `app.kubernetes.io/version`.
 pub(crate) fn version_labels(at: &Cursor<'_, '_>, resource: &Resource) -> Vec<ScalarRef> {
     let mut places = vec![vec!["metadata", "labels"]];
     if let Some((_, template)) = pod_path(resource.group(), &resource.kind)

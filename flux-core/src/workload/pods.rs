@@ -1,4 +1,4 @@
-//! Which objects are workloads, and where their containers stand.
+//! The kinds of objects that are workloads, and the places of their containers.
 
 use super::{
     context::{Context, IMAGE, QUOTES, SHAPE},
@@ -15,17 +15,17 @@ use crate::{
 struct PodKind {
     groups: &'static [&'static str],
     kind: &'static str,
-    /// Where the pod's specification stands.
+    /// The path of the pod's specification.
     path: &'static [&'static str],
     class: Class,
 }
 
-/// What can be done with the workloads of a kind.
+/// The support that flux has for the workloads of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// They are released, and every cluster tells which of them run.
+    /// They are released, and every cluster reports which of them run.
     BuiltIn,
-    /// They are released; what runs of them a cluster may not tell.
+    /// They are released, but a cluster may not report which of them run.
     Custom,
     /// They are listed with their images and never released, for this reason.
     ReadOnly(&'static str),
@@ -72,31 +72,31 @@ pub(crate) const LISTS: [(&str, ContainerRole); 3] = [
     ("ephemeralContainers", ContainerRole::Ephemeral),
 ];
 
-/// What Knative calls a container that has no name.
+/// Knative's name for a container without a name.
 const KNATIVE_CONTAINER: &str = "user-container";
 
 fn pod_kind(group: &str, kind: &str) -> Option<&'static PodKind> {
     POD_KINDS.iter().find(|pod| pod.kind == kind && pod.groups.contains(&group))
 }
 
-/// Whether containers of objects of this kind are found without a rule that says where.
+/// Returns `true` if containers of objects of this kind are found without a rule.
 pub(crate) fn is_known(group: &str, kind: &str) -> bool {
     pod_kind(group, kind).is_some() || helm::is_release(group, kind)
 }
 
-/// Where the specification of an object's pods stands; none if its kind has none that is known.
+/// Returns the path of the pod specification; `None` if the kind is not known to have one.
 pub(crate) fn pod_path(group: &str, kind: &str) -> Option<&'static [&'static str]> {
     pod_kind(group, kind).map(|pod| pod.path)
 }
 
 impl Resource {
-    /// What can be done with it as a workload; none if it is none.
+    /// Returns the class of the object as a workload; `None` if it is none.
     pub fn class(&self) -> Option<Class> {
         self.workload.as_ref()?;
         Some(pod_kind(self.group(), &self.kind).map_or(Class::Custom, |pod| pod.class))
     }
 
-    /// Why nothing in it is edited, if so.
+    /// Returns the reason that nothing in the object is edited, if there is one.
     pub(crate) fn read_only_reason(&self) -> Option<&'static str> {
         if self.is_encrypted() {
             return Some("the document is encrypted with SOPS");
@@ -108,7 +108,7 @@ impl Resource {
     }
 }
 
-/// The containers of an object; none if it is no workload.
+/// Returns the containers of an object; `None` if it is no workload.
 pub(crate) fn containers(
     at: &Cursor<'_, '_>,
     resource: &Resource,
@@ -131,7 +131,7 @@ fn by_kind(at: &Cursor<'_, '_>, resource: &Resource, context: &mut Context<'_>) 
     }
     let PodKind { path, .. } = pod_kind(resource.group(), &resource.kind)?;
     let Some(pod) = at.path(path).filter(Cursor::is_map) else {
-        // A Rollout may leave its pods to a Deployment that it refers to.
+        // A Rollout may refer to a Deployment for its pods.
         if at.path(&["spec", "workloadRef"]).is_some_and(|reference| reference.is_map()) {
             return None;
         }
@@ -187,7 +187,7 @@ fn of_list(
         };
         let place = image_at.as_ref().unwrap_or(&item).place();
         let site = image_at.as_ref().and_then(|at| context.site(at, Part::Image));
-        // Quotes make a text of a number, and no image of null or a list.
+        // Quotes turn a number into a string, but not null or a list into an image.
         let quotes =
             image_at.is_some_and(|at| other_type.is_some() && at.scalar().is_some() && !at.is_null());
         let remedy = if quotes { QUOTES } else { IMAGE };

@@ -1,10 +1,13 @@
-//! Places to write that Flux v2's comments mark: `tag: 1.0 # {"$imagepolicy": "flux-system:web:tag"}`.
+//! Images marked by Flux v2's comments: `tag: 1.0 # {"$imagepolicy": "flux-system:web:tag"}`.
 //!
-//! The comment names a policy and, behind it, which part of the image the scalar holds: `name`, `tag` or `digest`, and without one all of it.
-//! Here the policies of Flux v2 say nothing; the places do. Where no other convention knows them, they make the object a workload with a container
-//! called as the policy is, without its namespace. The parts of an image stand in one mapping; a name without a comment is the
-//! neighbour `newName`, `repository` or `image`, and `name` beside a `newTag`, `tag` or `digest`. A tag or a digest without a name (that an environment variable
-//! repeats, for example) follows the image that another comment of the same policy marks in the object.
+//! The comment names a policy and, behind it, the part of the image that the scalar holds: `name`,
+//! `tag` or `digest`, and without one all of it. The policies of Flux v2 are ignored here, only the
+//! places count. If no other convention covers them, they make the object a workload with a
+//! container that has the policy's name, without its namespace. The parts of an image stand in one
+//! mapping; a name without a comment is the neighbour `newName`, `repository` or `image`, and
+//! `name` beside a `newTag`, `tag` or `digest`. A tag or a digest without a name (one that an
+//! environment variable repeats, for example) follows the image that another comment of the same
+//! policy marks in the object.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,19 +19,19 @@ use crate::{
     yaml::{cursor::Cursor, scalar::Style, tree::Kind},
 };
 
-/// What every such comment has in it.
+/// The text that every such comment has in it.
 pub(crate) const MARK: &str = "$imagepolicy";
 
-/// What holds the name of an image beside its tag, the most telling first.
+/// The keys that hold the name of an image beside its tag, the most specific first.
 const NAMES: [&str; 3] = ["newName", "repository", "image"];
 
-/// What holds the tag or digest where `name` says which image is meant.
+/// The keys that hold the tag or digest of an image that `name` names.
 const OF_NAMED: [&str; 3] = ["newTag", "tag", "digest"];
 
-/// How many values of an object are looked at.
+/// The number of values of an object that are searched.
 const VALUES: usize = 100_000;
 
-/// Which part of an image a comment says that its scalar holds.
+/// The part of an image that a scalar holds, by its comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Marked {
     Whole,
@@ -44,7 +47,7 @@ struct Setter<'t, 's> {
     parent: Cursor<'t, 's>,
 }
 
-/// The images of an object that comments mark, those that are `known` without excepted.
+/// Returns the images of an object that comments mark, except those in `known`.
 pub(crate) fn containers(
     at: &Cursor<'_, '_>,
     known: &mut [Container],
@@ -65,7 +68,7 @@ pub(crate) fn containers(
             let leaves = [Some(&parts.repository), parts.tag.as_ref(), parts.digest.as_ref()];
             leaves.into_iter().flatten().all(|leaf| !pointers.contains(leaf.site.pointer.as_str()))
         };
-        // Names are given out once each, and not all tried again for every image.
+        // Each name is taken once, so that not all names are tried again for every image.
         let mut free = std::iter::once(policy.clone()).chain((2..).map(|n| format!("{policy}-{n}")));
         let (images, followers) = images(&setters, context);
         let own = containers.len();
@@ -87,13 +90,14 @@ pub(crate) fn containers(
 /// Lets scalars that repeat a part of a container's image follow it.
 fn follow(host: &mut Container, followers: impl Iterator<Item = Site>) {
     let has = |part| host.sites.iter().any(|site| site.part == part);
-    // Beside its tag, a name that holds one would lose it.
+    // If the name beside its tag has a tag too, an edit would lose that one.
     if has(Part::Image) || has(Part::Tag) {
         host.sites.extend(followers);
     }
 }
 
-/// The images that the comments of one policy mark, and the scalars that repeat a part of one.
+/// Returns the images that the comments of one policy mark, and the scalars that repeat a part of
+/// one.
 fn images(setters: &[Setter<'_, '_>], context: &Context<'_>) -> (Vec<ImageParts>, Vec<Site>) {
     let mut places: BTreeMap<(&str, Marked), &ScalarRef> = BTreeMap::new();
     for setter in setters {
@@ -126,7 +130,7 @@ fn images(setters: &[Setter<'_, '_>], context: &Context<'_>) -> (Vec<ImageParts>
     (found, followers)
 }
 
-/// The name of an image beside a tag or digest, by its key.
+/// Returns the name of an image beside a tag or digest, by its key.
 fn neighbour(setter: &Setter<'_, '_>, context: &Context<'_>) -> Option<ScalarRef> {
     let at = |key: &str| setter.parent.get(key).filter(|at| at.text().is_some_and(|text| !text.is_empty()));
     if let Some(name) = NAMES.iter().find_map(|key| at(key)) {
@@ -161,7 +165,8 @@ impl<'t, 's> Walk<'t, 's, '_> {
     }
 }
 
-/// The policy that the comment behind a scalar names, and what it says of the scalar.
+/// Returns the policy that the comment behind a scalar names, and the part that it gives the
+/// scalar.
 fn comment(at: &Cursor<'_, '_>) -> Option<(String, Marked)> {
     let node = &at.tree[at.node];
     if !matches!(
@@ -170,7 +175,7 @@ fn comment(at: &Cursor<'_, '_>) -> Option<(String, Marked)> {
     ) {
         return None;
     }
-    // Not the whole line: there may be many scalars in it.
+    // Only to the end of the comment's JSON, not of the line, which may hold many scalars.
     let closing = |c: char| matches!(c, ',' | '}' | ']') || (c.is_whitespace() && c != '\n');
     let comment = at.source.get(node.end..)?.trim_start_matches(closing).strip_prefix('#')?;
     let comment: Value = serde_json::from_str(comment.lines().next()?.trim()).ok()?;

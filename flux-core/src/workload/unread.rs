@@ -1,5 +1,7 @@
-//! The scalars of objects whose kind says nothing of where images stand. Rules for such kinds are in other files, and a parse knows
-//! only its own, so what a rule may name is kept with the parse.
+//! The scalars of objects whose kind does not define where images stand.
+//!
+//! Rules for such kinds are in other files, and a parse depends on its own file only, so the
+//! scalars that a rule may name are kept with the parse.
 
 use serde_json::Value;
 
@@ -17,10 +19,14 @@ use crate::{
     },
 };
 
-/// The longest text that is kept, in bytes. References to images are shorter.
+/// The longest text that is kept, in bytes.
+///
+/// Image references are shorter.
 const LONGEST: usize = 512;
 
-/// What may be kept for the rest of a file, so that a large one full of custom objects takes bounded memory.
+/// The budget for scalars that are kept of the rest of a file.
+///
+/// It bounds the memory for a large file full of custom objects.
 #[derive(Debug)]
 pub(crate) struct ScalarBudget {
     scalars: usize,
@@ -33,8 +39,10 @@ impl Default for ScalarBudget {
     }
 }
 
-/// The scalars of an object that rules may name: those that could be an image or a part of one, outside of metadata and status.
-/// None if its kind is built in or known, or if they are more than the budget allows.
+/// Returns the scalars of an object that rules may name.
+///
+/// These are the scalars that could be an image or a part of one, outside of metadata and status.
+/// The result is `None` if the kind is built in or known, or if the scalars exceed the budget.
 pub(crate) fn scalars(at: &Cursor<'_, '_>, resource: &Resource, budget: &mut ScalarBudget) -> Vec<ScalarRef> {
     let (group, kind) = (resource.group(), resource.kind.as_str());
     if is_known(group, kind) || scope_of(&resource.api_version, kind).is_some() {
@@ -54,7 +62,9 @@ pub(crate) fn scalars(at: &Cursor<'_, '_>, resource: &Resource, budget: &mut Sca
     found
 }
 
-/// The places of tags that entries of a kustomization do not have yet, each behind a digest, as scalars without a text.
+/// Returns the places for tags that entries of a kustomization do not have yet.
+///
+/// Each is behind a digest, and a scalar without a text.
 fn tag_places(at: &Cursor<'_, '_>, read_only_reason: Option<&str>) -> Vec<ScalarRef> {
     let place = |item: &Cursor<'_, '_>| {
         let digest =
@@ -74,7 +84,7 @@ fn tag_places(at: &Cursor<'_, '_>, read_only_reason: Option<&str>) -> Vec<Scalar
     at.get("images").and_then(|images| images.items()).iter().flatten().filter_map(place).collect()
 }
 
-/// None if the budget is spent.
+/// Collects the scalars of a value and returns their number; `None` if the budget is spent.
 fn collect(
     at: &Cursor<'_, '_>,
     read_only_reason: Option<&str>,
@@ -97,7 +107,7 @@ fn collect(
     Some(())
 }
 
-/// How much text is kept of a scalar, its path excepted.
+/// Returns the bytes of text that are kept of a scalar, without its path.
 fn bytes(leaf: &ScalarRef) -> usize {
     let ScalarRef { text, site, .. } = leaf;
     let (shared, adds) = (site.shared.as_ref(), site.adds.as_ref());
@@ -115,12 +125,14 @@ fn could_be_image(at: &Cursor<'_, '_>) -> bool {
 }
 
 impl Resource {
-    /// The scalar at a JSON pointer.
+    /// Returns the scalar at a JSON pointer.
     pub(crate) fn scalar_at(&self, pointer: &str) -> Option<&ScalarRef> {
         self.scalars.iter().find(|leaf| leaf.site.pointer == pointer)
     }
 
-    /// Where something stands: the first scalar at a JSON pointer or below it, else the object itself. Line and column, counted from 1.
+    /// Returns the line and the column of a JSON pointer, both counted from 1.
+    ///
+    /// They are those of the first scalar at the pointer or below it, else those of the object.
     pub(crate) fn spot(&self, pointer: &str) -> (u32, u32) {
         let within = |leaf: &&ScalarRef| {
             leaf.site
@@ -133,8 +145,10 @@ impl Resource {
     }
 }
 
-/// The values at a path, in which `*` stands for every item or entry, with their JSON pointers and the names on the way: the
-/// `name` of an item, or the key of an entry.
+/// Returns the values at a path, in which `*` stands for every item or entry.
+///
+/// Each value comes with its JSON pointer and the names on the way: the `name` of an item, or the
+/// key of an entry.
 pub(crate) fn matches<'v>(value: &'v Value, path: &[String]) -> Vec<(String, Option<String>, &'v Value)> {
     let mut found = vec![(String::new(), None, value)];
     for step in path {

@@ -1,4 +1,4 @@
-//! Finding a value in a tree by its path, and knowing who else uses it.
+//! Cursors: values of a tree found by their paths, and the other places that share them.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::pointer::escape;
 
-/// A value in a tree, with its path from the object and what it is shared through.
+/// A value in a tree, with its path from the object and the way in which other places share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'t, 's> {
     pub tree: &'t Tree<'s>,
@@ -19,32 +19,32 @@ pub(crate) struct Cursor<'t, 's> {
     pub node: NodeId,
     /// The path from the object, as a JSON pointer.
     pub pointer: String,
-    /// Through what other places have what this value stands in, if they do.
+    /// The way in which other places share the value around this one, if they do.
     pub shared: Option<Sharing>,
-    /// How the mapping that it is of takes it in, if it is not the mapping's own.
+    /// The way in which the mapping of this value inherits it, if it is not the mapping's own.
     pub inherited: Option<Inherited>,
 }
 
-/// A mapping that takes in a value, and how.
+/// A mapping that inherits a value, and the merge key by which it does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inherited {
     pub map: NodeId,
     pub by: Merge,
 }
 
-/// What makes a value that of several places.
+/// The reason that several places have one value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sharing {
-    /// It stands under a node with an anchor that others use.
+    /// The value stands under a node with an anchor that others use.
     Anchor(NodeId),
-    /// It stands under a node with an anchor, and is reached by an alias.
+    /// The value stands under a node with an anchor, and is reached by an alias.
     Alias(NodeId),
-    /// A merge key takes it in from this mapping.
+    /// A merge key takes the value from this mapping.
     Merge(NodeId),
 }
 
 impl Sharing {
-    /// Why the value cannot be changed alone.
+    /// Returns why the value cannot be changed alone.
     pub(crate) fn why(self, tree: &Tree<'_>) -> String {
         let described =
             |anchor: &Anchor<'_>| format!("the anchor `&{}` of line {}", anchor.name, anchor.line);
@@ -67,7 +67,7 @@ impl Sharing {
         }
     }
 
-    /// What lets the value be changed alone.
+    /// Returns the change to the file that lets the value be changed alone.
     pub(crate) fn remedy(self, tree: &Tree<'_>) -> String {
         let (Self::Anchor(node) | Self::Alias(node) | Self::Merge(node)) = self;
         match (self, &tree[node].anchor) {
@@ -80,23 +80,23 @@ impl Sharing {
 }
 
 impl<'t, 's> Cursor<'t, 's> {
-    /// Starts at the node of an object.
+    /// Starts a cursor at the node of an object.
     pub(crate) fn at(tree: &'t Tree<'s>, source: &'s str, node: NodeId) -> Self {
         Self { tree, source, node, pointer: String::new(), shared: None, inherited: None }
     }
 
-    /// The same value as an object of its own: paths start here.
+    /// Returns the same value as an object of its own, at which paths start.
     pub(crate) fn as_object(&self) -> Self {
         Self { pointer: String::new(), ..self.clone() }
     }
 
-    /// The entry of a mapping that counts: the last with this key, where merged keys count as well.
+    /// Returns the entry of a mapping that counts: the last with this key, merged keys included.
     pub(crate) fn get(&self, key: &str) -> Option<Self> {
         let inside = self.inside();
         Some(inside.entry(key, merge::find(self.tree, inside.node, key)?))
     }
 
-    /// The value of an entry of this mapping.
+    /// Returns the value of an entry of this mapping.
     fn entry(&self, key: &str, entry: Entry) -> Self {
         Self {
             node: entry.value,
@@ -106,12 +106,12 @@ impl<'t, 's> Cursor<'t, 's> {
         }
     }
 
-    /// The value at a path of keys.
+    /// Returns the value at a path of keys.
     pub(crate) fn path(&self, keys: &[&str]) -> Option<Self> {
         keys.iter().try_fold(self.clone(), |at, key| at.get(key))
     }
 
-    /// The items of a list.
+    /// Returns the items of a list.
     pub(crate) fn items(&self) -> Option<Vec<Self>> {
         let inside = self.inside();
         let Kind::Seq { items, .. } = &self.tree[inside.node].kind else { return None };
@@ -122,7 +122,9 @@ impl<'t, 's> Cursor<'t, 's> {
         Some(items.iter().enumerate().map(item).collect())
     }
 
-    /// The entries of a mapping, sorted by key; of equal keys the one that counts. None if it is no mapping.
+    /// Returns the entries of a mapping, sorted by key; `None` if it is no mapping.
+    ///
+    /// Of equal keys, it has the one that counts.
     pub(crate) fn entries(&self) -> Option<Vec<(String, Self)>> {
         let inside = self.inside();
         let entries = merge::entries(self.tree, inside.node)?;
@@ -133,22 +135,22 @@ impl<'t, 's> Cursor<'t, 's> {
         Some(entries.into_iter().map(at).collect())
     }
 
-    /// Whether it is a mapping.
+    /// Returns `true` if the value is a mapping.
     pub(crate) fn is_map(&self) -> bool {
         matches!(self.tree[self.tree.target(self.node)].kind, Kind::Map { .. })
     }
 
-    /// The text of a scalar and its style.
+    /// Returns the text of a scalar and its style.
     pub(crate) fn scalar(&self) -> Option<(&'t str, Style)> {
         self.tree.scalar(self.node)
     }
 
-    /// What a scalar stands for; none for other values.
+    /// Returns the typed value of a scalar; `None` for other values.
     pub(crate) fn meaning(&self) -> Option<Scalar<'t>> {
         self.tree.meaning(self.node)
     }
 
-    /// The text, if the value is one to Kubernetes: not a number, a truth value or null.
+    /// Returns the text, if the value is a string to Kubernetes: no number, boolean or null.
     pub(crate) fn text(&self) -> Option<&'t str> {
         match self.meaning()? {
             Scalar::Text(Cow::Borrowed(text)) => Some(text),
@@ -156,7 +158,7 @@ impl<'t, 's> Cursor<'t, 's> {
         }
     }
 
-    /// What the value is to YAML, for people; none if it is a text.
+    /// Returns the YAML type of the value, for people; `None` if it is a string.
     pub(crate) fn other_than_text(&self) -> Option<String> {
         match &self.tree[self.tree.target(self.node)].kind {
             Kind::Map { .. } => Some("a mapping".to_owned()),
@@ -165,17 +167,17 @@ impl<'t, 's> Cursor<'t, 's> {
         }
     }
 
-    /// Whether it is null, or nothing is written.
+    /// Returns `true` if the value is null, or nothing is written.
     pub(crate) fn is_null(&self) -> bool {
         self.meaning() == Some(Scalar::Null)
     }
 
-    /// Where the value is written: line and column, counted from 1.
+    /// Returns the line and the column of the value, both counted from 1.
     pub(crate) fn place(&self) -> (u32, u32) {
         self.tree.place(self.node)
     }
 
-    /// The bytes of a block scalar from its header (`|`, `>`) to its end.
+    /// Returns the bytes of a block scalar from its header (`|`, `>`) to its end.
     pub(crate) fn block_span(&self) -> Option<(usize, usize)> {
         let node = &self.tree[self.node];
         let before = self.source.get(..node.start)?.trim_end();
@@ -189,12 +191,14 @@ impl<'t, 's> Cursor<'t, 's> {
         header.map(|(at, _)| (line_start + at, node.end))
     }
 
-    /// Through what other places have this value, if they do. For a scalar with an anchor of its own, its tree tells.
+    /// Returns the way in which other places share this value, if they do.
+    ///
+    /// For a scalar with an anchor of its own, its tree is asked.
     pub(crate) fn sharing(&self) -> Option<Sharing> {
         self.shared.or(self.inherited.map(|inherited| Sharing::Merge(inherited.by.from)))
     }
 
-    /// This value with any alias followed, and the sharing that this brings.
+    /// Returns this value with any alias followed, and the sharing that the alias brings.
     fn inside(&self) -> Self {
         let node = self.tree.target(self.node);
         let anchor = if node == self.node { Sharing::Anchor(node) } else { Sharing::Alias(node) };
@@ -204,7 +208,7 @@ impl<'t, 's> Cursor<'t, 's> {
     }
 }
 
-/// Whether a text is what can follow the `|` or `>` of a block scalar on its line.
+/// Returns `true` if a text can follow the `|` or `>` of a block scalar on its line.
 fn is_header_rest(rest: &str) -> bool {
     let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
     rest.trim().is_empty() || (rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#'))

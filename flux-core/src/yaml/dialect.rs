@@ -1,5 +1,7 @@
-//! Where the YAML of Go's reader, which is kubectl's, silently says something else than the YAML of the specification: such a document is
-//! refused, so that nobody applies what nobody meant.
+//! Documents that kubectl reads otherwise than the YAML specification says.
+//!
+//! kubectl's reader, which is Go's, silently reads another value there. Such a document is refused,
+//! so that nobody applies a value that was not intended.
 
 use super::{
     scalar::Style,
@@ -7,15 +9,17 @@ use super::{
     tree::{Kind, NodeId, Tree},
 };
 
-/// The first place of a document that kubectl reads as something else, and how. `source` is the text of the file, `document` that of the document;
-/// `is_json` is whether kubectl takes the file for JSON.
+/// Returns the first place of a document that kubectl reads as another value, and how.
+///
+/// `source` is the text of the file, `document` that of the document; `is_json` is `true` if
+/// kubectl takes the file for JSON.
 pub(crate) fn differs(
     tree: &Tree<'_>,
     source: &str,
     document: &str,
     is_json: bool,
 ) -> Option<(NodeId, String)> {
-    // JSON knows no line breaks of Unicode's.
+    // JSON has no line breaks beyond ASCII.
     let is_object = |root: NodeId| matches!(tree[root].kind, Kind::Map { flow: true, .. });
     let breaks = !(is_json && tree.root().is_some_and(is_object)) && document.contains(UNICODE_BREAKS);
     tree.nodes().find_map(|(id, node)| {
@@ -40,10 +44,12 @@ pub(crate) fn differs(
     })
 }
 
-/// What ends a line in YAML 1.1 and does not in YAML 1.2.
+/// The characters that end a line in YAML 1.1 and not in YAML 1.2.
 const UNICODE_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
-/// Whether a scalar would be another with these characters as line breaks. Between quotes a single one that no blanks surround stays itself.
+/// Returns `true` if a scalar would have another value with these characters as line breaks.
+///
+/// Between quotes, a single one without blanks around it leaves the value as it is.
 fn is_broken(written: &str, style: Style) -> bool {
     let quoted = matches!(style, Style::Single | Style::Double);
     let blank =
@@ -55,7 +61,9 @@ fn is_broken(written: &str, style: Style) -> bool {
     })
 }
 
-/// `{a:}`, `[a:, b]` and `[a :]`: the colon belongs to the text.
+/// Returns the key and the evidence for `{a:}`, `[a:, b]` and `[a :]`.
+///
+/// The colon belongs to the text there.
 fn glued_colon(tree: &Tree<'_>, source: &str, key: NodeId) -> Option<(NodeId, String)> {
     let Kind::Scalar { style: Style::Plain, text } = &tree[key].kind else { return None };
     match from(source, tree[key].end).trim_start_matches([' ', '\t']).as_bytes() {
@@ -66,6 +74,8 @@ fn glued_colon(tree: &Tree<'_>, source: &str, key: NodeId) -> Option<(NodeId, St
     }
 }
 
+/// Returns the node and the evidence for indicators that a flow collection reads as text.
+///
 /// `{?a}` is the key `a`, and `[!x, b]` is one value with the tag `!x,`.
 fn in_flow(tree: &Tree<'_>, source: &str, id: NodeId) -> Option<(NodeId, String)> {
     let node = &tree[id];

@@ -1,4 +1,4 @@
-//! YAML that describes no object: configuration of tools.
+//! YAML that describes no object: the configuration of tools.
 
 use granit_parser::Event;
 use serde_json::Value;
@@ -15,29 +15,29 @@ use crate::finding::{Code, Problem};
 /// The only document of a file.
 #[derive(Debug)]
 pub(crate) struct Document {
-    /// What it says; null for an empty file.
+    /// The value; null for an empty file.
     pub(crate) value: Value,
-    /// Where keys and items stand.
+    /// The positions of keys and items.
     pub(crate) places: Places,
 }
 
 /// Reads a file of one document, under the limits that hold for manifests.
 ///
 /// # Errors
-/// The problem, if it is no YAML, too large, or of several documents.
+/// The problem, if the file is no YAML, too large, or has several documents.
 pub(crate) fn document(source: &[u8]) -> Result<Document, Problem> {
     read(source, Others::Refused)
 }
 
-/// Reads the first document of a file, as kustomize does, and leaves those that follow alone.
+/// Reads the first document of a file, as kustomize does, and ignores those that follow.
 ///
 /// # Errors
-/// The problem, if it is no YAML, or too large.
+/// The problem, if the file is no YAML, or too large.
 pub(crate) fn first_document(source: &[u8]) -> Result<Document, Problem> {
     read(source, Others::Unread)
 }
 
-/// What becomes of a second document.
+/// The treatment of further documents in a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Others {
     Refused,

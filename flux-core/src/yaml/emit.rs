@@ -1,10 +1,14 @@
-//! Writing values as YAML, for files that are written as a whole. What a person wrote is edited in place instead.
+//! Writing values as YAML, for files that are written as a whole.
+//!
+//! Files that people write are edited in place instead.
 
 use serde_json::Value;
 
 use super::quote::{Context, write};
 
-/// The value as one YAML document, without a marker at its start. Keys stand in the order of the mapping; every reader reads it back as it was.
+/// Returns the value as one YAML document, without a marker at its start.
+///
+/// Keys stand in the order of the mapping. Every reader reads the same value back.
 pub fn emit(value: &Value) -> String {
     let mut out = String::new();
     match value {
@@ -107,7 +111,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back_as_it_was(value in value()) {
+        fn a_written_value_is_read_back_unchanged(value in value()) {
             let wrapped = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "value": value});
             let read = parse(emit(&wrapped).as_bytes());
             prop_assert_eq!(read.resources.first().map(|r| &*r.object), Some(&wrapped));

@@ -1,4 +1,4 @@
-//! Where the keys of a YAML object stand in its file.
+//! The positions of the keys of a YAML object in its file.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use crate::pointer::escape;
 /// A line and a column, both counted from 1.
 pub(crate) type Spot = (u32, u32);
 
-/// Where the keys of mappings and the items of sequences stand, by JSON pointer.
+/// The positions of the keys of mappings and the items of sequences, by JSON pointer.
 ///
-/// They are kept as the tree that they are: a key is kept once, however much stands below it.
+/// They are kept as a tree: a key is kept once, however much stands below it.
 #[derive(Debug)]
 pub(crate) struct Places(Vec<Node>);
 
-/// A key or an item, and what is in its value.
+/// A key or an item, and the nodes within its value.
 #[derive(Debug, Default)]
 struct Node {
-    /// None for the object itself.
+    /// `None` for the object itself.
     spot: Option<Spot>,
-    /// By the key as it stands in a pointer.
+    /// The child nodes, by the key as it stands in a pointer.
     keys: BTreeMap<Box<str>, NodeId>,
     items: Vec<NodeId>,
 }
@@ -37,7 +37,9 @@ impl Default for Places {
 }
 
 impl Places {
-    /// The places in the object that starts at `line` of a file, or as soon after it as one does. What cannot be read has no place.
+    /// Returns the positions in the object that starts at `line` of a file, or that follows it.
+    ///
+    /// A part that cannot be read has no positions.
     pub(crate) fn of(source: &str, line: u32) -> Self {
         let mut walk = Walk { places: Self::default(), open: Vec::new() };
         for (event, span) in Parser::new_from_str(source).map_while(Result::ok) {
@@ -71,7 +73,7 @@ impl Places {
 
     const ROOT: NodeId = NodeId(0);
 
-    /// The place of a pointer, or of the nearest thing around it that has one; none if nothing has.
+    /// Returns the position of a pointer, or of the nearest one around it; `None` if none has one.
     pub(crate) fn nearest(&self, pointer: &str) -> Option<Spot> {
         let (mut at, mut spot) = (self.node(Self::ROOT)?, None);
         for part in pointer.split('/').skip(1) {
@@ -84,7 +86,7 @@ impl Places {
         spot
     }
 
-    /// The first line that something stands on.
+    /// Returns the line of the first key or item.
     pub(crate) fn first_line(&self) -> Option<u32> {
         self.0.iter().filter_map(|node| node.spot).map(|(line, _)| line).min()
     }
@@ -93,7 +95,7 @@ impl Places {
         self.0.get(id.0)
     }
 
-    /// The node of a key or an item, which is a new one if there is none yet.
+    /// Returns the node of a key or an item; adds one if there is none yet.
     fn put(&mut self, parent: NodeId, step: Step<'_>, spot: Spot) -> Option<NodeId> {
         let new = NodeId(self.0.len());
         let node = self.0.get_mut(parent.0)?;
@@ -124,23 +126,24 @@ struct Walk {
 
 /// A mapping or sequence that is being read.
 struct Open {
-    /// None within a key that is a mapping or a list itself: what is in it has no place of interest.
+    /// The node; `None` within a key that is a mapping or a list itself, where positions are not
+    /// kept.
     at: Option<NodeId>,
     kind: Kind,
 }
 
 enum Kind {
-    /// With the key whose value comes next.
+    /// A mapping, with the key whose value comes next.
     Map(Option<Key>),
-    /// With the index of the item that comes next.
+    /// A sequence, with the index of the item that comes next.
     Seq(usize),
 }
 
-/// A key that was read; none where nothing has a place.
+/// A key that was read; `None` where positions are not kept.
 struct Key(Option<NodeId>);
 
 impl Walk {
-    /// Takes note of a node, and returns what is in its value belongs to.
+    /// Notes a node, and returns the node that its content belongs to.
     fn node(&mut self, text: Option<&str>, start: &Marker) -> Option<NodeId> {
         let open = self.open.last_mut()?;
         match &mut open.kind {
@@ -180,7 +183,7 @@ mod tests {
             ("/spec/rules/0/select/a~1b", (7, 14)),
             ("/spec/rules/0/policy/tag", (9, 7)),
             ("/spec/rules/1/last", (13, 5)),
-            // The nearest thing around.
+            // The nearest one around.
             ("/spec/rules/1/tag", (11, 5)),
             ("/spec/rules/2", (6, 3)),
             ("/spec/rules/1//0", (11, 7)),

@@ -1,15 +1,16 @@
-//! What kubectl reads and the parser refuses, put in other words of the same meaning before it is parsed. Places in the result are told as
-//! places in the file.
+//! Text that kubectl reads and the parser refuses: it is mended before it is parsed.
+//!
+//! The mended text has the same meaning. Positions in it are reported as positions in the file.
 //!
 //! | in the file | why kubectl reads it |
 //! |---|---|
 //! | `---# text` | a line that starts with `---` separates documents, whatever comment follows |
-//! | a byte order mark behind a separator | files were put behind one another |
+//! | a byte order mark behind a separator | files were concatenated |
 //! | `"it\'s"` | Go's reader knows the escape |
 //! | `"a"#b`, `{}#b` | it wants no blank before a comment there |
 //! | a text between quotes that goes on at the indentation of its key | it does not look at the indentation there |
 //! | tabs before a line between braces | nor there |
-//! | `{…}{…}` | what starts like JSON is read as JSON, one object after the other |
+//! | `{…}{…}` | a file that starts like JSON is read as JSON, one object after the other |
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ use super::{
     text::{before, between, from, parser},
 };
 
-/// A text that says what a file says to kubectl.
+/// A text with the meaning that a file has to kubectl.
 #[derive(Debug)]
 pub(crate) struct Mended {
     /// The text to parse.
@@ -35,15 +36,18 @@ struct Mark {
     from: (usize, usize),
     /// The bytes in the text.
     to: (usize, usize),
-    /// How many lines further down what follows stands than in the file.
+    /// The number of lines by which the rest of the text stands lower than in the file.
     lines: usize,
-    /// By how many characters what follows in the line stands further right than in the file.
+    /// The number of characters by which the rest of the line stands further right than in the
+    /// file.
     shift: isize,
-    /// Where the line ends in the file.
+    /// The byte at which the line ends in the file.
     line_end: usize,
 }
 
-/// A place in a file: the byte, the line counted from 1 and the column in characters counted from 1.
+/// A position in a file.
+///
+/// It has the byte, the line counted from 1, and the column in characters, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct At {
     pub byte: usize,
@@ -51,7 +55,9 @@ pub(crate) struct At {
     pub column: u32,
 }
 
-/// Where a place of the parsed text is in the file. `mended` is the text, if it is not the file's own.
+/// Returns the position in the file of a position in the parsed text.
+///
+/// `mended` is the parsed text, if it is not the file's own.
 pub(crate) fn place(marker: &Marker, mended: Option<&Mended>) -> At {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let byte = marker.byte_offset().unwrap_or_default();
@@ -77,7 +83,7 @@ impl Mended {
                 None => from(file, at).find('\n').map_or(file.len(), |nl| at + nl),
             };
             let shift = match patch.new.rsplit_once('\n') {
-                // What stood in the line before stands in another now.
+                // The rest of the line before stands in another line now.
                 Some((_, new)) => new.len().cast_signed() - column_of(file, done).cast_signed(),
                 None => {
                     let gone = between(file, at, done).chars().filter(|&c| c != BOM).count();
@@ -92,7 +98,7 @@ impl Mended {
         Self { text, marks }
     }
 
-    /// The byte, the line and the column in the file.
+    /// Returns the byte, the line and the column in the file.
     fn original(&self, byte: usize, line: usize, column: usize) -> (usize, usize, usize) {
         let before = self.marks.partition_point(|mark| mark.to.0 <= byte);
         let Some(mark) = before.checked_sub(1).and_then(|last| self.marks.get(last)) else {
@@ -104,16 +110,20 @@ impl Mended {
     }
 }
 
-/// The characters before a byte in its line.
+/// Returns the number of characters before a byte in its line.
 fn column_of(file: &str, at: usize) -> usize {
     let line = before(file, at).rfind('\n').map_or(0, |nl| nl + 1);
     between(file, line, at).chars().filter(|&c| c != BOM).count()
 }
 
-/// What is replaced, by the byte and by whether any byte goes: what is put in stands before what is put in the place of something.
+/// The patches of a file, by their byte and by `true` if they remove bytes.
+///
+/// An insertion comes before a replacement at the same byte.
 type Patches = BTreeMap<(usize, bool), Patch>;
 
-/// Bytes of the file that are replaced. They hold no line break.
+/// A replacement of bytes of the file.
+///
+/// Neither the old nor the new bytes hold a line break.
 #[derive(Debug)]
 struct Patch {
     gone: usize,
@@ -123,12 +133,16 @@ struct Patch {
 const BOM: char = '\u{feff}';
 const SEPARATOR: &str = "---";
 
-/// Whether a file has separators that are none to the parser. It might read them as something else, and so they are mended beforehand.
+/// Returns `true` if a file has separators that the parser does not take for separators.
+///
+/// The parser might read them as something else, and so they are mended beforehand.
 pub(crate) fn has_odd_separators(file: &str) -> bool {
     file.starts_with("---#") || file.contains("\n---#")
 }
 
-/// Whether a file with such an error may be one to mend. `is_json` is whether kubectl [takes the file for JSON](is_json).
+/// Returns `true` if a file with such an error may be one to mend.
+///
+/// `is_json` is `true` if kubectl [takes the file for JSON](is_json).
 pub(crate) fn is_mendable(error: &ErrorKind, is_json: bool) -> bool {
     (*error == ErrorKind::ExpectedDocumentStart && is_json)
         || matches!(
@@ -142,23 +156,27 @@ pub(crate) fn is_mendable(error: &ErrorKind, is_json: bool) -> bool {
         )
 }
 
-/// The bytes that may be parsed to find what is to be mended, over all passes: as many as a file may have, so that finding it takes no longer than
-/// reading such a file. What is not found then is told as the parser sees it.
+/// The bytes that may be parsed to find the places to mend, over all passes.
+///
+/// They are as many as a file may have, so that the search takes no longer than reading such a
+/// file. For a place that is not found then, the parser's error is reported.
 const EFFORT: usize = Limit::BYTES;
 /// The bytes by which the text that is parsed may be longer than the file.
 const GROWTH: usize = Limit::BYTES;
-/// What a pass over a text takes at least, in bytes.
+/// The cost of a pass over a text at least, in bytes.
 const PASS: usize = 1 << 10;
-/// How much may be mended.
+/// The number of patches that a file may need.
 const PATCHES: usize = 100_000;
 
-/// The file as the parser can read it; none if there is nothing to mend.
+/// Returns the file as the parser can read it; `None` if there is nothing to mend.
 pub(crate) fn mended(file: &str) -> Option<Mended> {
     let (mended, _) = search(file);
     (!mended.marks.is_empty()).then_some(mended)
 }
 
-/// The file as the parser can read it, and the bytes that were parsed to find that out. One pass is made over any file.
+/// Returns the file as the parser can read it, and the bytes that were parsed to find that out.
+///
+/// One pass is made over any file.
 fn search(file: &str) -> (Mended, usize) {
     let mut patches = Patches::new();
     let odd = file.match_indices("---#").filter(|&(at, _)| at == 0 || before(file, at).ends_with('\n'));
@@ -183,20 +201,21 @@ fn search(file: &str) -> (Mended, usize) {
     (mended, parsed)
 }
 
-/// A search for what the parser cannot read.
+/// A search for the places that the parser cannot read.
 struct Search<'a> {
     file: &'a str,
     is_json: bool,
     mended: &'a Mended,
     patches: &'a mut Patches,
-    /// Where the last event ended, in the file.
+    /// The byte in the file at which the last event ended.
     seen: usize,
-    /// Where the open collections between braces and brackets start, in the file; none for others.
+    /// The bytes in the file at which the open flow collections start; `None` for block
+    /// collections.
     flow: Vec<Option<usize>>,
 }
 
 impl Search<'_> {
-    /// Finds one place a document.
+    /// Finds one place per document.
     fn run(mut self) {
         let mut parser = parser(&self.mended.text);
         loop {
@@ -255,7 +274,7 @@ impl Search<'_> {
         }
     }
 
-    /// `\'` in the text between double quotes that starts at `at`.
+    /// Mends `\'` in the text between double quotes that starts at `at`.
     fn escapes(&mut self, at: usize) {
         if !from(self.file, at).starts_with('"') {
             return;
@@ -274,13 +293,13 @@ impl Search<'_> {
         }
     }
 
-    /// The lines of the text between quotes that follows what was seen.
+    /// Mends the lines of the quoted text that follows the last event.
     fn continuation(&mut self) {
         let Some(at) = next_token(self.file, self.seen) else { return };
         if !from(self.file, at).starts_with(['"', '\'']) {
             return;
         }
-        // Deeper than where it starts is deep enough.
+        // It is enough that the lines are indented deeper than the start.
         let Some(end) = quoted_end(self.file, at) else { return };
         let line_start = before(self.file, at).rfind('\n').map_or(0, |nl| nl + 1);
         let pad = " ".repeat((at - line_start + 1).min(WIDEST));
@@ -291,7 +310,7 @@ impl Search<'_> {
         }
     }
 
-    /// Objects of JSON that stand behind one another from `at` on.
+    /// Mends objects of JSON that follow one another from `at` on.
     fn objects(&mut self, mut at: usize) {
         while from(self.file, at).starts_with('{') {
             self.patch(at, 0, format!("\n{SEPARATOR}\n"));
@@ -301,7 +320,7 @@ impl Search<'_> {
         }
     }
 
-    /// Tabs that lines start with in the outermost collection between braces or brackets.
+    /// Mends tabs at the starts of lines in the outermost flow collection.
     fn tabs(&mut self) {
         let next = || next_token(self.file, self.seen);
         let Some(start) = self.flow.iter().copied().find_map(|start| start).or_else(next) else { return };
@@ -315,13 +334,17 @@ impl Search<'_> {
     }
 }
 
+/// The characters behind which a `#` starts a comment for kubectl.
+///
 /// Behind any other character kubectl takes the `#` for a part of a text or refuses it.
 const AFTER_WHICH_A_COMMENT_STARTS: [char; 9] = ['"', '\'', '[', ']', '{', '}', ',', '|', '>'];
 
-/// The blanks that a line needs at most to stand deeper than any block: kubectl's users do not indent further.
+/// The most blanks by which a continuation line is indented, deeper than any block.
+///
+/// kubectl's users do not indent further.
 const WIDEST: usize = 256;
 
-/// The byte after a text between quotes; none if a document ends before it does.
+/// Returns the byte after a quoted text; `None` if a document ends before it does.
 fn quoted_end(file: &str, at: usize) -> Option<usize> {
     let bytes = file.as_bytes();
     let quote = *bytes.get(at)?;
@@ -337,7 +360,9 @@ fn quoted_end(file: &str, at: usize) -> Option<usize> {
     }
 }
 
-/// The first byte of the next scalar or collection: what stands before it may be indicators, comments, an anchor and a tag.
+/// Returns the first byte of the next scalar or collection.
+///
+/// Indicators, comments, an anchor and a tag may stand before it.
 fn next_token(file: &str, start: usize) -> Option<usize> {
     let mut at = start;
     loop {
@@ -352,12 +377,14 @@ fn next_token(file: &str, start: usize) -> Option<usize> {
     }
 }
 
-/// Whether kubectl takes a file for JSON.
+/// Returns `true` if kubectl takes a file for JSON.
 pub(crate) fn is_json(file: &str) -> bool {
     file.trim_start_matches(|c: char| c.is_whitespace() || c == BOM).starts_with('{')
 }
 
-/// Where the lines start that the collection between braces or brackets at `start` goes on over, those within quotes left out, and where it ends.
+/// Returns the line starts within the flow collection at `start`, and the end of the collection.
+///
+/// Lines within quotes are left out.
 fn flow(file: &str, start: usize) -> (Vec<usize>, usize) {
     let bytes = file.as_bytes();
     let (mut at, mut depth, mut lines) = (start, 0_usize, Vec::new());
@@ -373,7 +400,7 @@ fn flow(file: &str, start: usize) -> (Vec<usize>, usize) {
                     .is_some_and(|last| bytes.get(last).is_some_and(|&byte| is_text(byte))) =>
             {
                 let Some(end) = quoted_end(file, at) else { break };
-                // The lines within quotes are looked after where they are refused.
+                // The lines within quotes are mended where the parser refuses them.
                 at = end;
                 continue;
             }
@@ -393,7 +420,7 @@ fn flow(file: &str, start: usize) -> (Vec<usize>, usize) {
     (lines, at)
 }
 
-/// Whether a quote behind this byte is a part of a text without quotes around it.
+/// Returns `true` if a quote behind this byte is part of an unquoted text.
 fn is_text(byte: u8) -> bool {
     !byte.is_ascii_whitespace() && !matches!(byte, b'[' | b'{' | b',' | b':')
 }
@@ -404,7 +431,8 @@ mod tests {
 
     #[test]
     fn no_more_is_parsed_than_a_file_may_have() {
-        // Each pass finds one of them, and makes the text longer by as many blanks as they stand to the right.
+        // Each pass finds one of them, and makes the text longer by as many blanks as it is
+        // indented.
         let text = format!("- {}\"{}\"\n", "- ".repeat(100), "a\n".repeat(120));
         for (count, most) in [(1, 1 << 20), (128, EFFORT)] {
             let file =

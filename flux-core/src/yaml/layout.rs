@@ -1,4 +1,4 @@
-//! How a mapping is laid out, so that what is added to it looks like its neighbours.
+//! The layout of a mapping, so that an entry added to it looks like its neighbours.
 
 use super::{
     merge::is_merge,
@@ -9,16 +9,19 @@ use super::{
 
 use serde::{Deserialize, Serialize};
 
-/// What an edit writes before the value that it puts into a mapping.
+/// The text that an edit writes before the value that it adds to a mapping.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewKey {
-    /// What goes between the neighbour before it and the value: a comma or a line end, the key, a colon.
+    /// The text between the neighbour before it and the value: a comma or a line end, the key, a
+    /// colon.
     pub lead: String,
-    /// Whether the value stands in double quotes, as those of its neighbours do.
+    /// `true` if the value stands in double quotes, as those of its neighbours do.
     pub quoted: bool,
 }
 
-/// How far around a place its style is looked for, in bytes and in entries, so that the look costs the same in any file.
+/// The distance at which the style around a place is looked for, in bytes and in entries.
+///
+/// It is bounded, so that the search costs the same in any file.
 const NEAR: usize = 1_000;
 
 /// The lines of a file.
@@ -32,35 +35,37 @@ impl<'s> Lines<'s> {
         Self { source }
     }
 
-    /// How the line of `at` ends; the last one as the one before.
+    /// Returns the line end of the line of `at`; for the last line, that of the line before.
     pub(crate) fn eol(&self, at: usize) -> &'static str {
         let end = self.source[at..].find('\n').map(|nl| at + nl).or_else(|| self.source.rfind('\n'));
         if end.is_some_and(|nl| self.source[..nl].ends_with('\r')) { "\r\n" } else { "\n" }
     }
 
-    /// The first byte of the line of `at`.
+    /// Returns the first byte of the line of `at`.
     pub(crate) fn start(&self, at: usize) -> usize {
         self.source[..at].rfind('\n').map_or(0, |nl| nl + 1)
     }
 
-    /// The byte after the last of the line of `at`, before its line end.
+    /// Returns the byte after the last of the line of `at`, before its line end.
     pub(crate) fn end(&self, at: usize) -> usize {
         let end = self.source[at..].find('\n').map_or(self.source.len(), |nl| at + nl);
         if self.source[at..end].ends_with('\r') { end - 1 } else { end }
     }
 
-    /// The first byte of the line after that of `at`, if there is one.
+    /// Returns the first byte of the line after that of `at`, if there is one.
     pub(crate) fn next(&self, at: usize) -> Option<usize> {
         self.source[at..].find('\n').map(|nl| at + nl + 1)
     }
 
-    /// The blanks that the line of `at` starts with.
+    /// Returns the blanks that the line of `at` starts with.
     fn indent(&self, at: usize) -> &'s str {
         let line = &self.source[self.start(at)..at];
         &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
     }
 
-    /// The lines from the one starting at `start` to the one of `end`, with one line end: the one behind, else the one before.
+    /// Returns the lines from the one that starts at `start` to the one of `end`.
+    ///
+    /// One line end is included: the one behind them, else the one before them.
     pub(crate) fn whole(&self, start: usize, end: usize) -> (usize, usize) {
         match self.next(end) {
             Some(next) => (start, next),
@@ -72,7 +77,7 @@ impl<'s> Lines<'s> {
         }
     }
 
-    /// The byte after the colon that follows a key ending at `at`.
+    /// Returns the byte after the colon that follows a key ending at `at`.
     pub(crate) fn colon(&self, at: usize) -> Option<usize> {
         let rest = &self.source[at..];
         let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
@@ -86,18 +91,19 @@ pub(crate) struct Layout<'t> {
     pub entries: &'t [(NodeId, NodeId)],
     pub flow: bool,
     pub context: Context,
-    /// Block: the blanks before a key.
+    /// In a block: the blanks before a key.
     pub indent: String,
-    /// Block: how much deeper a mapping within it stands; flow over several lines: the same.
+    /// The indentation of a nested mapping beyond this one, in a block or a flow mapping over
+    /// several lines.
     step: String,
-    /// Flow: what stands between a comma and the next key.
+    /// In a flow mapping: the text between a comma and the next key.
     pub gap: String,
-    /// Flow: what stands between a key and its value.
+    /// In a flow mapping: the text between a key and its value.
     colon: String,
 }
 
 impl<'t> Layout<'t> {
-    /// The layout of a mapping with at least one entry.
+    /// Returns the layout of a mapping with at least one entry.
     pub(crate) fn of(tree: &'t Tree<'_>, lines: &Lines<'_>, map: NodeId) -> Option<Self> {
         let Kind::Map { entries, flow } = &tree[map].kind else { return None };
         let &(key, value) = entries.first()?;
@@ -129,9 +135,11 @@ impl<'t> Layout<'t> {
         Some(Self { entries, flow: *flow, context, indent, step: String::new(), gap, colon })
     }
 
-    /// The same, for mappings within it to be added, where it stands within one whose keys are at the column `outer`.
+    /// Returns the layout with the indentation for nested mappings that are to be added.
+    ///
+    /// The mapping stands within one whose keys are at the column `outer`.
     pub(crate) fn with_step(mut self, tree: &Tree<'_>, lines: &Lines<'_>, map: NodeId, outer: u32) -> Self {
-        // A neighbour that holds a mapping shows best how far in the next one goes.
+        // A neighbour that holds a mapping shows best how far the next one is indented.
         let shown = self.entries.iter().find_map(|&(key, value)| match &tree[value].kind {
             Kind::Map { entries, flow: false } if !entries.is_empty() => {
                 Some(" ".repeat(tree[value].column.checked_sub(tree[key].column)? as usize))
@@ -151,12 +159,12 @@ impl<'t> Layout<'t> {
         self
     }
 
-    /// New lines with entries of this block mapping, each after a line end.
+    /// Returns new lines with entries of this block mapping, each after a line end.
     pub(crate) fn lines(&self, eol: &str, entries: &[(&str, &str)]) -> String {
         self.written(eol, entries, &self.indent)
     }
 
-    /// New lines with the entries of a mapping within this block mapping, each after a line end.
+    /// Returns new lines with the entries of a nested block mapping, each after a line end.
     pub(crate) fn block_lines(&self, eol: &str, entries: &[(&str, &str)]) -> String {
         self.written(eol, entries, &format!("{}{}", self.indent, self.step))
     }
@@ -169,7 +177,7 @@ impl<'t> Layout<'t> {
         entries.iter().map(line).collect()
     }
 
-    /// Entries of this flow mapping, with commas between.
+    /// Returns entries of this flow mapping, with commas between.
     pub(crate) fn flow_entries(&self, entries: &[(&str, &str)]) -> String {
         self.joined(entries, &self.gap)
     }
@@ -179,12 +187,12 @@ impl<'t> Layout<'t> {
         entries.iter().map(entry).collect::<Vec<_>>().join(&format!(",{gap}"))
     }
 
-    /// One entry of this flow mapping, the value as it is to be written.
+    /// Returns one entry of this flow mapping, with the value as it is to be written.
     pub(crate) fn flow_entry(&self, key: &str, value: &str) -> String {
         format!("{}{}{value}", write(key, self.context), self.colon)
     }
 
-    /// A flow mapping as a value within this one: over several lines if this one is.
+    /// Returns a flow mapping as a value within this one, over several lines if this one is.
     pub(crate) fn flow_map(&self, entries: &[(&str, &str)]) -> String {
         let (inner, close) = if self.gap.contains('\n') {
             (format!("{}{}", self.gap, self.step), self.gap.as_str())
@@ -196,7 +204,9 @@ impl<'t> Layout<'t> {
     }
 }
 
-/// What stands between two entries, without comments: the line end behind the last of them, and the blanks.
+/// Returns the text between two entries without comments.
+///
+/// It is the line end behind the last comment, and the blanks.
 fn behind_comments(gap: &str) -> &str {
     match gap.rfind('\n').filter(|_| gap.contains('#')) {
         Some(nl) if gap[..nl].ends_with('\r') => &gap[nl - 1..],
@@ -205,11 +215,12 @@ fn behind_comments(gap: &str) -> &str {
     }
 }
 
-/// Where a key can be put into a mapping right behind one of its entries (one that merges others in, or a neighbour), and what is written there before
-/// its value.
+/// Returns the byte where a key can be added to a mapping, and the text before its value.
+///
+/// The key goes right behind one of its entries: one that merges others in, or a neighbour.
 ///
 /// # Errors
-/// Why it cannot be put there.
+/// The reason that it cannot be added there.
 pub(crate) fn new_key(
     tree: &Tree<'_>,
     lines: &Lines<'_>,

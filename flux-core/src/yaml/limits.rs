@@ -1,36 +1,41 @@
-//! How large, deep and repetitive a file may be, so that reading it takes bounded memory.
+//! Limits on the size, the depth and the repetition in a file, so that reading it takes bounded
+//! memory.
 
 /// A limit that a file has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
     /// The file has too many bytes.
     Bytes,
-    /// Its values are nested too deep.
+    /// The values of the file are nested too deep.
     Depth,
-    /// It has too many values, aliases replaced by what they stand for.
+    /// The file has too many values, aliases replaced by their values.
     Nodes,
-    /// It has too much text, aliases replaced by what they stand for.
+    /// The file has too much text, aliases replaced by their values.
     Text,
-    /// So much is wrong with it that the rest is not read.
+    /// The file has so many problems that the rest of it is not read.
     Problems,
 }
 
 impl Limit {
-    /// The bytes that a file may have: 16 MiB. A list of 10,000 Deployments has about 7 MB; an object of more than about 1.5 MiB is
-    /// refused by Kubernetes.
+    /// The bytes that a file may have: 16 MiB.
+    ///
+    /// A list of 10,000 Deployments has about 7 MB; Kubernetes refuses an object of more than about
+    /// 1.5 MiB.
     pub(crate) const BYTES: usize = 16 << 20;
-    /// How deep values may be nested: 120. JSON readers, those of parsed files and of the API server's answers among them, read no
+    /// The depth to which values may be nested: 120.
+    ///
+    /// JSON readers, those of parsed files and of the API server's answers among them, read no
     /// deeper than 128.
     pub(crate) const DEPTH: usize = 120;
-    /// The values that a file may have, once aliases are replaced by what they stand for: 2 million.
+    /// The values that a file may have, once aliases are replaced by their values: 2 million.
     pub(crate) const NODES: usize = 2_000_000;
-    /// The bytes of text that a file may have, once aliases are replaced by what they stand for: 64 MiB.
+    /// The bytes of text that a file may have, once aliases are replaced by their values: 64 MiB.
     pub(crate) const TEXT: usize = 64 << 20;
 
-    /// The keys of a file that are told to stand twice in their mapping: 20.
+    /// The duplicate keys of a file that are reported: 20.
     pub(crate) const DUPLICATES: usize = 20;
 
-    /// What was seen, for people.
+    /// Returns the evidence of the limit, for people.
     pub(crate) fn evidence(self) -> String {
         match self {
             Self::Bytes => format!("the file has more than {} bytes", Self::BYTES),
@@ -38,7 +43,7 @@ impl Limit {
             Self::Nodes => {
                 format!("there are more than {} values, counting each use of an alias", Self::NODES)
             }
-            Self::Problems => "there are more problems than are told; the rest was not read".to_owned(),
+            Self::Problems => "there are more problems than are reported; the rest was not read".to_owned(),
             Self::Text => {
                 format!("there are more than {} bytes of text, counting each use of an alias", Self::TEXT)
             }
@@ -46,7 +51,7 @@ impl Limit {
     }
 }
 
-/// What is left of the limits for the rest of a file.
+/// The part of the limits that is left for the rest of a file.
 #[derive(Debug)]
 pub(crate) struct Budget {
     nodes: usize,
@@ -60,7 +65,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Takes one value with so many bytes of text.
+    /// Takes one value with so many bytes of text off the budget.
     ///
     /// # Errors
     /// The [`Limit`] passed.
@@ -70,7 +75,7 @@ impl Budget {
         Ok(())
     }
 
-    /// How many values are left.
+    /// Returns how many values are left.
     pub(crate) fn nodes_left(&self) -> usize {
         self.nodes
     }

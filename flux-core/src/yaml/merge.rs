@@ -1,5 +1,6 @@
-//! What a mapping has: its own entries, and those that it takes in by merge keys (`<<`). Of equal keys the last counts; a merge counts where it
-//! stands, as in Go's reader.
+//! The entries of a mapping: its own, and those that it inherits by merge keys (`<<`).
+//!
+//! Of equal keys the last counts; a merge counts where it stands, as in Go's reader.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +12,24 @@ use super::{
 /// An entry that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Where its value is written.
+    /// The node of its value.
     pub value: NodeId,
-    /// How the mapping takes it in; none if it is its own.
+    /// The merge key by which the mapping inherits it; `None` if it is the mapping's own.
     pub by: Option<Merge>,
 }
 
-/// A merge key at work.
+/// A merge key and a mapping that it merges in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Merge {
     /// The merge key and its value.
     pub entry: (NodeId, NodeId),
     /// The mapping that is merged in.
     pub from: NodeId,
-    /// Whether it overrides an entry that the mapping has of its own, further up.
+    /// `true` if it overrides an entry that the mapping has of its own, further up.
     pub hides: bool,
 }
 
-/// The entry of a mapping with this key.
+/// Returns the entry of a mapping with this key.
 pub(crate) fn find(tree: &Tree<'_>, map: NodeId, wanted: &str) -> Option<Entry> {
     let Kind::Map { entries, .. } = &tree[map].kind else { return None };
     for (at, &(key, value)) in entries.iter().enumerate().rev() {
@@ -46,14 +47,14 @@ pub(crate) fn find(tree: &Tree<'_>, map: NodeId, wanted: &str) -> Option<Entry> 
     None
 }
 
-/// Whether a mapping takes in an entry with this key, whatever it has of its own.
+/// Returns `true` if a mapping inherits an entry with this key, whatever entries it has of its own.
 pub(crate) fn takes_in(tree: &Tree<'_>, map: NodeId, wanted: &str) -> bool {
     let Kind::Map { entries, .. } = &tree[map].kind else { return false };
     let merges = entries.iter().filter(|(key, _)| is_merge(tree, *key));
     merges.flat_map(|&(_, value)| merged(tree, value)).any(|from| find(tree, from, wanted).is_some())
 }
 
-/// The entries of a mapping by their keys; none if it is no mapping.
+/// Returns the entries of a mapping by their keys; `None` if it is no mapping.
 pub(crate) fn entries(tree: &Tree<'_>, map: NodeId) -> Option<BTreeMap<String, Entry>> {
     let mut found = BTreeMap::new();
     collect(tree, map, None, &mut found)?;
@@ -81,7 +82,7 @@ fn collect(
     Some(())
 }
 
-/// Whether a key is the merge key.
+/// Returns `true` if a key is the merge key.
 pub(crate) fn is_merge(tree: &Tree<'_>, key: NodeId) -> bool {
     match &tree[key].kind {
         Kind::Scalar { text, style } if text == "<<" => match tree[key].tag {
@@ -92,7 +93,7 @@ pub(crate) fn is_merge(tree: &Tree<'_>, key: NodeId) -> bool {
     }
 }
 
-/// The mappings that a merge takes in, the first of them the strongest.
+/// Returns the mappings that a merge key merges in, the one that takes precedence first.
 fn merged(tree: &Tree<'_>, value: NodeId) -> Vec<NodeId> {
     match &tree[tree.target(value)].kind {
         Kind::Map { .. } => vec![tree.target(value)],
@@ -101,12 +102,12 @@ fn merged(tree: &Tree<'_>, value: NodeId) -> Vec<NodeId> {
     }
 }
 
-/// The text of a key, unless it can be none.
+/// Returns the text of a key, unless the node cannot be one.
 pub(crate) fn key_text(tree: &Tree<'_>, key: NodeId) -> Option<String> {
     to_key(tree.meaning(key)?).ok()
 }
 
-/// Whether a key has this text.
+/// Returns `true` if a key has this text.
 fn is_key(tree: &Tree<'_>, key: NodeId, wanted: &str) -> bool {
     match tree.meaning(key) {
         Some(Scalar::Text(text)) => text == wanted,

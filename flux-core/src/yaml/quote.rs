@@ -1,13 +1,13 @@
-//! How a text is written so that every reader reads it back as that text.
+//! Quoting: writing a text so that every reader reads it back as that text.
 
 use std::fmt::Write as _;
 
 use super::scalar::{Scalar, Style, is_date, resolve_plain};
 
-/// What surrounds a scalar that is written.
+/// The surroundings of a scalar that is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Context {
-    /// Indented lines.
+    /// In indented lines.
     #[default]
     Block,
     /// Between `{}` or `[]`.
@@ -16,7 +16,7 @@ pub(crate) enum Context {
     Json,
 }
 
-/// A text as a new scalar: plain where that is safe, else in quotes.
+/// Returns a text as a new scalar: plain if that is safe, else in quotes.
 pub(crate) fn write(text: &str, context: Context) -> String {
     match context {
         Context::Json => double(text),
@@ -26,10 +26,10 @@ pub(crate) fn write(text: &str, context: Context) -> String {
     }
 }
 
-/// A text in the place of a scalar that stands there as `source`, in its style.
+/// Returns a text in the style of the scalar `source`, which it replaces.
 ///
-/// Where `source` is plain and no text (a number, a truth value), the text gets quotes whatever it is: without them the next number would be
-/// read as one again, and a JSON document would be none any more.
+/// Where `source` is plain and no string (a number, a boolean), the text is always quoted: without
+/// quotes the next number would be read as one again, and a JSON document would be invalid.
 pub(crate) fn rewrite(source: &str, text: &str, context: Context) -> String {
     match style_of(source) {
         Style::Single => single(text).unwrap_or_else(|| double(text)),
@@ -44,7 +44,9 @@ pub(crate) fn rewrite(source: &str, text: &str, context: Context) -> String {
     }
 }
 
-/// The style of a scalar's source text. An alias counts as plain.
+/// Returns the style of a scalar's source text.
+///
+/// An alias counts as plain.
 fn style_of(source: &str) -> Style {
     match source.bytes().next() {
         None => Style::Absent,
@@ -59,7 +61,9 @@ fn reads_as_text(plain: &str) -> bool {
     matches!(resolve_plain(plain), None | Some(Scalar::Text(_)))
 }
 
-/// Whether a text can be written plain in a block and be read as itself by every reader of the trade: YAML 1.1's, 1.2's and Go's.
+/// Returns `true` if every reader reads a text written plain in a block as that text.
+///
+/// These are readers of YAML 1.1 and 1.2, and Go's.
 pub(crate) fn plain_is_itself(text: &str) -> bool {
     const INDICATORS: &str = "-?:,[]{}#&*!|>'\"%@`=<~";
     let Some(first) = text.chars().next() else { return false };
@@ -74,14 +78,16 @@ pub(crate) fn plain_is_itself(text: &str) -> bool {
         && !other_readers_differ(text)
 }
 
-/// What YAML 1.1 or 1.2 reads as something else than Go does: numbers to base 60, dates, floats that are too large.
+/// Returns `true` if YAML 1.1 or 1.2 types a plain text otherwise than Go does.
+///
+/// These are numbers to base 60, dates, and floats that are too large.
 fn other_readers_differ(text: &str) -> bool {
     let number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
     let base_60 = text.contains(':') && text.bytes().all(|b| b.is_ascii_digit() || b"+-_:.".contains(&b));
     number && (base_60 || is_date(text) || text.replace('_', "").parse::<f64>().is_ok())
 }
 
-/// Whether a character can stand in a line of text and be kept as it is.
+/// Returns `true` if a character can stand unescaped in a line of text.
 fn one_line(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
@@ -90,12 +96,12 @@ fn quoted(text: &str) -> String {
     if text.contains(['\\', '"']) { single(text).unwrap_or_else(|| double(text)) } else { double(text) }
 }
 
-/// A text in single quotes, if it can stand in them on one line.
+/// Returns a text in single quotes, if it can be written so on one line.
 fn single(text: &str) -> Option<String> {
     text.chars().all(one_line).then(|| format!("'{}'", text.replace('\'', "''")))
 }
 
-/// A text in double quotes, escaped so that both YAML and JSON read it back.
+/// Returns a text in double quotes, escaped so that both YAML and JSON read it back.
 fn double(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');

@@ -1,4 +1,4 @@
-//! What a scalar means to Kubernetes, which reads YAML 1.1 as Go's library does.
+//! The typed values of scalars, as Kubernetes reads them: YAML 1.1 by Go's library.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use granit_parser::Tag as YamlTag;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Number, Value};
 
-/// How a scalar is written.
+/// The style in which a scalar is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// Nothing is written: a null.
@@ -22,7 +22,7 @@ pub(crate) enum Style {
 /// A tag written before a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tag {
-    /// `!`: nothing in particular.
+    /// `!`, the non-specific tag.
     NonSpecific,
     Str,
     Int,
@@ -32,7 +32,7 @@ pub(crate) enum Tag {
     Binary,
     Timestamp,
     Merge,
-    /// Any other; it says nothing to Kubernetes.
+    /// Any other tag; Kubernetes ignores it.
     Other,
 }
 
@@ -53,7 +53,7 @@ impl Tag {
     }
 }
 
-/// What a scalar stands for.
+/// The typed value of a scalar.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Scalar<'a> {
     Null,
@@ -68,7 +68,7 @@ pub(crate) enum Scalar<'a> {
 /// Reads a scalar.
 ///
 /// # Errors
-/// What is wrong, if its tag asks for something that its text is not.
+/// The problem, if the text does not fit its tag.
 pub(crate) fn resolve(text: &str, style: Style, tag: Option<Tag>) -> Result<Scalar<'_>, String> {
     let plain = matches!(style, Style::Plain | Style::Absent);
     let untyped = |text| resolve_plain(text).unwrap_or(Scalar::Text(Cow::Borrowed(text)));
@@ -109,19 +109,21 @@ pub(crate) fn resolve(text: &str, style: Style, tag: Option<Tag>) -> Result<Scal
     }
 }
 
-/// Bytes as Go writes them into JSON: each byte that is no UTF-8 becomes a character of its own.
+/// Returns bytes as Go writes them into JSON.
+///
+/// Each byte that is not UTF-8 becomes a replacement character of its own.
 fn go_lossy(bytes: &[u8]) -> String {
     let chunk =
         |chunk: std::str::Utf8Chunk<'_>| chunk.valid().to_owned() + &"\u{fffd}".repeat(chunk.invalid().len());
     bytes.utf8_chunks().map(chunk).collect()
 }
 
-/// Whether a text starts as a date does.
+/// Returns `true` if a text starts with a date.
 pub(crate) fn is_date(text: &str) -> bool {
     text.len() > 5 && text.as_bytes()[..4].iter().all(u8::is_ascii_digit) && text.as_bytes()[4] == b'-'
 }
 
-/// What a plain text means, unless it means itself.
+/// Returns the typed value of a plain text; `None` if it is a string.
 pub(crate) fn resolve_plain(text: &str) -> Option<Scalar<'static>> {
     let first = match text.as_bytes().first() {
         None => return Some(Scalar::Null),
@@ -171,7 +173,9 @@ fn number(text: &str) -> Option<Scalar<'static>> {
     go_float(&plain).map(Scalar::Float)
 }
 
-/// The digits of an integer: decimal, or with the prefix `0x`, `0o`, `0b`, or `0` for octal.
+/// Returns the value of the digits of an integer.
+///
+/// They are decimal, or have the prefix `0x`, `0o`, `0b`, or `0` for octal.
 fn integer(digits: &str) -> Option<u64> {
     let (radix, digits) = match digits.as_bytes() {
         [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
@@ -186,7 +190,9 @@ fn integer(digits: &str) -> Option<u64> {
     u64::from_str_radix(digits, radix).ok()
 }
 
-/// A decimal float, `[-+]? ( . digits | digits [ . digits? ] ) ( [eE] [-+]? digits )?`, that fits.
+/// Returns the value of a decimal float that fits into an `f64`.
+///
+/// Its form is `[-+]? ( . digits | digits [ . digits? ] ) ( [eE] [-+]? digits )?`.
 fn go_float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -206,10 +212,10 @@ fn go_float(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|f| f.is_finite())
 }
 
-/// The JSON value of a scalar, as it arrives at the API server.
+/// Returns the JSON value of a scalar, as it arrives at the API server.
 ///
 /// # Errors
-/// What is wrong, for the numbers that JSON has not.
+/// The problem, for numbers that JSON does not have.
 pub(crate) fn to_json(scalar: Scalar<'_>) -> Result<Value, String> {
     #[expect(clippy::cast_precision_loss, reason = "Kubernetes reads what is past i64 as a float")]
     Ok(match scalar {
@@ -222,7 +228,7 @@ pub(crate) fn to_json(scalar: Scalar<'_>) -> Result<Value, String> {
     })
 }
 
-/// What a value is, for people; none if it is a text.
+/// Returns the type of a value, for people; `None` if it is a string.
 pub(crate) fn other_than_text(value: &Value) -> Option<String> {
     Some(match value {
         Value::String(_) => return None,
@@ -234,7 +240,10 @@ pub(crate) fn other_than_text(value: &Value) -> Option<String> {
     })
 }
 
-/// Go writes a whole float without a point, the digits that it does not need as zeros, and Kubernetes then reads an integer if it fits.
+/// Returns a float as JSON, in the way of Go and Kubernetes.
+///
+/// Go writes a whole float without a point, with zeros for the digits that it does not need, and
+/// Kubernetes then reads an integer if it fits.
 fn json_float(f: f64) -> Result<Value, String> {
     const EXPONENT_FROM: f64 = 1e21;
     if f.fract() == 0.0
@@ -246,10 +255,10 @@ fn json_float(f: f64) -> Result<Value, String> {
     Number::from_f64(f).map(Value::Number).ok_or_else(|| "JSON has no such number".to_owned())
 }
 
-/// The text of a mapping key, as Kubernetes reads it.
+/// Returns the text of a mapping key, as Kubernetes reads it.
 ///
 /// # Errors
-/// What is wrong, for keys that JSON cannot have.
+/// The problem, for keys that JSON cannot have.
 pub(crate) fn to_key(scalar: Scalar<'_>) -> Result<String, String> {
     match scalar {
         Scalar::Text(text) => Ok(text.into_owned()),
@@ -261,7 +270,7 @@ pub(crate) fn to_key(scalar: Scalar<'_>) -> Result<String, String> {
     }
 }
 
-/// A float in Go's shortest `%g` of 32 bits, which is how its keys are written.
+/// Returns a float in Go's shortest `%g` of 32 bits, which is how Go writes keys.
 fn go_g32(f: f64) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "32 bits are what Go keeps of a key")]
     let f = f as f32;

@@ -1,14 +1,14 @@
-//! The bytes of a file as text, and the parser of that: what every reader of a file starts with.
+//! The bytes of a file as text, and the parser of that text: the start of every reader of a file.
 
 use granit_parser::{Marker, Parser, StrInput, options};
 
 use super::limits::Limit;
 use crate::finding::{Code, Problem};
 
-/// What to do about a file that is too large.
+/// The remedy for a file that is too large.
 pub(crate) const TOO_LARGE: &str = "split the file, or write out what its aliases repeat";
 
-/// The text of a file, unless it has bytes that no YAML has.
+/// Returns the text of a file, unless it has bytes that YAML does not allow.
 pub(crate) fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
     let problem = |code, offset: usize, evidence: String, remedy: &str| {
         Box::new(Problem::new(code, place_of(source, offset), evidence, remedy))
@@ -31,7 +31,7 @@ pub(crate) fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
     }
 }
 
-/// The parser of a text, under the limits of depth.
+/// Returns the parser of a text, with the limit of depth.
 pub(crate) fn parser(text: &str) -> Parser<'_, StrInput<'_>> {
     let mut options = options! {
         emit_anchor_events: true,
@@ -42,7 +42,7 @@ pub(crate) fn parser(text: &str) -> Parser<'_, StrInput<'_>> {
     Parser::new_from_str_with_options(text, options)
 }
 
-/// Line and column of a byte, counted from 1, columns in characters.
+/// Returns the line and the column of a byte, counted from 1, columns in characters.
 fn place_of(source: &[u8], offset: usize) -> (u32, u32) {
     let before = &source[..offset];
     let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
@@ -51,22 +51,26 @@ fn place_of(source: &[u8], offset: usize) -> (u32, u32) {
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
-/// What stands before a byte; nothing where no character starts there. The parser says where, so that none of these is to panic.
+/// Returns the text before a byte; empty if no character starts there.
+///
+/// The parser gives the byte, and none of its positions may cause a panic.
 pub(crate) fn before(text: &str, at: usize) -> &str {
     text.get(..at).unwrap_or_default()
 }
 
-/// What stands from a byte on; nothing where no character starts there.
+/// Returns the text from a byte on; empty if no character starts there.
 pub(crate) fn from(text: &str, at: usize) -> &str {
     text.get(at..).unwrap_or_default()
 }
 
-/// What stands between two bytes; nothing where no characters start there, or they are in the wrong order.
+/// Returns the text between two bytes.
+///
+/// It is empty if no characters start there, or if the bytes are in the wrong order.
 pub(crate) fn between(text: &str, start: usize, end: usize) -> &str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// Line and column of where the parser stands, counted from 1.
+/// Returns the line and the column of a parser's marker, counted from 1.
 pub(crate) fn marker_place(at: &Marker) -> (u32, u32) {
     (u32::try_from(at.line()).unwrap_or(u32::MAX), u32::try_from(at.col() + 1).unwrap_or(u32::MAX))
 }
@@ -76,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_place_is_one_to_panic_at() {
+    fn no_position_causes_a_panic() {
         for (at, parts) in [(0, ("", "éa")), (1, ("", "")), (2, ("é", "a")), (3, ("éa", "")), (4, ("", ""))]
         {
             assert_eq!((before("éa", at), from("éa", at)), parts, "{at}");

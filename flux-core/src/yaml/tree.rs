@@ -1,4 +1,4 @@
-//! One YAML document as a tree of nodes that know their bytes.
+//! A YAML document as a tree of nodes with their byte positions.
 
 use std::{borrow::Cow, collections::HashMap, ops::Index};
 
@@ -15,45 +15,50 @@ use super::{
 pub(crate) struct NodeId(u32);
 
 impl NodeId {
-    /// Its place among the nodes of its tree.
+    /// Returns the index as a number, in the order of the nodes of the tree.
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// A document. Nodes are stored before their children.
+/// A document.
+///
+/// Nodes are stored before their children.
 #[derive(Debug, Default)]
 pub(crate) struct Tree<'s> {
     nodes: Vec<Node<'s>>,
-    /// How many places have the value of each node; empty where each has one place.
+    /// The number of places that have the value of each node; empty if each has one.
     uses: Vec<u32>,
-    /// Whether a comment of the document may have the mark that was looked for.
+    /// `true` if a comment of the document may have the mark that is looked for.
     pub is_marked: bool,
 }
 
-/// A node and where it stands.
+/// A node and its position.
 #[derive(Debug)]
 pub(crate) struct Node<'s> {
     pub kind: Kind<'s>,
-    /// First byte of the node, after its anchor and tag.
+    /// The first byte of the node, after its anchor and tag.
     pub start: usize,
-    /// The byte after its last. A block collection ends with its last child, a block scalar with the last line that it keeps, one without such with its header.
+    /// The byte after the last one of the node.
+    ///
+    /// A block collection ends with its last child, a block scalar with the last line that it
+    /// keeps, or with its header if it keeps none.
     pub end: usize,
-    /// Counted from 1.
+    /// The line, counted from 1.
     pub line: u32,
-    /// In characters, counted from 1.
+    /// The column in characters, counted from 1.
     pub column: u32,
     pub tag: Option<Tag>,
     pub anchor: Option<Anchor<'s>>,
 }
 
-/// A name given to a node for use origin.
+/// A name that a node has, so that others can use its value.
 #[derive(Debug)]
 pub(crate) struct Anchor<'s> {
     pub name: Cow<'s, str>,
-    /// The line that it stands on, counted from 1.
+    /// The line of the anchor, counted from 1.
     pub line: u32,
-    /// How many aliases name it.
+    /// The number of aliases that name it.
     pub aliases: u32,
 }
 
@@ -71,7 +76,7 @@ pub(crate) enum Kind<'s> {
         items: Vec<NodeId>,
         flow: bool,
     },
-    /// Stands for another node of the same document.
+    /// An alias of another node of the same document.
     Alias(NodeId),
 }
 
@@ -84,22 +89,22 @@ impl<'s> Index<NodeId> for Tree<'s> {
 }
 
 impl<'s> Tree<'s> {
-    /// The outermost node, unless the document is empty.
+    /// Returns the outermost node, unless the document is empty.
     pub(crate) fn root(&self) -> Option<NodeId> {
         (!self.nodes.is_empty()).then_some(NodeId(0))
     }
 
-    /// The nodes, each before its children.
+    /// Returns the nodes, each before its children.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node<'s>)> {
         (0..).map(NodeId).zip(&self.nodes)
     }
 
-    /// How many nodes there are.
+    /// Returns the number of nodes.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// The node itself, or what it is an alias of.
+    /// Returns the node itself, or the node that it is an alias of.
     pub(crate) fn target(&self, id: NodeId) -> NodeId {
         match self[id].kind {
             Kind::Alias(to) => to,
@@ -107,27 +112,31 @@ impl<'s> Tree<'s> {
         }
     }
 
-    /// The anchor of a node, if something else in the document uses it.
+    /// Returns the anchor of a node, if something else in the document uses it.
     pub(crate) fn used_anchor(&self, id: NodeId) -> Option<&Anchor<'s>> {
         self[id].anchor.as_ref().filter(|anchor| anchor.aliases > 0)
     }
 
-    /// How many places of the document have the value of a node, by whatever aliases and merge keys. Known after [`set_uses`](Self::set_uses).
+    /// Returns the number of places that have the value of a node, by any aliases and merge keys.
+    ///
+    /// It is set by [`set_uses`](Self::set_uses).
     pub(crate) fn uses(&self, id: NodeId) -> u32 {
         self.uses.get(id.index()).copied().unwrap_or(1)
     }
 
-    /// Sets how many places have the value of each node; `None` if each has one.
+    /// Sets the number of places that have the value of each node; `None` if each has one.
     pub(crate) fn set_uses(&mut self, uses: Option<Vec<u32>>) {
         self.uses = uses.unwrap_or_default();
     }
 
-    /// Where a node stands: line and column, counted from 1.
+    /// Returns the line and the column of a node, both counted from 1.
     pub(crate) fn place(&self, id: NodeId) -> (u32, u32) {
         (self[id].line, self[id].column)
     }
 
-    /// The text of a scalar; none for other nodes. Aliases are followed.
+    /// Returns the text of a scalar; `None` for other nodes.
+    ///
+    /// Aliases are followed.
     pub(crate) fn scalar(&self, id: NodeId) -> Option<(&str, Style)> {
         match &self[self.target(id)].kind {
             Kind::Scalar { text, style } => Some((text, *style)),
@@ -135,14 +144,17 @@ impl<'s> Tree<'s> {
         }
     }
 
-    /// What a scalar stands for; none for other nodes, and where its tag asks for something that its text is not. Aliases are followed.
+    /// Returns the typed value of a scalar.
+    ///
+    /// It is `None` for other nodes, and for a scalar whose text does not fit its tag. Aliases are
+    /// followed.
     pub(crate) fn meaning(&self, id: NodeId) -> Option<Scalar<'_>> {
         let (text, style) = self.scalar(id)?;
         resolve(text, style, self[self.target(id)].tag).ok()
     }
 }
 
-/// Makes a [`Tree`] of the events of one document.
+/// A builder of a [`Tree`] from the events of one document.
 #[derive(Debug)]
 pub(crate) struct Builder<'s> {
     source: &'s str,
@@ -157,12 +169,14 @@ pub(crate) struct Builder<'s> {
 #[derive(Debug)]
 struct Open {
     node: NodeId,
-    /// In a mapping: the key whose value is awaited.
+    /// In a mapping, the key whose value comes next.
     key: Option<NodeId>,
 }
 
 impl<'s> Builder<'s> {
-    /// Starts a document of the file `source`. The events are those of `mended`, if there is one.
+    /// Starts a document of the file `source`.
+    ///
+    /// The events are those of `mended`, if there is one.
     pub(crate) fn new(source: &'s str, mended: Option<&'s Mended>) -> Self {
         Self {
             source,
@@ -200,12 +214,13 @@ impl<'s> Builder<'s> {
                     ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
                 };
                 let text = if style == Style::Absent { Cow::Borrowed("") } else { text };
-                // Blank lines at the end of a block scalar are its own only where it keeps them.
+                // Blank lines at the end of a block scalar belong to it only if it keeps them.
                 let keeps = text[text.trim_end().len()..].matches('\n').count() > 1;
                 let blank = style == Style::Block && text.trim().is_empty() && !keeps;
                 let mut scalar = node(Kind::Scalar { text, style }, tag);
                 if blank {
-                    // Nothing behind the header is its own: the next line may be the next entry's. At the end of a file the span has the header.
+                    // Nothing behind the header belongs to it: the next line may hold the next
+                    // entry. At the end of a file the span has the header.
                     let at = if self.rest(start).starts_with(['|', '>']) {
                         start + self.rest(start).lines().next().unwrap_or_default().trim_end().len()
                     } else {
@@ -249,12 +264,12 @@ impl<'s> Builder<'s> {
         Ok(())
     }
 
-    /// How many nodes there are so far.
+    /// Returns the number of nodes so far.
     pub(crate) fn len(&self) -> usize {
         self.tree.len()
     }
 
-    /// The finished tree.
+    /// Returns the finished tree.
     pub(crate) fn finish(self) -> Tree<'s> {
         self.tree
     }

@@ -1,14 +1,15 @@
-//! How many places of a document have the value of a node, by whatever aliases and merge keys.
+//! The number of places of a document that have the value of a node, by any aliases and merge keys.
 
 use super::{
     merge::{self, is_merge},
     tree::{Kind, NodeId, Tree},
 };
 
-/// The number for each node; none if the document has no alias, so that each value has one place.
+/// Returns the number of uses of each node; `None` if the document has no alias.
 ///
-/// A value that another overrides has no place. A scalar that an alias makes a key somewhere has that as one more. To be called for documents
-/// only whose value could be read: no value contains itself there, and none is nested deeper than the limit.
+/// Without an alias, each value has one place. A value that is overridden has none. An alias that
+/// makes a scalar a key counts as one more place. Call this only for documents whose value could be
+/// read: no value contains itself there, and none is nested deeper than the limit.
 pub(crate) fn count(tree: &Tree<'_>) -> Option<Vec<u32>> {
     let root = tree.root()?;
     if !tree.nodes().any(|(_, node)| matches!(node.kind, Kind::Alias(_))) {
@@ -34,7 +35,9 @@ pub(crate) fn count(tree: &Tree<'_>) -> Option<Vec<u32>> {
     Some(uses)
 }
 
-/// Puts a node and all that it leads to into an order in which it stands behind them, each with what it leads to.
+/// Adds a node and all nodes that it leads to to `order`, in postorder.
+///
+/// Each entry has the nodes that it leads to.
 fn visit(tree: &Tree<'_>, at: NodeId, seen: &mut [bool], order: &mut Vec<(NodeId, Vec<NodeId>)>) {
     if std::mem::replace(&mut seen[at.index()], true) {
         return;
@@ -46,7 +49,7 @@ fn visit(tree: &Tree<'_>, at: NodeId, seen: &mut [bool], order: &mut Vec<(NodeId
     order.push((at, children));
 }
 
-/// The values that make up a value.
+/// Returns the nodes that make up a value.
 fn children(tree: &Tree<'_>, at: NodeId) -> Vec<NodeId> {
     match &tree[at].kind {
         Kind::Scalar { .. } => Vec::new(),

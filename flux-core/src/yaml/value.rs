@@ -1,4 +1,5 @@
-//! A tree as the value that Kubernetes reads: aliases and merge keys resolved, scalars typed, keys made text.
+//! A tree as the value that Kubernetes reads: aliases and merge keys resolved, scalars typed, keys
+//! turned into text.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,12 +12,12 @@ use super::{
     tree::{Kind, NodeId, Tree},
 };
 
-/// Why a node has no value.
+/// The reason that a node has no value.
 #[derive(Debug)]
 pub(crate) enum Unreadable {
     /// A limit was passed.
     TooLarge(Limit),
-    /// Something at a node makes no sense.
+    /// A node is invalid, with the problem.
     Invalid(NodeId, String),
 }
 
@@ -26,16 +27,18 @@ impl From<Limit> for Unreadable {
     }
 }
 
-/// Reads values off a tree.
+/// A reader of the values of a tree.
 #[derive(Debug)]
 pub(crate) struct Reader<'t, 's, 'b> {
     tree: &'t Tree<'s>,
     budget: &'b mut Budget,
     /// The nodes that are being read: a value cannot contain itself.
     path: Vec<NodeId>,
-    /// Keys that a mapping has twice, each with the one before it: up to [`Limit::DUPLICATES`] and one.
+    /// Duplicate keys of a mapping, each with the one before it.
+    ///
+    /// There are at most [`Limit::DUPLICATES`] and one.
     pub duplicates: Vec<(NodeId, NodeId)>,
-    /// The mappings that were looked through for such keys.
+    /// The mappings that were searched for duplicate keys.
     searched: HashSet<NodeId>,
 }
 
@@ -44,7 +47,7 @@ impl<'t, 's, 'b> Reader<'t, 's, 'b> {
         Self { tree, budget, path: Vec::new(), duplicates: Vec::new(), searched: HashSet::new() }
     }
 
-    /// The value of a node.
+    /// Returns the value of a node.
     ///
     /// # Errors
     /// [`Unreadable`] if it has none.
@@ -93,7 +96,9 @@ impl<'t, 's, 'b> Reader<'t, 's, 'b> {
         }
     }
 
-    /// Puts the entries of a mapping into `map`. Of equal keys the last wins; a merge counts where it stands, as in Go's reader.
+    /// Adds the entries of a mapping to `map`.
+    ///
+    /// Of equal keys the last wins; a merge counts where it stands, as in Go's reader.
     fn fill(&mut self, id: NodeId, map: &mut Map<String, Value>) -> Result<(), Unreadable> {
         let Kind::Map { entries, .. } = &self.tree[id].kind else { return Ok(()) };
         let mut replaced = false;
@@ -112,7 +117,9 @@ impl<'t, 's, 'b> Reader<'t, 's, 'b> {
         Ok(())
     }
 
-    /// Notes the keys that stand twice. What a merge brings is no key that stands there.
+    /// Notes the duplicate keys.
+    ///
+    /// Keys that a merge brings in do not count.
     fn find_duplicates(&mut self, entries: &[(NodeId, NodeId)]) {
         let mut seen = HashMap::new();
         let own = entries.iter().map(|&(key, _)| key).filter(|&key| !is_merge(self.tree, key));
@@ -121,7 +128,7 @@ impl<'t, 's, 'b> Reader<'t, 's, 'b> {
         self.duplicates.extend(duplicates.take(room));
     }
 
-    /// The text of a key.
+    /// Returns the text of a key.
     pub(crate) fn key(&mut self, id: NodeId) -> Result<String, Unreadable> {
         let target = self.enter(id)?;
         self.path.pop();
@@ -137,7 +144,7 @@ impl<'t, 's, 'b> Reader<'t, 's, 'b> {
                 self.path.pop();
             }
             Kind::Seq { items, .. } if self.tree.target(id) == id => {
-                // The earlier ones take precedence.
+                // The earlier mappings take precedence.
                 for &item in items.iter().rev() {
                     if !matches!(self.tree[self.tree.target(item)].kind, Kind::Map { .. }) {
                         return Err(wrong(item));

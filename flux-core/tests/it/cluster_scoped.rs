@@ -1,4 +1,4 @@
-//! Workloads of custom kinds that live in no namespace: a missing namespace is not `default` there.
+//! Workloads of custom kinds that are cluster-scoped: a missing namespace is not `default` there.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,7 +23,7 @@ metadata: {name: build}
 spec: {agent: 'team/agent:1.0'}
 ";
 
-fn meant(id: &str) -> Vec<String> {
+fn candidates(id: &str) -> Vec<String> {
     let file = Arc::new(workload::parse(FILE.as_bytes()));
     let manifests = Manifests::new(BTreeMap::from([("all.yaml".to_owned(), file)]));
     let id: WorkloadId = id.parse().unwrap();
@@ -33,13 +33,13 @@ fn meant(id: &str) -> Vec<String> {
 #[test]
 fn an_id_with_or_without_the_group_means_a_cluster_scoped_workload() {
     for id in ["<cluster>:pipeline/build", "<cluster>:pipeline.example.com/build"] {
-        assert_eq!(meant(id), ["<cluster>:pipeline/build"], "{id}");
+        assert_eq!(candidates(id), ["<cluster>:pipeline/build"], "{id}");
     }
 }
 
 #[test]
 fn an_id_in_the_default_namespace_means_no_cluster_scoped_workload() {
     for id in ["default:pipeline/build", "default:pipeline.example.com/build"] {
-        assert_eq!(meant(id), [""; 0], "{id}");
+        assert_eq!(candidates(id), [""; 0], "{id}");
     }
 }

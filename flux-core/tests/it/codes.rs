@@ -1,10 +1,10 @@
-//! The page of codes says what the code says.
+//! The codes on the page `docs/codes.md` are those of the library.
 
 use flux_core::{finding::Code, policy::Rule, release, sync};
 
 const PAGE: &str = include_str!("../../../docs/codes.md");
 
-/// The codes of a section, in their order.
+/// Returns the codes of a section, in their order.
 fn section(title: &str) -> Vec<&'static str> {
     let start = PAGE.find(&format!("## {title}\n")).unwrap();
     let body = &PAGE[start + 3..];

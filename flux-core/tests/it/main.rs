@@ -1,4 +1,4 @@
-//! What flux-core promises, room by room.
+//! Integration tests of flux-core, a module for each part.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 

@@ -20,8 +20,8 @@ const REPOSITORIES: usize = 10_000;
 /// A [`Registry`] around another that keeps complete answers for a time.
 ///
 /// An older answer is asked for anew. When the registry is away then, the older one is given as
-/// [stale](Completeness::Stale); nothing partial and no failure is kept. A push that is known of,
-/// from a webhook say, is seen at once after [`forget`](Self::forget).
+/// [stale](Completeness::Stale); nothing partial and no failure is kept. A push that is reported,
+/// by a webhook say, is seen at once after [`forget`](Self::forget).
 #[derive(Debug)]
 pub struct Cache<R> {
     inner: R,
@@ -51,7 +51,7 @@ impl<R> Cache<R> {
         Self { inner, keep, clock, repositories: Mutex::default() }
     }
 
-    /// Forgets what is known of a repository.
+    /// Forgets the answers about a repository.
     pub fn forget(&self, name: &ImageName) {
         self.lock().remove(&name.canonical());
     }
@@ -78,7 +78,7 @@ impl<R> Cache<R> {
     }
 }
 
-/// The observation that an older answer is now that it cannot be renewed.
+/// Returns the observation that an older answer is now that it cannot be renewed.
 fn stale<T>(value: T, authority: &str, since: Timestamp, now: Timestamp, error: &Error) -> Observation<T> {
     let completeness = Completeness::Stale { age: now.duration_since(since), reason: error.to_string() };
     Observation { value, completeness, authority: authority.to_owned() }

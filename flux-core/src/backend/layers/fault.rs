@@ -42,14 +42,16 @@ impl FaultPlan {
         Self::script([])
     }
 
-    /// The calls meet these faults in order, `None` for a call that is left alone; later ones are
-    /// left alone.
+    /// Injects these faults into the calls, in order.
+    ///
+    /// `None` stands for a call that is left alone; later calls are left alone.
     pub fn script(faults: impl IntoIterator<Item = Option<Injected>>) -> Self {
         Self(Mutex::new(Source::Script(faults.into_iter().collect())))
     }
 
-    /// Of a hundred calls about `percent` meet one of these faults. The same seed makes the same
-    /// calls fail.
+    /// Of a hundred calls about `percent` meet one of these faults.
+    ///
+    /// The same seed makes the same calls fail.
     pub fn seeded(seed: u64, percent: u8, faults: impl IntoIterator<Item = Injected>) -> Self {
         Self(Mutex::new(Source::Seed { state: seed, percent, faults: faults.into_iter().collect() }))
     }
@@ -67,7 +69,7 @@ impl FaultPlan {
     }
 }
 
-/// The next number of a sequence: the generator of Steele, Lea and Flood (SplitMix64).
+/// Returns the next number of a sequence: the generator of Steele, Lea and Flood (SplitMix64).
 fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -75,8 +77,9 @@ fn random(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// A backend around another whose calls fail as a [`FaultPlan`] says. It is a
-/// [`ConfigRepo`], a [`Registry`] or a [`Cluster`] if the other one is.
+/// A backend around another whose calls fail as a [`FaultPlan`] says.
+///
+/// It is a [`ConfigRepo`], a [`Registry`] or a [`Cluster`] if the other one is.
 ///
 /// ```
 /// # futures::executor::block_on(async {

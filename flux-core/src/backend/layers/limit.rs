@@ -14,8 +14,9 @@ use crate::{
     image::{ImageName, Tag},
 };
 
-/// A [`Registry`] around another to which at most `calls` calls run at once. The others wait in the
-/// order in which they came.
+/// A [`Registry`] around another to which at most `calls` calls run at once.
+///
+/// The others wait in the order in which they came.
 #[derive(Debug)]
 pub struct Limit<R> {
     inner: R,
@@ -23,7 +24,9 @@ pub struct Limit<R> {
 }
 
 impl<R> Limit<R> {
-    /// Wraps a registry. At least one call runs.
+    /// Wraps a registry.
+    ///
+    /// At least one call runs.
     pub fn new(inner: R, calls: usize) -> Self {
         let queue = Queue { free: calls.max(1), next: 0, waiting: VecDeque::new() };
         Self { inner, permits: Permits(Mutex::new(queue)) }
@@ -79,7 +82,9 @@ impl Permits {
     }
 }
 
-/// Waits for a permit. Dropped, it gives up its place.
+/// Waits for a permit.
+///
+/// Dropped, it gives up its place.
 struct Acquire<'p> {
     permits: &'p Permits,
     /// `None` before the first poll and once a permit was given.

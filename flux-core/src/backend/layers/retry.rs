@@ -17,7 +17,9 @@ use crate::{
     image::{ImageName, Tag},
 };
 
-/// Lets time pass. Runtimes have one each, so it is given.
+/// Lets time pass.
+///
+/// Runtimes have one each, so it is given.
 #[async_trait]
 pub trait Sleeper: fmt::Debug + Send + Sync {
     /// Returns after `duration`.
@@ -27,13 +29,18 @@ pub trait Sleeper: fmt::Debug + Send + Sync {
 /// How often and how soon a call that failed for a while is made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How often a call is made at most, the first time included. At least 1.
+    /// How often a call is made at most, the first time included.
+    ///
+    /// At least 1.
     pub attempts: u32,
-    /// The pause before the second attempt; each further one is twice as long. A random part of up
-    /// to a half is taken off, so that many clients do not come back at once.
+    /// The pause before the second attempt; each further one is twice as long.
+    ///
+    /// A random part of up to a half is taken off, so that many clients do not come back at once.
     pub first: Duration,
-    /// The longest pause. Where the other side asks for a longer one, the call fails at once with
-    /// the time at which it may be made again.
+    /// The longest pause.
+    ///
+    /// Where the other side asks for a longer one, the call fails at once with the time at which it
+    /// may be made again.
     pub longest: Duration,
 }
 
@@ -45,7 +52,8 @@ impl RetryPolicy {
     pub fn wait(&self, failed: u32) -> Duration {
         let doubled = 2_u32.saturating_pow(failed.saturating_sub(1));
         let full = self.first.saturating_mul(doubled).min(self.longest);
-        // Randomly keyed hashers are the standard library's only source of randomness; this needs no better one.
+        // Randomly keyed hashers are the standard library's only source of randomness; this needs
+        // no better one.
         let random = RandomState::new().hash_one(failed) as u32;
         full / 2 + full.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
     }

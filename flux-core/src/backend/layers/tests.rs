@@ -215,7 +215,7 @@ fn a_pause_is_kept_and_a_shorter_one_does_not_end_it() {
 }
 
 #[test]
-fn a_pause_that_is_too_long_to_wait_for_is_told_without_a_request() {
+fn a_pause_that_is_too_long_to_wait_for_is_reported_without_a_request() {
     let mut mock = MockRegistry::new();
     let error = Error::rate_limited(web(), "fewer requests, please").with_retry_at(second(3600));
     mock.expect_tags().times(1).returning(move |_| Err(error.clone()));

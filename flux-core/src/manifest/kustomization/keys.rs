@@ -1,6 +1,8 @@
-//! What a kustomization may have: one table of the keys that kustomize knows (5.5), with the shapes of their values and what these name.
+//! The keys of a kustomization (kustomize 5.5), with the shapes of their values and what the values
+//! name.
 //!
-//! What is taken for a kustomization, what is wrong with one, which files it lists and which are parts of it follow from the table.
+//! From this one table it follows which objects are taken for kustomizations, which mistakes one
+//! has, which files it lists, and which files are parts of it.
 
 use Shape::{Items, Keys, Map as AnyMap, Maps, Number, Text, TextMap, Texts, Truth};
 
@@ -10,17 +12,17 @@ pub(crate) enum Shape {
     Text,
     Number,
     Truth,
-    /// A mapping, of whatever.
+    /// A mapping with any entries.
     Map,
-    /// A mapping of texts.
+    /// A mapping of strings.
     TextMap,
-    /// A list of texts.
+    /// A list of strings.
     Texts,
     /// A mapping of these keys.
     Keys(&'static [(&'static str, Shape)]),
     /// A list of mappings of these keys.
     Items(&'static [(&'static str, Shape)]),
-    /// A list of mappings, of whatever.
+    /// A list of mappings with any entries.
     Maps,
 }
 
@@ -46,11 +48,11 @@ const SOURCES: &[(&str, Shape)] = &[
     ("envs", Texts),
     ("env", Text),
     ("options", AnyMap),
-    // Of secrets.
+    // For secrets.
     ("type", Text),
 ];
 
-/// What the entries of a list name.
+/// The kinds of things that the entries of a list name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Names {
     /// Nothing in the repository.
@@ -59,15 +61,15 @@ pub(crate) enum Names {
     Objects,
     /// Folders with components.
     Components,
-    /// Files that say what kinds there are; they may be objects as well.
+    /// Files that define the scopes of kinds and their fields; they may be objects as well.
     Kinds,
     /// Files of configuration.
     Configuration,
-    /// Files and folders of what configures plugins, or texts that say the same.
+    /// Files and folders with the configuration of plugins, or the configuration itself as text.
     Plugins,
-    /// Files of patches, or texts that are such.
+    /// Files of patches, or the patches themselves as text.
     Patches,
-    /// A file each, at the key `path` of a mapping.
+    /// A file for each entry, at the key `path` of a mapping.
     AtPath,
     /// The files that a config map or a secret is made of.
     Sources,
@@ -79,13 +81,14 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     pub(crate) shape: Shape,
     names: Names,
-    /// Whether a mapping with it is taken for a kustomization though it does not say so, where its other keys are known as well.
+    /// `true` if a mapping with this key is taken for a kustomization without a kind, provided that
+    /// its other keys are known as well.
     pub(crate) telling: bool,
-    /// What to write in its place, if kustomize warns of it.
+    /// The key to write in its place, if kustomize warns of it.
     pub(crate) instead: Option<&'static str>,
 }
 
-/// A key whose value names nothing.
+/// Returns a key whose value names nothing.
 const fn key(name: &'static str, shape: Shape) -> Key {
     Key { name, shape, names: Names::Nothing, telling: false, instead: None }
 }
@@ -104,7 +107,9 @@ impl Key {
     }
 }
 
-/// The keys of a kustomization. The first dozen are told to who writes another.
+/// The keys of a kustomization.
+///
+/// The first dozen are listed in the message about an unknown key.
 pub(crate) const KEYS: [Key; 34] = [
     key("apiVersion", Text),
     key("kind", Text),
@@ -142,7 +147,9 @@ pub(crate) const KEYS: [Key; 34] = [
     key("vars", Maps).instead("replacements"),
 ];
 
-/// Keys that kustomize had once and refuses now: who writes one means a kustomization all the same.
+/// The keys that earlier versions of kustomize accepted and this one refuses.
+///
+/// A mapping with one of them is still taken for a kustomization.
 pub(crate) const FORMER: [&str; 1] = ["inventory"];
 
 /// The keys with their shapes.
@@ -155,7 +162,7 @@ pub(crate) const SHAPES: [(&str, Shape); KEYS.len()] = {
     shapes
 };
 
-/// The lists whose entries name this, in the order in which kustomize takes them in.
+/// Returns the lists whose entries name such things, in the order in which kustomize reads them.
 pub(crate) fn lists(of: Names) -> impl Iterator<Item = &'static str> {
     KEYS.iter().filter(move |key| key.names == of).map(|key| key.name)
 }
@@ -203,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_stands_once_and_what_to_write_instead_is_one() {
+    fn every_key_is_listed_once_and_every_replacement_is_a_key() {
         for key in KEYS {
             let alike = KEYS.iter().filter(|other| other.name.eq_ignore_ascii_case(key.name)).count();
             assert_eq!((alike, FORMER.contains(&key.name)), (1, false), "{}", key.name);

@@ -80,7 +80,7 @@ pub(super) fn edit(live: &Value, mut edited: Value, manager: Manager, schema: Sc
     edited
 }
 
-/// The fields that a manager of this content owns: leaves, atomic wholes, and list items.
+/// Returns the fields that a manager of this content owns: leaves, atomic wholes, and list items.
 fn fields_of(object: &Value, schema: Schema) -> Fields {
     let mut out = Fields::new();
     for (name, value) in object.as_object().into_iter().flatten() {
@@ -129,7 +129,7 @@ fn collect(value: &Value, path: &FieldPath, schema: Schema, out: &mut Fields) {
     }
 }
 
-/// The items of a list that merges, with their elements; none if the list is one value.
+/// Returns the items of a list that merges, with their elements; `None` if the list is one value.
 fn keyed(items: &[Value], shape: Shape) -> Option<Vec<(Elem, &Value)>> {
     let elem: &dyn Fn(&Value) -> Option<Elem> = match shape {
         Shape::Map(keys) => &|item| Elem::key_of(item, keys),
@@ -274,7 +274,7 @@ fn tree_of(fields: &Fields) -> Map<String, Value> {
     root
 }
 
-/// The node of a tree at a path, made if it is not there.
+/// Returns the node of a tree at a path, made if it is not there.
 fn node<'a>(tree: &'a mut Map<String, Value>, path: &[Elem]) -> Option<&'a mut Map<String, Value>> {
     let Some((elem, rest)) = path.split_first() else { return Some(tree) };
     let child = tree.entry(elem.to_fields_v1()).or_insert_with(|| Value::Object(Map::new()));

@@ -27,12 +27,12 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The kinds that the definitions in the cluster define.
+    /// Returns the kinds that the definitions in the cluster define.
     pub(super) fn defined(&self) -> BTreeMap<(String, String), KindInfo> {
         self.objects.values().flat_map(kinds::defined_by).collect()
     }
 
-    /// The id under which an object is kept; in words, why it cannot be.
+    /// Returns the id under which an object is kept; in words, why it cannot be.
     pub(super) fn identify(&self, object: &Value) -> Result<ResourceId, String> {
         let written = object::id_of(object).ok_or("it needs apiVersion, kind and metadata.name")?;
         let kind = (text(object, "apiVersion").to_owned(), written.kind.clone());
@@ -66,8 +66,9 @@ impl State {
         }
     }
 
-    /// Keeps an object. If its content is what it was, nothing changes, not even the resource
-    /// version.
+    /// Keeps an object.
+    ///
+    /// If its content is what it was, nothing changes, not even the resource version.
     pub(super) fn put(&mut self, id: &ResourceId, mut object: Value) {
         let live = self.objects.get(id);
         if live == Some(&object) {
@@ -142,7 +143,7 @@ pub(super) fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object::text(object, key).unwrap_or_default()
 }
 
-/// The id with the namespace that its kind asks for; an unknown kind keeps what is written.
+/// Returns the id with the namespace that its kind asks for; an unknown kind keeps what is written.
 pub(super) fn resolve(written: ResourceId, known: Option<KindInfo>) -> ResourceId {
     let namespace = match known {
         Some(KindInfo { namespaced: true }) => {

@@ -8,7 +8,7 @@ use crate::{
     sync::rollout_of,
 };
 
-/// The object as a workload, if its kind is one.
+/// Returns the object as a workload, if its kind is one.
 pub(super) fn workload(id: &ResourceId, object: &Value) -> Option<ClusterWorkload> {
     let pods = match (id.group.as_str(), id.kind.as_str()) {
         ("apps" | "extensions", "Deployment" | "DaemonSet" | "StatefulSet") => {
@@ -24,7 +24,7 @@ pub(super) fn workload(id: &ResourceId, object: &Value) -> Option<ClusterWorkloa
     })
 }
 
-/// The rollout of a workload that nobody says anything about: as if it were done.
+/// Returns the rollout of a workload for which none is set: a finished one.
 fn rolled_out(object: &Value) -> Rollout {
     let pods = match object["kind"].as_str() {
         Some("Deployment" | "StatefulSet") => object["spec"]["replicas"].as_i64().unwrap_or(1),

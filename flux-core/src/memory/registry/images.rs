@@ -196,9 +196,9 @@ pub enum ImagesError {
 }
 
 impl MemoryRegistry {
-    /// A registry that holds the images of a file.
+    /// Returns a registry that holds the images of a file.
     ///
-    /// An entry with `error` is listed and nothing can be learnt of it, whatever else it says.
+    /// An entry with `error` is listed and its image cannot be read, whatever else the entry has.
     ///
     /// # Errors
     /// The first thing that is wrong with the file, with the image and the tag it is wrong for.
@@ -255,7 +255,7 @@ impl MemoryRegistry {
     }
 }
 
-/// The tag of an entry, and the entry as a map.
+/// Returns the tag of an entry, and the entry as a map.
 fn tag_of<'a>(
     image: &str,
     number: usize,
@@ -330,7 +330,7 @@ fn image_of(
     Ok(error.map_or(Ok(info), Err))
 }
 
-/// A time as RFC 3339 has it, or a day, which stands for its beginning in UTC.
+/// Returns a time as RFC 3339 has it, or a day, which stands for its beginning in UTC.
 fn time(text: &str) -> Option<Timestamp> {
     let day = || text.parse::<civil::Date>().ok()?.to_zoned(TimeZone::UTC).ok();
     text.parse().ok().or_else(|| Some(day()?.timestamp()))

@@ -92,7 +92,7 @@ fn false_is_as_if_it_were_not_there() {
 }
 
 #[test]
-fn a_malformed_value_is_told_with_its_place_and_a_guard_that_has_one_blocks() {
+fn a_malformed_value_is_reported_with_its_position_and_a_guard_that_has_one_blocks() {
     // Name, value, whether it blocks.
     let table = [
         ("automated", "yes", false),
@@ -116,7 +116,7 @@ fn a_malformed_value_is_told_with_its_place_and_a_guard_that_has_one_blocks() {
 }
 
 #[test]
-fn an_invalid_pattern_is_told_and_matches_nothing() {
+fn an_invalid_pattern_is_reported_and_matches_nothing() {
     for pattern in ["semver:abc", "regexp:(", "semver:>", "regex:[", "semver-strict:1.2.3.4"] {
         let policies = of(&[("fluxcd.io/tag.web", pattern)]);
         assert_eq!(policies.problems[0].code, Code::InvalidPattern, "{pattern}");
@@ -125,7 +125,7 @@ fn an_invalid_pattern_is_told_and_matches_nothing() {
 }
 
 #[test]
-fn a_key_that_no_policy_has_is_told() {
+fn a_key_that_no_policy_has_is_reported() {
     for key in
         ["fluxcd.io/automatd", "flux.weave.works/tag_all", "fluxcd.io/tag.", "fluxcd.io/", "fluxcd.io/minAge"]
     {

@@ -199,7 +199,9 @@ impl<'a> Reader<'a> {
         found.insert(name.to_owned(), PolicyText { value, key: dotted(at), line, column, rule: None });
     }
 
-    /// A mapping; anything else, and nothing, is a problem.
+    /// Returns a value as a mapping.
+    ///
+    /// Any other value, and a missing one, is a problem.
     fn map<'v>(&mut self, at: &str, value: Option<&'v Value>) -> Option<&'v Map<String, Value>> {
         let map = value.and_then(Value::as_object);
         if map.is_none() {
@@ -225,7 +227,7 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem { code, subject, line, column, evidence, remedy });
     }
 
-    /// Where a key stands, or the nearest one around it whose place is known.
+    /// Returns where a key stands, or the nearest one around it whose place is known.
     fn spot(&self, at: &str) -> Spot {
         self.places.nearest(at).unwrap_or((self.document.line, self.document.column))
     }

@@ -9,7 +9,7 @@ use crate::{
     manifest::{Annotation, is_policy_document},
 };
 
-/// A policy document with these lines under `rules:`, which is line 5.
+/// Returns a policy document with these lines under `rules:`, which is line 5.
 fn text(rules: &str) -> String {
     let indented: String = rules.lines().map(|line| format!("  {line}\n")).collect();
     format!(
@@ -164,7 +164,7 @@ fn an_enforced_rule_cannot_be_overridden() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_line_and_blocks_what_the_rule_is_for() {
+fn a_mistake_is_reported_with_its_line_and_blocks_the_selected_workloads() {
     // The rule, the line of the mistake, its code.
     let table = [
         ("- select:\n    namespace: [shop]\n  policy: {automated: true}", 7, Code::InvalidPolicy),

@@ -71,7 +71,7 @@ impl Cron {
         has(self.months, date.month()) && if self.either { day || weekday } else { day && weekday }
     }
 
-    /// The times of a day, the last first.
+    /// Returns the times of a day, the last first.
     pub(super) fn times(&self) -> impl Iterator<Item = (i8, i8)> {
         let set = |set: u64, last: i8| (0..=last).rev().filter(move |at| set >> at & 1 == 1);
         let minutes = self.minutes;

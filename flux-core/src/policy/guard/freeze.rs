@@ -46,8 +46,10 @@ impl Eq for Window {}
 pub struct Frozen {
     /// The window, as written.
     pub window: String,
-    /// When releases are open again, overlapping and adjoining windows taken together. None if that
-    /// is too far off to be found: some 4,000 windows follow each other without a gap.
+    /// When releases are open again, overlapping and adjoining windows taken together.
+    ///
+    /// `None` if that is too far off to be found: some 4,000 windows follow each other without a
+    /// gap.
     pub opens: Option<Timestamp>,
 }
 
@@ -76,8 +78,9 @@ impl Freeze {
         Ok(Self { windows })
     }
 
-    /// Returns the window in which nothing is released at `now`, with the time when it opens. The
-    /// window that closes last is named.
+    /// Returns the window in which nothing is released at `now`, with the time when it opens.
+    ///
+    /// The window that closes last is named.
     pub fn frozen(&self, now: Timestamp) -> Option<Frozen> {
         let (mut end, window) = self.end(now)?;
         let frozen = |opens| Some(Frozen { window: window.text.clone(), opens });
@@ -91,7 +94,7 @@ impl Freeze {
         frozen(None)
     }
 
-    /// The last end of the windows that are closed at a time.
+    /// Returns the last end of the windows that are closed at a time.
     fn end(&self, at: Timestamp) -> Option<(Timestamp, &Window)> {
         // Of equal ends the window that is written first is named.
         self.windows.iter().rev().filter_map(|w| Some((w.end(at)?, w))).max_by_key(|(end, _)| *end)
@@ -120,7 +123,8 @@ impl Window {
             })?;
         let zone = match zone {
             None => TimeZone::UTC,
-            // The database that is part of the program: the same input gives the same answer on every machine.
+            // The database that is part of the program: the same input gives the same answer on
+            // every machine.
             Some(name) => TimeZoneDatabase::bundled().get(name).map_err(|_| {
                 format!("`{name}` is no time zone: write one as Europe/Berlin, or leave it out for UTC")
             })?,
@@ -134,10 +138,11 @@ impl Window {
         (end > at).then_some(end)
     }
 
-    /// The last start at or before a time, if it is not too long ago to matter.
+    /// Returns the last start at or before a time, if it is not too long ago to matter.
     fn last_start(&self, at: Timestamp) -> Option<Timestamp> {
         let wall = self.zone.to_datetime(at);
-        // A clock that was put back shows earlier times than it did; none was ever put back by more than a day.
+        // A clock that was put back shows earlier times than it did; none was ever put back by more
+        // than a day.
         let latest = wall.saturating_add(SignedDuration::from_hours(25));
         let earliest = wall.saturating_sub(self.duration).saturating_sub(SignedDuration::from_hours(25));
         let mut date = latest.date();

@@ -1,4 +1,6 @@
-//! Guards: what keeps a release back although a tag would be newer. Data, and pure questions to it.
+//! Guards: what keeps a release back although a tag would be newer.
+//!
+//! Data, and pure questions to it.
 
 mod age;
 mod cron;
@@ -15,8 +17,9 @@ pub use freeze::{Freeze, Frozen};
 pub(super) use platforms::lacking;
 pub use platforms::parse_platforms;
 
-/// The guards of one workload. The default is what holds with no annotation: never downgrade, and
-/// nothing else.
+/// The guards of one workload.
+///
+/// The default is what holds with no annotation: never downgrade, and nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guards {
     /// `allow-downgrade`: whether automation may go to something older than what runs.

@@ -10,8 +10,9 @@ pub fn parse_platforms(text: &str) -> Result<Vec<Platform>, InvalidImage> {
     text.split(',').map(|one| one.trim().parse()).collect()
 }
 
-/// The wanted platforms that are not among those had. One without a variant is had with any
-/// variant.
+/// Returns the wanted platforms that are not among those had.
+///
+/// One without a variant is had with any variant.
 pub(crate) fn lacking<'a>(wanted: &'a [Platform], had: &[Platform]) -> Vec<&'a Platform> {
     let serves = |w: &Platform, h: &Platform| {
         w.os == h.os && w.architecture == h.architecture && (w.variant.is_none() || w.variant == h.variant)

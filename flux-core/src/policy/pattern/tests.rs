@@ -10,7 +10,9 @@ fn at(second: i64) -> Option<Timestamp> {
     Timestamp::from_second(second).ok()
 }
 
-/// The tags in the order of a pattern, newest first. All were built at the same time.
+/// Returns the tags in the order of a pattern, newest first.
+///
+/// All were built at the same time.
 fn sorted<'a>(text: &str, tags: &[&'a str]) -> Vec<&'a str> {
     let pattern = pattern(text);
     let mut candidates: Vec<Candidate<'_>> =

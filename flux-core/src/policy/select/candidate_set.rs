@@ -12,7 +12,7 @@ use crate::{
     policy::{Candidate, Rank, TagPattern},
 };
 
-/// The tags of a repository, with what is known of each.
+/// The tags of a repository, with the known facts about each.
 #[derive(Clone, Debug)]
 pub struct Listing<'a> {
     /// In ascending order, each once.
@@ -93,7 +93,9 @@ impl<'a> CandidateSet<'a> {
         &self.listing
     }
 
-    /// Returns the competitors, newest first. Those that are not looked at cost nothing.
+    /// Returns the competitors, newest first.
+    ///
+    /// Those that are not looked at cost nothing.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = RankedTag<'a>> {
         self.at(&self.order).map(|tagged| self.ranked(tagged))
     }

@@ -15,13 +15,16 @@ pub struct SelectionInput<'a> {
     pub candidates: &'a CandidateSet<'a>,
     /// The image that runs, or stands in git.
     pub current: &'a ImageRef,
-    /// The guards of the workload. Freeze, hold and group are of the whole workload and not asked
-    /// here.
+    /// The guards of the workload.
+    ///
+    /// Freeze, hold and group are of the whole workload and not asked here.
     pub guards: &'a Guards,
     /// A tag that was taken back: only something newer is chosen.
     pub newer_than: Option<&'a Tag>,
     /// The time.
     pub now: Timestamp,
-    /// `true` if automation asks. A person may go down, automation only if the guards allow it.
+    /// `true` if automation asks.
+    ///
+    /// A person may go down, automation only if the guards allow it.
     pub automatic: bool,
 }

@@ -27,10 +27,10 @@
 //!      only if the pattern takes the running tag, and if that tag's date is unknown then, nothing
 //!      is decided. A person who asks for a release, and `allow-downgrade`, may go down.
 //! 5. **Guards** that need to know an image ([minimum age](crate::policy::Guards::min_age),
-//!    [platforms](crate::policy::Guards::platforms), [digests](crate::policy::Guards::pin_digest)) and know nothing of it decide
-//!    nothing; they say which tags to ask for. What is known of an image is taken as it is: no
-//!    trustworthy date is not old enough, platforms not listed are not there. The tag that runs is
-//!    not held against guards again.
+//!    [platforms](crate::policy::Guards::platforms), [digests](crate::policy::Guards::pin_digest))
+//!    and have no facts about it decide nothing; they report which tags to ask for. The known facts
+//!    of an image are taken as they are: no trustworthy date is not old enough, platforms not
+//!    listed are not there. The tag that runs is not held against guards again.
 //! 6. **Digests.** With `pin-digest` the digest is written beside the tag, and when the running tag
 //!    has moved its new digest is. A reference that has a digest gets that of the new tag with it,
 //!    so the digest must be known.

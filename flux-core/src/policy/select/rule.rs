@@ -14,7 +14,7 @@ pub enum Rule {
     Latest,
     /// It is listed, but its image is not there.
     Gone,
-    /// Nothing could be learnt of its image.
+    /// Its image could not be read.
     Unreadable,
     /// It is older than what runs.
     Downgrade,
@@ -32,7 +32,7 @@ pub enum Rule {
     SameRank,
     /// Another one is newer.
     Outranked,
-    /// Too little is known of others to choose it.
+    /// Too few facts about the others are known to choose it.
     Undecided,
 }
 
@@ -54,7 +54,7 @@ impl Rule {
         (Self::Undecided, "undecided"),
     ];
 
-    /// The stable code, in lower-case kebab form.
+    /// Returns the stable code, in lower-case kebab form.
     pub fn as_str(self) -> &'static str {
         Self::CODES.iter().find(|(rule, _)| *rule == self).map_or("", |(_, code)| code)
     }
@@ -89,7 +89,7 @@ impl Rejection {
         self
     }
 
-    /// Adds what is known.
+    /// Adds a fact, if it is known.
     pub(super) fn with_some(self, name: &'static str, value: Option<impl fmt::Display>) -> Self {
         match value {
             Some(value) => self.with(name, value),

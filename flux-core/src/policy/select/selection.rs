@@ -16,7 +16,7 @@ use crate::{
     policy::{Candidate, Rank, guard::lacking, pattern::is_latest},
 };
 
-/// A selection among candidates, with what is known before they are walked.
+/// A selection among candidates, with the facts that are computed before they are walked.
 #[derive(Debug)]
 pub(super) struct Selection<'a> {
     pub(super) input: &'a SelectionInput<'a>,
@@ -66,13 +66,14 @@ impl<'a> Selection<'a> {
                 Some(Objection::Unknown) => return Choice::Undecided(images([ranked.tagged])),
                 Some(Objection::SameRank) => break,
                 Some(objection @ Objection::Downgrade) => {
-                    // What a pattern takes is in order below what runs; that is no news unless the pattern does not take what runs.
+                    // What a pattern takes is in order below what runs; that is no news unless the
+                    // pattern does not take what runs.
                     if !self.taken {
-                        held = held.or_else(|| Some(self.held(&ranked, &objection)));
+                        held = held.or_else(|| Some(self.held_back(&ranked, &objection)));
                     }
                     break;
                 }
-                Some(objection) => held = held.or_else(|| Some(self.held(&ranked, &objection))),
+                Some(objection) => held = held.or_else(|| Some(self.held_back(&ranked, &objection))),
             }
         }
         if self.input.candidates.len() == 0 && !self.taken {
@@ -110,7 +111,8 @@ impl<'a> Selection<'a> {
         if let Some(missing) = unknown() {
             return Some(missing);
         }
-        // The order says least of the last, so if it says nothing of the first it says nothing at all.
+        // The order says least of the last, so if it says nothing of the first it says nothing at
+        // all.
         if !candidates.newest_first().next().is_some_and(|newest| newest.rank.is_known()) {
             return Some(Missing::Dates);
         }
@@ -210,13 +212,14 @@ impl<'a> Selection<'a> {
         let digest = ranked.tagged.seen.info().and_then(|info| info.digest.clone()).filter(|_| pinned);
         match current.with_tag(tag.clone(), digest) {
             Ok(image) => Choice::Update { tag, image },
-            Err(_) => {
-                Choice::Keep { tag: self.running_tag(), held: Some(self.held(ranked, &Objection::NoDigest)) }
-            }
+            Err(_) => Choice::Keep {
+                tag: self.running_tag(),
+                held: Some(self.held_back(ranked, &Objection::NoDigest)),
+            },
         }
     }
 
-    /// The running tag is the one that should run; with `pin-digest` its digest too.
+    /// Returns the choice to keep the running tag, or with `pin-digest` to follow its digest.
     fn keep_or_follow(&self, ranked: &RankedTag<'a>, held: Option<(Tag, Rejection)>) -> Choice {
         let keep = |held| Choice::Keep { tag: Some(ranked.tagged.tag.clone()), held };
         if !self.input.guards.pin_digest {
@@ -228,17 +231,17 @@ impl<'a> Selection<'a> {
             Some(digest) if digest.is_some() && digest == current => keep(held),
             Some(_) => match self.guarded(ranked.tagged, true) {
                 None => self.update(ranked),
-                Some(objection) => keep(held.or_else(|| Some(self.held(ranked, &objection)))),
+                Some(objection) => keep(held.or_else(|| Some(self.held_back(ranked, &objection)))),
             },
         }
     }
 
-    fn held(&self, ranked: &RankedTag<'_>, objection: &Objection<'_>) -> (Tag, Rejection) {
+    fn held_back(&self, ranked: &RankedTag<'_>, objection: &Objection<'_>) -> (Tag, Rejection) {
         (ranked.tagged.tag.clone(), self.rejection(ranked, objection))
     }
 }
 
-/// The newest tag that is known to have the digest of what runs.
+/// Returns the newest tag that is known to have the digest of what runs.
 fn tag_of_digest<'a>(input: &'a SelectionInput<'a>) -> Option<&'a str> {
     let digest = input.current.digest.as_ref()?;
     let has = |t: &&Tagged<'a>| t.seen.info().is_some_and(|info| info.digest.as_ref() == Some(digest));
@@ -275,7 +278,7 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// The images of these tags are missing.
+/// Returns the choice for tags whose images are missing.
 fn images<'a>(tags: impl IntoIterator<Item = Tagged<'a>>) -> Missing {
     let (mut ask, mut unreadable) = (Vec::new(), Vec::new());
     for Tagged { tag, seen } in tags {

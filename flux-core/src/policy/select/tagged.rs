@@ -1,11 +1,11 @@
-//! Tags, with what is known of their images.
+//! Tags, with the known facts about their images.
 
 use crate::{
     backend::InspectError,
     image::{ImageInfo, Tag},
 };
 
-/// A tag of a repository, with what is known of its image.
+/// A tag of a repository, with the known facts about its image.
 #[derive(Clone, Copy, Debug)]
 pub struct Tagged<'a> {
     /// The tag.
@@ -23,7 +23,7 @@ pub enum Seen<'a> {
     Known(&'a ImageInfo),
     /// The tag is listed, but the image is not there.
     Gone(&'a str),
-    /// The registry was asked and nothing was learnt; it may be there.
+    /// The registry was asked and could not describe the image, which may exist.
     Unreadable(&'a str),
 }
 

@@ -70,7 +70,7 @@ pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
     violations
 }
 
-/// Returns whether an edit is meant to change the image of a container where it is written.
+/// Returns `true` if an edit is intended to change the image of a container where it is written.
 fn is_edited(plan: &ReleasePlan, at: &Located<'_>, container: &Container) -> bool {
     let (path, resource) = match &container.origin {
         Some(elsewhere) => (elsewhere.path.as_str(), elsewhere.resource),
@@ -83,7 +83,7 @@ fn is_edited(plan: &ReleasePlan, at: &Located<'_>, container: &Container) -> boo
         && plan.intents.get(path).is_some_and(|intents| intents.iter().any(is_site))
 }
 
-/// Returns whether commands are to bring about the image of a container.
+/// Returns `true` if commands are to bring about the image of a container.
 fn is_generated(plan: &ReleasePlan, id: &WorkloadId, target: Option<String>, container: &Container) -> bool {
     plan.generated.iter().any(|edit| {
         let change = match &edit.change {
@@ -95,7 +95,7 @@ fn is_generated(plan: &ReleasePlan, id: &WorkloadId, target: Option<String>, con
     })
 }
 
-/// Returns whether an edit, or a command, changes the annotations of a workload.
+/// Returns `true` if an edit, or a command, changes the annotations of a workload.
 fn changes_policies(
     plan: &ReleasePlan,
     id: &WorkloadId,
@@ -169,8 +169,8 @@ fn file(
     other.map(|at| Violation::WrongResult { path: path.to_owned(), at }).into_iter().collect()
 }
 
-/// The first place at which an edited file differs from the file with the intended values put into
-/// it.
+/// Returns the first place at which an edited file differs from the file with the intended values
+/// put into it.
 fn other_than_intended(before: &ParsedFile, after: &ParsedFile, intents: &[Intent]) -> Option<String> {
     if before.resources.len() != after.resources.len() {
         return Some("the number of objects would change".to_owned());
@@ -200,7 +200,9 @@ fn other_than_intended(before: &ParsedFile, after: &ParsedFile, intents: &[Inten
     None
 }
 
-/// Puts a value at a place, or takes it away. Returns whether there is such a place.
+/// Puts a value at a place, or takes it away.
+///
+/// Returns `true` if there is such a place.
 fn put(value: &mut Value, tokens: &[String], wanted: Option<&Value>) -> bool {
     let Some((token, rest)) = tokens.split_first() else {
         if let Some(wanted) = wanted {

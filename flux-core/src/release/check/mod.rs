@@ -18,7 +18,7 @@ use crate::release::{ReleasePlan, Snapshot};
 
 pub use violation::{Rule, Violation};
 
-/// Returns the rules that a plan breaks; none for every plan of
+/// Returns the rules that a plan breaks; empty for every plan of
 /// [`release::plan`](crate::release::plan()).
 ///
 /// The snapshot is the one that the plan was made from. A plan with a violation must not be carried

@@ -18,17 +18,18 @@ impl Texts {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Returns whether a policy is set that opens something: only `true` does.
+    /// Returns `true` if a policy is set that opens something: only `true` does.
     pub(super) fn allows(&self, name: &str) -> bool {
         self.get(name) == Some("true")
     }
 
-    /// Returns whether a policy is set that keeps something shut: whatever is not plainly off does.
+    /// Returns `true` if a policy is set that keeps something shut: whatever is not plainly off
+    /// does.
     pub(super) fn blocks(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value != "false" && !(name == "ignore" && value == "sync_only"))
     }
 
-    /// The tag pattern of a container.
+    /// Returns the tag pattern of a container.
     pub(super) fn pattern(&self, container: &str) -> Option<&str> {
         self.get(&format!("tag.{container}")).or_else(|| self.get("tag.*"))
     }
@@ -37,8 +38,9 @@ impl Texts {
 /// Reads the policies of workloads.
 pub(super) struct Reader<'a> {
     rules: Vec<&'a Value>,
-    /// `true` if every policy document could be read. Where one could not, what it says is not
-    /// guessed at.
+    /// `true` if every policy document could be read.
+    ///
+    /// Where one could not, what it says is not guessed at.
     pub(super) is_certain: bool,
 }
 
@@ -122,7 +124,7 @@ fn from_rule(policy: &Value) -> BTreeMap<String, String> {
     texts
 }
 
-/// Returns whether a `select` is for a workload.
+/// Returns `true` if a `select` is for a workload.
 fn selects(select: &Value, at: &Located<'_>) -> bool {
     let id = at.workload_id();
     let any = |key: &str, texts: &[String]| match select.get(key).and_then(Value::as_array) {
@@ -151,14 +153,14 @@ fn selects(select: &Value, at: &Located<'_>) -> bool {
         && labels.all(|has| has)
 }
 
-/// Returns whether a label has the value that a rule asks for, which may be written as a number or
-/// as `true`.
+/// Returns `true` if a label has the value that a rule asks for, which may be written as a number
+/// or as `true`.
 fn same_text(has: &Value, wanted: &Value) -> bool {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     text(has) == text(wanted)
 }
 
-/// Returns whether a text is what a glob stands for, in which `*` is any text.
+/// Returns `true` if a text is what a glob stands for, in which `*` is any text.
 fn matches(glob: &str, text: &str) -> bool {
     match glob.split_once('*') {
         None => glob == text,

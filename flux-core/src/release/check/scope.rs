@@ -55,7 +55,7 @@ pub(super) fn check(
     violations
 }
 
-/// The containers that a verdict changes, with their verdicts.
+/// Returns the containers that a verdict changes, with their verdicts.
 pub(super) fn moved<'a>(
     at: &Located<'a>,
     verdict: &'a WorkloadVerdict,
@@ -70,12 +70,12 @@ pub(super) fn moved<'a>(
     changed.filter_map(pair).collect()
 }
 
-/// Returns whether a request names a workload, by an id that it has or by another that means it.
+/// Returns `true` if a request names a workload, by an id that it has or by another that means it.
 fn names(plan: &ReleasePlan, id: &WorkloadId) -> bool {
     plan.request.operation.named().is_some_and(|named| named.contains(id))
 }
 
-/// The contradiction in a verdict, if there is one.
+/// Returns the contradiction in a verdict, if there is one.
 fn contradiction(plan: &ReleasePlan, verdict: &WorkloadVerdict) -> Option<&'static str> {
     let success = verdict.status == Status::Success;
     let targets = verdict.containers.iter().any(|container| container.target.is_some());
@@ -94,7 +94,7 @@ fn contradiction(plan: &ReleasePlan, verdict: &WorkloadVerdict) -> Option<&'stat
     }
 }
 
-/// The rules that keep a workload from being changed.
+/// Returns the rules that keep a workload from being changed.
 fn forbids(
     plan: &ReleasePlan,
     snapshot: &Snapshot,
@@ -151,12 +151,12 @@ fn forbids(
     rules.into_iter().filter(|(_, broken)| *broken).map(|(rule, _)| rule).collect()
 }
 
-/// Returns whether one of some ids is that of a workload, or may mean it.
+/// Returns `true` if one of some ids is that of a workload, or may mean it.
 fn means<'i>(manifests: &Manifests, ids: impl IntoIterator<Item = &'i WorkloadId>, id: &WorkloadId) -> bool {
     ids.into_iter().any(|named| named == id || manifests.candidates_for(named).contains(id))
 }
 
-/// Returns whether a request asks for an image in a container.
+/// Returns `true` if a request asks for an image in a container.
 fn is_asked_for(
     plan: &ReleasePlan,
     snapshot: &Snapshot,
@@ -190,8 +190,10 @@ fn is_asked_for(
     }
 }
 
-/// The tags between which automation would go back. Only what is plain is judged: versions of three
-/// numbers, and the dates of two images that are both known.
+/// Returns the tags between which automation would go back.
+///
+/// Only what is plain is judged: versions of three numbers, and the dates of two images that are
+/// both known.
 fn downgrade(
     plan: &ReleasePlan,
     snapshot: &Snapshot,
@@ -228,7 +230,8 @@ fn reads_versions(pattern: &str) -> Option<bool> {
     })
 }
 
-/// A plain version: three numbers, or fewer where versions are read loosely; `None` for all else.
+/// Returns a plain version: three numbers, or fewer where versions are read loosely; `None` for all
+/// else.
 fn version(tag: &str, strict: bool) -> Option<[u64; 3]> {
     let number = |part: &str| part.parse().ok().filter(|_| part == "0" || !part.starts_with(['0', '+']));
     let numbers: Vec<u64> =

@@ -34,8 +34,8 @@ fn parsed(files: &[(&str, String)]) -> Manifests {
     Manifests::new(files.iter().map(parse).collect())
 }
 
-/// A snapshot of files, with the texts of all files, and three versions of one image, each built a
-/// day after the one before.
+/// Returns a snapshot of files, with the texts of all files, and three versions of one image, each
+/// built a day after the one before.
 fn snapshot(files: &[(&str, String)]) -> Snapshot {
     let mut snapshot = Snapshot::new(Revision::new("abc"), Arc::new(parsed(files)));
     for (path, text) in files {
@@ -72,7 +72,7 @@ fn automation(policies: &str) -> (Snapshot, ReleasePlan) {
     (snapshot, plan)
 }
 
-/// The sentences about a plan of automation with one thing broken.
+/// Returns the sentences about a plan of automation with one thing broken.
 fn broken(policies: &str, change: impl FnOnce(&mut Snapshot, &mut ReleasePlan)) -> Vec<String> {
     let (mut snapshot, mut plan) = automation(policies);
     change(&mut snapshot, &mut plan);

@@ -54,7 +54,7 @@ pub(super) fn groups(plan: &ReleasePlan, snapshot: &Snapshot, reader: &Reader<'_
     violations
 }
 
-/// The tags that the containers of a workload keep, and those that they go to.
+/// Returns the tags that the containers of a workload keep, and those that they go to.
 fn tags(plan: &ReleasePlan, at: &Located<'_>) -> (BTreeSet<Tag>, BTreeSet<Tag>) {
     let changed = plan.workloads.get(&at.workload_id()).map(|verdict| moved(at, verdict)).unwrap_or_default();
     let stays = at

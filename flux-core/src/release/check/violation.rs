@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::{backend::Revision, image::Tag, manifest::WorkloadId};
 
-/// A rule that a [`ReleasePlan`](crate::release::ReleasePlan) breaks. Such a plan must not be
-/// carried out.
+/// A rule that a [`ReleasePlan`](crate::release::ReleasePlan) breaks.
+///
+/// Such a plan must not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {
@@ -86,7 +87,7 @@ pub enum Violation {
         /// The container; `None` for a change of policies.
         container: Option<String>,
     },
-    /// An edit, or what it is meant to do, belongs to no workload that is changed.
+    /// An edit, or its intent, belongs to no workload that is changed.
     StrayEdit {
         /// The file.
         path: String,

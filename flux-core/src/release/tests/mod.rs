@@ -28,7 +28,7 @@ fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-/// A Deployment with one container of the same name.
+/// Returns a Deployment with one container of the same name.
 fn deployment(name: &str, image: &str, annotations: &[(&str, &str)]) -> String {
     let annotations: String = annotations.iter().map(|(k, v)| format!("    {k}: '{v}'\n")).collect();
     let annotations =
@@ -93,7 +93,9 @@ fn verdict(plan: &ReleasePlan, status: Status, reason: Reason, message: &str) {
     assert_eq!((verdict.status, verdict.reason, verdict.message.as_str()), (status, reason, message));
 }
 
-/// Plans, and checks what holds of every plan. Every test of this folder plans through it.
+/// Plans, and checks what holds of every plan.
+///
+/// Every test of this folder plans through it.
 #[track_caller]
 fn plan(snapshot: &Snapshot, request: &Request, now: Timestamp) -> ReleasePlan {
     let (plan, files) = plan_with_files(snapshot, request, now);

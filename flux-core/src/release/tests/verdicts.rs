@@ -127,7 +127,7 @@ fn automation_is_about_automated_workloads_and_never_goes_down() {
 }
 
 #[test]
-fn workloads_that_git_does_not_describe_are_told() {
+fn workloads_that_git_does_not_describe_are_reported() {
     let seen = |runs: bool| {
         let mut seen = snapshot(&[], &[]);
         let workloads = if runs { [web()].into() } else { Default::default() };

@@ -4,7 +4,9 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-/// Returns the paths at which two contents differ. Lists are compared as wholes.
+/// Returns the paths at which two contents differ.
+///
+/// Lists are compared as wholes.
 pub(super) fn differences(one: &Value, other: &Value) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     collect(Some(one), Some(other), &mut Vec::new(), &mut found);
@@ -29,8 +31,9 @@ fn collect(one: Option<&Value>, other: Option<&Value>, at: &mut Vec<String>, fou
     }
 }
 
-/// Returns the fields that `desired` names and that `live` does not have with that value. Fields
-/// that it does not name do not count, nor do empty ones.
+/// Returns the fields that `desired` names and that `live` does not have with that value.
+///
+/// Fields that it does not name do not count, nor do empty ones.
 pub(super) fn unmet(mut desired: Value, live: &Value) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     encode_strings(&mut desired);
@@ -70,13 +73,13 @@ fn walk(desired: &Value, live: Option<&Value>, at: &mut Vec<String>, found: &mut
     }
 }
 
-/// Returns whether a list is one value: it has scalars only, and nobody else adds to it.
+/// Returns `true` if a list is one value: it has scalars only, and no other manager adds to it.
 fn is_plain_list(items: &[Value], at: &[String]) -> bool {
     let shared = at.last().is_some_and(|name| name == "finalizers");
     !items.is_empty() && !shared && items.iter().all(|item| !item.is_object() && !item.is_array())
 }
 
-/// Returns whether a live value has all that a desired one says.
+/// Returns `true` if a live value has all that a desired one says.
 fn contains(desired: &Value, live: Option<&Value>) -> bool {
     if is_empty(desired) && live.is_none_or(is_empty) {
         return true;
@@ -98,7 +101,7 @@ fn contains(desired: &Value, live: Option<&Value>) -> bool {
     }
 }
 
-/// Returns whether a value says as little as its absence.
+/// Returns `true` if a value says as little as its absence.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -127,7 +130,7 @@ fn encode_strings(object: &mut Value) {
     data.extend(texts);
 }
 
-/// The text of a path, as people write it.
+/// Returns the text of a path, as people write it.
 pub(super) fn display(path: &[String]) -> String {
     path.join(".")
 }

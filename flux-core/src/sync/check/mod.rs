@@ -21,7 +21,7 @@ use crate::{
 
 pub use violation::{Protection, PruneRule, Violation};
 
-/// Returns the rules that a plan breaks; none for every plan of
+/// Returns the rules that a plan breaks; empty for every plan of
 /// [`sync::plan`](crate::sync::plan()).
 ///
 /// The other arguments are those that the plan was made from. A plan with a violation must not be
@@ -30,8 +30,8 @@ pub use violation::{Protection, PruneRule, Violation};
 /// - Every object that git describes has exactly one step, and so has every object of the sync set
 ///   that it no longer describes. The reason of a step explains its action.
 /// - Nothing is touched outside of the allowed namespaces, nor what is ignored or encrypted.
-/// - What is sent is what git says, with a mark that claims no object which was there before. What
-///   is left is as git says. A change names what differs.
+/// - An object is sent as git has it, with a mark that claims no object which was there before. An
+///   object that is left is as git has it. A change names the fields that differ.
 /// - Nothing is deleted on doubt, against the guard, or that this sync set did not create.
 /// - Definitions, namespaces and what workloads use come first; deletions come last, in the
 ///   opposite order.
@@ -66,7 +66,8 @@ pub use violation::{Protection, PruneRule, Violation};
 ///
 /// plan.steps[0].action = Action::Leave;
 /// let violations = sync::check(&plan, &desired, &observed, &options);
-/// let [Violation::WrongReason { .. }, absent @ Violation::WrongPresence { .. }] = &violations[..] else {
+/// let [Violation::WrongReason { .. }, absent @ Violation::WrongPresence { .. }] = &*violations
+/// else {
 ///     panic!("{violations:?}");
 /// };
 /// let sentence = "default:configmap/settings is taken to be in the cluster, and it is not there.";

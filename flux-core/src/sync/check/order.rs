@@ -49,7 +49,7 @@ pub(super) fn check(plan: &SyncPlan) -> Vec<Violation> {
     violations
 }
 
-/// The object that is sent, if one is.
+/// Returns the object that is sent, if one is.
 fn sent(step: &Step) -> Option<&Value> {
     match &step.action {
         Action::Create { object } | Action::Apply { object, .. } => Some(object),

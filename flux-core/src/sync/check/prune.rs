@@ -65,8 +65,9 @@ pub(super) fn check(
     violations
 }
 
-/// Every object of the sync set that git no longer describes has a step; an object of nobody has
-/// none.
+/// Checks that every object of the sync set that git no longer describes has a step.
+///
+/// An object that carries no mark has none.
 fn forgotten(
     plan: &SyncPlan,
     observed: &Observation<Observed>,
@@ -93,14 +94,14 @@ fn forgotten(
     violations
 }
 
-/// Returns whether something else owns an object, or deletes it already.
+/// Returns `true` if something else owns an object, or deletes it already.
 fn is_owned(object: &Value) -> bool {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     owners.is_some_and(|owners| !owners.is_empty())
         || object.pointer("/metadata/deletionTimestamp").is_some_and(Value::is_string)
 }
 
-/// Returns whether other objects, or data, would go with an object.
+/// Returns `true` if other objects, or data, would go with an object.
 fn holds_others(id: &ResourceId, object: &Value) -> bool {
     match (id.group.as_str(), id.kind.as_str()) {
         ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => true,
@@ -109,7 +110,7 @@ fn holds_others(id: &ResourceId, object: &Value) -> bool {
     }
 }
 
-/// Returns whether a deletion is conditional on what was seen.
+/// Returns `true` if a deletion is conditional on what was seen.
 fn has_preconditions(action: &Action, object: &Value) -> bool {
     let Action::Prune { uid, resource_version } = action else { return true };
     uid.as_deref() == object.pointer("/metadata/uid").and_then(Value::as_str)

@@ -1,5 +1,6 @@
-//! The checker's own reading of objects: ids, marks, annotations, autoscalers. None of it is the
-//! planner's.
+//! The checker's own reading of objects: ids, marks, annotations, autoscalers.
+//!
+//! None of it is the planner's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,12 +27,12 @@ const SERVER_FIELDS: [&str; 8] = [
     "uid",
 ];
 
-/// The text at a JSON pointer; `None` if there is none or it is empty.
+/// Returns the text at a JSON pointer; `None` if there is none or it is empty.
 pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
     object.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// The group of an `apiVersion`.
+/// Returns the group of an `apiVersion`.
 fn group(api_version: &str) -> &str {
     api_version.rsplit_once('/').map_or("", |(group, _)| group)
 }
@@ -109,7 +110,7 @@ pub(super) enum Mark {
     None,
 }
 
-/// The hash that binds a mark to a sync set and an id: v1's formula.
+/// Returns the hash that binds a mark to a sync set and an id: v1's formula.
 fn mark_hash(sync_set: &SyncSet, id: &ResourceId) -> String {
     let namespace = id.namespace.as_deref().unwrap_or("<cluster>");
     let bound = format!("{}{namespace}:{}/{}", sync_set.as_str(), id.kind.to_lowercase(), id.name);
@@ -149,7 +150,7 @@ pub(super) fn content(object: &Value, namespace: Option<&str>) -> Value {
     content
 }
 
-/// The SHA-256, in hex, of the JSON of a content with its keys sorted.
+/// Returns the SHA-256, in hex, of the JSON of a content with its keys sorted.
 pub(super) fn checksum(content: &Value) -> String {
     fn sorted(value: &Value) -> String {
         match value {
@@ -165,28 +166,28 @@ pub(super) fn checksum(content: &Value) -> String {
     Sha256::digest(sorted(content)).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The value of the `ignore` annotation, under either prefix.
+/// Returns the value of the `ignore` annotation, under either prefix.
 fn ignore(object: &Value) -> Option<&Value> {
     let annotations = &object["metadata"]["annotations"];
     annotations.get("fluxcd.io/ignore").or_else(|| annotations.get("flux.weave.works/ignore"))
 }
 
-/// Returns whether an annotation says that an object is neither applied nor deleted.
+/// Returns `true` if an annotation says that an object is neither applied nor deleted.
 pub(super) fn is_ignored(object: &Value) -> bool {
     ignore(object).is_some_and(|value| *value == true || *value == "true")
 }
 
-/// Returns whether an annotation says that an object is not deleted.
+/// Returns `true` if an annotation says that an object is not deleted.
 pub(super) fn is_kept(object: &Value) -> bool {
     is_ignored(object) || ignore(object).is_some_and(|value| *value == "sync_only")
 }
 
-/// Returns whether SOPS encrypted an object.
+/// Returns `true` if SOPS encrypted an object.
 pub(super) fn is_encrypted(object: &Value) -> bool {
     object.pointer("/sops/mac").is_some_and(Value::is_string)
 }
 
-/// Returns whether the options allow touching an object.
+/// Returns `true` if the options allow touching an object.
 pub(super) fn is_allowed(id: &ResourceId, options: &SyncOptions) -> bool {
     let Some(allowed) = &options.namespaces else { return true };
     let is_namespace = id.kind == "Namespace" && id.group.is_empty();
@@ -210,8 +211,8 @@ impl Autoscalers {
         Self(objects.filter_map(target).collect())
     }
 
-    /// Returns whether a field of an object of the cluster is decided by an autoscaler, and not by
-    /// git.
+    /// Returns `true` if a field of an object of the cluster is decided by an autoscaler, and not
+    /// by git.
     pub(super) fn decide(&self, id: &ResourceId, live: &Value, field: &[String]) -> bool {
         let [spec, ..] = field else { return false };
         if spec != "spec" {
@@ -230,7 +231,7 @@ impl Autoscalers {
     }
 }
 
-/// Returns whether a tree of managed fields has a field, as itself or within something that is
+/// Returns `true` if a tree of managed fields has a field, as itself or within something that is
 /// owned as a whole.
 pub(super) fn covers(tree: &Value, field: &[String]) -> bool {
     let mut at = tree;
@@ -246,7 +247,7 @@ pub(super) fn covers(tree: &Value, field: &[String]) -> bool {
     true
 }
 
-/// The fields that this library's field manager applied.
+/// Returns the fields that this library's field manager applied.
 pub(super) fn applied_fields(live: &Value) -> Option<&Value> {
     let mut entries = live["metadata"]["managedFields"].as_array()?.iter();
     let entry = entries.find(|entry| {

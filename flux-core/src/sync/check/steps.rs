@@ -23,7 +23,7 @@ use crate::{
 /// The objects that git describes, by id.
 pub(super) struct Git<'a> {
     pub(super) objects: BTreeMap<ResourceId, Vec<&'a DesiredObject>>,
-    /// The ids of objects whose kind nobody knows.
+    /// The ids of objects of unknown kinds.
     pub(super) unknown_kinds: BTreeMap<ResourceId, Vec<&'a DesiredObject>>,
     /// The places of documents that are no objects.
     pub(super) no_objects: Vec<&'a Place>,
@@ -44,7 +44,7 @@ impl<'a> Git<'a> {
         git
     }
 
-    /// Every object with its id.
+    /// Returns every object with its id.
     pub(super) fn all(&self) -> impl Iterator<Item = (&ResourceId, &'a DesiredObject)> {
         let all = self.objects.iter().chain(&self.unknown_kinds);
         all.flat_map(|(id, objects)| objects.iter().map(move |object| (id, *object)))
@@ -94,7 +94,8 @@ pub(super) fn check(
     violations
 }
 
-/// Every object has one step, and no step is for anything else; no finding of git is lost.
+/// Checks that every object has one step, that no step is for anything else, and that no finding of
+/// git is lost.
 fn completeness(plan: &SyncPlan, git: &Git<'_>, desired: &Desired) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut steps: BTreeMap<&ResourceId, Vec<&Step>> = BTreeMap::new();
@@ -133,7 +134,7 @@ fn completeness(plan: &SyncPlan, git: &Git<'_>, desired: &Desired) -> Vec<Violat
     violations
 }
 
-/// Returns whether a reason can be the reason of an action.
+/// Returns `true` if a reason can be the reason of an action.
 fn explains(reason: Reason, action: &Action) -> bool {
     match action {
         Action::Create { .. } => reason == Reason::NotInCluster,
@@ -202,7 +203,7 @@ impl Checker<'_> {
         Some(Violation::Untouchable { id: step.id.clone(), rule })
     }
 
-    /// Returns whether the reason for which a described object is skipped, or fails, is true.
+    /// Returns `true` if the reason for which a described object is skipped, or fails, is true.
     fn is_true(&self, step: &Step, object: &Value, live: Option<&Value>) -> bool {
         match step.reason {
             Reason::NamespaceNotAllowed => !is_allowed(&step.id, self.options),
@@ -258,7 +259,8 @@ impl Checker<'_> {
         let exact = self.observed.value.fidelity == Fidelity::Exact;
         let ours = applied_fields(live);
         let is_excused = |path: &Vec<String>| {
-            // Values come back respelled: what is ours is as we sent it. Of a Secret, a server moves what is sent.
+            // Values come back respelled: what is ours is as we sent it. Of a Secret, a server
+            // moves what is sent.
             let respelled = !exact
                 && (ours.is_none_or(|ours| covers(ours, path))
                     || path.first().is_some_and(|name| name == "data"));

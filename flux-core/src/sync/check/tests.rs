@@ -43,7 +43,8 @@ impl World {
         }
         let desired = desired(now);
         let mut observed = block_on(cluster.observe(&desired.scope())).unwrap();
-        // What carries no mark is not observed unless git names it; a plan that names it all the same is to be caught.
+        // What carries no mark is not observed unless git names it; a plan that names it all the
+        // same is to be caught.
         for object in cluster.objects() {
             let id = sync::object::id_of(&object).unwrap();
             observed.value.objects.insert(id, Arc::new(object));
@@ -61,7 +62,7 @@ impl World {
         check(plan, &self.desired, &self.observed, &self.options)
     }
 
-    /// The sentences about the plan with one thing broken.
+    /// Returns the sentences about the plan with one thing broken.
     fn broken(&self, change: impl FnOnce(&mut SyncPlan)) -> Vec<String> {
         let mut plan = self.plan();
         change(&mut plan);

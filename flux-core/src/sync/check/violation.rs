@@ -9,7 +9,9 @@ use crate::{
     plan::sync::Reason,
 };
 
-/// A rule that a [`SyncPlan`](crate::sync::SyncPlan) breaks. Such a plan must not be carried out.
+/// A rule that a [`SyncPlan`](crate::sync::SyncPlan) breaks.
+///
+/// Such a plan must not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {

@@ -208,7 +208,7 @@ fn an_object_of_another_sync_set_is_adopted() {
 }
 
 #[test]
-fn what_v1_made_is_known_as_ours_and_taken_over_unchanged() {
+fn objects_of_v1_are_recognised_and_taken_over_unchanged() {
     let id = ResourceId {
         namespace: Some("default".to_owned()),
         kind: "ConfigMap".to_owned(),

@@ -255,7 +255,7 @@ pub async fn string_data_of_a_secret_is_not_drift(fixture: &dyn ClusterFixture) 
 }
 
 /// Every outcome is reported as soon as it is known.
-pub async fn progress_is_told_of_every_step(fixture: &dyn ClusterFixture) {
+pub async fn progress_is_reported_for_every_step(fixture: &dyn ClusterFixture) {
     #[derive(Default)]
     struct Recorder(std::sync::Mutex<Vec<ResourceId>>);
     impl crate::backend::Progress for Recorder {

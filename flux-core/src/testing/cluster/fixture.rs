@@ -13,13 +13,15 @@ use crate::{backend::Cluster, manifest::ResourceId};
 /// watches waits for it.
 #[async_trait]
 pub trait ClusterFixture: Send + Sync {
-    /// The cluster under test. It is allowed everything that the suite does.
+    /// Returns the cluster under test.
+    ///
+    /// It is allowed everything that the suite does.
     fn cluster(&self) -> Arc<dyn Cluster>;
 
-    /// A namespace that exists and that nothing else uses.
+    /// Returns a namespace that exists and that nothing else uses.
     fn namespace(&self) -> &str;
 
-    /// The object as the server has it.
+    /// Returns the object as the server has it.
     async fn get(&self, id: &ResourceId) -> Option<Value>;
 
     /// Creates an object, as `kubectl create` does.

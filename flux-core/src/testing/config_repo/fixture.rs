@@ -26,40 +26,51 @@ pub enum SeedKind {
     Plain,
     /// A file with the executable bit.
     Executable,
-    /// A symbolic link. Fixtures without links leave it out.
+    /// A symbolic link.
+    ///
+    /// Fixtures without links leave it out.
     Link,
 }
 
 /// Makes upstreams for the suite.
 #[async_trait]
 pub trait ConfigRepoFixture: Send + Sync {
-    /// A new upstream of its own, whose default branch holds one commit with these files; with no
-    /// files, one without any commit. `None` if there is no such thing as an empty upstream.
+    /// Returns a new upstream of its own, whose default branch holds one commit with these files;
+    /// with no files, one without any commit.
+    ///
+    /// `None` if there is no such thing as an empty upstream.
     async fn upstream(&self, seeds: &[Seed]) -> Option<Box<dyn Upstream>>;
 }
 
 /// An upstream, seen by the suite as by another person who works on it.
 #[async_trait]
 pub trait Upstream: Send + Sync {
-    /// The repository under test, on the default branch, under these paths (none: everything). Each
-    /// call gives one that knows nothing yet.
+    /// Returns the repository under test, on the default branch, under these paths (none:
+    /// everything).
+    ///
+    /// Each call gives one that knows nothing yet.
     async fn repo(&self, paths: &[&str]) -> Arc<dyn ConfigRepo>;
 
-    /// The same on another branch. `None` if there are no branches.
+    /// Returns the same on another branch.
+    ///
+    /// `None` if there are no branches.
     async fn repo_on(&self, branch: &str) -> Option<Arc<dyn ConfigRepo>>;
 
     /// Lands a commit on the default branch by another hand, writing these files; gives the new
     /// tip.
     async fn push(&self, files: &[(&str, &str)], message: &str) -> Revision;
 
-    /// Puts the default branch back to a revision, by force. False if that cannot be.
+    /// Puts the default branch back to a revision, by force.
+    ///
+    /// False if that cannot be.
     async fn rewind(&self, to: &Revision) -> bool;
 
     /// From now on refuses whatever is pushed.
     async fn refuse(&self, words: &str) -> Refusal;
 
-    /// The modes of all files at a revision, as git counts them (`0o100644`). `None` if there are
-    /// no modes.
+    /// Returns the modes of all files at a revision, as git counts them (`0o100644`).
+    ///
+    /// `None` if there are no modes.
     async fn modes(&self, at: &Revision) -> Option<BTreeMap<String, u32>>;
 }
 
@@ -93,7 +104,7 @@ pub(super) async fn shop(fixture: &dyn ConfigRepoFixture) -> Box<dyn Upstream> {
     good("making the upstream", upstream.ok_or("a fixture makes an upstream with files"))
 }
 
-/// The content of a file at a revision.
+/// Returns the content of a file at a revision.
 pub(super) async fn body(repo: &dyn ConfigRepo, at: &Revision, path: &str) -> String {
     let tree = good("tree", repo.tree(at).await);
     let id = good("finding the file", tree.file(path).ok_or(path));
@@ -116,12 +127,12 @@ pub(super) fn change(files: &[(&str, &str)]) -> Change {
     }
 }
 
-/// Returns whether it failed in this way, with these words in the message.
+/// Returns `true` if it failed in this way, with these words in the message.
 pub(super) fn is<T>(outcome: &Result<T>, kind: ErrorKind, words: &str) -> bool {
     outcome.as_ref().is_err_and(|error| error.kind() == kind && error.message().contains(words))
 }
 
-/// A revision of the same form that is not there.
+/// Returns a revision of the same form that is not there.
 pub(super) fn unknown(like: &Revision) -> Revision {
     let turned: String = like.as_str().chars().rev().collect();
     Revision::new(turned)

@@ -62,8 +62,8 @@ pub async fn tree_lists_files_under_the_paths(fixture: &dyn ConfigRepoFixture) {
     }
 }
 
-/// `tree` says which files can be run, which links there are, and what part of the repository it
-/// tells of.
+/// `tree` says which files can be run, which links there are, and the part of the repository that
+/// it covers.
 pub async fn tree_tells_of_modes_and_links(fixture: &dyn ConfigRepoFixture) {
     let upstream = shop(fixture).await;
     for paths in [&[][..], &["deploy"], &["deploy/render.sh", "README.md"]] {

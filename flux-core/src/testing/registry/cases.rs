@@ -14,7 +14,7 @@ use crate::{
 
 const DAY: i64 = 24 * 3600;
 
-/// A build of some day of 2024.
+/// Returns a build of some day of 2024.
 fn build(platform: &str, day: i64) -> Build {
     let second = 1_704_067_200 + day * DAY;
     Build {
@@ -77,7 +77,7 @@ pub async fn a_repository_that_is_not_there_says_so(fixture: &dyn RegistryFixtur
 }
 
 /// An image has the digest, date, labels and platform that it was pushed with.
-pub async fn an_image_is_told_as_it_was_pushed(fixture: &dyn RegistryFixture) {
+pub async fn an_image_is_described_as_it_was_pushed(fixture: &dyn RegistryFixture) {
     let name = fixture.name("image");
     for platform in ["linux/amd64", "linux/arm/v7"] {
         let (tag, build) = (tag("v1"), build(platform, 5));
@@ -93,7 +93,7 @@ pub async fn an_image_is_told_as_it_was_pushed(fixture: &dyn RegistryFixture) {
 }
 
 /// An index has all its platforms, and date and labels of its newest image.
-pub async fn an_index_is_told_with_all_its_platforms(fixture: &dyn RegistryFixture) {
+pub async fn an_index_is_described_with_all_its_platforms(fixture: &dyn RegistryFixture) {
     let (name, tag) = (fixture.name("index"), tag("v1"));
     let builds = [build("linux/amd64", 3), build("linux/arm64/v8", 9), build("windows/amd64", 4)];
     let digest = fixture.push(&name, &tag, &builds).await;

@@ -24,16 +24,18 @@ pub struct Build {
 /// A registry under test, and a way to put images into it.
 #[async_trait]
 pub trait RegistryFixture: fmt::Debug + Send + Sync {
-    /// The registry under test.
+    /// Returns the registry under test.
     fn registry(&self) -> &dyn Registry;
 
-    /// A repository name that was never used before; `hint` may be part of it.
+    /// Returns a repository name that was never used before; `hint` may be part of it.
     fn name(&self, hint: &str) -> ImageName;
 
     /// Other spellings of `name` that mean the same repository.
     fn aliases(&self, name: &ImageName) -> Vec<ImageName>;
 
     /// Puts an image under a tag, moving the tag if it is there: a plain image when there is one
-    /// build, an index when there are several. Returns the digest that the tag then points to.
+    /// build, an index when there are several.
+    ///
+    /// Returns the digest that the tag then points to.
     async fn push(&self, name: &ImageName, tag: &Tag, builds: &[Build]) -> Digest;
 }

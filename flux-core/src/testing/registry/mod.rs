@@ -10,8 +10,8 @@ mod memory;
 
 pub use cases::{
     a_missing_tag_stops_no_other, a_repository_that_is_not_there_says_so, a_tag_that_moves_is_followed,
-    all_tags_are_listed, an_image_is_told_as_it_was_pushed, an_index_is_told_with_all_its_platforms,
-    names_are_looked_up_in_canonical_form,
+    all_tags_are_listed, an_image_is_described_as_it_was_pushed,
+    an_index_is_described_with_all_its_platforms, names_are_looked_up_in_canonical_form,
 };
 pub use fixture::{Build, RegistryFixture};
 pub use memory::MemoryFixture;
@@ -34,8 +34,8 @@ macro_rules! registry_conformance {
             @each $make;
             all_tags_are_listed
             a_repository_that_is_not_there_says_so
-            an_image_is_told_as_it_was_pushed
-            an_index_is_told_with_all_its_platforms
+            an_image_is_described_as_it_was_pushed
+            an_index_is_described_with_all_its_platforms
             a_missing_tag_stops_no_other
             a_tag_that_moves_is_followed
             names_are_looked_up_in_canonical_form

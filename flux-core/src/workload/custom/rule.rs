@@ -1,4 +1,4 @@
-//! Reading `spec.workloads` of a policy document, and saying what is wrong with it.
+//! Reading the rules in `spec.workloads` of a policy document, and reporting the mistakes in them.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use crate::{
     workload::pods::is_known,
 };
 
-/// Where the images of a kind stand.
+/// The paths of the images of a kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rule {
     group: String,
@@ -20,7 +20,7 @@ pub(crate) struct Rule {
     pub images: Vec<ImagePaths>,
 }
 
-/// Where an image stands: whole in `repository`, or in several scalars.
+/// The paths of an image: whole in `repository`, or in several scalars.
 #[derive(Clone, Debug)]
 pub(crate) struct ImagePaths {
     pub name: Option<String>,
@@ -30,7 +30,7 @@ pub(crate) struct ImagePaths {
     pub digest: Option<Path>,
 }
 
-/// The keys on the way to a value; `*` is any.
+/// The keys on the way to a value; `*` is any key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path(pub Vec<String>);
 
@@ -56,7 +56,7 @@ impl Path {
         Self(self.0.iter().cloned().chain([key.to_owned()]).collect())
     }
 
-    /// The pointer of this path where every `*` stands for what it stands for in another, of which a match is given.
+    /// Returns the pointer of this path, with each `*` taken from a match of another path.
     pub(crate) fn beside(&self, other: &Self, matched: &str) -> String {
         let matched = matched.split('/').skip(1);
         let mut stars = other.0.iter().zip(matched).filter(|(step, _)| *step == "*").map(|(_, found)| found);
@@ -75,7 +75,9 @@ impl Path {
 const RULE_KEYS: &str = "group or apiVersion, kind, pods, containers and images";
 const IMAGE_KEYS: &str = "name, image, registry, repository, tag and digest";
 
-/// The rules of a policy document, and what is wrong with them. A rule with a mistake is left out.
+/// Returns the rules of a policy document, and the findings about them.
+///
+/// A rule with a mistake is left out.
 pub(crate) fn rules(document: &Resource) -> (Vec<Rule>, Vec<Problem>) {
     let mut reader = Reader { document, problems: Vec::new() };
     let rules = match document.object.pointer("/spec/workloads") {

@@ -14,7 +14,7 @@ use futures::executor::block_on;
 
 use super::{Contended, deployer, manifest, options, registry, repo, web};
 
-/// The release as another process reads it.
+/// Returns the release as another process reads it.
 fn through_json(prepared: &PreparedRelease) -> PreparedRelease {
     let text = serde_json::to_string(prepared).unwrap();
     let read: PreparedRelease = serde_json::from_str(&text).unwrap();
@@ -66,7 +66,7 @@ fn a_prepared_release_that_was_altered_does_not_land() {
         let error = block_on(deployer.carry_out(altered)).unwrap_err();
         assert!(matches!(&error, DeployError::Altered { path: at, .. } if at == path), "{error}");
     }
-    // Edits that do something else than the plan intends are no better with the contents that they make.
+    // Edits with an effect that the plan does not intend are refused, even with matching contents.
     let mut other_edit = prepared.clone();
     let after = &mut other_edit.plan.edits[0].edit.after;
     *after = after.replace("1.1", "6.6");

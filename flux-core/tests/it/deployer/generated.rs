@@ -1,4 +1,4 @@
-//! Generated manifests around the planners: a generator that runs nothing, and knows two words.
+//! Generated manifests around the planners: a generator that runs nothing, and has two commands.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ use jiff::Timestamp;
 
 use super::{manifest, options, registry, web};
 
-/// `print FILE` prints a file; it fails as often as it is set to.
+/// A generator with the command `print FILE`, which prints a file and can be set to fail.
 #[derive(Clone, Debug, Default)]
 struct Words {
     runs: Arc<AtomicUsize>,
@@ -125,7 +125,7 @@ fn a_failure_is_remembered_for_a_while_and_then_tried_again() {
     words.failures.store(2, Ordering::SeqCst);
     let (_, deployer) = deployer(&words);
     let deployer = deployer.with_clock(Arc::new(clock.clone()));
-    // One operation looks several times.
+    // One operation asks for the time several times.
     for (second, runs) in [(0, 1), (0, 1), (29, 1), (30, 2), (31, 2)] {
         clock.0.store(second, Ordering::SeqCst);
         let loaded = block_on(deployer.load()).unwrap();
@@ -134,7 +134,7 @@ fn a_failure_is_remembered_for_a_while_and_then_tried_again() {
         assert!(loaded.findings[0].code.hides_objects());
         assert_eq!(words.runs.load(Ordering::SeqCst), runs, "at {second}s");
     }
-    // Also when the clock was set back.
+    // Also when the clock is set back.
     clock.0.store(29, Ordering::SeqCst);
     let loaded = block_on(deployer.load()).unwrap();
     assert_eq!((loaded.findings.len(), loaded.manifests.resources().count()), (0, 1));

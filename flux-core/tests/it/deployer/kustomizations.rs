@@ -1,4 +1,4 @@
-//! Findings about kustomizations, against what kustomize says of them.
+//! Findings about kustomizations, compared with the verdicts of kustomize.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,7 +12,8 @@ use futures::executor::block_on;
 use serde::Deserialize;
 
 /// Folders `x` with a kustomization, and the verdict of kustomize 5.5 (`kubectl kustomize x`).
-/// The tests on real servers ask it again.
+///
+/// The tests on real servers compare them with kustomize again.
 #[derive(Debug, Deserialize)]
 struct Verdicts {
     /// The files that are there in every case.
@@ -25,7 +26,7 @@ struct Case {
     kustomize: String,
     files: BTreeMap<String, String>,
     findings: Vec<String>,
-    /// Why it is a warning only.
+    /// The reason that it is only a warning.
     because: Option<String>,
 }
 
@@ -38,7 +39,7 @@ fn findings<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>, paths: &[&s
     block_on(deployer.check()).unwrap().findings
 }
 
-/// `error path:line:column` of each finding about a kustomization.
+/// Returns `error path:line:column` for each finding about a kustomization.
 fn reported(findings: &[Finding]) -> Vec<String> {
     let line = |finding: &Finding| {
         let word = match finding.code {
@@ -68,13 +69,13 @@ fn mistakes_are_reported_at_their_line_and_what_kustomize_takes_is_no_error() {
 const BUILDS: &str = "resources: [../base]\n";
 
 #[test]
-fn what_the_tree_does_not_show_is_taken_for_granted() {
+fn paths_that_the_tree_does_not_show_are_not_checked() {
     let (overlay, base) =
         (("prod/kustomization.yaml", BUILDS), ("base/kustomization.yaml", "nameprefix: [1]\n"));
     assert_eq!(reported(&findings([overlay], &[])), ["error prod/kustomization.yaml:1:13"]);
     assert_eq!(reported(&findings([overlay], &["prod"])), [""; 0]);
     assert_eq!(reported(&findings([overlay, base], &["prod"])), [""; 0]);
-    // Of what is listed the kustomization counts, wherever it is.
+    // A listed kustomization is checked, wherever it is.
     let both = ["error base/kustomization.yaml:1:1", "warning base/kustomization.yaml:1:1"];
     assert_eq!(reported(&findings([overlay, base], &[])), both);
 }

@@ -1,5 +1,4 @@
-//! The deployer around the planners, on in-memory backends; mocks stand for what these do not do on
-//! demand.
+//! The deployer around the planners, on in-memory backends, with mocks for what these cannot do.
 
 mod approval;
 mod generated;
@@ -64,7 +63,7 @@ fn options() -> SyncOptions {
     SyncOptions::new(SyncSet::new("test"))
 }
 
-/// A deployer whose cluster runs what git says.
+/// Returns a deployer whose cluster runs the workloads as git has them.
 fn deployer(repo: Arc<dyn ConfigRepo>, registry: Arc<dyn Registry>) -> Deployer {
     let deployer = Deployer::new(repo, registry, Arc::new(MemoryCluster::new()))
         .with_clock(Arc::new(FixedClock("2026-03-01T00:00:00Z".parse().unwrap())));
@@ -292,7 +291,8 @@ mod failing {
             let broken = InspectError { missing: false, message: "500".to_owned() };
             let images =
                 tags.iter().filter(|t| t.as_str() == "1.1").map(|t| (t.clone(), Err(broken.clone())));
-            // And of 1.0 it says nothing at all: a backend that breaks its contract must not be asked for ever.
+            // There is no answer at all for 1.0: a backend that breaks its contract must not be
+            // asked for ever.
             Ok(Observation::complete(images.collect(), "test"))
         });
         let deployer = deployer(Arc::new(repo()), Arc::new(registry));
@@ -331,7 +331,7 @@ mod failing {
                 "unreadable-file all/b.yaml:1:1: the file is not loaded: Permission denied",
                 "unreadable-file closed/:1:1: the folder, and all that is in it, is not loaded: Permission denied",
                 "unreadable-file shop/kustomization.yaml:1:1: the file is not loaded: Permission denied",
-                // What is listed and only cannot be read is no mistake of the kustomization.
+                // A listed file that merely cannot be read is no mistake of the kustomization.
                 "invalid-kustomization all/kustomization.yaml:1:41: all/c.yaml is not in the repository",
             ]
         );
@@ -350,7 +350,7 @@ fn a_sync_that_was_planned_earlier_is_carried_out_unless_something_moved() {
     let report = block_on(deployer.carry_out_sync(&stored, &options(), &())).unwrap();
     assert_eq!(report.resources.iter().filter(|r| r.outcome == Outcome::Created).count(), 2);
 
-    // What it was to create is there now.
+    // The object that the plan was to create exists now.
     let again = block_on(deployer.carry_out_sync(&stored, &options(), &())).unwrap_err();
     assert!(matches!(&again, DeployError::SyncOutdated(steps) if steps.len() == 2), "{again}");
     assert!(again.to_string().contains("shop:deployment/web"), "{again}");

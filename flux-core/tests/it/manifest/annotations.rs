@@ -1,4 +1,4 @@
-//! Annotations are set, changed and removed in the style of what stands around them.
+//! Annotations are set, changed and removed in the style of their neighbours.
 
 use flux_core::edit::EditError;
 
@@ -14,7 +14,7 @@ const REMOVE: Changes<'static> = &[("a", None)];
 const REMOVE_BOTH: Changes<'static> = &[("a", None), ("b", None)];
 const SWAP: Changes<'static> = &[("a", None), ("b", None), ("c", Some("x"))];
 
-/// What follows `kind`, before and after.
+/// The lines behind `kind`, before and after.
 const BLOCK: &[(Changes<'static>, &str, &str)] = &[
     // No annotations yet.
     (
@@ -38,7 +38,7 @@ const BLOCK: &[(Changes<'static>, &str, &str)] = &[
         "metadata:\n  name: m\n\n# about the spec\nspec: 1\n",
         "metadata:\n  name: m\n  annotations:\n    fluxcd.io/automated: \"true\"\n\n# about the spec\nspec: 1\n",
     ),
-    // Annotations with nothing in them.
+    // Annotations without entries.
     (
         SET,
         "metadata:\n  annotations: # none\n  name: m\n",
@@ -319,7 +319,7 @@ fn values_are_written_so_that_they_are_read_back() {
 }
 
 #[test]
-fn what_other_places_use_is_refused() {
+fn a_value_that_other_places_use_is_refused() {
     let table = [
         "metadata: {name: a, labels: &l {x: y}, annotations: *l}",
         "metadata: {name: a, annotations: &l {x: y}, labels: *l}",
@@ -342,7 +342,10 @@ fn what_other_places_use_is_refused() {
         ("{x: c, <<: [*m]}", Some("z"), "move it behind"),
     ] {
         let error = annotate(&own(entries), 0, &[("x", value)]).unwrap_err();
-        assert!(matches!(&error, EditError::Unsupported(said) if said.contains(why)), "{entries}: {error}");
+        assert!(
+            matches!(&error, EditError::Unsupported(message) if message.contains(why)),
+            "{entries}: {error}"
+        );
     }
     assert_eq!(annotate(&own("{<<: *m, x: c}"), 0, &[("x", Some("z"))]).unwrap(), own("{<<: *m, x: z}"));
     assert_eq!(

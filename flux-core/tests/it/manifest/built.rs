@@ -1,5 +1,7 @@
-//! What kustomize builds, and where its images and policies are written. `*.built.yaml` of the corpus is what kustomize made of the folder of that name; the
-//! tests on real servers hold it against the kustomize that is there.
+//! The objects that kustomize builds, and the places where their images and policies are written.
+//!
+//! `*.built.yaml` of the corpus is the output of kustomize for the folder of that name; the tests
+//! on real servers compare it with the installed kustomize.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
@@ -13,7 +15,7 @@ use flux_core::{
 
 type Files = BTreeMap<String, String>;
 
-/// The folder `built` of the corpus.
+/// Returns the folder `built` of the corpus.
 fn corpus() -> Files {
     fn read(folder: &Path, below: &str, files: &mut Files) {
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -34,7 +36,7 @@ fn path_of(root: &str) -> String {
     format!("{root}/kustomization.yaml#generated")
 }
 
-/// What is known of some files when kustomize has built these folders.
+/// Returns the manifests of files with these folders built by kustomize.
 fn built(files: &Files, roots: &[&str]) -> Manifests {
     let parsed: BTreeMap<String, Arc<ParsedFile>> =
         files.iter().map(|(path, text)| (path.clone(), Arc::new(parse(text.as_bytes())))).collect();
@@ -55,7 +57,7 @@ fn built(files: &Files, roots: &[&str]) -> Manifests {
     Manifests::new(made.collect()).with_builds(builds)
 }
 
-/// Sets images by `workload container`, as one set, and gives back the files that change.
+/// Sets images by `workload container`, as one set, and returns the files that change.
 fn set(files: &Files, roots: &[&str], changes: &[(&str, &str)]) -> Result<Files, EditError> {
     let all = built(files, roots);
     let targets: Vec<flux_core::image::ImageRef> =
@@ -84,7 +86,7 @@ fn set(files: &Files, roots: &[&str], changes: &[(&str, &str)]) -> Result<Files,
 }
 
 #[test]
-fn an_image_is_written_where_it_was_last_said() {
+fn an_image_is_written_where_it_was_set_last() {
     let files = corpus();
     let table = [
         ("web", "mirror/web:3", "prod/kustomization.yaml", "newTag: \"2\"", "newTag: \"3\""),
@@ -106,7 +108,7 @@ fn an_image_is_written_where_it_was_last_said() {
 }
 
 #[test]
-fn what_is_built_elsewhere_too_is_written_with_it_or_not_at_all() {
+fn a_place_that_other_builds_share_is_written_with_them_or_not_at_all() {
     let files = corpus();
     let (prod, staging) = ("shop:deployment/prod-web-v2 side", "default:deployment/web side");
     let error = set(&files, &["prod"], &[(prod, "example/side:s2")]).unwrap_err().to_string();
@@ -125,15 +127,15 @@ fn what_is_built_elsewhere_too_is_written_with_it_or_not_at_all() {
 }
 
 #[test]
-fn what_cannot_be_followed_is_not_guessed_at() {
+fn an_image_that_cannot_be_traced_is_refused() {
     let error =
         set(&corpus(), &["prod"], &[("shop:statefulset/prod-db-v2 db", "example/db:10")]).unwrap_err();
-    let said = error.to_string();
-    assert!(said.contains("base/db.yaml has example/db:1 for it"), "{said}");
+    let message = error.to_string();
+    assert!(message.contains("base/db.yaml has example/db:1 for it"), "{message}");
 }
 
 #[test]
-fn the_documents_of_an_object_are_known_with_who_else_is_built_from_them() {
+fn the_documents_of_an_object_are_found_with_the_others_that_share_them() {
     let files = corpus();
     let described = |roots: &[&str]| {
         let all = built(&files, roots);
@@ -151,13 +153,13 @@ fn the_documents_of_an_object_are_known_with_who_else_is_built_from_them() {
     );
 }
 
-/// A base that one root builds twice, with names of its own.
+/// Returns a base that one root builds twice, with names of its own.
 fn twice(base: &str, x: &str) -> Files {
     let image = |image: &str| {
         format!("spec: {{template: {{spec: {{containers: [{{name: c, image: '{image}'}}]}}}}}}\n")
     };
-    let web = |name: &str, said: &str| {
-        format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\n{}", image(said))
+    let web = |name: &str, from: &str| {
+        format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\n{}", image(from))
     };
     let x_image = if x.is_empty() { "app:1" } else { "app:2" };
     [
@@ -173,7 +175,7 @@ fn twice(base: &str, x: &str) -> Files {
 }
 
 #[test]
-fn a_base_that_is_built_twice_is_told_apart_by_what_is_said_for_each() {
+fn a_base_that_is_built_twice_is_distinguished_by_the_settings_for_each() {
     let (x, y) = ("default:deployment/x-web c", "default:deployment/y-web c");
     let files = twice("", "images: [{name: app, newTag: '2'}]\n");
     let edited = set(&files, &["all"], &[(x, "app:3")]).unwrap();
@@ -191,7 +193,7 @@ fn a_base_that_is_built_twice_is_told_apart_by_what_is_said_for_each() {
         let edited = set(&files, &["all"], &[(x, "app:3"), (y, "app:3")]).unwrap();
         assert_eq!(edited.len(), 1);
     }
-    // What the root says has the last word: nothing within is proposed.
+    // The root has precedence: nothing within it is proposed.
     let mut files = twice("", "");
     let root = files.get_mut("all/kustomization.yaml").unwrap();
     root.push_str("images: [{name: app, newTag: '1'}]\n");

@@ -1,8 +1,9 @@
-//! The corpus: nasty files as people write them, edits, and the bytes that must come out.
+//! The corpus: difficult files as people write them, edits, and the bytes that must result.
 //!
-//! A file is edited into the one with `.expected` in its name, and the files of a folder into those of the folder with `.expected`. Every file, the expected
-//! ones too, must come through a parse and no edit unchanged, must be as it was when an annotation came and went, and must take a new
-//! tag wherever it does not say why not.
+//! A file is edited into the one with `.expected` in its name, and the files of a folder into those
+//! of the folder with `.expected`. Every file, the expected ones too, must stay unchanged by a
+//! parse and no edit, must be the same after an annotation is added and removed, and must take a
+//! new tag wherever it has no reason to refuse it.
 
 mod cases;
 
@@ -85,14 +86,14 @@ fn each_file_is_edited_to_the_byte() {
     }
 }
 
-/// The files of a folder and those below, by their paths from it.
+/// Returns the files of a folder and those below, by their paths from it.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         if name.starts_with('.') {
-            // What git is to do with the corpus is no part of it.
+            // Git's own configuration is no part of the corpus.
         } else if path.is_dir() {
             found.extend(files(&path).into_iter().map(|(below, text)| (format!("{name}/{below}"), text)));
         } else {
@@ -176,7 +177,7 @@ fn an_annotation_that_comes_and_goes_leaves_no_trace() {
             let (edits, intents) = annotation_edits(&with, index, &change(None)).unwrap();
             let without = prove(&with, &edits, &intents).unwrap_or_else(|e| panic!("{what}: {e}"));
             let annotations = resource.object.pointer("/metadata/annotations");
-            // A key without annotations goes with the last of them, whoever wrote it.
+            // A key without annotations is removed with the last of them, whoever wrote it.
             if !annotations.is_some_and(|a| a.as_object().is_none_or(serde_json::Map::is_empty)) {
                 assert_eq!(
                     String::from_utf8(without).unwrap(),
@@ -188,7 +189,7 @@ fn an_annotation_that_comes_and_goes_leaves_no_trace() {
     }
 }
 
-/// Objects whose annotations are not theirs alone.
+/// The objects whose annotations are shared with others.
 const SHARED: [&str; 2] = ["merge-keys.yaml, parts", "merge-keys.expected.yaml, parts"];
 
 #[test]
@@ -221,8 +222,10 @@ fn each_image_takes_a_new_tag_or_says_why_not() {
     }
 }
 
-/// What is told of files of the corpus. Of all others, nothing.
-const TOLD: [(&str, &[Code]); 4] = [
+/// The codes of the findings for files of the corpus.
+///
+/// All other files have none.
+const FINDINGS: [(&str, &[Code]); 4] = [
     (
         "broken-neighbours.yaml",
         &[Code::InvalidYaml, Code::Template, Code::InvalidImage, Code::NotForKubernetes, Code::InvalidYaml],
@@ -233,18 +236,22 @@ const TOLD: [(&str, &[Code]); 4] = [
 ];
 
 #[test]
-fn what_is_told_of_a_file_stays_when_it_is_edited() {
-    let told = |expected: bool| -> BTreeMap<String, Vec<Code>> {
+fn the_findings_for_a_file_stay_when_it_is_edited() {
+    let findings = |expected: bool| -> BTreeMap<String, Vec<Code>> {
         let files = files(&folder()).into_iter().filter(|(path, _)| path.contains(".expected") == expected);
         let codes = |source: &[u8]| parse(source).problems.iter().map(|problem| problem.code).collect();
-        let told = files.map(|(path, source)| (path.replace(".expected", ""), codes(&source)));
-        told.filter(|(_, codes): &(_, Vec<Code>)| !codes.is_empty()).collect()
+        let codes_by_path = files.map(|(path, source)| (path.replace(".expected", ""), codes(&source)));
+        codes_by_path.filter(|(_, codes): &(_, Vec<Code>)| !codes.is_empty()).collect()
     };
-    assert_eq!(told(false), BTreeMap::from(TOLD.map(|(path, codes)| (path.to_owned(), codes.to_vec()))));
-    assert_eq!(told(false), told(true));
+    assert_eq!(
+        findings(false),
+        BTreeMap::from(FINDINGS.map(|(path, codes)| (path.to_owned(), codes.to_vec())))
+    );
+    assert_eq!(findings(false), findings(true));
 }
 
-/// A file of the corpus as a slip of the hand leaves it: with lines lost, doubled and put elsewhere.
+/// Returns a file of the corpus with the mistakes of a careless edit: lines lost, doubled and
+/// moved.
 fn slipped() -> impl Strategy<Value = String> {
     let sources: Vec<String> =
         files(&folder()).into_values().map(|source| String::from_utf8(source).unwrap()).collect();
@@ -269,7 +276,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn after_a_slip_of_the_hand_images_are_edited_or_refused(text in slipped()) {
+    fn after_a_careless_edit_images_are_edited_or_refused(text in slipped()) {
         let source = text.as_bytes();
         let file = parse(source);
         let change = BTreeMap::from([("fluxcd.io/corpus".to_owned(), Some("1.20".to_owned()))]);

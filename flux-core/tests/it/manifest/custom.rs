@@ -1,4 +1,4 @@
-//! Workloads of kinds that a policy document says the places of images of.
+//! Workloads of kinds whose image paths a policy document defines.
 
 use flux_core::{Code, manifest::ContainerRole};
 
@@ -87,7 +87,7 @@ fn such_images_are_edited_in_place() {
 }
 
 #[test]
-fn mistakes_are_told_with_their_place_and_the_rest_is_used() {
+fn mistakes_are_reported_with_their_position_and_the_rest_is_used() {
     let table = [
         ("- {group: apps, kind: Deployment}", "found without a rule"),
         ("- {group: argoproj.io, kind: Rollout}", "found without a rule"),
@@ -109,16 +109,16 @@ fn mistakes_are_told_with_their_place_and_the_rest_is_used() {
         let app = app("{main: {image: x:1}}");
         let all = manifests(&[("app.yaml", &app), ("policy.yaml", &policy)]);
         let findings = all.findings();
-        let told: Vec<_> =
+        let reported: Vec<_> =
             findings.iter().map(|f| (f.code, f.place.as_ref().unwrap().position.line)).collect();
-        assert_eq!(told, [(Code::InvalidPolicy, 6)], "{rule}: {findings:?}");
+        assert_eq!(reported, [(Code::InvalidPolicy, 6)], "{rule}: {findings:?}");
         assert!(findings[0].evidence.contains(why), "{rule}: {}", findings[0].evidence);
         assert_eq!(all.workloads().count(), 1);
     }
 }
 
 #[test]
-fn a_bad_image_of_a_custom_workload_is_told() {
+fn an_invalid_image_of_a_custom_workload_is_reported() {
     let policy = policy("- {group: example.com, kind: App, containers: [spec.main]}");
     let app = app("{main: {image: 'x::1'}}");
     let all = manifests(&[("app.yaml", &app), ("policy.yaml", &policy)]);
@@ -127,7 +127,7 @@ fn a_bad_image_of_a_custom_workload_is_told() {
 }
 
 #[test]
-fn an_image_that_is_no_text_to_yaml_is_told() {
+fn an_image_that_is_no_text_to_yaml_is_reported() {
     let policy = policy(
         "- {group: example.com, kind: App, containers: [spec.steps], images: [{name: agent, image: spec.agent}]}",
     );
@@ -135,17 +135,17 @@ fn an_image_that_is_no_text_to_yaml_is_told() {
         "\n  agent: 1e3\n  steps:\n  - {name: a, image: yes}\n  - {name: b, image: 1.20}\n  - {name: c, image: ~}\n  - {name: d, image: d:1}",
     );
     let all = manifests(&[("app.yaml", &app), ("policy.yaml", &policy)]);
-    let told: Vec<_> =
+    let reported: Vec<_> =
         all.findings().into_iter().map(|f| (f.code, f.evidence, f.place.unwrap().position.line)).collect();
-    let said =
+    let evidence =
         |c, text, what| format!("container {c}: `{text}` is no image: it is {what} to YAML, not a text");
     let expected = [
-        // Where a truth value stands is not kept: the object is named.
-        (Code::InvalidImage, said("a", "true", "the truth value true"), 1),
-        (Code::InvalidImage, said("agent", "1e3", "the number 1000"), 5),
-        (Code::InvalidImage, said("b", "1.20", "the number 1.2"), 8),
+        // The position of a boolean is not kept: the object is named.
+        (Code::InvalidImage, evidence("a", "true", "the truth value true"), 1),
+        (Code::InvalidImage, evidence("agent", "1e3", "the number 1000"), 5),
+        (Code::InvalidImage, evidence("b", "1.20", "the number 1.2"), 8),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     let names = all.workloads().flat_map(|w| w.resource.workload.iter().flatten().map(|c| c.name.as_str()));
     assert_eq!(names.collect::<Vec<_>>(), ["a", "b", "d", "agent"]);
 }

@@ -77,7 +77,7 @@ fn of_objects_described_twice_no_copy_is_used_and_all_places_are_named() {
 }
 
 #[test]
-fn manifests_are_told_by_their_names() {
+fn manifests_are_recognised_by_their_names() {
     let all = [
         "a.yaml",
         "README.md",

@@ -133,7 +133,7 @@ fn an_annotation_replaces_what_is_detected_under_its_name() {
 }
 
 #[test]
-fn an_annotation_that_names_nothing_is_told() {
+fn an_annotation_that_names_nothing_is_reported() {
     let file = parse(release("repository.fluxcd.io/app: no.where", "a: b").as_bytes());
     assert_eq!(problems(&file), [(Code::InvalidWorkload, 5, 43)]);
 }

@@ -1,4 +1,4 @@
-//! Files made to hurt are refused with a finding, within bounded memory.
+//! Files made to exhaust memory are refused with a finding, within bounded memory.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -89,7 +89,7 @@ fn bytes_that_are_no_yaml() {
 }
 
 #[test]
-fn more_broken_documents_than_can_be_told() {
+fn more_broken_documents_than_are_reported() {
     let file = refused("--- 1\n".repeat(100_000).as_bytes(), Code::TooLarge);
     assert!(file.problems.len() < 2_000);
 }
@@ -115,13 +115,13 @@ fn many_of_a_kind_are_read_whole() {
     let release = "apiVersion: helm.fluxcd.io/v1\nkind: HelmRelease\nmetadata:\n  name: a\n  annotations:\n";
     let named = numbered(release, &|i| format!("    repository.fluxcd.io/c{i}: a.b{i}\n"));
     let sources = [
-        // One policy's marks, whole images and tags, on lines of their own and on one line.
+        // Marks of one policy, on whole images and on tags, on lines of their own and on one line.
         (count, numbered(X, &|_| "- a:1 # {\"$imagepolicy\": \"ns:p\"}\n".to_owned())),
         (count, numbered(X, &|_| "- name: a\n  tag: b # {\"$imagepolicy\": \"ns:p:tag\"}\n".to_owned())),
         (1, numbered(&format!("{X}  ["), &|_| "a:1,".to_owned()) + "b:1] # {\"$imagepolicy\": \"ns:p\"}\n"),
         // Annotations that name images in one mapping.
         (count, numbered(&format!("{named}spec:\n  values:\n    a:\n"), &|i| format!("      b{i}: x:1\n"))),
-        // Documents, and what is mended.
+        // Documents, and places that are mended.
         (0, numbered("", &|_| format!("---\n{A}"))),
         (0, numbered(&format!("{A}spec: [\n"), &|_| "\t\"a\",\n".to_owned()) + "]\n"),
         (0, numbered(&format!("{A}spec: \""), &|_| "a\n".to_owned()) + "\"\n"),
@@ -138,25 +138,26 @@ fn many_of_a_kind_are_read_whole() {
         let found: usize = file.resources.iter().flat_map(|r| r.workload.iter()).map(Vec::len).sum();
         assert_eq!(found, containers, "{source:.200}");
     }
-    // More than is mended.
+    // More places than are mended.
     refused(numbered(&format!("{A}spec:\n"), &|_| "- \"it\\'s\"\n".to_owned()).as_bytes(), Code::InvalidYaml);
 }
 
 #[test]
-fn an_object_described_again_and_again_is_told_with_some_of_its_places() {
+fn an_object_described_many_times_is_reported_with_some_of_its_places() {
     let file = Arc::new(parse(format!("---\n{A}").repeat(10_000).as_bytes()));
     let findings = Manifests::new([("a.yaml".to_owned(), file)].into()).findings();
     assert_eq!(findings.len(), 1);
     assert!(findings[0].evidence.contains("a.yaml:78:1, 9979 more places"), "{:.2000}", findings[0].evidence);
 }
 
-/// What makes this binary load the hostile repository, in a process of its own.
+/// The environment variable that makes this binary load the hostile repository, in a separate
+/// process.
 const CHILD: &str = "FLUX_TEST_HOSTILE_CHILD";
 
 /// The memory that loading may take, files included, in KiB of address space.
 const MEMORY: u32 = 768 << 10;
 
-/// One hostile file of each kind, with what is found in it.
+/// Returns one hostile file of each kind, with the code of its finding.
 fn hostile() -> Vec<(&'static str, Option<Code>, Vec<u8>)> {
     let mut bombs = format!("{A}spec:\n  l0: &l0 {{image: x, b: [1, 2, 3]}}\n");
     for level in 1..64 {
@@ -164,7 +165,7 @@ fn hostile() -> Vec<(&'static str, Option<Code>, Vec<u8>)> {
         let _ =
             writeln!(bombs, "  l{level}: &l{level} [*l{of}, *l{of}, *l{of}, *l{of}, *l{of}, *l{of}, *l{of}]");
     }
-    // As large as the limits allow, so that what is kept is seen to be bounded too.
+    // As large as the limits allow, to show that the kept data is bounded too.
     let leaves = format!(
         "apiVersion: x.io/v1\nkind: A\nmetadata: {{name: many}}\nspec: [{}]\n",
         "a:1,".repeat(1_000_000)
@@ -186,7 +187,7 @@ fn hostile() -> Vec<(&'static str, Option<Code>, Vec<u8>)> {
     ]
 }
 
-/// Run by the test below, in a process that may not have more memory than that.
+/// Loads the hostile repository; the test below runs this in a process with limited memory.
 #[test]
 fn the_hostile_repository_in_a_process_of_its_own() {
     if std::env::var_os(CHILD).is_none() {
@@ -209,24 +210,24 @@ fn the_hostile_repository_in_a_process_of_its_own() {
     let names: Vec<&str> = manifests.workloads().map(|w| w.path).collect();
     assert_eq!(names, ["a.yaml", "z.yaml"]);
     let findings = manifests.findings();
-    let told: BTreeMap<&str, Code> =
+    let reported: BTreeMap<&str, Code> =
         findings.iter().map(|f| (f.place.as_ref().unwrap().path.as_str(), f.code)).collect();
-    assert_eq!(told, wanted);
-    // Items below a long key, in files whose mistakes are told at their lines.
+    assert_eq!(reported, wanted);
+    // Items below a long key, in files whose mistakes are reported at their lines.
     let below = format!("? {}\n:\n{}", "k".repeat(1 << 20), "- a\n".repeat(20_000));
     let repo = MemoryRepo::new([("kustomization.yaml", below.clone()), ("sub/.flux.yaml", below)]);
     let generation = Generation::off(vec!["sub".to_owned(), String::new()]);
     let (registry, cluster) = (Arc::new(MemoryRegistry::new()), Arc::new(MemoryCluster::new()));
     let deployer = Deployer::new(Arc::new(repo), registry, cluster).with_generation(generation);
     let findings = block_on(deployer.check()).unwrap().findings;
-    let told: Vec<String> =
+    let reported: Vec<String> =
         findings.iter().map(|f| format!("{} {}", f.code, f.place.as_ref().unwrap())).collect();
     let wanted = [
         "invalid-generation sub/.flux.yaml:1:1",
         "invalid-generation sub/.flux.yaml:1:3",
         "invalid-kustomization kustomization.yaml:1:3",
     ];
-    assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), wanted.map(str::to_owned).into());
+    assert_eq!(reported.into_iter().collect::<BTreeSet<_>>(), wanted.map(str::to_owned).into());
 }
 
 #[cfg(unix)]
@@ -240,6 +241,6 @@ fn a_hostile_repository_loads_within_bounded_memory() {
         .env(CHILD, "1")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{}: {said}", output.status);
+    let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && printed.contains("1 passed"), "{}: {printed}", output.status);
 }

@@ -7,7 +7,9 @@ use flux_core::{
 
 use super::{containers, set_images};
 
-/// A Deployment whose only container has the given line for its image, with things around it that must stay.
+/// Returns a Deployment whose only container has the given line for its image.
+///
+/// Everything around the line must stay unchanged.
 fn with(image: &str) -> String {
     format!(
         "# head\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  template:\n    spec:\n      containers:\n        - name: web   # the one\n          {image}\n          args: [ \"a\" ,b]\n# tail"
@@ -107,7 +109,7 @@ spec: {template: {spec: {containers: [{name: web, image: *image }, {name: b, ima
 }
 
 #[test]
-fn what_other_places_use_is_refused_with_the_reason() {
+fn a_value_that_other_places_use_is_refused_with_the_reason() {
     let table = [
         ("containers: [{name: web, image: &i a:v1}, {name: b, image: *i}]", "anchor `&i`"),
         ("containers: &c [{name: web, image: a:v1}]\n      initContainers: *c", "anchor `&c`"),

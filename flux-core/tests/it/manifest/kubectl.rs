@@ -1,5 +1,8 @@
-//! What is read is what kubectl would send. The values were taken from kubectl's reader, sigs.k8s.io/yaml 1.6 behind the splitter of
-//! k8s.io/apimachinery 0.37, which random documents were compared with; these are the ones that told something.
+//! Files are read as kubectl would send them.
+//!
+//! The values were taken from kubectl's reader, sigs.k8s.io/yaml 1.6 behind the splitter of
+//! k8s.io/apimachinery 0.37. The reader was compared with it on random documents; these are the
+//! ones that showed a difference.
 
 use flux_core::{
     Code,
@@ -13,7 +16,7 @@ use super::problems;
 
 const A: &str = "apiVersion: v1\nkind: A\nmetadata: {name: a}\n";
 
-/// The `spec` of an object, or what is wrong.
+/// Returns the `spec` of an object, or the problem.
 fn spec(text: &str) -> Result<Value, String> {
     let file = parse(format!("{A}spec: {text}").as_bytes());
     match (file.resources.first(), file.problems.first()) {
@@ -25,7 +28,7 @@ fn spec(text: &str) -> Result<Value, String> {
 #[test]
 fn values_are_those_that_kubectl_sends() {
     let table = [
-        // Numbers: what Go writes is read again by Kubernetes.
+        // Numbers: Kubernetes reads again what Go writes.
         ("-9223372036854775809", json!(-9.223_372_036_854_776e18)),
         ("1234567890123456789.0", json!(1_234_567_890_123_456_800_i64)),
         ("1.2345e20", json!(1.2345e20)),
@@ -65,7 +68,7 @@ fn values_are_those_that_kubectl_sends() {
 }
 
 #[test]
-fn what_kubectl_reads_though_it_is_no_yaml_is_read_too() {
+fn invalid_yaml_that_kubectl_reads_is_read_too() {
     let table = [
         (r#""it\'s \'so\\'" # why"#, json!("it's 'so\\'")),
         ("\"a\"#b", json!("a")),
@@ -87,7 +90,7 @@ fn what_kubectl_reads_though_it_is_no_yaml_is_read_too() {
 }
 
 #[test]
-fn what_kubectl_reads_as_something_else_is_refused() {
+fn a_document_that_kubectl_reads_otherwise_is_refused() {
     let table = [
         ("{a:}", "colon"),
         ("[a:, b]", "colon"),
@@ -103,13 +106,13 @@ fn what_kubectl_reads_as_something_else_is_refused() {
         ("|\n  a\u{2029}b", "U+2029"),
     ];
     for (text, why) in table {
-        let said = spec(text).unwrap_err();
-        assert!(said.contains("kubectl") && said.contains(why), "{text}: {said}");
+        let message = spec(text).unwrap_err();
+        assert!(message.contains("kubectl") && message.contains(why), "{text}: {message}");
     }
     assert_eq!(spec("\"a\u{2028}b\""), Ok(json!("a\u{2028}b")));
     let json = parse("{\"apiVersion\": \"v1\", \"kind\": \"A\", \"metadata\": {\"name\": \"a\"}, \"t\": \"\u{85} \u{2028}\"}".as_bytes());
     assert_eq!(json.resources[0].object["t"], "\u{85} \u{2028}");
-    // The file's first character says whether it is JSON, not the document's.
+    // The first character of the file decides if it is JSON, not that of the document.
     let object = "{\"apiVersion\": \"v1\", \"kind\": \"A\", \"metadata\": {\"name\": \"b\"}, \"t\": \"a \u{2028} b\"}\n";
     let table = [
         (object.to_owned(), 1, 0),
@@ -138,7 +141,7 @@ fn documents_are_separated_where_kubectl_separates_them() {
         let line = 4 + u32::try_from(separator.matches('\n').count()).unwrap();
         assert_eq!((file.resources[1].line, file.resources[1].column), (line + 1, 1), "{separator:?}");
     }
-    // kubectl drops what follows such an end without a separator, and has nothing to do with directives.
+    // kubectl drops the text that follows such an end without a separator, and ignores directives.
     for beyond in [format!("{A}...\n{A}"), format!("%YAML 1.1\n---\n{A}---\n{A}")] {
         assert_eq!(parse(beyond.as_bytes()).resources.len(), 2, "{beyond}");
     }
@@ -146,7 +149,7 @@ fn documents_are_separated_where_kubectl_separates_them() {
     let file = parse(format!("{json}{json}\n\n  {json}\n---\n{A}").as_bytes());
     let places: Vec<_> = file.resources.iter().map(|r| (r.line, r.column)).collect();
     assert_eq!((places, problems(&file)), (vec![(1, 1), (1, 66), (3, 3), (5, 1)], vec![]));
-    // And what is indented less than the first line, without a word.
+    // It also silently drops lines that are indented less than the first one.
     let file = parse(format!("  a: b\n{A}---\n{A}").as_bytes());
     assert_eq!(
         (file.resources.len(), problems(&file)),

@@ -114,7 +114,7 @@ fn what_is_not_listed_or_not_named_is_not_touched() {
 }
 
 #[test]
-fn the_outer_kustomization_has_the_last_word() {
+fn the_outer_kustomization_has_precedence() {
     let web = deployment("web", "x:v1");
     let files = [
         ("base/kustomization.yaml", "resources: [deploy]\nimages: [{name: x, newName: b/y, newTag: v2}]\n"),
@@ -187,7 +187,7 @@ fn a_kustomization_is_no_object_and_only_its_file_name_makes_it_one() {
 }
 
 #[test]
-fn an_entry_that_makes_no_image_is_told_by_the_container() {
+fn an_entry_that_makes_no_image_is_reported_by_the_container() {
     let web = deployment("web", "x:v1");
     let files = [
         ("kustomization.yaml", "resources: [web.yaml]\nimages: [{name: x, newTag: 'a:b:c'}]\n"),
@@ -222,7 +222,8 @@ fn what_a_kustomization_names_as_a_patch_is_no_object() {
         assert_eq!(all.resources().count(), 1, "{list}");
         assert_eq!(all.findings(), [], "{list}");
     }
-    // What is listed among the resources too is an object; and a patch that is no YAML is told.
+    // A file that is also listed among the resources is an object; a patch that is no YAML is
+    // reported.
     let over = "resources: [web.yaml]\npatches: [{path: web.yaml}, {path: broken.yaml}]\n";
     let all = manifests(&[("kustomization.yaml", over), ("web.yaml", &web), ("broken.yaml", "a: [\n")]);
     assert_eq!(image(&all, "web"), "example/web:1");
@@ -230,7 +231,7 @@ fn what_a_kustomization_names_as_a_patch_is_no_object() {
 }
 
 #[test]
-fn a_patch_whose_object_nobody_describes_is_told_and_holds_pruning() {
+fn a_patch_of_an_object_without_a_file_is_reported_and_holds_pruning() {
     let web = deployment("web", "example/web:1");
     for (over, alone) in [
         ("resources: []\npatches: [{path: web.yaml}]\n", 1),
@@ -245,8 +246,8 @@ fn a_patch_whose_object_nobody_describes_is_told_and_holds_pruning() {
     }
 }
 
-/// The finding of a code, with its place.
-fn told(all: &Manifests, code: Code) -> Vec<String> {
+/// Returns the finding of a code, with its place.
+fn findings_of(all: &Manifests, code: Code) -> Vec<String> {
     let of_code = all.findings().into_iter().filter(|finding| finding.code == code);
     of_code.map(|finding| format!("{} {}", finding.place.unwrap(), finding.evidence)).collect()
 }
@@ -304,7 +305,7 @@ fn a_component_applies_as_often_as_it_is_reached() {
         ("shared/kustomization.yaml", &shared),
     ]);
     assert_eq!(image(&all, "web"), "z:v3");
-    // Each of these lists the next one twice: more than anybody can build.
+    // Each of these lists the next one twice: more than any machine can build.
     let mut files = vec![
         (
             "kustomization.yaml".to_owned(),
@@ -325,7 +326,7 @@ fn a_component_applies_as_often_as_it_is_reached() {
 }
 
 #[test]
-fn what_an_entry_makes_of_an_image_is_told_at_the_entry() {
+fn an_invalid_image_that_an_entry_makes_is_reported_at_the_entry() {
     let web = deployment("web", "x:v1");
     for (rest, makes) in [
         ("digest: abc", "x@abc"),
@@ -335,9 +336,9 @@ fn what_an_entry_makes_of_an_image_is_told_at_the_entry() {
         let text = format!("resources: [web.yaml]\nimages:\n- name: x\n  {rest}\n");
         let line = if rest.contains('\n') { 5 } else { 4 };
         let all = manifests(&[("a/kustomization.yaml", &*text), ("a/web.yaml", &web)]);
-        let [told] = &*told(&all, Code::InvalidImage) else { panic!("{rest}") };
-        assert!(told.starts_with(&format!("a/kustomization.yaml:{line}:")), "{told}");
-        assert!(told.contains(&format!("`{makes}`, which is no image")), "{told}");
+        let [finding] = &*findings_of(&all, Code::InvalidImage) else { panic!("{rest}") };
+        assert!(finding.starts_with(&format!("a/kustomization.yaml:{line}:")), "{finding}");
+        assert!(finding.contains(&format!("`{makes}`, which is no image")), "{finding}");
         let located = all.workload(&"default:deployment/web".parse().unwrap()).unwrap();
         let bad = located.resource.workload.as_ref().unwrap()[0].image.clone().unwrap_err();
         assert_eq!(bad.text, makes);

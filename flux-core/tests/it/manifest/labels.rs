@@ -23,7 +23,8 @@ spec:
       - {name: side, image: 'example/side:1.20'}
 ";
 
-/// The text after the labels followed the new images of containers, and why some did not.
+/// Returns the text after the labels followed the new images, and the reasons of those that did
+/// not.
 fn follow(text: &str, to: &[(&str, &str)]) -> (String, Vec<String>) {
     let resource = &parse(text.as_bytes()).resources[0];
     let images: Vec<_> = to.iter().map(|(name, image)| (*name, image.parse().unwrap())).collect();
@@ -62,7 +63,7 @@ fn a_label_belongs_to_the_first_container_whose_tag_it_repeats() {
 }
 
 #[test]
-fn what_selects_the_pods_and_what_no_label_may_say_is_left() {
+fn selector_labels_and_invalid_label_values_are_left() {
     let selecting = WEB.replace("{app: web}", "{app: web, version: '1.20'}");
     let (edited, left) = follow(&selecting, &[("web", "example/web:1.21")]);
     assert!(edited.contains("version: \"1.20\" # follows") && edited.contains("version: v1.21"), "{edited}");
@@ -92,7 +93,7 @@ fn labels_that_share_their_value_are_written_once_or_apart() {
         let (edited, left) = follow(&text("{version: '1.20'}", pods), &[("web", "w:1.21")]);
         assert_eq!((edited, left), (text("{version: '1.21'}", pods), Vec::new()));
     }
-    // Where the anchor has a third use, who merges it in gets a key of its own, and the anchor is left.
+    // If the anchor has a third use, the mapping that merges it in gets a key of its own.
     let used =
         |pods: &str| text("{version: '1.20'}", pods).replace("spec: {template", "x: *l, spec: {template");
     let (edited, left) = follow(&used("{<<: *l, app: web}"), &[("web", "w:1.21")]);

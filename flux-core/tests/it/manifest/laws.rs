@@ -1,4 +1,4 @@
-//! The laws, held against documents made by chance.
+//! The laws of edits, tested on random documents.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,9 @@ use flux_core::{
 };
 use proptest::prelude::*;
 
-/// A Deployment in one of many dresses. Its parts are drawn by chance.
+/// Returns a Deployment in one of many layouts.
+///
+/// Its parts are random.
 fn document() -> impl Strategy<Value = String> {
     let quote = prop_oneof![Just(""), Just("'"), Just("\"")];
     let comment = prop_oneof![Just(""), Just(" # why: not"), Just("   #")];
@@ -53,7 +55,7 @@ fn stream() -> impl Strategy<Value = String> {
     })
 }
 
-/// The text outside of the edits, which must be the same before and after.
+/// Returns the text outside of the edits, which must be the same before and after.
 fn surroundings(text: &str, spans: &[(usize, usize)]) -> String {
     let mut out = String::new();
     let mut at = 0;
@@ -65,7 +67,7 @@ fn surroundings(text: &str, spans: &[(usize, usize)]) -> String {
     out + &text[at..]
 }
 
-/// YAML-like text that is mostly broken.
+/// Returns text like YAML that is mostly broken.
 fn yamlish() -> impl Strategy<Value = String> {
     let token = prop_oneof![
         Just("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n".to_owned()),
@@ -88,11 +90,13 @@ fn yamlish() -> impl Strategy<Value = String> {
     prop::collection::vec(token, 0..24).prop_map(|tokens| tokens.concat())
 }
 
-/// How many ways there are to have an image.
+/// The number of ways in which a container can have its image.
 const KINDS: usize = 9;
 
-/// A Deployment whose containers have their images alone or through each other, and the containers whose image can change alone. Where
-/// its list stands `twice`, none of those that are written in it can.
+/// Returns a Deployment whose containers have images of their own or share them.
+///
+/// The second part has the containers whose image can change alone. If its list stands `twice`,
+/// none of those that are written in it can.
 fn sharing(kinds: &[usize], twice: bool, eol: &str) -> (String, Vec<usize>) {
     let list = if twice { "containers: &all" } else { "containers:" };
     let mut lines = format!(
@@ -130,7 +134,9 @@ fn sharing(kinds: &[usize], twice: bool, eol: &str) -> (String, Vec<usize>) {
     (lines.replace('\n', eol), free)
 }
 
-/// Edits that were made for a text always fit it: they are proven, or would do more than is meant.
+/// Checks that edits that were made for a text always fit it.
+///
+/// They are proven, or would change more than is intended.
 fn proven_or_refused(text: &str, edits: &[Edit], intents: &[Intent]) -> Result<(), TestCaseError> {
     match prove(text.as_bytes(), edits, intents) {
         Ok(_) | Err(EditError::NotProven(_)) => Ok(()),
@@ -218,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn of_shared_images_exactly_those_change_that_are_said_to(
+    fn of_shared_images_exactly_the_intended_ones_change(
         kinds in prop::collection::vec(0..KINDS, 1..7),
         twice in prop::bool::weighted(0.2),
         tags in prop::collection::vec(prop::option::weighted(0.8, 2..4_u32), 14),
@@ -250,13 +256,14 @@ proptest! {
         let images: Vec<String> =
             after.resources[0].workload.iter().flatten().map(|c| c.image.as_ref().unwrap().to_string()).collect();
         prop_assert_eq!(images, wanted);
-        // When all change to the same, nothing stands in the way, and what is shared is written once.
+        // When all change to the same, nothing stands in the way, and a shared scalar is written
+        // once.
         if targets.len() == containers.len() && targets.iter().all(|(_, to)| *to == targets[0].1) {
             prop_assert!(answers.iter().all(Result::is_ok));
             let kept = |text: &str| text.matches('*').count();
             prop_assert_eq!(kept(&text), kept(&String::from_utf8(edited).unwrap()));
         }
-        // What a container has as an alias, or inherits for itself, changes alone.
+        // A container that has its image by an alias, or inherits it for itself, changes alone.
         if !targets.is_empty() && targets.iter().all(|(n, _)| free.contains(n)) {
             prop_assert!(answers.iter().all(Result::is_ok), "{:?} of {}", answers, text);
         }

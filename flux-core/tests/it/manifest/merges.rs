@@ -1,4 +1,5 @@
-//! Images that come by merge keys: written once for all that have them, or put beside the `<<` of the one that changes.
+//! Images by merge keys: written once for all that have them, or beside the `<<` of the one that
+//! changes.
 
 use std::fmt::Write as _;
 
@@ -34,7 +35,7 @@ fn pod(containers: &str) -> String {
 }
 
 #[test]
-fn what_all_have_is_written_once_however_they_have_it() {
+fn a_value_that_all_share_is_written_once_however_they_share_it() {
     let table = [
         ("an alias", "containers: [{name: a, image: &i x:1}, {name: b, image: *i}]", 2),
         ("a container that stands twice", "containers: [&c {name: a, image: x:1}, *c]", 2),
@@ -92,7 +93,8 @@ fn a_pod_that_two_objects_of_a_list_have_is_edited_for_both() {
     }
 }
 
-/// A container `b` that takes its image from `a`, and what it becomes when it alone changes to `x:2`.
+/// A container `b` that takes its image from `a`, and what it becomes when it alone changes to
+/// `x:2`.
 const ALONE: [(&str, &str); 15] = [
     ("- {<<: *c, name: b}", "- {<<: *c, image: x:2, name: b}"),
     ("- {name: b, <<: *c}", "- {name: b, <<: *c, image: x:2}"),
@@ -121,7 +123,7 @@ const ALONE: [(&str, &str); 15] = [
 ];
 
 #[test]
-fn what_one_inherits_becomes_a_key_of_its_own() {
+fn an_inherited_value_becomes_a_key_of_its_own() {
     for (before, after) in ALONE {
         for (start, end, eol) in
             [("", "\n- name: z\n  image: z:1\n", "\n"), ("", "\n", "\r\n"), ("\u{feff}", "", "\n")]
@@ -153,7 +155,8 @@ fn the_anchor_stays_for_those_that_keep_it() {
         let error = set(&text, changes).unwrap_err();
         assert!(error.contains(why), "{error}");
     }
-    // Who leaves gets a key of its own, and who is written nowhere else goes with the anchor.
+    // A container that leaves gets a key of its own; one without another scalar goes with the
+    // anchor.
     let edited = set(&text, &[(0, "x:2"), (1, "x:2"), (2, "x:2"), (3, "x:5")]).unwrap();
     assert_eq!(edited, d("x:5").replace("image: x:1", "image: x:2"));
 }
@@ -207,7 +210,7 @@ fn an_entry_of_a_kustomization_inherits_its_tag() {
 
 #[test]
 fn a_mapping_that_merges_very_much_is_read_in_time() {
-    // Thousands of inherited scalars on one line: each look for a neighbour's style is short.
+    // Thousands of inherited scalars on one line: each search for a neighbour's style is short.
     let mut text =
         "apiVersion: example.com/v1\nkind: Odd\nmetadata: {name: a}\nspec:\n  base: &b {".to_owned();
     for n in 0..4_000 {

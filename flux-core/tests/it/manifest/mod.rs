@@ -1,4 +1,4 @@
-//! Manifests: what is read of any file, and that edits change only what they name.
+//! Manifests: any file is read with a result, and edits change only the intended values.
 
 mod annotations;
 mod built;
@@ -29,19 +29,19 @@ use flux_core::{
     workload::parse,
 };
 
-/// The codes and places of a file's problems.
+/// Returns the codes and places of a file's problems.
 fn problems(file: &ParsedFile) -> Vec<(Code, u32, u32)> {
     file.problems.iter().map(|p| (p.code, p.line, p.column)).collect()
 }
 
-/// The containers of the first workload of a file.
+/// Returns the containers of the first workload of a file.
 fn containers(source: &str) -> Vec<Container> {
     let file = parse(source.as_bytes());
     let workload = file.resources.into_iter().find_map(|r| r.workload);
     workload.unwrap_or_else(|| panic!("no workload, but {:?}", file.problems))
 }
 
-/// Names and images of containers, bad images as `!text`.
+/// Returns the names and images of containers, invalid images as `!text`.
 fn images(containers: &[Container]) -> Vec<(String, String)> {
     let image = |c: &Container| match &c.image {
         Ok(image) => image.to_string(),
@@ -50,7 +50,7 @@ fn images(containers: &[Container]) -> Vec<(String, String)> {
     containers.iter().map(|c| (c.name.clone(), image(c))).collect()
 }
 
-/// Sets the images of containers, by their names, all over a file.
+/// Sets the images of containers, by their names, in all objects of a file.
 fn set_images(source: &str, changes: &[(&str, &str)]) -> Result<String, EditError> {
     let (mut edits, mut intents) = (Vec::new(), Vec::new());
     for container in parse(source.as_bytes()).resources.iter().flat_map(|r| r.workload.iter().flatten()) {
@@ -72,13 +72,14 @@ fn annotate(source: &str, resource: usize, changes: &[(&str, Option<&str>)]) -> 
     prove(source.as_bytes(), &edits, &intents).map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
-/// The manifests of files by their paths.
+/// Returns the manifests of files by their paths.
 fn manifests(files: &[(&str, &str)]) -> Manifests {
     let parsed = |(path, text): &(&str, &str)| ((*path).to_owned(), Arc::new(parse(text.as_bytes())));
     Manifests::new(files.iter().map(parsed).collect())
 }
 
-/// Sets images by the text of `workload container`, as one set, and returns the files that change with their new texts.
+/// Sets images by the text of `workload container`, as one set, and returns the files that change
+/// with their new texts.
 fn set_together(
     files: &[(&str, &str)],
     changes: &[(&str, &str)],

@@ -1,4 +1,5 @@
-//! Streams, documents and lists: what is an object, and that one bad document does not touch the others.
+//! Streams, documents and lists: which of them are objects, and that a bad document does not affect
+//! the others.
 
 use flux_core::{
     Code,
@@ -61,7 +62,7 @@ fn a_broken_document_does_not_touch_the_others() {
 }
 
 #[test]
-fn templates_are_told_from_broken_yaml() {
+fn templates_are_distinguished_from_broken_yaml() {
     let table = [
         ("a: {{ .Values.a }}\n", Code::Template),
         ("{{- if .Values.a }}\na: 1\n{{- end }}\n", Code::Template),
@@ -82,7 +83,7 @@ fn templates_are_told_from_broken_yaml() {
 }
 
 #[test]
-fn what_is_no_object_is_told_with_its_place() {
+fn a_document_that_is_no_object_is_reported_with_its_position() {
     let table = [
         ("replicas: 3\nimage: x\n", Code::NotForKubernetes),
         ("just words\n", Code::NotAnObject),
@@ -184,7 +185,7 @@ fn columns_count_characters() {
 }
 
 #[test]
-fn an_encrypted_document_is_kept_and_told() {
+fn an_encrypted_document_is_kept_and_reported() {
     let source = "\
 apiVersion: apps/v1
 kind: Deployment
@@ -210,17 +211,17 @@ fn a_parse_can_be_stored_and_comes_back_equal() {
 }
 
 #[test]
-fn a_key_that_stands_twice_is_told_and_the_last_one_counts() {
+fn a_duplicate_key_is_reported_and_the_last_one_counts() {
     let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, name: web}\nspec:\n  template:\n    spec:\n      containers:\n      - &c\n        name: web\n        image: a:1\n        \"image\": b:1\n        ? image\n        : c:1\n      - <<: *c\n        name: other\n        image: d:1\n";
     let file = parse(text.as_bytes());
-    let told: Vec<_> =
+    let reported: Vec<_> =
         file.problems.iter().map(|p| (p.code, p.line, p.column, p.evidence.as_str())).collect();
     let expected = [
         (Code::DuplicateKey, 3, 21, "the key `name` stands on line 3 already; the last one counts"),
         (Code::DuplicateKey, 11, 9, "the key `image` stands on line 10 already; the last one counts"),
         (Code::DuplicateKey, 12, 11, "the key `image` stands on line 11 already; the last one counts"),
     ];
-    assert_eq!(told, expected, "once where it stands, and not where it is merged");
+    assert_eq!(reported, expected, "once where it stands, and not where it is merged");
     assert_eq!(file.resources[0].name, "web");
     assert_eq!(super::set_images(text, &[("web", "c:2")]).unwrap(), text.replace("c:1", "c:2"));
 }
@@ -235,7 +236,7 @@ fn keys_that_differ_in_writing_and_not_in_meaning_are_the_same() {
 }
 
 #[test]
-fn of_many_keys_that_stand_twice_some_are_told_and_the_rest_is_read() {
+fn of_many_duplicate_keys_some_are_reported_and_the_rest_is_read() {
     let document = format!("---\n{A}data: {{{}}}\n", "k: v, ".repeat(12));
     let file = parse(document.repeat(200).as_bytes());
     assert_eq!((file.resources.len(), file.problems.len()), (200, 21));
@@ -250,7 +251,7 @@ fn no_edit_makes_a_key_stand_twice() {
     let intent = Intent { resource: 0, pointer: "/data/a".to_owned(), value: Some("d".into()) };
     let error = prove(text.as_bytes(), &[edit], &[intent]).unwrap_err();
     assert!(error.to_string().contains("twice"), "{error}");
-    // One that does may be edited all the same, and one of the two may go.
+    // A file that has some may be edited all the same, and one of the two keys may be removed.
     let text = A.replace("{name: a}", "\n  name: a\n  annotations:\n    x: a\n    x: b\n    y: c");
     let gone = super::annotate(&text, 0, &[("x", None)]).unwrap();
     assert_eq!(gone, text.replace("    x: a\n    x: b\n", ""));
@@ -272,7 +273,7 @@ fn a_list_is_a_list_also_when_it_has_a_name() {
 }
 
 #[test]
-fn what_sops_has_encrypted_as_a_whole_may_hold_anything() {
+fn a_file_that_sops_encrypted_as_a_whole_hides_its_objects() {
     let sops = "sops: {mac: 'ENC[x]', version: 3.7.1}\n";
     let list = format!("apiVersion: v1\nkind: List\nitems: [{{kind: ENC, metadata: {{name: a}}}}]\n{sops}");
     for whole in [list, format!("data: ENC[y]\n{sops}")] {

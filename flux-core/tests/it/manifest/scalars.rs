@@ -1,4 +1,6 @@
-//! Scalars are read as kubectl reads them. The expected values were taken from sigs.k8s.io/yaml 1.6.
+//! Scalars are read as kubectl reads them.
+//!
+//! The expected values were taken from sigs.k8s.io/yaml 1.6.
 
 use flux_core::workload::parse;
 use serde_json::{Value, json};
@@ -68,7 +70,7 @@ fn plain_scalars_are_typed_by_yaml_1_1_as_go_reads_it() {
 }
 
 #[test]
-fn what_json_cannot_say_is_an_error() {
+fn a_value_that_json_does_not_have_is_an_error() {
     for text in [".inf", "-.INF", ".nan", "!!int x", "!!bool 3", "!!null x", "!!binary !", "!!float x"] {
         assert!(read(&format!("v: {text}")).is_err(), "{text}");
     }

@@ -1,4 +1,4 @@
-//! Places that Flux v2's comments mark.
+//! Images marked by Flux v2's comments.
 
 use flux_core::workload::parse;
 
@@ -54,7 +54,7 @@ fn a_digest_has_its_place() {
 }
 
 #[test]
-fn what_is_known_already_is_not_found_twice() {
+fn an_image_of_another_convention_is_not_found_twice() {
     let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        image: a:1 # {\"$imagepolicy\": \"flux-system:web\"}\n";
     assert_eq!(images(&containers(deployment)), [("c".to_owned(), "a:1".to_owned())]);
     let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: r}\nspec:\n  values:\n    web:\n      image: {repository: w, tag: v1} # {\"$imagepolicy\": \"flux-system:web:tag\"}\n    other:\n    - ref: o:1 # {\"$imagepolicy\": \"flux-system:other\"}\n    - ref: o:1 # {\"$imagepolicy\": \"flux-system:other\"}\n";

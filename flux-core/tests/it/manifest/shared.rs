@@ -1,4 +1,4 @@
-//! What several places share is written once when all of them change to the same, and else not at all.
+//! A shared value is written once when all places change to the same, and else not at all.
 
 use flux_core::{
     edit::{EditError, ImageChange, image_edits},
@@ -51,7 +51,7 @@ fn while_one_user_stays_the_alias_is_replaced_and_the_anchor_is_refused() {
     for changes in [&[("web a", "x:2")][..], &[("web a", "x:2"), ("web b", "x:2")]] {
         assert!(set(&text, changes).unwrap_err().contains("anchor `&i` of line 1"), "{changes:?}");
     }
-    // No user keeps the old value: the anchor goes with those that are written nowhere else.
+    // No user keeps the old value: the anchor changes with those that are written nowhere else.
     let apart = [("web a", "x:2"), ("web b", "x:2"), ("web c", "x:3")];
     assert_eq!(
         set(&text, &apart).unwrap(),
@@ -117,7 +117,8 @@ fn an_object_changes_as_a_whole_or_not_at_all() {
     let file = parse(text.as_bytes());
     let containers: Vec<_> = file.resources.iter().flat_map(|r| r.workload.iter().flatten()).collect();
     let (x, y) = ("x:2".parse().unwrap(), "y:2".parse().unwrap());
-    // Of the first object an anchor that has to stay, and of the second nothing that cannot be done.
+    // For the first object an anchor that has to stay, and for the second nothing that cannot be
+    // done.
     let changes = [(0, &x), (1, &y), (4, &y), (5, &x)].map(|(n, to)| ImageChange {
         path: "a.yaml",
         container: containers[n],

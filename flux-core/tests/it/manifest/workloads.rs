@@ -1,4 +1,4 @@
-//! Which objects are workloads, and which containers they have.
+//! The objects that are workloads, and their containers.
 
 use flux_core::{
     Code,
@@ -76,7 +76,7 @@ fn a_container_knows_where_its_image_stands() {
 }
 
 #[test]
-fn a_bad_image_is_told_and_its_neighbours_are_read() {
+fn an_invalid_image_is_reported_and_its_neighbours_are_read() {
     let source = deployment(
         "containers:\n- {name: a, image: 'a b'}\n- {name: b}\n- {name: c, image: c:1}\n- {name: d, image: [x]}\n- {name: e, image: '{{ .x }}'}",
     );
@@ -97,7 +97,7 @@ fn a_bad_image_is_told_and_its_neighbours_are_read() {
 }
 
 #[test]
-fn a_workload_of_wrong_shape_is_told_and_still_an_object() {
+fn a_workload_of_wrong_shape_is_reported_and_still_an_object() {
     let table = [
         "containers: {}",
         "containers: text",
@@ -123,7 +123,7 @@ fn a_workload_of_wrong_shape_is_told_and_still_an_object() {
 }
 
 #[test]
-fn an_image_or_name_that_is_no_text_to_yaml_is_told_with_what_it_is() {
+fn an_image_or_name_that_is_no_text_to_yaml_is_reported_with_its_type() {
     let table = [
         ("123", "`123` is no image: it is the number 123 to YAML, not a text"),
         ("1e3", "`1e3` is no image: it is the number 1000 to YAML, not a text"),
@@ -135,14 +135,14 @@ fn an_image_or_name_that_is_no_text_to_yaml_is_told_with_what_it_is() {
         ("{a: b}", "it is a mapping to YAML, not a text"),
         ("[a]", "it is a list to YAML, not a text"),
     ];
-    for (image, said) in table {
+    for (image, message) in table {
         let file = parse(deployment(&format!("containers: [{{name: a, image: {image}}}]")).as_bytes());
         let [problem] = file.problems.as_slice() else { panic!("{image}: {:?}", file.problems) };
         assert_eq!(
             (problem.code, problem.evidence.as_str()),
-            (Code::InvalidImage, &*format!("container a: {said}"))
+            (Code::InvalidImage, &*format!("container a: {message}"))
         );
-        let quotes = said.contains("the number") || said.contains("the truth");
+        let quotes = message.contains("the number") || message.contains("the truth");
         assert_eq!(problem.remedy == "put it between quotes", quotes, "{image}: {}", problem.remedy);
         let container = &file.resources[0].workload.as_ref().unwrap()[0];
         assert_eq!((problem.line, problem.column), (container.line, container.column));
@@ -155,8 +155,8 @@ fn an_image_or_name_that_is_no_text_to_yaml_is_told_with_what_it_is() {
     let text = deployment("containers: [{name: y, image: a:1}, {name: b, image: b:1}]");
     let file = parse(text.as_bytes());
     let [problem] = file.problems.as_slice() else { panic!("{:?}", file.problems) };
-    let said = "the name `y` of an item of `containers` is the truth value true to YAML, not a text";
-    assert_eq!((problem.code, problem.evidence.as_str()), (Code::InvalidWorkload, said));
+    let message = "the name `y` of an item of `containers` is the truth value true to YAML, not a text";
+    assert_eq!((problem.code, problem.evidence.as_str()), (Code::InvalidWorkload, message));
     assert_eq!(problem.remedy, "put it between quotes");
     let line = text.lines().nth(problem.line as usize - 1).unwrap();
     assert!(line[problem.column as usize - 1..].starts_with("y,"), "{line}");

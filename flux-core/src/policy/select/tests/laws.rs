@@ -75,7 +75,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         })
 }
 
-/// The image that a choice leads to; `None` if nothing is decided.
+/// Returns the image that a choice leads to; `None` if nothing is decided.
 fn leads_to(case: &Case) -> Option<String> {
     match case.choice() {
         Choice::Update { image, .. } => Some(image.to_string()),
@@ -103,7 +103,8 @@ proptest! {
             _ if less.tags.is_empty() => {}
             _ => {
                 let at = at.index(less.tags.len());
-                // What is known to be gone is known: forgetting that is outside the law, since names alone are enough for some orders.
+                // What is known to be gone is known: forgetting that is outside the law, since
+                // names alone are enough for some orders.
                 if !matches!(less.tags[at].1, Gone) {
                     less.tags[at].1 = if how == 1 { NotAsked } else { Unreadable };
                 }

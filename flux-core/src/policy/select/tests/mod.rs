@@ -38,7 +38,9 @@ fn digest_of(tag: &str) -> Digest {
     format!("sha256:{hex}").parse().unwrap()
 }
 
-/// A question that owns its parts. It is day 100 of 2026, and automation asks.
+/// A question that owns its parts.
+///
+/// It is day 100 of 2026, and automation asks.
 #[derive(Clone, Debug)]
 struct Case {
     pattern: &'static str,
@@ -113,7 +115,7 @@ impl Case {
         self.ask(choose)
     }
 
-    /// The choice in a word: `=tag`, `>tag`, `?`, `-`.
+    /// Returns the choice in a word: `=tag`, `>tag`, `?`, `-`.
     fn word(&self) -> String {
         match self.choice() {
             Choice::Keep { tag, .. } => format!("={}", tag.as_ref().map_or("", Tag::as_str)),
@@ -123,8 +125,8 @@ impl Case {
         }
     }
 
-    /// The rule that holds back a newer tag.
-    fn held(&self) -> Option<(String, Rule)> {
+    /// Returns the rule that holds back a newer tag.
+    fn held_back(&self) -> Option<(String, Rule)> {
         match self.choice() {
             Choice::Keep { held, .. } => held.map(|(tag, rejection)| (tag.to_string(), rejection.rule)),
             _ => None,

@@ -78,7 +78,8 @@ fn automation_never_goes_down_and_a_person_may() {
         ("semver:~1", "web:main", &named, ">1.5.0", ">1.5.0", ">1.5.0"),
         ("alpha:1.*", "web:zzz", &named, "=zzz", ">1.5.0", ">1.5.0"),
         ("alpha:1.*", "web:latest", &named, ">1.5.0", ">1.5.0", ">1.5.0"),
-        // By date only what the pattern takes is compared: a pattern that was changed takes effect at once.
+        // By date only what the pattern takes is compared: a pattern that was changed takes effect
+        // at once.
         ("glob:prod-*", "web:dev-9", &dated, ">prod-2", ">prod-2", ">prod-2"),
         ("glob:*", "web:dev-9", &dated, "=dev-9", "=dev-9", "=dev-9"),
         // The running tag is gone from the registry, so its date is not known.
@@ -92,8 +93,11 @@ fn automation_never_goes_down_and_a_person_may() {
         assert_eq!(case.clone().guarded(|g| g.allow_downgrade = true).word(), allowed, "{pattern} {current}");
         assert_eq!(case.by_hand().word(), by_hand, "{pattern} {current}");
     }
-    assert_eq!(case("semver:~1", "web:2.0.0", &named).held(), Some(("1.5.0".to_owned(), Rule::Downgrade)));
-    assert_eq!(case("semver:*", "web:2.0.0", &named).held(), None);
+    assert_eq!(
+        case("semver:~1", "web:2.0.0", &named).held_back(),
+        Some(("1.5.0".to_owned(), Rule::Downgrade))
+    );
+    assert_eq!(case("semver:*", "web:2.0.0", &named).held_back(), None);
 }
 
 #[test]
@@ -212,7 +216,11 @@ fn an_image_must_be_old_enough() {
         for current in ["web:1", "web:1.0"].iter().filter(|c| pattern != "glob:*" || **c == "web:1") {
             let case = case(pattern, current, tags).guarded(old);
             assert_eq!(case.word().replace("=1.0", "=1"), word, "{pattern} {tags:?}");
-            assert_eq!(case.held(), held.map(|(tag, rule)| (tag.to_owned(), rule)), "{pattern} {tags:?}");
+            assert_eq!(
+                case.held_back(),
+                held.map(|(tag, rule)| (tag.to_owned(), rule)),
+                "{pattern} {tags:?}"
+            );
         }
     }
     // What runs is not held against it, not even when a person asks.
@@ -227,7 +235,7 @@ fn an_image_must_be_built_for_every_platform() {
     let case = case("semver:*", "web:1", &tags);
     assert_eq!(case.clone().guarded(wants("linux/amd64")).word(), ">2");
     let both = case.guarded(wants("linux/amd64,linux/arm64"));
-    assert_eq!(both.held(), Some(("2".to_owned(), Rule::Platforms)));
+    assert_eq!(both.held_back(), Some(("2".to_owned(), Rule::Platforms)));
     let Choice::Keep { held: Some((_, rejection)), .. } = both.choice() else { panic!("kept") };
     assert_eq!(rejection.evidence["lacking"], "linux/arm64");
     assert_eq!(rejection.evidence["platforms"], "linux/amd64");
@@ -239,7 +247,7 @@ fn automation_waits_for_something_newer_than_what_was_taken_back() {
     assert_eq!(case("semver:*", "web:1.0.0", &named).newer_than("1.1.0").word(), ">1.2.0");
     let waits = case("semver:*", "web:1.0.0", &named).newer_than("1.2.0");
     assert_eq!(
-        (waits.word(), waits.held()),
+        (waits.word(), waits.held_back()),
         ("=1.0.0".to_owned(), Some(("1.2.0".to_owned(), Rule::TakenBack)))
     );
     let dated = [("a", D(1)), ("b", D(2)), ("c", D(3))];

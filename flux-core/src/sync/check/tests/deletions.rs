@@ -31,7 +31,8 @@ fn a_pruned_object_that_is_not_ours_is_found() {
     );
 }
 
-/// The rules that a sound deletion breaks in another world than the one that it was planned in.
+/// Returns the rules that a sound deletion breaks in another world than the one that it was planned
+/// in.
 fn prune_in(change: impl FnOnce(&mut World)) -> Vec<PruneRule> {
     let mut world = all_fates();
     let plan = world.plan();

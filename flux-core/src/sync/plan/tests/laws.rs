@@ -97,7 +97,7 @@ fn manifest() -> impl Strategy<Value = Value> {
     prop_oneof![config_maps(), deployments()]
 }
 
-/// The objects of git, each once.
+/// Returns the objects of git, each once.
 fn manifests() -> impl Strategy<Value = Vec<Value>> {
     vec(manifest(), 0..6).prop_map(|objects| {
         let mut seen = BTreeSet::new();
@@ -126,7 +126,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     vec(event, 0..8)
 }
 
-/// The cluster after these events, and the ids of what a sync created in it, however often.
+/// Returns the cluster after these events, and the ids of what a sync created in it, however often.
 fn cluster_after(events: &[Event]) -> (MemoryCluster, BTreeSet<ResourceId>) {
     let cluster = MemoryCluster::new();
     let mut created = BTreeSet::new();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::position::Position;
 
-/// A cluster with `stays` and `goes`, both created by a sync; `goes` as changed by the
+/// Returns a cluster with `stays` and `goes`, both created by a sync; `goes` as changed by the
 /// function.
 fn cluster_with(goes: &Value, change: impl FnOnce(&mut Value)) -> MemoryCluster {
     let cluster = synced(&[config_map("stays"), goes.clone()]);
@@ -128,7 +128,7 @@ fn nothing_is_pruned_on_doubt() {
 }
 
 #[test]
-fn more_than_half_and_more_than_ten_ask_for_a_word() {
+fn pruning_more_than_half_and_more_than_ten_needs_permission() {
     let maps = |n: usize| (0..n).map(|n| config_map(&format!("m{n:02}"))).collect::<Vec<_>>();
     for (had, has, pruned) in [(12, 2, 10), (13, 2, 0), (22, 11, 11), (23, 11, 0)] {
         let plan = plan_on(&synced(&maps(had)), &maps(has), &pruning());

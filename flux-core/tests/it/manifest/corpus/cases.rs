@@ -1,6 +1,6 @@
-//! What is done to the files of the corpus.
+//! The edits of the files of the corpus.
 
-/// What is done to a file.
+/// An edit of a file.
 pub(super) enum Step {
     /// Sets the image of a container of an object, named by its name or its namespace and name.
     Image(&'static str, &'static str, &'static str),
