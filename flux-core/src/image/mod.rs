@@ -59,6 +59,7 @@
 
 mod host;
 mod info;
+mod invalid;
 mod name;
 mod reference;
 mod tag;
@@ -67,19 +68,10 @@ mod tag;
 mod tests;
 
 pub use info::{ImageInfo, Platform};
+pub use invalid::InvalidImage;
 pub use name::{CanonicalName, DEFAULT_REGISTRY, ImageName};
 pub use reference::{ImageRef, Pinned};
 pub use tag::{Digest, Tag};
-
-/// The error for a text that is no image reference.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an image reference: {problem}")]
-pub struct InvalidImage {
-    /// The text.
-    pub text: String,
-    /// The rule that it breaks.
-    pub problem: &'static str,
-}
 
 /// Adds the conversions from and to text by which types are read from and written to JSON.
 macro_rules! text_conversions {

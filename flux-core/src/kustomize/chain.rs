@@ -10,10 +10,8 @@ use serde_json::Value;
 use crate::{
     manifest::{
         ImageOrigin, ParsedFile, Resource,
-        kustomization::{
-            is_file, is_kustomization,
-            keys::{Names, lists},
-        },
+        kustomization::{is_file, is_kustomization},
+        kustomization_keys::{Names, lists},
     },
     repo_path::{folder, resolve},
 };

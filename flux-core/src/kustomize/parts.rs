@@ -16,10 +16,8 @@ use crate::{
     finding::{Code, Finding, Place},
     manifest::{
         ParsedFile, Resource,
-        kustomization::{
-            is_file, is_kustomization,
-            keys::{Names, lists},
-        },
+        kustomization::{is_file, is_kustomization},
+        kustomization_keys::{Names, lists},
     },
     position::Position,
     repo_path::folder,

@@ -10,11 +10,9 @@ use serde_json::Value;
 use super::kustomization::{Kustomization, files_in};
 use crate::{
     backend::{self, Tree},
+    kustomization_keys::{Names, lists},
     kustomize::{Mistake, join},
-    manifest::kustomization::{
-        FILES, is_file,
-        keys::{Names, lists},
-    },
+    manifest::kustomization::{FILES, is_file},
     repo_path::{ancestors, folder, is_under},
 };
 

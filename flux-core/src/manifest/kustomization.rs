@@ -1,11 +1,11 @@
 //! The files and the objects that are kustomizations.
 
-pub(crate) mod keys;
-
 use serde_json::{Map, Value};
 
-use self::keys::{FORMER, KEYS};
-use super::Resource;
+use super::{
+    Resource,
+    kustomization_keys::{FORMER, KEYS},
+};
 use crate::repo_path::name;
 
 /// The API version of kustomizations that name none.

@@ -6,6 +6,7 @@ mod container;
 mod id;
 pub(crate) mod kinds;
 pub(crate) mod kustomization;
+pub(crate) mod kustomization_keys;
 pub(crate) mod load;
 mod object;
 mod paths;
