@@ -1,9 +1,12 @@
-//! Editing one image in place, beside what Flux v1 did it with, the round trip of ruamel.yaml; and loading 10,000 resources, cold and after
-//! one file changed.
+//! Edits of one image, compared with ruamel.yaml, and loads of 10,000 resources.
 //!
-//! `cargo bench --bench edit` prints medians and ratios. Both sides edit the same text in the same run, from the text to the new text: ours reads the file,
-//! makes the edit, and proves it by reading the result again; ruamel.yaml loads, sets and dumps in one Python process that is up already, so that what v1 paid for
-//! starting one an edit (some 50 ms) is left out. How many lines differ afterwards is printed too: one is right.
+//! Flux v1 edited by the round trip of ruamel.yaml. The loads are cold, and after one file changed.
+//!
+//! `cargo bench --bench edit` prints medians and ratios. Both sides edit the same text in the same
+//! run, from the text to the new text: ours reads the file, makes the edit, and proves it by
+//! reading the result again; ruamel.yaml loads, sets and dumps in one Python process that already
+//! runs, so that v1's cost of starting one for each edit (some 50 ms) is left out. The number of
+//! lines that differ afterwards is printed too: one is right.
 
 #![expect(
     clippy::expect_used,
@@ -33,7 +36,7 @@ const TURNS: usize = 7;
 const OLD: &str = "registry.example/team/app:1.0.0";
 const NEW: &str = "registry.example/team/app:1.0.1";
 
-/// Edits the file that is named first, writes the result to the second, and prints the seconds that it took.
+/// Edits the file that is named first, writes the result to the second, and prints the seconds.
 const RUAMEL: &str = r"
 import io, sys, time
 from ruamel.yaml import YAML
@@ -73,7 +76,7 @@ fn main() {
     load(RESOURCES / scale, turns);
 }
 
-/// One image, from the text of a file to its new text.
+/// Edits one image, from the text of a file to its new text.
 fn edit(what: &str, text: &str, n: usize, turns: usize, python: Option<&Path>, folder: &Path) {
     let name = format!("app-{n}");
     let documents = text.matches("kind: Deployment").count();
@@ -116,7 +119,7 @@ fn in_place(text: &str, name: &str) -> Vec<u8> {
     prove(text.as_bytes(), &edits, &intents).expect("the edit is proven")
 }
 
-/// All manifests of a repository, from their texts; and again when one file is another.
+/// Loads all manifests of a repository from their texts, and again when one file has changed.
 fn load(resources: usize, turns: usize) {
     let texts: BTreeMap<String, String> =
         (0..resources).map(|n| (format!("ns-{}/app-{n}.yaml", n % 20), document(n, 600))).collect();
@@ -143,7 +146,7 @@ fn load(resources: usize, turns: usize) {
     println!("  one file changed    {:>10.3} ms   {ratio:.0} times as fast", millis(warm));
 }
 
-/// The script, if python3 has what it needs.
+/// Returns the script, if python3 has the modules that it needs.
 fn ruamel(folder: &Path) -> Option<Box<Path>> {
     let has = Command::new("python3").args(["-c", "import ruamel.yaml"]).output();
     let script = folder.join("edit.py");
@@ -151,7 +154,8 @@ fn ruamel(folder: &Path) -> Option<Box<Path>> {
     has.ok().filter(|output| output.status.success()).map(|_| script.into_boxed_path())
 }
 
-/// A Deployment of about so many bytes, as people write them: comments, quotes, flow and block.
+/// Returns a Deployment of about so many bytes, as people write them: comments, quotes, flow and
+/// block.
 fn document(n: usize, bytes: usize) -> String {
     let mut text = format!(
         "# app {n}\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app-{n}\n  namespace: ns-{}\n  labels: {{app: app-{n}, team: \"t{}\"}}\nspec:\n  \
@@ -174,7 +178,7 @@ fn document(n: usize, bytes: usize) -> String {
     text
 }
 
-/// How many lines of the old text are not in the new one at their place, from either end.
+/// Counts the lines of the old text that are not in the new one at their place, from either end.
 fn differing(old: &str, new: &str) -> usize {
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
     if old.len() == new.len() {

@@ -1,14 +1,15 @@
-//! 10,000 workloads planned against 1,000 tags each, beside merely scanning the same tags once.
+//! Plans for 10,000 workloads with 1,000 tags each, compared with one scan of the same tags.
 //!
-//! `cargo bench --bench plan` prints median times, for patterns that order by version, by build date and
-//! by a part of the tag that a regular expression takes out:
+//! `cargo bench --bench plan` prints median times, for patterns that order by version, by build
+//! date and by a part of the tag that a regular expression takes out:
 //!
-//! - of deciding, [`flux::release::needs`] for automation over all workloads where nothing is missing, and
-//!   its ratio to a scan: for each workload, one pass over its tags that looks at every byte of every tag
-//!   and keeps the greatest text. The scan decides nothing; it is the least that anything has to do that
-//!   reads all tags.
-//! - of the whole plan, [`flux::release::plan`], in which every workload has an edit. What it adds is to
-//!   apply 10,000 edits to their files, read these again and compare them, and to hash the plan.
+//! - of deciding, [`flux::release::needs`] for automation over all workloads where nothing is
+//!   missing, and its ratio to a scan: for each workload, one pass over its tags that looks at
+//!   every byte of every tag and keeps the greatest text. The scan decides nothing; it is the least
+//!   that anything has to do that reads all tags.
+//! - of the whole plan, [`flux::release::plan`], in which every workload has an edit. In addition
+//!   it applies 10,000 edits to their files, reads these again and compares them, and hashes the
+//!   plan.
 
 #![expect(
     clippy::expect_used,
@@ -105,7 +106,7 @@ fn files(workloads: usize, pattern: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// One pass over the tags of each workload.
+/// Makes one pass over the tags of each workload.
 fn scan(workloads: usize, images: &ImageFacts) {
     for n in 0..workloads {
         let facts = images.get(&name(n % REPOSITORIES)).and_then(|known| known.as_ref().ok());

@@ -1,7 +1,11 @@
-//! One workload of 1,000 released: look, plan, commit, push; beside the `git` command doing clone, edit, commit, push on the same repository.
+//! A release of one workload of 1,000, compared with the `git` command.
 //!
-//! `cargo bench --bench release` prints medians and the ratio, cold (no mirror, nothing parsed) and warm (the mirror and the parses of an earlier run are
-//! on disk, in a new process' state). Both sides work on the same bare repository on the same disk in the same run, in turns.
+//! A release observes, plans, commits and pushes; the `git` command clones, edits, commits and
+//! pushes on the same repository.
+//!
+//! `cargo bench --bench release` prints medians and the ratio, cold (no mirror, nothing parsed) and
+//! warm (the mirror and the parses of an earlier run are on disk, in a new process' state). Both
+//! sides work on the same bare repository on the same disk in the same run, in turns.
 
 #![expect(
     clippy::expect_used,
@@ -84,7 +88,7 @@ async fn fill(upstream: &Path, cluster: &Arc<MemoryCluster>, registry: &Arc<Memo
     deployer.sync(&options, &()).await.expect("the cluster is filled");
 }
 
-/// What a person would type.
+/// Releases with the commands that a person would type.
 fn by_hand(folder: &Path, upstream: &Path, tag: &str) {
     let clone = folder.join("clone");
     git(folder, &["clone", "--quiet", &upstream.display().to_string(), "clone"]);

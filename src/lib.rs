@@ -1,8 +1,10 @@
-//! Flux: automate the deployment of services by keeping a cluster equal to a git repository, and
-//! the git repository equal to the newest images that policy allows.
+//! Flux automates the deployment of services.
 //!
-//! Three backends are looked at through traits, a *pure* planner turns what was seen into a plan,
-//! and the plan is plain data that can be read, tested or approved before it is acted on. A
+//! It keeps a cluster equal to a git repository, and the git repository equal to the newest images
+//! that policy allows.
+//!
+//! Three backends are observed through traits, a *pure* planner turns the observations into a plan,
+//! and the plan is plain data that can be read, tested or approved before it is carried out. A
 //! [`deployer::Deployer`] composes the three:
 //!
 //! ```no_run

@@ -1,7 +1,9 @@
-//! What was parsed, kept in a file between runs: one JSON line a file of the repository, found by the address of its content.
+//! A cache of parsed files that is kept in a file between runs.
 //!
-//! Lines are only appended, in one write each, so that two processes can share the file and a crash leaves at worst a
-//! last line that is passed over. When most lines are of no use any more, the file is written anew.
+//! It has one JSON line for each file of the repository, found by the address of its content. Lines
+//! are only appended, in one write each, so that two processes can share the file and a crash
+//! leaves at worst a last line that is ignored. When most lines are no longer used, the file is
+//! rewritten.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +19,9 @@ use flux::{
     manifest::{self, ParsedFile},
 };
 
-/// A [`ParseCache`] in a file. What cannot be read or written is parsed again next time.
+/// A [`ParseCache`] in a file.
+///
+/// A file whose entry cannot be read or written is parsed again next time.
 #[derive(Debug)]
 pub(crate) struct FileParseCache {
     path: PathBuf,
@@ -25,7 +29,7 @@ pub(crate) struct FileParseCache {
 }
 
 impl FileParseCache {
-    /// The cache in a folder. The file's name says which version of the parser wrote it.
+    /// Returns the cache in a folder; its file is named after the version of the parser.
     pub(crate) fn open(folder: &Path) -> Self {
         let version = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
         let name = format!("parsed-{version}-{}.jsonl", manifest::PARSE_FORMAT);

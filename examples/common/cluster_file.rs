@@ -1,4 +1,6 @@
-//! A cluster kept in a file: its objects are read at the start, and written back after a sync that changed something.
+//! A cluster kept in a file.
+//!
+//! Its objects are read at the start, and written back after a sync that changed something.
 
 use std::{
     fs,
@@ -21,7 +23,10 @@ pub(crate) struct ClusterFile {
 }
 
 impl ClusterFile {
-    /// Reads the objects of a file: a stream of YAML documents, or JSON; a list stands for its items. A file that is not there is an empty cluster.
+    /// Reads the objects of a file.
+    ///
+    /// The file is a stream of YAML documents, or JSON; a list stands for its items. A file that
+    /// does not exist is an empty cluster.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let name = path.display();
         let source = match fs::read(path) {
@@ -51,7 +56,7 @@ impl ClusterFile {
         Ok(Self { path: path.to_owned(), read: cluster.objects(), cluster })
     }
 
-    /// The cluster.
+    /// Returns the cluster.
     pub(crate) fn cluster(&self) -> Arc<MemoryCluster> {
         self.cluster.clone()
     }

@@ -2,22 +2,22 @@
 
 use std::io;
 
-/// How a command ends when it does not end well.
+/// The exit code and the message of a command that fails.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// The exit code: 1 what was asked for could not be done, 2 bad usage.
+    /// The exit code: 1 when a request could not be carried out, 2 for bad usage.
     pub(crate) code: u8,
-    /// One paragraph: the thing, what is wrong with it, the next step.
+    /// One paragraph: the subject, the problem and the next step.
     pub(crate) message: String,
 }
 
 impl Failure {
-    /// Something asked for could not be done.
+    /// Returns the failure of a request that could not be carried out.
     pub(crate) fn failed(message: impl ToString) -> Self {
         Self { code: 1, message: message.to_string() }
     }
 
-    /// The words of the call are off.
+    /// Returns the failure of a command line that is not valid.
     pub(crate) fn usage(message: impl ToString) -> Self {
         Self { code: 2, message: message.to_string() }
     }
@@ -27,7 +27,7 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let any: &dyn std::error::Error = &error;
         if any.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
-            // Whoever read the output has seen enough.
+            // The reader of the output has closed it.
             return Self { code: 0, message: String::new() };
         }
         let mut message = error.to_string();

@@ -1,5 +1,6 @@
-//! The flags that do what a remedy of the library says. The library knows no flags: this is the one
-//! table of them.
+//! The flags that carry out the remedies of the library.
+//!
+//! The library knows no flags: this is the one table of them.
 
 use std::borrow::Cow;
 

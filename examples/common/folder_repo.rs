@@ -1,4 +1,6 @@
-//! A plain folder as a config repository that is only read: what a linter in CI looks at, whether or not it is committed.
+//! A plain folder as a read-only config repository.
+//!
+//! A linter in CI checks the folder as it is, committed or not.
 
 use std::{
     collections::HashMap,
@@ -17,21 +19,22 @@ use git2::{ObjectType, Oid, Repository};
 
 use crate::common::Failure;
 
-/// A [`ConfigRepo`] over a folder as it was when it was opened. It has one revision, which names all contents, and takes no commits.
+/// A [`ConfigRepo`] over a folder as it was when it was opened.
 ///
-/// Symbolic links, `.git` and what git ignores are left out, as a commit would leave them out.
+/// It has one revision, which names all contents, and takes no commits. Symbolic links, `.git` and
+/// the files that git ignores are left out, as a commit would leave them out.
 #[derive(Debug)]
 pub(crate) struct FolderRepo {
     root: PathBuf,
-    /// What a commit of the folder would have, under the ids that git would give the contents.
+    /// The tree of a commit of the folder, with the ids that git would give the contents.
     tree: Tree,
-    /// A file of each content.
+    /// The path of one file for each content.
     paths: HashMap<ContentId, String>,
     revision: Revision,
 }
 
 impl FolderRepo {
-    /// Reads which files a folder has.
+    /// Reads the list of the files in a folder.
     pub(crate) fn open(root: &Path) -> Result<Self, Failure> {
         if !fs::metadata(root).map_err(|e| cannot(root, &e))?.is_dir() {
             return Err(cannot(root, &"it is no folder; name one, with --git-path for a single file of it"));
@@ -94,7 +97,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// The files of a folder. One that cannot be read is told of, and left out.
+    /// Adds the files of a folder; one that cannot be read is added as an unreadable entry.
     fn folder(&mut self, folder: &Path) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -133,24 +136,26 @@ impl Walk<'_> {
     }
 }
 
-/// The id of a file: git's, but for one that is too large to be read, whose bytes nobody asks for.
+/// Returns the id that git would give a file.
+///
+/// A file that is too large to be read gets another id, as its bytes are never needed.
 fn id_of(path: &Path, name: &str) -> Result<Oid, Box<dyn Error>> {
     let size = fs::metadata(path)?.len();
     if size > MAX_FILE_BYTES {
         return Ok(Oid::hash_object(ObjectType::Blob, format!("{size} bytes in {name}").as_bytes())?);
     }
-    // Told in the system's words, not in git's.
+    // Opened first, so that an error has the system's message and not git's.
     fs::File::open(path)?;
     Ok(Oid::hash_file(ObjectType::Blob, path)?)
 }
 
-/// What git ignores, where the folder is part of a checkout.
+/// The ignore rules of git, where the folder is part of a checkout.
 struct Ignore(Option<Repository>);
 
 impl Ignore {
     fn of(root: &Path) -> Self {
         let repo = Repository::discover(root).ok().filter(|repo| !repo.is_bare());
-        // Whoever names an ignored folder means it.
+        // A folder that is named is checked, even if git ignores it.
         Self(repo.filter(|repo| !ignored(repo, root)))
     }
 

@@ -1,4 +1,4 @@
-//! What the reference binaries share: the flags that choose the backends, and how these are composed.
+//! The shared part of the reference binaries: the flags for the backends, and their composition.
 
 mod cache;
 mod cluster_file;
@@ -28,7 +28,8 @@ use jiff::Timestamp;
 pub(crate) use cluster_file::ClusterFile;
 pub(crate) use failure::Failure;
 
-/// The flags that choose the backends. They stand before or after the verb; each can be set in the environment.
+/// The flags that choose the backends. They stand before or after the verb; each can be set in the
+/// environment.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Backends")]
 pub(crate) struct BackendArgs {
@@ -56,10 +57,12 @@ pub(crate) struct BackendArgs {
     /// The context of the kubeconfig [default: its current context]
     #[arg(long, global = true, env = "FLUX_KUBE_CONTEXT", value_name = "NAME")]
     pub(crate) context: Option<String>,
-    /// Instead of a real cluster: `memory` (runs what the repository's tip says), or a file that holds the cluster's objects
+    /// Instead of a real cluster: `memory` (runs what the repository's tip says), or a file that
+    /// holds the cluster's objects
     #[arg(long, global = true, env = "FLUX_CLUSTER", value_name = "memory|FILE", conflicts_with_all = ["kubeconfig", "context"])]
     pub(crate) cluster: Option<String>,
-    /// Instead of real registries: a YAML file, image name → list of {tag, created?, digest?, labels?, platforms?, error?}
+    /// Instead of real registries: a YAML file, image name → list of {tag, created?, digest?,
+    /// labels?, platforms?, error?}
     #[arg(long, global = true, env = "FLUX_IMAGES", value_name = "FILE")]
     pub(crate) images: Option<PathBuf>,
     /// The registry credentials [default: $DOCKER_CONFIG/config.json or ~/.docker/config.json]
@@ -77,7 +80,8 @@ pub(crate) struct BackendArgs {
     /// A certificate authority for registries
     #[arg(long, global = true, env = "FLUX_REGISTRY_CA_FILE", value_name = "FILE")]
     pub(crate) registry_ca_file: Option<PathBuf>,
-    /// Run the commands of .flux.yaml files, and kustomize, to make manifests: whoever can write to the repository then runs commands here
+    /// Run the commands of .flux.yaml files, and kustomize, to make manifests: whoever can write to
+    /// the repository then runs commands here
     #[arg(long, global = true, env = "FLUX_MANIFEST_GENERATION", num_args = 0..=1, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set, require_equals = true, value_name = "BOOL")]
     pub(crate) manifest_generation: bool,
     /// How long such a command may run that says nothing itself
@@ -86,7 +90,8 @@ pub(crate) struct BackendArgs {
     /// The time to take for now, RFC 3339
     #[arg(long, global = true, env = "FLUX_NOW", value_name = "TIME")]
     pub(crate) now: Option<Timestamp>,
-    /// Where the mirror and what was parsed are kept [default: $XDG_CACHE_HOME/flux or ~/.cache/flux]
+    /// Where the mirror and what was parsed are kept [default: $XDG_CACHE_HOME/flux or
+    /// ~/.cache/flux]
     #[arg(long, global = true, env = "FLUX_CACHE_DIR", value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
 }
@@ -96,14 +101,14 @@ pub(crate) struct BackendArgs {
 pub(crate) struct Composition {
     /// The deployer over the three backends.
     pub(crate) deployer: Deployer,
-    /// The name of what is kept equal.
+    /// The name of the sync set.
     pub(crate) sync_set: SyncSet,
-    /// The file that holds the cluster, if one does.
+    /// The file that holds the cluster, if there is one.
     pub(crate) cluster_file: Option<ClusterFile>,
 }
 
 impl BackendArgs {
-    /// Composes the backends. Touches no network but for a real cluster's address.
+    /// Composes the backends, without network access but for the API server of a real cluster.
     pub(crate) async fn compose(&self) -> Result<Composition, Failure> {
         let url = self.url()?;
         self.check_paths()?;
@@ -136,12 +141,13 @@ impl BackendArgs {
                 let deployer = compose(cluster.clone());
                 let options = SyncOptions::new(sync_set.clone());
                 deployer.sync(&options, &()).await?;
-                // It runs what the tip says, also what policy keeps a sync from touching.
+                // The cluster runs all workloads of the tip, also those that policy excludes from a
+                // sync.
                 for located in deployer.load().await?.manifests.workloads() {
                     if cluster.get(&located.id).is_none() {
                         let mut object = serde_json::Value::clone(&located.resource.object);
                         object["metadata"]["namespace"] = located.id.namespace.clone().into();
-                        // What the sync could not create either was told by it.
+                        // The sync has reported the objects that cannot be created.
                         let _ = cluster.create(object);
                     }
                 }
@@ -165,17 +171,17 @@ impl BackendArgs {
         }
     }
 
-    /// The repository, and where what is parsed of it is kept.
+    /// Returns the repository, and the cache of its parsed files.
     pub(crate) fn repo(&self) -> Result<(Arc<GitRepo>, Arc<dyn ParseCache>), Failure> {
         if self.manifest_generation || self.git_path.is_empty() {
-            // What commands read may stand outside of the paths.
+            // Commands may read files outside of the paths.
             return self.repo_of(&[]);
         }
-        // Without commands it still counts that there should be some.
+        // Without generation, the files that ask for it still have to be seen.
         self.repo_of(&in_view(&self.git_path))
     }
 
-    /// The same, seen under these paths; all of it for none.
+    /// Returns the same for these paths only; for no paths, the whole repository.
     pub(crate) fn repo_of(&self, paths: &[String]) -> Result<(Arc<GitRepo>, Arc<dyn ParseCache>), Failure> {
         let url = self.url()?;
         let cache = self.cache_folder(url)?;
@@ -186,7 +192,7 @@ impl BackendArgs {
         Ok((Arc::new(self.git(url, paths, cache.as_deref())?), parsed))
     }
 
-    /// Whether and how manifests are generated.
+    /// Returns the generation of manifests that the flags choose.
     pub(crate) fn generation(&self) -> Generation {
         let paths = self.git_path.clone();
         let generation = match self.manifest_generation {
@@ -248,7 +254,10 @@ impl BackendArgs {
         Ok(Arc::new(builder.build()?))
     }
 
-    /// The folder for this repository, branch and set of paths. Without one that was asked for and without a place for the default, nothing is kept.
+    /// Returns the cache folder for this repository, branch and set of paths.
+    ///
+    /// It is `None`, and nothing is cached, if no folder is given and the default one cannot be
+    /// used.
     fn cache_folder(&self, url: &str) -> Result<Option<PathBuf>, Failure> {
         let Some(root) = self.cache_dir.clone().or_else(default_cache) else { return Ok(None) };
         let branch = self.git_branch.as_deref().unwrap_or_default();
@@ -268,21 +277,24 @@ impl BackendArgs {
     }
 }
 
-/// The default cache folder, by the XDG rules.
+/// Returns the default cache folder, by the XDG rules.
 fn default_cache() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let root = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
     Some(root.join("flux"))
 }
 
-/// A duration as people write it: `90s`, `5m`, `1h30m`.
+/// Parses a duration as people write it: `90s`, `5m`, `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write 90s, 5m or 1h30m"))?;
     let duration = Duration::try_from(signed).map_err(|e| e.to_string())?;
     if duration.is_zero() { Err("it must be longer than nothing".to_owned()) } else { Ok(duration) }
 }
 
-/// Sends logs to standard error, as `RUST_LOG` says; without it, those of Flux from a level on. What others log of an error is in ours.
+/// Sends logs to standard error, filtered by `RUST_LOG`.
+///
+/// Without the variable they are those of Flux from a level on; errors that its dependencies log
+/// are in these too.
 pub(crate) fn log(level: &str) {
     use std::io::{IsTerminal, stderr};
 

@@ -1,11 +1,13 @@
-//! The sock shop: the config repository and the image history of the example that Flux was launched with.
+//! The sock shop, the example that Flux was launched with.
+//!
+//! It has a config repository and an image history.
 
 use std::fmt::Write;
 
 /// The namespace of the shop.
 pub(crate) const NAMESPACE: &str = "sock-shop";
 
-/// When the story is told: shortly after the newest image was built.
+/// The time of the story: shortly after the newest image was built.
 pub(crate) const NOW: &str = "2016-11-18T16:35:00Z";
 
 /// The workloads and the images that git says they run.
@@ -58,7 +60,7 @@ const IMAGES: &[(&str, &[(&str, &str)])] = &[
     ("rabbitmq", &[("3", "2016-11-04T22:00:00Z"), ("3.6.5", "2016-11-04T22:00:00Z")]),
 ];
 
-/// The files of the config repository: path and text.
+/// Returns the files of the config repository: path and text.
 pub(crate) fn files() -> Vec<(String, String)> {
     let mut files = vec![(
         "sock-shop/namespace.yaml".to_owned(),
@@ -70,7 +72,7 @@ pub(crate) fn files() -> Vec<(String, String)> {
     files
 }
 
-/// The manifest of a workload, as people write them: with comments and with quotes here and there.
+/// Returns the manifest of a workload, as people write them: with comments and some quotes.
 fn deployment(name: &str, image: &str) -> String {
     let annotations = match name {
         "catalogue" => {
@@ -107,7 +109,8 @@ fn deployment(name: &str, image: &str) -> String {
     )
 }
 
-/// The image history in the form of `--images`, with `pushed` (name, tag, build date) on top.
+/// Returns the image history in the form of `--images`, with `pushed` (name, tag, build date) on
+/// top.
 pub(crate) fn images_yaml(pushed: &[(&str, &str, &str)]) -> String {
     let mut text = "# The images of the sock shop: name → its tags\n".to_owned();
     for (name, tags) in IMAGES {

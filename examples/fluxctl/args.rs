@@ -32,7 +32,7 @@ pub(crate) enum Format {
     Json,
 }
 
-/// What to do.
+/// The verb of a command line.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
     /// List workloads with what runs, how far their rollouts are, and their policies
@@ -138,7 +138,7 @@ pub(crate) struct Landing {
     /// The message of the commit
     #[arg(short, long)]
     pub(crate) message: Option<String>,
-    /// Who asks: the author of the commit, `Name <address>`
+    /// The author of the commit, `Name <address>`
     #[arg(long, env = "FLUX_USER")]
     pub(crate) user: Option<String>,
     /// Exit with 3 if there is nothing to do
@@ -186,7 +186,8 @@ pub(crate) struct Policy {
     /// No longer leave them alone
     #[arg(long, conflicts_with = "ignore")]
     pub(crate) unignore: bool,
-    /// Any other policy: min-age, freeze, hold, hold_msg, allow-downgrade, platforms, pin-digest, group; repeatable
+    /// Any other policy: min-age, freeze, hold, hold_msg, allow-downgrade, platforms, pin-digest,
+    /// group; repeatable
     #[arg(long, value_name = "POLICY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Remove a policy; repeatable
@@ -255,7 +256,7 @@ pub(crate) struct Demo {
 }
 
 impl Verb {
-    /// Checks what the parser of flags cannot.
+    /// Checks the rules that the parser of flags cannot.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let named = |which: &Which, all: bool, ways: &str| {
             if which.workload.is_empty() && which.service.is_empty() && !all {

@@ -16,7 +16,7 @@ use crate::{
     output::{Out, named},
 };
 
-/// Prints every finding. They are what was asked for, and so go to standard output.
+/// Prints every finding to standard output, as findings are the result of this verb.
 pub(crate) async fn run(args: &Check, backends: &BackendArgs, out: &mut Out) -> Result<u8, Failure> {
     let report = compose(args, backends)?.check().await?;
     match out.format {
@@ -26,7 +26,9 @@ pub(crate) async fn run(args: &Check, backends: &BackendArgs, out: &mut Out) -> 
     Ok(u8::from(report.errors() > 0))
 }
 
-/// The repository, or a folder in its place; there is no registry and no cluster to ask.
+/// Composes a deployer over the repository, or over a folder in its place.
+///
+/// Its registry and its cluster are empty.
 fn compose(args: &Check, backends: &BackendArgs) -> Result<Deployer, Failure> {
     let (registry, cluster) = (Arc::new(MemoryRegistry::new()), Arc::new(MemoryCluster::new()));
     let deployer = match &args.folder {
@@ -35,7 +37,7 @@ fn compose(args: &Check, backends: &BackendArgs) -> Result<Deployer, Failure> {
             Deployer::new(Arc::new(repo), registry, cluster)
         }
         None => {
-            // What is listed may stand outside of the paths.
+            // A kustomization may list files outside of the paths.
             let (repo, parsed) = backends.repo_of(&[])?;
             Deployer::new(repo, registry, cluster).with_parse_cache(parsed)
         }
@@ -43,10 +45,10 @@ fn compose(args: &Check, backends: &BackendArgs) -> Result<Deployer, Failure> {
     Ok(deployer.with_generation(backends.generation()))
 }
 
-/// How many findings of one code are printed of one file.
+/// The most findings of one code that are printed for one file.
 const MOST_ALIKE: usize = 20;
 
-/// A finding as compilers print theirs: place, severity, and what is wrong.
+/// Formats a finding like a compiler's: place, severity and problem.
 fn one(finding: &Finding) -> String {
     let finding = flags::named(finding);
     let Finding { code, subject, place, evidence, remedy } = &*finding;
@@ -54,7 +56,7 @@ fn one(finding: &Finding) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    // The place says of what file it speaks.
+    // The place names the file already.
     let of_the_file = place.as_ref().is_none_or(|place| place.path == *subject);
     let of = if of_the_file { String::new() } else { format!("{}: ", printable(subject)) };
     // Editors open the file at the position; of an output, the words follow.
@@ -71,7 +73,7 @@ fn one(finding: &Finding) -> String {
     text
 }
 
-/// The findings of a check as compilers print them, and the counts of what was checked.
+/// Formats the findings of a check like a compiler's, followed by the counts.
 fn text(report: &CheckReport) -> String {
     let mut text = String::new();
     let alike = |finding: &'_ Finding| (finding.place.as_ref().map(|place| place.path.clone()), finding.code);

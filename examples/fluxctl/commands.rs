@@ -16,14 +16,14 @@ use crate::{
     requests, workloads,
 };
 
-/// What was asked for was done.
+/// The exit code of a request that was carried out.
 const DONE: u8 = 0;
-/// Something asked for could not be done.
+/// The exit code of a request that could not be carried out.
 const FAILED: u8 = 1;
-/// There was nothing to do, and that was to be told.
+/// The exit code when there was nothing to do and the flag for it is set.
 const UNCHANGED: u8 = 3;
 
-/// Does what a verb says.
+/// Runs a verb.
 pub(crate) async fn run(verb: &Verb, with: &Composition, out: &mut Out) -> Result<u8, Failure> {
     match verb {
         Verb::ListWorkloads(args) => list_workloads(args, with, out).await,
@@ -62,7 +62,7 @@ async fn list_images(args: &ListImages, with: &Composition, out: &mut Out) -> Re
         Format::Table => out.table(&output::images(&listing.entries, args.limit, !args.no_headers))?,
     }
     out.findings(&listing.findings)?;
-    // What was asked for by name could not be told.
+    // The images of a workload that was named could not be read.
     let unread = [Code::RegistryUnavailable, Code::RegistryUnauthorized, Code::ImageRepositoryNotFound];
     let mut code = match listing.findings.iter().any(|finding| unread.contains(&finding.code)) {
         true if !ids.is_empty() => FAILED,

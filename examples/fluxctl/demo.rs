@@ -1,4 +1,4 @@
-//! The story of the sock shop, told with the real commands on a real git repository.
+//! The story of the sock shop, with the real commands on a real git repository.
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ use crate::{
 /// The image that is pushed in the story, and that automation follows.
 const PUSHED: (&str, &str, &str) = ("weaveworksdemos/catalogue", "0.2.1", "2016-11-18T16:30:00Z");
 
-/// The exit code of what a person interrupted, as shells have it.
+/// The exit code of an interrupted process, as shells report it.
 const INTERRUPTED: u8 = 130;
 
 /// Tells the story.
@@ -46,13 +46,13 @@ pub(crate) async fn run(args: &Demo, out: &mut Out) -> Result<u8, Failure> {
         }
         None => temporary.path().to_owned(),
     };
-    let told = async {
+    let telling = async {
         let story = Story::set_up(&folder).await?;
         story.tell(out).await?;
         Ok::<_, Failure>(story)
     };
     let story = tokio::select! {
-        told = told => told?,
+        story = telling => story?,
         _ = tokio::signal::ctrl_c() => {
             // Ends here and not by the signal, so that nothing is left behind.
             return Ok(INTERRUPTED);
@@ -197,7 +197,8 @@ impl Story {
         Ok(writeln!(out.stdout)?)
     }
 
-    /// Leaves what the story was told with in a folder, and says what to try on it.
+    /// Keeps the repository and the images of the story in a folder, and prints commands to try on
+    /// it.
     fn keep(&self, folder: &Path, out: &mut Out) -> Result<(), Failure> {
         let images = folder.join("images.yaml");
         fs::write(&images, sock_shop::images_yaml(&[PUSHED]))?;

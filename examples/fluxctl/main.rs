@@ -1,7 +1,7 @@
 //! `fluxctl`: the reference command line over the crates of Flux.
 //!
-//! It composes the backends in its own process: there is no daemon to ask. `fluxctl demo` tells the whole story on a
-//! repository, a registry and a cluster that it makes itself.
+//! It composes the backends in its own process: there is no daemon to ask. `fluxctl demo` tells the
+//! whole story on a repository, a registry and a cluster that it makes itself.
 
 mod args;
 mod check;
@@ -32,7 +32,7 @@ async fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(Failure { code, message }) => {
             use std::io::Write;
-            // With standard error gone there is nobody left to tell.
+            // If standard error is closed, the message cannot be printed anywhere.
             if !message.is_empty() {
                 let _ = writeln!(std::io::stderr(), "error: {message}");
             }

@@ -20,7 +20,7 @@ use crate::{
     common::{Failure, flags},
 };
 
-/// Where output goes. The demo has its own.
+/// The destination of output; the demo has its own.
 pub(crate) struct Out {
     pub(crate) format: Format,
     pub(crate) stdout: Box<dyn Write>,
@@ -46,7 +46,7 @@ impl Out {
         Ok(())
     }
 
-    /// Prints an explanation: what is asked about, then a row a tag, newest first.
+    /// Prints an explanation: its subject, then a row for each tag, newest first.
     pub(crate) fn explanation(&mut self, of: &Explanation) -> Result<(), Failure> {
         writeln!(self.stdout, "{} {}: {}", of.id, of.container, of.image)?;
         let from = of.pattern.from.as_ref().map_or_else(|| "the default".to_owned(), ToString::to_string);
@@ -99,7 +99,7 @@ fn row(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
 
-/// The table of `list-workloads`.
+/// Returns the table of `list-workloads`.
 pub(crate) fn workloads(views: &[WorkloadView], headers: bool) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     if headers {
@@ -122,7 +122,9 @@ pub(crate) fn workloads(views: &[WorkloadView], headers: bool) -> Vec<Vec<String
     rows
 }
 
-/// The table of `list-images`: under each container its tags, newest first, with a marker at the running one.
+/// Returns the table of `list-images`.
+///
+/// Under each container are its tags, newest first, with a marker at the running one.
 pub(crate) fn images(views: &[ImagesView], limit: usize, headers: bool) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     if headers {
@@ -156,7 +158,7 @@ fn tags(container: &ContainerImages, running: &str, limit: usize) -> Vec<Vec<Str
             Some(at) if i > at => "   ",
             _ => "|  ",
         };
-        // The running one is always shown: how far behind it is, is the point of the list.
+        // The running image is always shown, because the list shows how far behind it is.
         if i < limit || at == Some(i) {
             if at == Some(i) && i > limit {
                 rows.push(line(":  ", "...", format!("({} more)", i - limit)));
@@ -175,7 +177,7 @@ fn tags(container: &ContainerImages, running: &str, limit: usize) -> Vec<Vec<Str
     rows
 }
 
-/// The name and the rest of an image as written.
+/// Returns the name and the rest of an image as written.
 fn split(image: &str) -> (String, String) {
     match image.parse::<flux::image::ImageRef>() {
         Ok(parsed) => {
@@ -186,7 +188,7 @@ fn split(image: &str) -> (String, String) {
     }
 }
 
-/// The table of a release: one row a workload with its first update, further ones below.
+/// Returns the table of a release: one row for each workload with its first update, others below.
 pub(crate) fn release(plan: &ReleasePlan, verbose: bool) -> Vec<Vec<String>> {
     let mut rows = vec![row(&["WORKLOAD", "STATUS", "UPDATES"])];
     for (id, verdict) in &plan.workloads {
@@ -230,7 +232,7 @@ pub(crate) fn named(findings: &[Finding]) -> Vec<Cow<'_, Finding>> {
     findings.iter().map(flags::named).collect()
 }
 
-/// The JSON of a release, stable for scripts.
+/// Returns the JSON of a release, stable for scripts.
 pub(crate) fn release_json(plan: &ReleasePlan, revision: Option<&Revision>) -> Value {
     json!({
         "id": plan.id,
@@ -243,7 +245,7 @@ pub(crate) fn release_json(plan: &ReleasePlan, revision: Option<&Revision>) -> V
     })
 }
 
-/// The table of a sync.
+/// Returns the table of a sync.
 pub(crate) fn sync(report: &SyncReport, verbose: bool) -> Vec<Vec<String>> {
     let mut rows = vec![row(&["RESOURCE", "OUTCOME", "REASON", "FIELDS"])];
     for resource in &report.resources {
@@ -258,7 +260,7 @@ pub(crate) fn sync(report: &SyncReport, verbose: bool) -> Vec<Vec<String>> {
     rows
 }
 
-/// The JSON of a sync, stable for scripts.
+/// Returns the JSON of a sync, stable for scripts.
 pub(crate) fn sync_json(report: &SyncReport) -> Value {
     let resources: Vec<Value> = report
         .resources

@@ -18,7 +18,7 @@ use crate::{
     workloads,
 };
 
-/// The request of `release`.
+/// Returns the request of `release`.
 pub(crate) async fn release(args: &Release, with: &Composition) -> Result<Request, Failure> {
     let cause = cause(&args.landing);
     if args.automated {
@@ -43,7 +43,7 @@ pub(crate) async fn release(args: &Release, with: &Composition) -> Result<Reques
     Ok(Request { operation: Operation::Image(ImageRelease { workloads, image, exclude, force }), cause })
 }
 
-/// The request of `automate`, `deautomate`, `lock` and `unlock`.
+/// Returns the request of `automate`, `deautomate`, `lock` and `unlock`.
 pub(crate) async fn one_policy(
     verb: &Verb,
     args: &OnePolicy,
@@ -59,7 +59,7 @@ pub(crate) async fn one_policy(
     change(&args.which, &args.landing, &update, with).await
 }
 
-/// The request of `policy`.
+/// Returns the request of `policy`.
 pub(crate) async fn policy(args: &Policy, with: &Composition) -> Result<Request, Failure> {
     let mut update = PolicyUpdate::default();
     if let Some(pattern) = &args.tag_all {
@@ -103,7 +103,7 @@ pub(crate) async fn policy(args: &Policy, with: &Composition) -> Result<Request,
     change(&args.which, &args.landing, &update, with).await
 }
 
-/// The request of `rollback`.
+/// Returns the request of `rollback`.
 pub(crate) async fn rollback(args: &Rollback, with: &Composition) -> Result<Request, Failure> {
     let to = with.deployer.resolve(&args.to).await?;
     let workloads = selection(&args.which, args.all, with).await?;
@@ -111,7 +111,7 @@ pub(crate) async fn rollback(args: &Rollback, with: &Composition) -> Result<Requ
     Ok(Request { operation: Operation::Rollback(Back { to, workloads, force }), cause: cause(&args.landing) })
 }
 
-/// What a lock consists of.
+/// The policies that a lock consists of.
 const LOCK: &[&str] = &["locked", "locked_user", "locked_msg"];
 
 fn lock(update: &mut PolicyUpdate, landing: &Landing) {
@@ -156,7 +156,7 @@ async fn change(
     Ok(Request { operation: Operation::Policy(PolicyChange { updates }), cause: cause(landing) })
 }
 
-/// Which workloads: those named, all, or all of a namespace.
+/// Returns the selected workloads: those named, all, or all of a namespace.
 async fn selection(which: &Which, all: bool, with: &Composition) -> Result<Selection, Failure> {
     match (all, which.namespace.as_deref()) {
         (true, None) => Ok(Selection::All),

@@ -1,4 +1,4 @@
-//! From what people type to workload ids.
+//! Workload ids from the command line.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,9 @@ use crate::{args::Which, common::Failure};
 /// The namespace of workloads that name none, when no `--namespace` is given.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// The ids that are named: `namespace:kind/name`, `kind/name`, or with `--service` `namespace/name`.
+/// Returns the workload ids on the command line.
+///
+/// They are `namespace:kind/name`, `kind/name`, or with `--service` `namespace/name`.
 pub(crate) async fn named(which: &Which, deployer: &Deployer) -> Result<BTreeSet<WorkloadId>, Failure> {
     let mut ids = parsed(&which.workload, which.namespace.as_deref())?;
     if !which.service.is_empty() {
@@ -22,7 +24,7 @@ pub(crate) async fn named(which: &Which, deployer: &Deployer) -> Result<BTreeSet
     Ok(ids)
 }
 
-/// Ids that need no look at what there is.
+/// Parses ids that can be resolved without the repository.
 pub(crate) fn parsed(texts: &[String], namespace: Option<&str>) -> Result<BTreeSet<WorkloadId>, Failure> {
     texts
         .iter()
@@ -32,7 +34,7 @@ pub(crate) fn parsed(texts: &[String], namespace: Option<&str>) -> Result<BTreeS
         .collect()
 }
 
-/// The workload of a name, whatever its kind, if there is only one.
+/// Returns the workload of a name, whatever its kind, if there is only one.
 fn service(text: &str, namespace: Option<&str>, known: &[WorkloadId]) -> Result<WorkloadId, Failure> {
     if text.contains(':') {
         return text.parse().map_err(Failure::usage);
@@ -41,7 +43,8 @@ fn service(text: &str, namespace: Option<&str>, known: &[WorkloadId]) -> Result<
         Some(parts) => parts,
         None => (namespace.unwrap_or(DEFAULT_NAMESPACE), text),
     };
-    // Of a name that nothing has, v1's stand-in for "any kind" is named, so that the verdict can say so.
+    // For a name that no workload has, v1's stand-in for "any kind" is used, so that the verdict
+    // can say so.
     let unknown: WorkloadId = format!("{namespace}:service/{name}")
         .parse()
         .map_err(|_| Failure::usage(format!("`{text}` is not a service: write namespace/name")))?;

@@ -1,6 +1,7 @@
-//! `fluxd`: the smallest honest daemon over the crates of Flux.
+//! `fluxd`: a minimal daemon over the crates of Flux.
 //!
-//! It keeps the cluster equal to git and releases what is automated, on the same flags as `fluxctl`. It has no API.
+//! It keeps the cluster equal to git and releases automated workloads, with the same flags as
+//! `fluxctl`. It has no API.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -69,7 +70,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ready when the process is asked to end.
+/// Returns a future that is ready when the process is asked to end.
 fn stopped() -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
@@ -82,7 +83,7 @@ fn stopped() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// Tells of what happened in the log.
+/// Logs the events of the deployer.
 #[derive(Debug)]
 struct Log;
 

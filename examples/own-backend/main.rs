@@ -1,5 +1,7 @@
-//! A backend of one's own: a `Registry` over the log of a build server, which appends a line of
-//! JSON for each image that it pushes. Of the lines about a tag the last one counts.
+//! A backend of one's own: a `Registry` over the log of a build server.
+//!
+//! The build server appends a line of JSON for each image that it pushes. Of the lines about a tag
+//! the last one counts.
 //!
 //! ```text
 //! {"image": "shop/web", "tag": "1.4.2", "info": {"created": "2026-03-01T08:00:00Z", "digest": …}}

@@ -1,16 +1,19 @@
 //! A deployer of one's own: a person approves what is planned before it is done.
 //!
 //! ```text
-//! cargo run --example own-deployer                    plans a release, shows it and writes it to a file
-//! cargo run --example own-deployer -- approve ID      carries out the release that was shown under this id
+//! # Plans a release, shows it and writes it to a file.
+//! cargo run --example own-deployer
+//! # Carries out the release that was shown under this id.
+//! cargo run --example own-deployer -- approve ID
 //! ```
 //!
-//! The two runs are two processes. What crosses between them is data: the plan, in a file that anything can read, and
-//! its id, which a person has seen. Equal inputs give equal ids, so the second run plans anew and compares: where the
-//! branch, the images or the policies have moved meanwhile, the id is another one and nothing is done.
+//! The two runs are two processes that share only data: the plan, in a file that any tool can read,
+//! and its id, which a person has seen. Equal inputs give equal ids, so the second run plans anew
+//! and compares: if the branch, the images or the policies have changed meanwhile, the id differs
+//! and nothing is done.
 //!
-//! The backends are in memory, to keep the example short; those of `flux::git`, `flux::registry` and `flux::k8s` go in
-//! their places unchanged.
+//! The backends are in memory, to keep the example short; those of `flux::git`, `flux::registry`
+//! and `flux::k8s` can take their places without other changes.
 
 use std::{error::Error, fs, io::Write, path::Path, sync::Arc};
 
@@ -38,7 +41,7 @@ spec:
       - {name: web, image: team/web:1.0}
 ";
 
-/// A deployer over three backends, with a repository that runs an old image, and a registry that has a newer one.
+/// Returns a deployer over a repository with an old image and a registry with a newer one.
 fn deployer() -> Result<Deployer> {
     let name = "team/web".parse()?;
     let mut registry = MemoryRegistry::new();
@@ -63,7 +66,7 @@ async fn propose(deployer: &Deployer, request: &Request, file: &Path) -> Result<
     Ok(plan)
 }
 
-/// Carries out the plan in a file, if its id is the approved one and what it was made from has not moved.
+/// Carries out the plan in a file, if its id is the approved one and its inputs have not changed.
 async fn approve(deployer: &Deployer, file: &Path, approved: &str) -> Result<ReleaseReport> {
     let stored: ReleasePlan = serde_json::from_slice(&fs::read(file)?)?;
     if stored.id.to_string() != approved {
@@ -74,7 +77,7 @@ async fn approve(deployer: &Deployer, file: &Path, approved: &str) -> Result<Rel
         )
         .into());
     }
-    // Only the request is taken from the file. What is done is planned, proven and checked anew.
+    // Only the request is taken from the file; the plan is made, proven and checked anew.
     let anew = deployer.plan_release(&stored.request).await?;
     if anew.plan.id != stored.id {
         return Err(format!("something moved since {approved} was shown: plan again").into());
@@ -82,7 +85,7 @@ async fn approve(deployer: &Deployer, file: &Path, approved: &str) -> Result<Rel
     Ok(deployer.carry_out(anew).await?)
 }
 
-/// The same for a sync: a plan that is kept is carried out only if nothing that it is about has moved.
+/// Carries out a stored plan of a sync, if its inputs have not changed.
 async fn approve_sync(deployer: &Deployer, stored: &str) -> Result<SyncReport> {
     let plan: SyncPlan = serde_json::from_str(stored)?;
     Ok(deployer.carry_out_sync(&plan, &sync_options(), &()).await?)

@@ -89,7 +89,8 @@ fn kill_marked(_mark: &str) {}
 fn kill_if_marked(pid: Pid, mark: &[u8]) -> bool {
     use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
-    // Taken first, so that the signal goes to the process whose environment is read, and to none that has its number afterwards.
+    // Taken first, so that the signal goes to the process whose environment is read, and to none
+    // that has its number afterwards.
     let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
     let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_pid())).unwrap_or_default();
     environment.split(|byte| *byte == 0).any(|variable| variable == mark)

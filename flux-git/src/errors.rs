@@ -1,5 +1,6 @@
-//! libgit2's errors, and what servers answer to a push, as [`Error`]s. Nowhere else are they told
-//! apart.
+//! Converts libgit2's errors, and the answers of servers to a push, to [`Error`]s.
+//!
+//! No other file distinguishes them.
 
 use flux_core::backend::{Error, ErrorKind};
 use git2::{ErrorClass, ErrorCode};
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_word_on_a_reference_is_told_apart() {
+    fn a_servers_word_on_a_reference_is_distinguished() {
         assert_eq!(ref_answer(None), RefAnswer::Landed);
         for text in [
             "non-fast-forward",

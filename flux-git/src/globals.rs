@@ -31,7 +31,8 @@ pub(crate) fn set_timeouts(timeout: Duration) -> Result<()> {
         return Ok(());
     }
     let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: both write an int that libgit2 reads when it opens a connection; the lock keeps writers apart.
+    // SAFETY: both write an int that libgit2 reads when it opens a connection; the lock keeps
+    // writers apart.
     let set = unsafe {
         git2::opts::set_server_connect_timeout_in_milliseconds(milliseconds)
             .and_then(|()| git2::opts::set_server_timeout_in_milliseconds(milliseconds))
@@ -54,7 +55,8 @@ pub(crate) fn trust(authorities: &Path) -> Result<()> {
     if settings.authorities.contains(authorities) {
         return Ok(());
     }
-    // SAFETY: adds to OpenSSL's certificate store, which has a lock of its own; ours keeps writers apart.
+    // SAFETY: adds to OpenSSL's certificate store, which has a lock of its own; ours keeps writers
+    // apart.
     let set = unsafe { git2::opts::set_ssl_cert_file(authorities) };
     set.map_err(|error| {
         let (file, words) = (authorities.display(), error.message());

@@ -1,9 +1,10 @@
-//! A repository on this machine: used in place. Nothing is fetched or copied, and landing is moving
-//! a reference under its lock.
+//! A repository on this machine, used in place.
 //!
-//! libgit2's own push to a path overwrites a branch that moved meanwhile and runs no hooks; this
-//! one does neither: it compares under git's lock, and refuses to go past hooks that would have a
-//! say. Hooks that are only told afterwards (`post-…`) are not run.
+//! Nothing is fetched or copied, and landing is moving a reference under its lock.
+//!
+//! libgit2's own push to a path overwrites a branch that moved meanwhile and skips all hooks. This
+//! one compares under git's lock, and refuses a repository with hooks that could reject the push.
+//! Hooks that are only notified afterwards (`post-…`) are not run.
 
 use std::path::{Path, PathBuf};
 

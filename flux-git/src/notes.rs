@@ -61,7 +61,8 @@ fn file(
     match below {
         Some((first, others, entry)) => {
             let mut below = entry;
-            // What was filed flat beside a folder of its digits is not found by libgit2: it moves into the folder.
+            // What was filed flat beside a folder of its digits is not found by libgit2: it moves
+            // into the folder.
             for (flat, note) in flat_beside(folder, name, first) {
                 builder.remove(&flat)?;
                 below = Some(file_below(repo, below, &flat[first.len()..], note)?);

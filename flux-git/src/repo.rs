@@ -73,7 +73,7 @@ impl GitRepo {
         self.inner.url.to_string()
     }
 
-    /// Does blocking work, which is told when nobody waits for it any more.
+    /// Does blocking work, which is signalled when nobody waits for it any more.
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner, &Cancel) -> Result<T> + Send + 'static,

@@ -158,7 +158,7 @@ impl<'a> Session<'a> {
         if allowed.is_username() && !self.named.replace(true) {
             return Cred::username(self.credentials.user_name(user));
         }
-        // A key file that can't be read is told of in our words; libgit2 doesn't name it.
+        // A key file that can't be read gets our own message; libgit2's doesn't name it.
         let problem = self.credentials.identity_problem().filter(|_| allowed.is_ssh_key());
         for method in AuthMethod::ALL {
             // Each way once: libgit2 asks again for as long as it gets an answer.

@@ -39,8 +39,8 @@ const SILENCE: Duration = Duration::from_secs(130);
 /// # }
 /// ```
 ///
-/// With nothing said it is the cluster of kubectl's default: `KUBECONFIG`, else `~/.kube/config`,
-/// and where neither exists the cluster of the pod that this runs in.
+/// By default it is the cluster of kubectl's default: `KUBECONFIG`, else `~/.kube/config`, and
+/// where neither exists the cluster of the pod that this runs in.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct KubeClusterBuilder {
@@ -200,8 +200,9 @@ fn no_proxy() -> String {
     ["NO_PROXY", "no_proxy"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default()
 }
 
-/// Returns `true` if a proxy from the environment is not meant for a host: this machine, and what
-/// `NO_PROXY` names (hosts, domains, addresses, networks).
+/// Returns `true` if no proxy from the environment is used for a host.
+///
+/// These are this machine, and the entries of `NO_PROXY` (hosts, domains, addresses, networks).
 fn goes_direct(host: &str, no_proxy: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_lowercase();
     let address: Option<IpAddr> = host.parse().ok();

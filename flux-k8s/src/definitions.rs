@@ -73,8 +73,9 @@ fn is_established(object: &Value) -> bool {
 }
 
 impl KubeCluster {
-    /// Waits until the server serves what was defined; what it does not serve in time is told in
-    /// findings.
+    /// Waits until the server serves the defined kinds.
+    ///
+    /// Returns a finding for each kind that it does not serve in time.
     pub(crate) async fn wait_for_definitions(&self, definitions: Vec<Definition>) -> Vec<Finding> {
         let deadline = Instant::now() + PATIENCE;
         let waits = definitions.iter().filter(|definition| !definition.established).map(|definition| async {
@@ -83,10 +84,10 @@ impl KubeCluster {
                 |object: Option<&RawObject>| object.is_some_and(|live| is_established(&live.value));
             await_condition(api, &definition.id.name, established).await
         });
-        // Whether it came to that is seen below, by what the server lists.
+        // The kinds that the server lists show below if they are served.
         let _ = timeout(PATIENCE, join_all(waits)).await;
         loop {
-            // A server that is not there is told of by the steps that come next.
+            // The steps that come next report a server that cannot be reached.
             let Ok(kinds) = self.discover().await else { return Vec::new() };
             let served = |definition: &Definition| {
                 definition.api_versions.iter().all(|v| kinds.get(v, &definition.kind).is_some())

@@ -7,7 +7,9 @@ use flux_core::backend::{Error, ErrorKind};
 use jiff::Timestamp;
 use kube::core::Status;
 
-/// Which API server is meant, and who asks it: for messages. Holds no secret.
+/// The API server and the user of a request, for messages.
+///
+/// It has no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// The address, without credentials.
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_a_secret_quotes_nothing_of_it() {
+    fn messages_about_a_secret_quote_nothing_of_it() {
         let failure =
             Failure::from_status(&status(422, "Secret in version v1: illegal base64 data in hunter2"));
         assert!(!failure.redacted().contains("hunter2"), "{}", failure.redacted());

@@ -27,7 +27,7 @@ impl Gaps {
         self.missing.insert(format!("{what}: {}", failure.text()));
     }
 
-    /// Something could not be looked at, as is said already.
+    /// Adds gaps that are described already.
     pub(crate) fn already_described(&mut self, what: impl IntoIterator<Item = String>) {
         self.missing.extend(what);
     }

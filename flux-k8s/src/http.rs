@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_no_status_is_told_by_its_code() {
+    fn an_answer_that_is_no_status_is_reported_by_its_code() {
         let failure = refusal(502, b"<html>bad gateway</html>");
         assert_eq!(failure.kind, FailureKind::Overloaded);
         assert!(failure.message.contains("502"));

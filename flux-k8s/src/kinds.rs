@@ -23,7 +23,7 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    /// How it is called in what is said of it.
+    /// Returns the name of the kind in messages.
     pub(crate) fn name(&self) -> String {
         format!("{} ({})", self.resource.kind, self.resource.api_version)
     }
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_cannot_be_told_of_is_named() {
+    fn a_group_that_is_unavailable_is_named() {
         assert_eq!(kinds().silent.len(), 1);
         assert!(kinds().silent[0].starts_with("metrics.k8s.io/v1"));
     }

@@ -35,7 +35,8 @@ impl KubeCluster {
     pub(crate) async fn observe_scope(&self, scope: &Scope) -> Result<Observation<Observed>, Failure> {
         let mut gaps = Gaps::default();
         let mut kinds = self.kinds_for(scope, &mut gaps).await?;
-        // The watches of the kinds that git names start at once, and list while the others are looked through.
+        // The watches of the kinds that git names start at once, and list while the others are
+        // looked through.
         self.start_wanted(scope, &kinds);
         self.search(scope, &kinds, &mut gaps).await?;
         if self.wait_for_marked(&mut gaps).await? {

@@ -221,9 +221,9 @@ mod tests {
     }
 
     proptest! {
-        /// One object lives through any history of applies (ours or not), deletions and new lives.
-        /// The watch tells it in order, as late as it likes: what is watched is never older than
-        /// what we did ourselves, and is the truth once everything is told.
+        /// One object goes through any history of applies (ours or not), deletions and
+        /// recreations. The watch delivers the history in order, with any delay: the watched state
+        /// is never older than our own writes, and is the real one once all is delivered.
         #[test]
         fn a_lagging_watch_never_hides_what_we_did(
             history in prop::collection::vec((0..3u8, any::<bool>(), 0..4usize), 1..40)

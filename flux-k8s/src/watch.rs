@@ -82,7 +82,7 @@ impl WatchKey {
         Self { api_version: resource.api_version.clone(), kind: resource.kind.clone(), selection }
     }
 
-    /// How the kind is called in what is said of it.
+    /// Returns the name of the kind in messages.
     pub(crate) fn name(&self) -> String {
         format!("{} ({})", self.kind, self.api_version)
     }

@@ -9,12 +9,14 @@ use jiff::Timestamp;
 use oci_distribution::errors::{OciDistributionError, OciEnvelope, OciErrorCode};
 use reqwest::StatusCode;
 
-/// How a request fails. The texts are what the registry said, made fit for printing.
+/// The failure of a request.
+///
+/// The texts are the registry's own messages, made fit for printing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// There is no such repository.
     NoRepository,
-    /// There is no such manifest or blob, or it cannot be told whether the repository is there.
+    /// There is no such manifest or blob, or perhaps no such repository.
     Missing,
     /// The content under the tag is not an image, for this reason.
     NotAnImage(String),
@@ -45,7 +47,7 @@ impl Fault {
         }
     }
 
-    /// Returns the time from which on the registry may be asked again, if it said one.
+    /// Returns the time from which on the registry may be asked again, if it gave one.
     pub(crate) fn retry_at(&self) -> Option<Timestamp> {
         match self {
             Self::RateLimited(_, until) => *until,
@@ -148,7 +150,8 @@ impl From<OciDistributionError> for Fault {
         match error {
             E::RequestError(error) => Self::of_request(error),
             E::UnauthorizedError { .. } => Self::of_status(StatusCode::UNAUTHORIZED, None, None),
-            // The status of these is lost; codes that are no error of the client's come as server errors.
+            // The status of these is lost; codes that are no error of the client's come as server
+            // errors.
             E::RegistryError { envelope, .. } => {
                 Self::of_status(StatusCode::BAD_REQUEST, Some(&envelope), None)
             }

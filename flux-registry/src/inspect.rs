@@ -111,7 +111,8 @@ impl<'a> Inspector<'a> {
                     return Ok((digest, None));
                 }
             }
-            // A registry that does not know the method; asked the other way, it also says what is wrong.
+            // A registry that does not know the method; asked the other way, it also says what is
+            // wrong.
             Err(Fault::Invalid(_)) => {}
             Err(fault) => return Err(fault),
         }

@@ -61,8 +61,8 @@ impl Pager {
                 Ok(url) => url,
                 Err(problem) => return Next::Truncated(problem),
             },
-            // A full page without a link: from a registry that pages, but does not say so. One that ignores `last`
-            // answers the same again, and then all was seen.
+            // A full page without a link: from a registry that pages, but does not say so. One that
+            // ignores `last` answers the same again, and then all was seen.
             None if names.len() == PAGE_SIZE && self.idle == 0 => match names.last() {
                 Some(last) => after(&self.first, last),
                 None => return Next::End,
@@ -102,10 +102,12 @@ impl Pager {
                 url.host_str().unwrap_or("none")
             ));
         }
-        // Scheme and port are ours: behind a proxy that ends TLS, registries write links with `http:` or without port.
+        // Scheme and port are ours: behind a proxy that ends TLS, registries write links with
+        // `http:` or without port.
         let mut next = self.first.clone();
         next.set_query(url.query());
-        // So is the path, when the link's is ours without its beginning, as Artifactory writes it for virtual repositories.
+        // So is the path, when the link's is ours without its beginning, as Artifactory writes it
+        // for virtual repositories.
         let (ours, theirs) = (self.first.path(), url.path());
         let ending = theirs.strip_prefix("/v2").unwrap_or(theirs);
         if !ours.ends_with(ending) {

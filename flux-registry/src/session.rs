@@ -168,7 +168,8 @@ impl Session {
                 },
                 Err(fault) => (fault, None),
             };
-            // A token can be refused before its time. Once: a second refusal is meant.
+            // A token can be refused before it expires, so one refusal is retried; a second one is
+            // final.
             if matches!(fault, Fault::Unauthorized(_)) && serial.is_some() && refused.is_none() {
                 refused = serial;
                 continue;
@@ -387,7 +388,8 @@ fn client(endpoint: &Endpoint, settings: &Settings) -> Result<Client, Fault> {
         ..ClientConfig::default()
     };
     if endpoint.loopback {
-        // The client has no switch against the environment's proxy; another one that is not for this machine is one.
+        // The client has no switch against the environment's proxy; another one that is not for
+        // this machine is one.
         config.http_proxy = Some("http://127.0.0.1:9".to_owned());
         config.no_proxy = Some("localhost,127.0.0.0/8,::1".to_owned());
     }

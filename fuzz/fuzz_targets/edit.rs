@@ -1,4 +1,6 @@
-//! Edits of any file are proven or refused: what is proven changes the bytes of the edits, and says what was meant.
+//! Edits of any file are proven or refused.
+//!
+//! A proven edit changes only the bytes of the edits, and the new text has the intended content.
 
 #![no_main]
 

@@ -1,4 +1,7 @@
-//! Any bytes are a file: it is read without a panic, its parse comes back from a cache as it was, and a repository can be made of it.
+//! Any bytes are a file that can be loaded.
+//!
+//! It is read without a panic, its parse comes back from a cache unchanged, and a repository can be
+//! made of it.
 
 #![no_main]
 

@@ -1,4 +1,6 @@
-//! Bad input: each is told in a paragraph with the place and the remedy, with the stated exit code, and with nothing half done.
+//! Bad input: each is reported in a paragraph with the place and the remedy.
+//!
+//! The exit code is the documented one, and nothing is half done.
 
 use serde_json::Value;
 
@@ -6,7 +8,7 @@ use crate::{shop::Shop, sock_shop};
 
 const FRONT_END: &str = "sock-shop:deployment/front-end";
 
-/// The finding with this code.
+/// Returns the finding with this code.
 #[track_caller]
 fn finding<'a>(report: &'a Value, code: &str) -> &'a Value {
     let findings = report["findings"].as_array().expect("findings");
@@ -168,7 +170,7 @@ fn a_manifest_that_is_a_link_is_reported_and_nothing_is_pruned() {
         ["--git-path", "g", "--cluster", file.to_str().expect("text"), "sync", "--prune", "-o", "json"];
     shop.fluxctl(&words).exits(0);
     shop.link("g/two.yaml", "../other/two.yaml");
-    // What has no manifest's name, or lies in a chart, is no matter.
+    // Links without a manifest's name, or in a chart, are ignored.
     shop.link("g/README", "../other/README");
     shop.commit(
         &[

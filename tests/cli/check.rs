@@ -10,7 +10,7 @@ use crate::{
     sock_shop,
 };
 
-/// The sock shop in a folder, with these files beside it.
+/// Creates the sock shop in a folder, with these files beside it.
 fn folder(more: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let files = sock_shop::files();
@@ -37,7 +37,7 @@ fn workload(name: &str, annotations: &str) -> String {
     )
 }
 
-/// `code path:line:column` of each finding.
+/// Returns `code path:line:column` of each finding.
 fn codes_and_places(found: &Value) -> Vec<String> {
     let line = |f: &Value| {
         let place = &f["place"];
@@ -161,7 +161,7 @@ fn names_that_are_not_utf_8_are_reported_where_manifests_may_be_missed() {
     );
 }
 
-/// A folder of what people get wrong, and the output for it.
+/// A folder of common mistakes; the output for it is [`NASTY_OUTPUT`].
 const NASTY: [(&str, &str); 12] = [
     ("apps/base/kustomization.yaml", "resources: [../web]\n"),
     (

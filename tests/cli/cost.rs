@@ -2,7 +2,7 @@
 
 use crate::shop::Shop;
 
-/// What a look at the repository cost, as the log tells it: files at the revision, files parsed.
+/// Returns the cost of a command from its log: files at the revision, files parsed.
 fn cost(shop: &Shop) -> (String, String) {
     let output = shop
         .command("fluxctl")

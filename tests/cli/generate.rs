@@ -73,7 +73,7 @@ pub(crate) fn run(shop: &Shop, words: &[&str]) -> Ran {
     shop.fluxctl(&[&flags[..], words].concat())
 }
 
-/// `code path:line:column` of each finding.
+/// Returns `code path:line:column` of each finding.
 pub(crate) fn codes_and_places(findings: &Value) -> Vec<String> {
     let line = |f: &Value| {
         let place = &f["place"];
@@ -83,7 +83,7 @@ pub(crate) fn codes_and_places(findings: &Value) -> Vec<String> {
     findings.as_array().expect("findings").iter().map(line).collect()
 }
 
-/// The evidence of a finding, after the place in the output of a command where it is about one.
+/// Returns the evidence of a finding, after the place in a command's output if it has one.
 fn evidence(finding: &Value) -> String {
     let evidence = finding["evidence"].as_str().expect("text");
     match finding["place"].get("output") {
@@ -149,7 +149,7 @@ fn a_flux_yaml_above_the_path_counts_where_no_commands_are_run_too() {
     let outcomes: Vec<&Value> =
         synced["resources"].as_array().expect("resources").iter().map(|r| &r["outcome"]).collect();
     assert_eq!(outcomes, ["skipped"], "nothing is applied, and nothing pruned");
-    // That there is none in the root is no finding, and a path that is not there still is one.
+    // A root without such a file is no finding; a path that does not exist still is one.
     let found = shop.fluxctl(&["--git-path", "nowhere/else", "sync", "-o", "json"]).exits(1).json();
     assert_eq!(codes(&found["findings"]), ["path-not-found"], "{found}");
 }
@@ -285,7 +285,7 @@ fn an_update_that_would_change_another_path_too_is_not_landed() {
     let report = release(&["-w", live]).exits(1).json();
     assert!(report["workloads"][live].to_string().contains(dev), "{}", report["workloads"]);
     assert_eq!(shop.messages().len(), 1);
-    // Both together are what the file says.
+    // Both together have the full effect of the file.
     release(&["-w", live, "-w", dev]).exits(0);
     assert_eq!(shop.file("values.env"), VALUES.replace("1.0", "1.1"));
 }
@@ -408,7 +408,8 @@ fn commands_do_not_find_the_environment_of_what_runs_them() {
     let mut command = shop.command("fluxctl");
     let able = std::fs::read_to_string("/proc/self/status").expect("the status of this process");
     let able = able.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("what it may do");
-    // `CAP_SYS_PTRACE`, `CAP_SYS_ADMIN` and `CAP_PERFMON`: who has one of them reads the memory of every process.
+    // A process with `CAP_SYS_PTRACE`, `CAP_SYS_ADMIN` or `CAP_PERFMON` can read the memory of
+    // every process.
     const ALL_SEEING: u64 = 1 << 19 | 1 << 21 | 1 << 38;
     if u64::from_str_radix(able.trim(), 16).expect("a mask") & ALL_SEEING != 0 {
         let program = command.get_program().to_owned();

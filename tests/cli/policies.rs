@@ -37,7 +37,7 @@ fn run(shop: &Shop, now: &str, words: &[&str]) -> Value {
     shop.fluxctl(&[&["--now", now, "-o", "json"], words].concat()).exits(0).json()
 }
 
-/// The status, the reason and the message of a workload when automation looks at a time.
+/// Returns the status, the reason and the message of a workload for automation at a time.
 fn automation(shop: &Shop, now: &str) -> (String, String, String) {
     let report = run(shop, now, &["release", "--automated", "--dry-run"]);
     let text = |key: &str| report["workloads"][WEB][key].as_str().expect("text").to_owned();

@@ -1,10 +1,10 @@
-//! The reference binaries, and what running one did.
+//! The reference binaries, and the result of running one.
 
 use std::{path::PathBuf, process::Output};
 
 use serde_json::Value;
 
-/// What a command did.
+/// The result of a command.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -12,7 +12,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// Standard output as JSON.
+    /// Returns standard output as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|e| panic!("no JSON ({e}): {}\n{}", self.stdout, self.stderr))
@@ -36,7 +36,7 @@ impl From<Output> for Ran {
     }
 }
 
-/// The path of an example's binary, which `cargo test` builds beside the tests.
+/// Returns the path of an example's binary, which `cargo test` builds beside the tests.
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let profile = test.ancestors().nth(2).expect("tests are in target/PROFILE/deps");

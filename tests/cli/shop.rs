@@ -18,12 +18,12 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// The sock shop as the story has it.
+    /// Creates the sock shop of the story.
     pub(crate) fn new() -> Self {
         Self::with(sock_shop::files())
     }
 
-    /// A repository of these files.
+    /// Creates a repository of these files.
     pub(crate) fn with(files: Vec<(String, String)>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let shop = Self { folder };
@@ -93,7 +93,7 @@ impl Shop {
         repo.commit(Some("HEAD"), &author, &author, message, &tree, &parents).expect("a commit").to_string()
     }
 
-    /// The file at the tip of the branch.
+    /// Returns the file at the tip of the branch.
     pub(crate) fn file(&self, path: &str) -> String {
         let repo = git2::Repository::open_bare(self.git()).expect("the repository opens");
         let tree = repo.head().and_then(|head| head.peel_to_tree()).expect("a tree");
@@ -102,7 +102,7 @@ impl Shop {
         String::from_utf8(blob.content().to_vec()).expect("text")
     }
 
-    /// The paths of all files at the tip of the branch.
+    /// Returns the paths of all files at the tip of the branch.
     pub(crate) fn files(&self) -> Vec<String> {
         let repo = git2::Repository::open_bare(self.git()).expect("the repository opens");
         let mut index = git2::Index::new().expect("an index");
@@ -112,7 +112,7 @@ impl Shop {
         index.iter().map(|entry| String::from_utf8(entry.path).expect("text")).collect()
     }
 
-    /// The messages of the branch's commits, newest first.
+    /// Returns the messages of the branch's commits, newest first.
     pub(crate) fn messages(&self) -> Vec<String> {
         let repo = git2::Repository::open_bare(self.git()).expect("the repository opens");
         let mut walk = repo.revwalk().expect("a walk");
@@ -124,7 +124,9 @@ impl Shop {
         .collect()
     }
 
-    /// `fluxctl` with these words on this repository and images file, and on an in-memory cluster unless the words name another.
+    /// Runs `fluxctl` with these arguments on this repository and images file.
+    ///
+    /// The cluster is in memory unless the arguments name another.
     pub(crate) fn fluxctl(&self, words: &[&str]) -> Ran {
         let mut command = self.command("fluxctl");
         if !words.iter().any(|w| w.starts_with("--cluster") || w.starts_with("--kubeconfig")) {
@@ -133,7 +135,7 @@ impl Shop {
         command.args(words).output().expect("fluxctl runs").into()
     }
 
-    /// A binary with the flags of this repository, in an empty environment.
+    /// Returns the command of a binary with the flags of this repository, in an empty environment.
     pub(crate) fn command(&self, name: &str) -> Command {
         let mut command = Command::new(example(name));
         command

@@ -1,4 +1,4 @@
-//! What a release may change where manifests are generated: what is meant and nothing else, or nothing.
+//! Releases of generated manifests: the intended change and nothing else, or no change.
 
 use crate::generate::{
     PATCHES, RENDER, VALUES, WEB, codes, codes_and_places, generated, run, run_built, shop, with_kustomize,
@@ -33,7 +33,7 @@ fn a_patch_file_is_not_rewritten_unless_all_of_it_was_applied() {
         assert_eq!(shop.file("prod/flux-patch.yaml"), text);
         assert_eq!(shop.messages().len(), 2, "{rest}");
         if rest.contains("sops") {
-            // What is sealed is left alone as a whole.
+            // An encrypted file is left alone as a whole.
             assert_eq!(report["workloads"][WEB]["reason"], "encrypted", "{report}");
         } else {
             let verdict = report["workloads"][WEB].to_string();
@@ -155,7 +155,7 @@ fn of_what_kustomize_builds_nothing_but_the_image_may_change() {
             Some("`/spec/containers/0/image` of shop:oven/other"),
         ),
         (of("v1\nkind: Secret", "stringData: {tag: '$TAG'}"), Some("`/stringData/tag` of shop:secret/other")),
-        // A Job takes its image from the same place, and has no say.
+        // A Job takes its image from the same place, and may change too.
         (of(job, "spec: {template: {spec: {containers: [{name: c, image: 'example/web:$TAG'}]}}}"), None),
         (
             of(job, "spec: {template: {spec: {containers: [{name: c, image: 'example/other:$TAG'}]}}}"),
@@ -223,7 +223,7 @@ fn what_no_patch_changes_is_read_as_it_was_printed() {
     assert!(codes(&found).is_empty(), "{found}");
 }
 
-/// Two objects that nothing but the API group tells apart, each with a line of its own for its image.
+/// Two objects that differ only in the API group, each with a line of its own for its image.
 const GROUPS: &str = "#!/bin/sh
 . ./values.env
 for at in helm.fluxcd.io/v1=$OLD helm.toolkit.fluxcd.io/v2=$NEW; do

@@ -1,4 +1,4 @@
-//! `fluxd` follows a pushed image to the cluster, with no hand.
+//! `fluxd` brings a pushed image to the cluster without human help.
 
 use std::process::{Child, Command, Stdio};
 
@@ -45,7 +45,7 @@ fn fluxd_follows_a_push_and_undoes_a_hand_edit() {
 
 const OBJECTS: usize = 200;
 
-/// Requests of a verb that the API server got for a group's objects.
+/// Returns the number of requests of a verb that the API server got for a group's objects.
 fn requests(world: &World, group: &str, verb: &str) -> u64 {
     let has = |line: &str| {
         line.starts_with("apiserver_request_total{")
@@ -63,7 +63,7 @@ fn requests(world: &World, group: &str, verb: &str) -> u64 {
 #[test]
 fn a_cycle_with_nothing_changed_makes_no_request_beyond_the_watches() {
     let Some(world) = World::new(Transport::Http) else { return };
-    // A kind of our own, so that nobody else asks for it.
+    // A kind of our own, which no other test asks for.
     let group = format!("{}.example.com", world.namespace);
     let definition = format!(
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: gadgets.{group}}}\nspec:\n  group: {group}\n  scope: Namespaced\n  \
@@ -87,7 +87,8 @@ fn a_cycle_with_nothing_changed_makes_no_request_beyond_the_watches() {
     world.kubectl(&["wait", &crd, "--for=condition=established", "--timeout=60s"]);
     world.kubectl(&["wait", &format!("{kind}/g-{}", OBJECTS - 1), "--for=create", "--timeout=90s"]);
 
-    // Each hand edit that is undone is a whole cycle at least. The first one ends the start: from then on only the edits cost anything.
+    // Each hand edit that is undone is a whole cycle at least. The first one ends the start: from
+    // then on only the edits cost anything.
     let undone = |n: usize| {
         let name = format!("{kind}/g-{n}");
         let patch =
@@ -101,8 +102,9 @@ fn a_cycle_with_nothing_changed_makes_no_request_beyond_the_watches() {
     (1..=5).for_each(undone);
     let after = counts();
     assert_eq!(after[0] - before[0], 5, "one request for each edit, none for the {OBJECTS} objects");
-    // kubectl reads what it patches, and other tests who look for marked objects list every kind once: a dozen reads. Were the objects listed in each cycle, five a
-    // second, there would be several times as many; were each looked at, thousands.
+    // kubectl reads what it patches, and other tests that look for marked objects list every kind
+    // once: a dozen reads. If each cycle listed the objects, five times a second, there would be
+    // several times as many; if each cycle read each object, thousands.
     let looked = after[1] - before[1] + after[2] - before[2];
     assert!(looked < 25, "{looked} reads of {OBJECTS} objects");
 }

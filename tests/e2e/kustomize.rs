@@ -1,4 +1,4 @@
-//! What kustomize builds: released where it is written, synced as it is built.
+//! Kustomizations: a release edits their sources, a sync applies what kustomize builds.
 
 use std::{env, path::Path, process::Command};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::world::{Transport, World};
 
-/// `PATH` with the servers' kubectl first.
+/// Returns `PATH` with the servers' kubectl first.
 fn path(world: &World) -> std::ffi::OsString {
     let rest = env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(world.kube.kubectl_folder().to_owned()).chain(env::split_paths(&rest));
@@ -66,7 +66,7 @@ fn the_corpus_has_what_kustomize_builds() {
 }
 
 #[test]
-fn what_is_said_of_kustomizations_is_what_kustomize_says() {
+fn messages_about_kustomizations_agree_with_kustomize() {
     let Some(world) = World::new(Transport::Http) else { return };
     let verdicts = include_str!("../../flux-core/tests/it/deployer/verdicts.json");
     let verdicts: Value = serde_json::from_str(verdicts).expect("JSON");

@@ -1,6 +1,8 @@
-//! The story on real servers: git over HTTP and SSH, a registry with pushed images, a real API server with its controllers.
+//! The story of the sock shop on real servers.
 //!
-//! Without the servers (`cargo test` by itself) these tests say that they are skipped; `tests/run` brings the servers up and requires them.
+//! The servers are git over HTTP and SSH, a registry with pushed images, and a real API server with
+//! its controllers. Without them (`cargo test` by itself) these tests print that they are skipped;
+//! `tests/run` starts the servers and requires them.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

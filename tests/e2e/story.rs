@@ -1,4 +1,4 @@
-//! What runs, what could run, the release, the cluster after it, drift and its repair.
+//! The lists of workloads and images, a release, the cluster after it, drift and its repair.
 
 use serde_json::json;
 
@@ -54,7 +54,7 @@ fn story(transport: Transport) {
         (&json!("ready"), &json!(front_end))
     );
 
-    // What could run: way behind.
+    // The list of images shows that the running one is far behind.
     let images = world.fluxctl(&["list-images", "-w", &id, "-o", "json"]).exits(0).json();
     let available = images[0]["containers"][0]["available"].as_array().expect("tags");
     assert_eq!(available.len(), 5);
@@ -78,7 +78,7 @@ fn story(transport: Transport) {
     let again = world.fluxctl(&["release", &service, "--update-all-images", "-o", "json"]).exits(0).json();
     assert_eq!(again["workloads"][&id]["message"], "image(s) up to date");
 
-    // A hand edit is undone; a field that git leaves to others is left to them.
+    // A hand edit is undone; a field that git does not set keeps its value.
     let patch = r#"{"spec":{"replicas":5}}"#;
     world.kubectl(&["patch", "deployment", "front-end", "--field-manager=kubectl-edit", "-p", patch]);
     world.kubectl(&["scale", "deployment", "cart", "--replicas=3"]);

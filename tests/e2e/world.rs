@@ -1,4 +1,6 @@
-//! A corner of the real servers for one test: a repository, an image prefix and a namespace of its own.
+//! The part of the real servers that one test has to itself.
+//!
+//! It is a repository, an image prefix and a namespace.
 
 use std::process::{Command, Output};
 
@@ -7,14 +9,14 @@ use tempfile::TempDir;
 
 use crate::ran::{Ran, example};
 
-/// How git is reached.
+/// The transport of git.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Transport {
     Http,
     Ssh,
 }
 
-/// A corner of the real servers.
+/// The repository, image prefix and namespace of one test.
 pub(crate) struct World {
     transport: Transport,
     pub(crate) git: servers::GitServer,
@@ -35,7 +37,7 @@ pub(crate) struct Deployment<'a> {
 }
 
 impl World {
-    /// A new corner; none when the real servers are not asked for.
+    /// Creates all of it; `None` when the real servers are not required.
     pub(crate) fn new(transport: Transport) -> Option<Self> {
         let git = match transport {
             Transport::Http => servers::git_http()?,
@@ -58,7 +60,7 @@ impl World {
         })
     }
 
-    /// The full name of an image repository of this corner.
+    /// Returns the full name of an image repository of this test.
     pub(crate) fn image(&self, name: &str) -> String {
         format!("{}/{}/{name}", self.registry.host(), self.images)
     }
@@ -74,7 +76,7 @@ impl World {
         servers::commit_files(&self.git.path(&self.repo), files, message);
     }
 
-    /// The manifest of a Deployment.
+    /// Returns the manifest of a Deployment.
     pub(crate) fn deployment(&self, what: &Deployment<'_>) -> String {
         let Deployment { name, image, annotations, replicas } = what;
         let replicas = replicas.map_or(String::new(), |n| format!("  replicas: {n}\n"));
@@ -86,13 +88,13 @@ impl World {
         )
     }
 
-    /// Runs `fluxctl` on this corner.
+    /// Runs `fluxctl` with the flags of this test.
     pub(crate) fn fluxctl(&self, words: &[&str]) -> Ran {
         let output: Output = self.command("fluxctl").args(words).output().expect("fluxctl runs");
         output.into()
     }
 
-    /// A binary with the flags of this corner.
+    /// Returns the command of a binary with the flags of this test.
     pub(crate) fn command(&self, name: &str) -> Command {
         let mut command = Command::new(example(name));
         command
@@ -112,22 +114,22 @@ impl World {
         command
     }
 
-    /// Runs kubectl in this corner's namespace.
+    /// Runs kubectl in this test's namespace.
     pub(crate) fn kubectl(&self, words: &[&str]) -> String {
         self.kube.kubectl(&[&["--namespace", &self.namespace], words].concat())
     }
 
-    /// The image that a Deployment has in the cluster.
+    /// Returns the image that a Deployment has in the cluster.
     pub(crate) fn running(&self, name: &str) -> String {
         self.field(name, "{.spec.template.spec.containers[0].image}")
     }
 
-    /// A field of a Deployment in the cluster.
+    /// Returns a field of a Deployment in the cluster.
     pub(crate) fn field(&self, name: &str, path: &str) -> String {
         self.kubectl(&["get", "deployment", name, "-o", &format!("jsonpath={path}")])
     }
 
-    /// Waits, by asking, until a Deployment is rolled out.
+    /// Waits until a Deployment is rolled out, by polling.
     pub(crate) fn rolled_out(&self, name: &str) {
         self.kubectl(&["rollout", "status", "deployment", name, "--timeout=120s"]);
     }

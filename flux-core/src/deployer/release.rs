@@ -172,7 +172,8 @@ impl Deployer {
         Ok(engine.update(&loaded.manifests, &loaded.generated, &plan.generated, edited).await?)
     }
 
-    /// Proves that a prepared release has exactly the files that its plan makes.
+    /// Proves that a prepared release keeps the rules of every plan, and has exactly the files that
+    /// its plan makes.
     async fn prove_again(&self, loaded: &LoadedRepo, prepared: &PreparedRelease) -> Result<(), DeployError> {
         let plan = &prepared.plan;
         let (paths, ids): (Vec<String>, Vec<_>) = plan
@@ -185,7 +186,15 @@ impl Deployer {
             FileBody::Bytes(text) => Some((path, text)),
             FileBody::TooLarge { .. } => None,
         });
-        let mut files = plan.files(&texts.collect()).map_err(DeployError::Files)?;
+        let snapshot = Snapshot {
+            sources: texts.collect(),
+            ..Snapshot::new(loaded.revision.clone(), loaded.manifests.clone())
+        };
+        let violations = release::check(plan, &snapshot);
+        if !violations.is_empty() {
+            return Err(DeployError::ReleaseViolations(violations));
+        }
+        let mut files = plan.files(&snapshot.sources).map_err(DeployError::Files)?;
         match self.update_generated(loaded, plan, &files).await? {
             Ok(updated) => files.extend(updated),
             Err(refused) => {

@@ -62,7 +62,8 @@ pub(super) fn land(remote: &Remote, landing: &Landing<'_>, cancel: &Cancel) -> R
         match landed.note {
             Note::Open => pause(attempt),
             _ if landed.branch => break,
-            // Nothing but the branch is left: it was held by somebody, or refused along with the note.
+            // Nothing but the branch is left: it was held by somebody, or refused along with the
+            // note.
             _ => pause(attempt),
         }
     }
@@ -108,7 +109,8 @@ impl Remote {
         match self.push(repo, &updates, cancel)? {
             Pushed::NotSent(found) => {
                 match found.iter().find(|(name, _)| name == branch_ref) {
-                    // It is the same commit in every bit: it landed before, and the answer got lost.
+                    // It is the same commit in every bit: it landed before, and the answer got
+                    // lost.
                     Some((_, at)) if *at == landing.commit => landed.branch = true,
                     Some((_, at)) if at.is_zero() => return Err(no_branch(&self.url, branch_ref)),
                     Some((_, at)) if *at != landing.base => return Err(moved(landing)),
@@ -159,7 +161,8 @@ impl Remote {
             RefAnswer::Busy(words) => {
                 tracing::debug!(url = %self.url, words, "the branch is held by somebody else");
             }
-            // Hooks see all of a push: it may be the notes that were not wanted, so that the branch is tried alone.
+            // Hooks see all of a push: it may be the notes that were not wanted, so that the branch
+            // is tried alone.
             RefAnswer::Refused(words) if matches!(landed.note, Note::Open) => {
                 landed.note = Note::Lost(words.clone());
             }

@@ -29,7 +29,8 @@ impl Upstream for Remote {
     }
 
     fn repair(&self, cancel: &Cancel) -> Result<()> {
-        // What is open already may miss what has come since, and still see what is gone from the disk.
+        // What is open already may miss what has come since, and still see what is gone from the
+        // disk.
         self.mirror.reopen()?;
         let is_whole = {
             let repo = self.mirror.open()?;

@@ -1,4 +1,4 @@
-//! What breaks off: an answer that gets lost, a future that is dropped.
+//! Interrupted operations: an answer that gets lost, a future that is dropped.
 
 use std::{
     io::{Read as _, Write as _},
@@ -19,7 +19,7 @@ use crate::{
     upstream::{Bare, init_bare},
 };
 
-/// Where pushes break.
+/// The point at which pushes break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Break {
     /// The server gets none of the push.
@@ -28,7 +28,7 @@ enum Break {
     After,
 }
 
-/// Stands between client and server, and breaks pushes until told otherwise. Gives its address.
+/// Starts a proxy that breaks pushes until the flag is cleared, and returns its address.
 fn between(server: String, at: Break, breaking: Arc<AtomicBool>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

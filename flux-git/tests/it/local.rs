@@ -150,9 +150,9 @@ async fn names_and_addresses_that_git_cannot_hold_are_made_fit() {
         let mut change = change(&format!("image: web:{}\n", n + 2));
         change.author = Some(Author { name: name.into(), email: email.into() });
         base = repo.commit(&base, &change).await.unwrap();
-        let told =
+        let commit =
             repo.history(&Range { after: None, upto: base.clone(), limit: 1 }).await.unwrap().remove(0);
-        assert_eq!(told.author, Author { name: kept_name.into(), email: kept_email.into() });
+        assert_eq!(commit.author, Author { name: kept_name.into(), email: kept_email.into() });
         let read = bare.repository();
         let commit = read.find_commit(git2::Oid::from_str(base.as_str()).unwrap()).unwrap();
         assert_eq!(commit.parent_count(), 1);
@@ -196,8 +196,9 @@ async fn history_tells_of_merges_as_git_does() {
         )
         .unwrap();
     let range = Range { after: Some(base), upto: revision(merge), limit: 10 };
-    let told: Vec<_> = repo.history(&range).await.unwrap().into_iter().map(|commit| commit.message).collect();
-    assert_eq!(told, ["on the side"]);
+    let messages: Vec<_> =
+        repo.history(&range).await.unwrap().into_iter().map(|commit| commit.message).collect();
+    assert_eq!(messages, ["on the side"]);
 }
 
 #[tokio::test]
@@ -242,7 +243,7 @@ fn nothing_printed_holds_a_secret() {
 }
 
 #[tokio::test]
-async fn names_that_are_not_utf_8_are_told_and_survive_a_commit() {
+async fn names_that_are_not_utf_8_are_reported_and_survive_a_commit() {
     let dir = tempfile::tempdir().unwrap();
     let bare = fixture(dir.path(), Refusal::Silent).bare(&WEB);
     let git = bare.repository();

@@ -1,4 +1,6 @@
-//! The repository in memory as the model of the one in git: whatever is done to both, they tell the same.
+//! The repository in memory as the model of the one in git.
+//!
+//! After the same operations both have the same content and history.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +17,7 @@ use crate::upstream::{Bare, init_bare, revision};
 
 const FILES: [&str; 4] = ["deploy/a.yaml", "deploy/b/c.yaml", "elsewhere.yaml", "deploy.yaml"];
 
-/// What we write: the same, and what is not there, or cannot be.
+/// The paths that we write: those of [`FILES`], new ones, and ones that cannot exist beside them.
 const WRITTEN: [&str; 8] = [
     FILES[0],
     FILES[1],
@@ -29,7 +31,7 @@ const WRITTEN: [&str; 8] = [
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Another hand writes a file.
+    /// Somebody else writes a file.
     Push { file: usize, body: u8 },
     /// We commit files, on the revision that was the tip so many steps ago.
     Commit { files: BTreeMap<usize, u8>, age: usize, note: bool },
@@ -43,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a repository tells, in words that don't depend on how it names things.
+/// The content and the history of a repository, without the ids that it assigns.
 #[derive(Debug, PartialEq)]
 struct Content {
     files: BTreeMap<String, String>,
@@ -104,7 +106,7 @@ async fn both(steps: Vec<Step>) {
                 };
                 let (in_git, in_memory) = tips[tips.len().saturating_sub(1 + age)].clone();
                 let outcomes = (git.commit(&in_git, &change).await, memory.commit(&in_memory, &change).await);
-                // Of a change that is stale as well as impossible, either may be told.
+                // For a change that is stale as well as impossible, either error is right.
                 if age == 0 || outcomes.0.is_ok() || outcomes.1.is_ok() {
                     assert_eq!(kind(&outcomes.0), kind(&outcomes.1), "{outcomes:?}");
                 }

@@ -15,7 +15,7 @@ use crate::upstream::{Bare, GitFixture, Reach};
 
 pub(crate) const WEB: [Seed; 1] = [Seed { path: "web.yaml", body: "image: web:1\n", kind: SeedKind::Plain }];
 
-/// Repositories of a server, reached as it wants it.
+/// Repositories of a server, with the credentials that it requires.
 fn fixture(
     server: GitServer,
     reach: impl Fn(GitRepoBuilder, &GitServer) -> GitRepoBuilder + Send + Sync + 'static,
@@ -98,7 +98,7 @@ async fn a_password_in_the_url_is_used_and_never_shown() {
     let (user, password) = (server.user(), server.password());
     let url = |password: &str| server.url(&name).replace("://", &format!("://{user}:{password}@"));
     let good = GitRepo::builder(url(password)).credentials(Credentials::none()).open().unwrap();
-    // Let in, it finds that there is no commit.
+    // With valid credentials, the error is that there is no commit.
     assert!(matches!(good.head().await, Err(e) if e.kind() == ErrorKind::NotFound));
     let bad = GitRepo::builder(url("n0t-it")).credentials(Credentials::none()).open().unwrap();
     let error = bad.head().await.unwrap_err();
@@ -107,7 +107,7 @@ async fn a_password_in_the_url_is_used_and_never_shown() {
 }
 
 #[tokio::test]
-async fn who_gives_no_or_wrong_credentials_is_told_so_once() {
+async fn missing_or_wrong_credentials_are_reported_once() {
     let Some(server) = git_http_auth() else { return };
     let name = unique("config");
     server.create(&name);
@@ -193,7 +193,7 @@ async fn a_repository_that_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_or_not_trusted_is_told_apart() {
+async fn a_server_that_is_not_there_or_not_trusted_is_distinguished() {
     let repo = GitRepo::builder("http://127.0.0.1:9/a.git").timeout(Duration::from_secs(5)).open().unwrap();
     let head = repo.head().await;
     assert!(
@@ -222,7 +222,7 @@ async fn a_server_that_takes_no_notes_still_gets_the_branch() {
     }
 }
 
-/// The notes' history moved on by another hand.
+/// Moves the notes' history on, as somebody else would.
 fn move_notes(bare: &Bare, text: &str) {
     let repo = bare.repository();
     let hand = git2::Signature::now("Another Hand", "hand@example.com").unwrap();

@@ -1,4 +1,6 @@
-//! What belongs to a whole process, its environment or libgit2's globals: each test runs its other half in a process of its own.
+//! State of a whole process: its environment, and libgit2's globals.
+//!
+//! Each test runs its other half in a process of its own.
 
 use std::{
     net::TcpListener,
@@ -13,7 +15,7 @@ use flux_test_support::{git_http_auth, git_https, git_ssh, unique};
 
 use crate::{servers::WEB, upstream::Bare};
 
-/// In the environment of the other process: which half it is to run, on which repository.
+/// The variables that give the other process the half to run, and its repository.
 const HALF: &str = "FLUX_GIT_TEST_HALF";
 const URL: &str = "FLUX_GIT_TEST_URL";
 
@@ -83,7 +85,7 @@ fn gits_credential_helpers_are_asked() {
     });
 }
 
-/// Ended with the test.
+/// A process that is ended with the test.
 struct Agent(Child);
 
 impl Drop for Agent {

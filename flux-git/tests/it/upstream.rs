@@ -1,5 +1,7 @@
-//! Upstreams for the conformance suite: bare repositories on this machine, worked on by another hand with libgit2 alone, and reached by the
-//! repository under test in whatever way the test is about.
+//! Upstreams for the conformance suite: bare repositories on this machine.
+//!
+//! Changes by others are made with libgit2 alone; the repository under test reaches the upstream in
+//! the way that the test is about.
 
 use std::{
     collections::BTreeMap,
@@ -20,10 +22,10 @@ pub(crate) type Reach = dyn Fn(&Path) -> GitRepoBuilder + Send + Sync;
 
 /// Makes bare repositories.
 pub(crate) struct GitFixture {
-    /// Makes an empty bare repository whose default branch is `main`, and says where it lies.
+    /// Creates an empty bare repository whose default branch is `main`, and returns its path.
     pub(crate) create: Box<dyn Fn() -> PathBuf + Send + Sync>,
     pub(crate) reach: Arc<Reach>,
-    /// How the pre-receive hook of such a repository refuses.
+    /// The way in which the pre-receive hook of such a repository refuses.
     pub(crate) refusal: Refusal,
 }
 
@@ -45,7 +47,7 @@ impl GitFixture {
 }
 
 impl Bare {
-    /// One that is reached by its path.
+    /// Creates a repository that is reached by its path.
     pub(crate) fn at(path: PathBuf) -> Self {
         let reach: Arc<Reach> = Arc::new(|path| GitRepo::builder(path.to_str().unwrap()));
         Self { path, reach, refusal: Refusal::Silent }
@@ -74,7 +76,7 @@ impl Bare {
         self.commit(&repo, tree, "Initial commit");
     }
 
-    /// Lands a tree on `main` by another hand.
+    /// Lands a tree on `main`, as somebody else would.
     pub(crate) fn commit(&self, repo: &Repository, tree: Oid, message: &str) -> Oid {
         let hand = Signature::now("Another Hand", "hand@example.com").unwrap();
         let tree = repo.find_tree(tree).unwrap();
@@ -83,7 +85,7 @@ impl Bare {
         repo.commit(Some("refs/heads/main"), &hand, &hand, message, &tree, &parents).unwrap()
     }
 
-    /// Lands files on `main` by another hand.
+    /// Lands files on `main`, as somebody else would.
     pub(crate) fn write(&self, files: &[(&str, &str)], message: &str) -> Oid {
         let repo = self.repository();
         let mut index = git2::Index::new().unwrap();
@@ -131,7 +133,7 @@ fn index_entry(path: &str, id: Oid, mode: u32) -> git2::IndexEntry {
     }
 }
 
-/// An empty bare repository with `main` as default branch.
+/// Creates an empty bare repository with `main` as default branch.
 pub(crate) fn init_bare(path: &Path) {
     let mut options = RepositoryInitOptions::new();
     options.bare(true).initial_head("main").external_template(false);

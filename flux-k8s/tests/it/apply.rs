@@ -1,4 +1,4 @@
-//! What a plan does to the cluster.
+//! The effects of a plan on the cluster.
 
 use std::sync::Mutex;
 
@@ -77,7 +77,7 @@ async fn an_edit_of_a_field_of_ours_is_undone_and_a_field_of_others_is_left_alon
     server.kubectl(&["-n", &namespace, "set", "image", "deployment/web", "web=web:edited"]);
     server.kubectl(&["-n", &namespace, "scale", "deployment/web", "--replicas=3"]);
 
-    // The watch tells of the edit…
+    // The watch delivers the edit…
     eventually("the edit is seen", async || {
         let observed = cluster.observe(&scope([&deployment])).await.unwrap().value;
         let seen = &observed.objects[&id(&deployment)];
@@ -86,7 +86,7 @@ async fn an_edit_of_a_field_of_ours_is_undone_and_a_field_of_others_is_left_alon
             .then_some(())
     })
     .await;
-    // …and the apply undoes what git names, and only that.
+    // …and the apply undoes it for the fields that git sets, and only for those.
     assert_eq!(
         outcomes(&apply(&cluster, vec![change(0, deployment.clone())]).await),
         [("web", Outcome::Changed)]
@@ -166,7 +166,7 @@ async fn one_bad_object_is_its_own_failure_and_the_others_are_applied() {
     let report = cluster.apply(&plan(objects.map(|o| create(0, o)).into()), &()).await.unwrap();
 
     assert_eq!(of(&report, "good").outcome, Outcome::Created);
-    for (name, reason, said) in [
+    for (name, reason, message) in [
         ("typo", Reason::Rejected, "dataa"),
         ("not-valid", Reason::Rejected, "no spaces"),
         ("homeless", Reason::Rejected, "not found"),
@@ -175,7 +175,7 @@ async fn one_bad_object_is_its_own_failure_and_the_others_are_applied() {
     ] {
         let report_of = of(&report, name);
         assert_eq!((report_of.outcome, report_of.reason), (Outcome::Failed, reason), "{name}");
-        assert!(report_of.message.contains(said), "{name}: {}", report_of.message);
+        assert!(report_of.message.contains(message), "{name}: {}", report_of.message);
         let finding = report.findings.iter().find(|f| f.subject.ends_with(name)).unwrap();
         assert_eq!(finding.code == Code::UnknownKind, name == "alien");
         assert!(!finding.remedy.is_empty());
@@ -235,28 +235,28 @@ async fn what_has_a_finalizer_is_there_until_that_is_done() {
 }
 
 #[derive(Default)]
-struct Told(Mutex<Vec<String>>);
+struct Recorder(Mutex<Vec<String>>);
 
-impl Progress for Told {
+impl Progress for Recorder {
     fn resource(&self, report: &ResourceReport) {
         self.0.lock().unwrap().push(report.id.name.clone());
     }
 }
 
 #[tokio::test]
-async fn progress_is_told_in_the_order_of_the_stages() {
+async fn progress_is_reported_in_the_order_of_the_stages() {
     let Some(server) = flux_test_support::kube() else { return };
     let namespace = server.namespace("stages");
     let cluster = open(&server).await;
-    let told = Told::default();
+    let recorder = Recorder::default();
     let steps = vec![
         create(3, config_map(&namespace, "third", "1")),
         create(1, config_map(&namespace, "first", "1")),
         create(2, config_map(&namespace, "second", "1")),
         leave(&config_map(&namespace, "zeroth", "1")),
     ];
-    let report = cluster.apply(&plan(steps), &told).await.unwrap();
-    assert_eq!(*told.0.lock().unwrap(), ["zeroth", "first", "second", "third"]);
+    let report = cluster.apply(&plan(steps), &recorder).await.unwrap();
+    assert_eq!(*recorder.0.lock().unwrap(), ["zeroth", "first", "second", "third"]);
     let by_id = ["first", "second", "third", "zeroth"];
     assert_eq!(report.resources.iter().map(|r| r.id.name.as_str()).collect::<Vec<_>>(), by_id);
 }

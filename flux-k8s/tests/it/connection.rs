@@ -1,4 +1,4 @@
-//! What happens to a real watch when the connection to the API server is cut, frozen and given back.
+//! A real watch while the connection to the API server is cut, frozen and restored.
 
 use std::{
     net::SocketAddr,
@@ -22,17 +22,17 @@ use tokio::{
 
 use crate::support::{apply, config_map, create, eventually, id, marked, names, open, plan, scope};
 
-/// What the road to the API server does with what comes.
+/// The state of the proxy in front of the API server.
 #[derive(Clone, Copy, PartialEq)]
 enum Road {
     Open,
-    /// Connections are broken off, and new ones at once.
+    /// Connections are closed, and so is each new one at once.
     Cut,
-    /// Connections stay, and nothing comes through.
+    /// Connections stay open, and no data comes through.
     Frozen,
 }
 
-/// Starts a road to the API server: its address, and the hand that changes it.
+/// Starts a proxy in front of the API server; returns its address and the sender of its state.
 async fn road(server: &KubeServer) -> (SocketAddr, Arc<watch::Sender<Road>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -76,7 +76,7 @@ fn value<'a>(observed: &'a Observed, object: &Value) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn a_cut_is_told_as_stale_and_what_happened_meanwhile_is_seen_after_it() {
+async fn a_cut_is_reported_as_stale_and_what_happened_meanwhile_is_seen_after_it() {
     let Some(server) = flux_test_support::kube() else { return };
     let namespace = server.namespace("cut");
     let (address, road) = road(&server).await;
@@ -92,7 +92,7 @@ async fn a_cut_is_told_as_stale_and_what_happened_meanwhile_is_seen_after_it() {
     server.kubectl(&["-n", &namespace, "delete", "configmap", "gone"]);
     eventually("what is seen is stale", async || {
         let seen = cluster.observe(&wanted).await.unwrap();
-        assert_eq!(names(&seen.value, &namespace), ["gone", "kept"], "what was seen is still told");
+        assert_eq!(names(&seen.value, &namespace), ["gone", "kept"], "what was seen is still reported");
         matches!(seen.completeness, Completeness::Stale { .. }).then_some(())
     })
     .await;

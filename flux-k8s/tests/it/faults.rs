@@ -1,4 +1,4 @@
-//! A server that misbehaves, in ways that a real one cannot be asked to.
+//! A server that misbehaves in ways that a real one does not on demand.
 
 use std::{
     collections::BTreeMap,
@@ -19,10 +19,13 @@ use serde_json::{Value, json};
 
 use crate::support::{change, config_map, create, eventually, names, of, plan, scope};
 
-/// What the server does with a request, given its method, its path and how many times both were asked.
+/// The answer of the server to a request.
 type Answer = io::Result<(u16, Value)>;
 
-/// A cluster whose server answers discovery as it should, and all else as told. Counts what it is asked by "METHOD path".
+/// Returns a cluster whose server answers discovery correctly, and all else by `answer`.
+///
+/// `answer` gets the method, the path and the number of requests with both. The second value counts
+/// the requests by "METHOD path".
 fn cluster(
     answer: impl Fn(&str, &str, usize) -> Answer + Send + Sync + 'static,
 ) -> (KubeCluster, Arc<Mutex<BTreeMap<String, usize>>>) {
@@ -64,11 +67,11 @@ fn discovery() -> Value {
 fn refusal(code: u16, reason: &str) -> Answer {
     Ok((
         code,
-        json!({ "kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": format!("said {reason}") }),
+        json!({ "kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": format!("server: {reason}") }),
     ))
 }
 
-fn made(path: &str) -> Answer {
+fn created(path: &str) -> Answer {
     let name = path.rsplit('/').next().unwrap_or_default();
     let mut object = config_map("default", name, "1");
     object["metadata"]["resourceVersion"] = json!("7");
@@ -84,7 +87,8 @@ const A: &str = "PATCH /api/v1/namespaces/default/configmaps/a";
 #[tokio::test]
 async fn what_may_pass_is_tried_again_a_few_times() {
     for passing in [|| refusal(503, "ServiceUnavailable"), || refusal(429, "TooManyRequests"), reset] {
-        let (cluster, asked) = cluster(move |_, path, times| if times < 3 { passing() } else { made(path) });
+        let (cluster, asked) =
+            cluster(move |_, path, times| if times < 3 { passing() } else { created(path) });
         let steps = vec![create(0, config_map("default", "a", "1"))];
         let report = cluster.apply(&plan(steps), &()).await.unwrap();
         assert_eq!(of(&report, "a").outcome, Outcome::Created, "{report:?}");
@@ -103,17 +107,17 @@ async fn what_does_not_pass_is_that_objects_failure() {
         (|| refusal(403, "Forbidden"), 1, Reason::Rejected, "Forbidden"),
         (|| Ok((200, json!("no object"))), 1, Reason::ChangedInGit, ""),
     ];
-    for (answer, times, reason, said) in cases {
+    for (answer, times, reason, message) in cases {
         let (cluster, asked) =
-            cluster(move |_, path, _| if path.ends_with("/a") { answer() } else { made(path) });
+            cluster(move |_, path, _| if path.ends_with("/a") { answer() } else { created(path) });
         let steps =
             vec![change(0, config_map("default", "a", "1")), change(0, config_map("default", "b", "1"))];
         let report = cluster.apply(&plan(steps), &()).await.unwrap();
         assert_eq!(of(&report, "a").reason, reason, "{report:?}");
-        assert!(of(&report, "a").message.contains(said), "{report:?}");
+        assert!(of(&report, "a").message.contains(message), "{report:?}");
         assert_eq!(of(&report, "b").outcome, Outcome::Created, "the failure of one does not stop the other");
         assert_eq!(asked.lock().unwrap()[A], times);
-        assert_eq!(report.findings.len(), usize::from(!said.is_empty()));
+        assert_eq!(report.findings.len(), usize::from(!message.is_empty()));
         assert!(
             report.findings.iter().all(|f| f.code == Code::ApplyFailed && f.subject == "default:configmap/a")
         );
@@ -139,7 +143,7 @@ async fn when_the_connection_dies_the_rest_is_given_up_quickly() {
     let (cluster, asked) = cluster(|_, path, _| {
         // Ten objects pass, then nothing does.
         let number: usize = path.rsplit("/c").next().and_then(|n| n.parse().ok()).unwrap_or(0);
-        if number < 10 { made(path) } else { reset() }
+        if number < 10 { created(path) } else { reset() }
     });
     let steps = (0..400).map(|n| create(0, config_map("default", &format!("c{n}"), "1"))).collect();
     let began = Instant::now();
@@ -175,7 +179,7 @@ async fn a_kind_that_cannot_be_listed_makes_the_observation_partial() {
         );
     let seen = cluster.observe(&scope([])).await.unwrap();
     let Completeness::Partial(missing) = seen.completeness else { panic!("{:?}", seen.completeness) };
-    assert_eq!(missing, ["Service (v1): said InternalError"]);
+    assert_eq!(missing, ["Service (v1): server: InternalError"]);
 }
 
 fn list(names: &[&str]) -> Answer {
@@ -209,7 +213,7 @@ async fn one_kind_that_is_out_of_order_is_missing_and_all_of_them_are_an_error()
 }
 
 #[tokio::test]
-async fn when_a_watch_fails_what_was_seen_is_told_as_stale() {
+async fn when_a_watch_fails_what_was_seen_is_reported_as_stale() {
     let up = Arc::new(Mutex::new(true));
     let is_up = up.clone();
     let (cluster, _) = cluster(move |method, path, _| match (*is_up.lock().unwrap(), method) {

@@ -1,4 +1,4 @@
-//! What is seen of the cluster, what that costs, and what is said when not all of it can be seen.
+//! Observations of the cluster: their content, their cost, and the findings when they are partial.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -15,8 +15,10 @@ use crate::{
     support::{apply, config_map, counted, create, eventually, id, marked, names, open, scope},
 };
 
-/// The requests for a kind that the API server has counted. Watches are no matter here, and lists are left out because others look
-/// through every kind too: the controllers, and the other tests' clusters.
+/// Returns the number of requests for a kind that the API server has counted.
+///
+/// Watches do not matter here, and lists are left out because others list every kind too: the
+/// controllers, and the other tests' clusters.
 fn requests_of(metrics: &str, plural: &str) -> f64 {
     metrics
         .lines()
@@ -193,11 +195,11 @@ async fn a_kind_that_must_not_be_seen_makes_the_observation_partial() {
         let seen = cluster.observe(&scope(&objects)).await.unwrap();
         assert_eq!(names(&seen.value, &namespace), ["seen", "seen-by-name", "seen-too"]);
         let Completeness::Partial(missing) = seen.completeness else { panic!("{:?}", seen.completeness) };
-        let told = |kind: &str| missing.iter().any(|m| m.contains(kind));
+        let is_missing = |kind: &str| missing.iter().any(|m| m.contains(kind));
         for kind in ["Service (v1): ", "Secret (v1): ", "Deployment (apps/v1)"] {
-            assert!(told(kind), "{kind}: {missing:#?}");
+            assert!(is_missing(kind), "{kind}: {missing:#?}");
         }
-        assert!(!told("ConfigMap"), "{missing:#?}");
+        assert!(!is_missing("ConfigMap"), "{missing:#?}");
     }
     let seen = cluster.workloads(Some(&namespace)).await.unwrap();
     assert!(matches!(seen.completeness, Completeness::Partial(missing) if missing.len() == 4));
@@ -224,7 +226,7 @@ async fn wrong_credentials_are_an_error_that_says_whose() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_told_as_such() {
+async fn a_certificate_that_is_not_trusted_is_reported_as_such() {
     let Some(server) = flux_test_support::kube() else { return };
     let mut config: Value =
         serde_json::from_str(&std::fs::read_to_string(server.kubeconfig()).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Configurations that lead nowhere: each is an error soon, with the place and the next step.
+//! Configurations that are not usable: each is an error soon, with the place and the next step.
 
 use std::time::{Duration, Instant};
 
@@ -46,13 +46,13 @@ async fn a_configuration_that_is_no_good_names_the_file_and_what_is_wrong() {
         (not_yaml_path, None, "is not YAML of the right form at line", false),
         (no_context.path().to_str().unwrap(), None, "has no current context", true),
     ];
-    for (kubeconfig, context, said, not_found) in cases {
+    for (kubeconfig, context, expected, not_found) in cases {
         let mut builder = KubeCluster::builder().kubeconfig(kubeconfig);
         if let Some(context) = context {
             builder = builder.context(context);
         }
         let error = builder.open().await.unwrap_err();
-        assert!(error.to_string().contains(said) && error.to_string().contains(kubeconfig), "{error}");
+        assert!(error.to_string().contains(expected) && error.to_string().contains(kubeconfig), "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
         assert_eq!(error.kind() == ErrorKind::NotFound, not_found, "{error:?}");
     }

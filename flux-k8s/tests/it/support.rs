@@ -130,7 +130,7 @@ pub(crate) fn names(observed: &Observed, namespace: &str) -> Vec<String> {
     here.map(|id| id.name.clone()).collect()
 }
 
-/// Asks again until something holds; a watch tells what others did within moments.
+/// Polls until a condition holds; a watch delivers the changes of others within moments.
 pub(crate) async fn eventually<T>(what: &str, mut holds: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..200 {
         if let Some(value) = holds().await {

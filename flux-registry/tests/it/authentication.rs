@@ -1,4 +1,4 @@
-//! Logging in: how often, as whom, and what is said of it.
+//! Authentication: the number of logins, their credentials, and the messages about them.
 
 use std::sync::{
     Arc,
@@ -19,7 +19,7 @@ fn ann(fake: &Fake) -> OciRegistry {
     registry().credentials(credentials).build().unwrap()
 }
 
-/// A registry with a token server: each token is taken for so many requests.
+/// A registry with a token server; each token is accepted for a number of requests.
 async fn token_registry(uses: usize) -> Fake {
     let used = Arc::new(AtomicUsize::new(0));
     let issued = AtomicUsize::new(0);
@@ -82,7 +82,7 @@ async fn a_registry_that_takes_no_token_is_asked_twice() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_tried_once_and_never_told() {
+async fn a_wrong_password_is_tried_once_and_never_printed() {
     let fake = token_registry(9).await;
     let wrong = "wr0ng-pa55word";
     let credentials = Credentials::new().with_basic(&fake.host, "ann", wrong);
@@ -103,9 +103,9 @@ async fn a_wrong_password_is_tried_once_and_never_told() {
 #[tokio::test]
 async fn a_password_that_the_registry_repeats_is_struck_out() {
     let fake = Fake::start(|seen| {
-        let said = format!("no: {PASSWORD} {}", seen.authorization.as_deref().unwrap_or_default());
+        let message = format!("no: {PASSWORD} {}", seen.authorization.as_deref().unwrap_or_default());
         Reply::status(403)
-            .body(serde_json::json!({"errors": [{"code": "DENIED", "message": said}]}).to_string())
+            .body(serde_json::json!({"errors": [{"code": "DENIED", "message": message}]}).to_string())
     })
     .await;
     let error = ann(&fake).tags(&fake.name("a")).await.unwrap_err();
@@ -164,7 +164,7 @@ async fn logins_of_one_host_do_not_mix() {
 }
 
 #[tokio::test]
-async fn what_was_not_used_of_a_docker_configuration_is_told_when_it_matters() {
+async fn what_was_not_used_of_a_docker_configuration_is_reported_when_it_matters() {
     let fake = Fake::start(|_| Reply::status(401)).await;
     let config = format!(r#"{{"credHelpers":{{"{}":"gcloud"}}}}"#, fake.host);
     let credentials = Credentials::from_docker_config(&config).unwrap();

@@ -48,7 +48,7 @@ impl Content {
         self.artifact(OCI_CONFIG, OCI_LAYER, &config)
     }
 
-    /// Whatever fits into a manifest; returns its digest.
+    /// Adds any manifest; returns its digest.
     pub(crate) fn artifact(&mut self, config_type: &str, layer_type: &str, config: &Value) -> String {
         let mut config = self.blob(config.to_string());
         config["mediaType"] = config_type.into();

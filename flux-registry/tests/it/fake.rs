@@ -1,4 +1,4 @@
-//! A registry that does what it is told: for what a real one does not do on demand.
+//! A scripted registry, for behaviour that a real one does not show on demand.
 
 use std::{
     convert::Infallible,
@@ -23,13 +23,13 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) authorization: Option<String>,
-    /// How many requests came before it.
+    /// The number of requests before it.
     pub(crate) number: usize,
     /// The server's own address, `http://127.0.0.1:PORT`.
     pub(crate) base: String,
 }
 
-/// What the server does with a request.
+/// The answer of the server to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     Answer {
@@ -63,7 +63,7 @@ impl Reply {
         self
     }
 
-    /// The same, but not at once.
+    /// Delays the answer.
     pub(crate) fn after(mut self, time: Duration) -> Self {
         if let Self::Answer { after, .. } = &mut self {
             *after = time;
@@ -142,22 +142,22 @@ impl Fake {
         seen
     }
 
-    /// The requests so far, `METHOD /path`, and forgets them.
+    /// Returns the requests so far, `METHOD /path`, and forgets them.
     pub(crate) fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.seen.lock().unwrap())
     }
 
-    /// How many requests so far have a path with `part` in it.
+    /// Returns the number of requests so far whose path contains `part`.
     pub(crate) fn count(&self, part: &str) -> usize {
         self.seen.lock().unwrap().iter().filter(|seen| seen.path.contains(part)).count()
     }
 
-    /// How many requests were being answered at once, at most.
+    /// Returns the highest number of requests that were answered at the same time.
     pub(crate) fn most_at_once(&self) -> usize {
         self.at_once.load(Ordering::SeqCst)
     }
 
-    /// An image of this server.
+    /// Returns an image of this server.
     pub(crate) fn name(&self, repository: &str) -> flux_core::image::ImageName {
         format!("{}/{repository}", self.host).parse().unwrap()
     }
@@ -172,7 +172,7 @@ fn respond(reply: Reply) -> Response<Full<Bytes>> {
     response.body(Full::new(Bytes::from(body))).unwrap()
 }
 
-/// A registry that retries without waiting for long.
+/// Returns a registry that retries without waiting for long.
 pub(crate) fn registry() -> OciRegistryBuilder {
     OciRegistry::builder().retry(RetryPolicy {
         attempts: 3,

@@ -1,4 +1,4 @@
-//! What is learnt of images, what it costs, and who is believed.
+//! Descriptions of images: their content, their cost, and the sources that are trusted.
 
 use std::sync::{
     Arc, Mutex,

@@ -29,7 +29,7 @@ async fn a_short_pause_is_made() {
 }
 
 #[tokio::test]
-async fn a_long_pause_is_told_and_kept() {
+async fn a_long_pause_is_reported_and_kept() {
     let fake = Fake::start(|seen| {
         if seen.path == "/v2/" {
             Reply::status(200)
@@ -54,7 +54,7 @@ async fn a_long_pause_is_told_and_kept() {
 
 #[tokio::test]
 async fn a_shorter_pause_does_not_end_a_longer_one() {
-    // The requests are under way together; the long pause is told first.
+    // The requests are sent together; the long pause is announced first.
     let fake = Fake::start(|seen| match seen.path.as_str() {
         "/v2/" => Reply::status(200),
         "/v2/a/manifests/v0" => Reply::status(429).header("retry-after", "3600"),
@@ -154,7 +154,7 @@ async fn a_boundless_answer_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_host_that_does_not_speak_tls_is_told_from_one_that_is_silent() {
+async fn a_host_that_does_not_speak_tls_is_distinguished_from_a_silent_one() {
     let fake = Fake::start(|_| Reply::tags(["v1"])).await;
     let registry = registry().secure_host(&fake.host).build().unwrap();
     let error = registry.tags(&fake.name("a")).await.unwrap_err();

@@ -1,4 +1,6 @@
-//! The conformance suite on the distribution registry: open, with basic authentication, and with bearer tokens.
+//! The conformance suite on the distribution registry.
+//!
+//! The registry is open, has basic authentication, or requires bearer tokens.
 
 use std::fmt;
 

@@ -23,8 +23,8 @@ pub(crate) fn file_circles(imports: &Imports) -> Vec<Problem> {
 /// Returns a problem for every two folders that import each other.
 ///
 /// Folders are looked at twice: each with the files directly in it, and the modules at the top of a
-/// crate with all that is below them. A file `name.rs` beside a folder `name` belongs to the folder,
-/// as `name/mod.rs` would. The root file of a crate belongs to no folder.
+/// crate with all that is below them. A file `name.rs` beside a folder `name` belongs to the
+/// folder, as `name/mod.rs` would. The root file of a crate belongs to no folder.
 pub(crate) fn folder_circles(tree: &ModuleTree, imports: &Imports) -> Vec<Problem> {
     let files: BTreeSet<&str> = tree.modules.iter().map(|module| module.file.as_str()).collect();
     let folders: BTreeSet<String> = files.iter().map(|file| parent(file)).collect();

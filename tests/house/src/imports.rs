@@ -57,7 +57,7 @@ fn used(tree: &ModuleTree, id: ModuleId, path: &PathUse) -> BTreeSet<String> {
     }
 }
 
-/// What a path names: modules, and the files that define other items of that name.
+/// The targets of a path: modules, and the files that define other items of that name.
 #[derive(Debug, Default)]
 struct Named {
     modules: BTreeSet<ModuleId>,

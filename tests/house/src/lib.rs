@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Imports are read as the compiler resolves them: a re-export is followed to the file that defines
-//! the item, so a `mod.rs` that only declares and re-exports is imported by nobody. Methods are not
-//! seen, as their files are not named where they are called. Items under `#[cfg(test)]` and links in
+//! the item, so nothing imports a `mod.rs` that only declares and re-exports. Methods are not seen,
+//! as their files are not named where they are called. Items under `#[cfg(test)]` and links in
 //! documentation are no imports.
 
 mod circles;
@@ -32,8 +32,8 @@ const LIMITED_FOLDER: &str = "flux-core/src/";
 
 /// Returns everything that breaks a rule in the workspace at `root`, sorted and each problem once.
 ///
-/// `crates` are the roots of the libraries and binaries whose imports are followed; every other rule
-/// holds for each Rust file below `root`.
+/// `crates` are the roots of the libraries and binaries whose imports are followed; every other
+/// rule holds for each Rust file below `root`.
 ///
 /// # Errors
 ///

@@ -8,7 +8,7 @@ use crate::{
     tokens::plain,
 };
 
-/// Names that say nothing to who searches for them, in the spelling of functions and of types.
+/// Names that nobody would search for, in the spelling of functions and of types.
 const RIDDLES: [&str; 7] = ["told", "Told", "retold", "said", "Said", "meant", "Meant"];
 /// Names that are refused for functions and types only; as a variable they read as English.
 const RIDDLES_AS_ITEMS: [&str; 6] = ["made", "Made", "met", "Met", "held", "Held"];

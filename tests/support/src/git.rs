@@ -1,4 +1,6 @@
-//! Git servers over HTTP (lighttpd in front of `git http-backend`), and the git command for the tests themselves.
+//! Git servers over HTTP, and the git command for the tests themselves.
+//!
+//! The servers are lighttpd in front of `git http-backend`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,9 +21,9 @@ const PASSWORD: &str = "git-password";
 /// A server of git repositories on a loopback port.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GitServer {
-    /// What stands before `/NAME.git` in a URL.
+    /// The part of a URL before `/NAME.git`.
     pub(crate) base: String,
-    /// Where the bare repositories are.
+    /// The folder of the bare repositories.
     pub(crate) root: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) user: Option<String>,
@@ -32,18 +34,22 @@ pub struct GitServer {
 }
 
 impl GitServer {
-    /// The URL of a repository: `http://127.0.0.1:PORT/NAME.git`, `ssh://USER@127.0.0.1:PORT/path/NAME.git`, and so on. A
-    /// password is never in it.
+    /// Returns the URL of a repository.
+    ///
+    /// It is `http://127.0.0.1:PORT/NAME.git`, `ssh://USER@127.0.0.1:PORT/path/NAME.git`, and so
+    /// on. It never contains a password.
     pub fn url(&self, repo: &str) -> String {
         format!("{}/{repo}.git", self.base)
     }
 
-    /// The bare repository behind the URL.
+    /// Returns the path of the bare repository behind the URL.
     pub fn path(&self, repo: &str) -> PathBuf {
         self.root.join(format!("{repo}.git"))
     }
 
-    /// Makes a bare repository (branch `main`, no commit yet), takes pushes to it, and returns its path.
+    /// Creates a bare repository that accepts pushes, and returns its path.
+    ///
+    /// Its branch is `main` and it has no commit yet.
     #[track_caller]
     pub fn create(&self, repo: &str) -> PathBuf {
         let path = self.path(repo);
@@ -52,36 +58,36 @@ impl GitServer {
         path
     }
 
-    /// The server's log, or the one of its errors.
+    /// Returns the path of the server's log, or of its error log.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// The name to log in with, at a server that asks for one.
+    /// Returns the user name for a server that requires one.
     #[track_caller]
     pub fn user(&self) -> &str {
         must(self.user.as_deref().ok_or_else(|| self.without("user")))
     }
 
-    /// The password to log in with, at a server that asks for one.
+    /// Returns the password for a server that requires one.
     #[track_caller]
     pub fn password(&self) -> &str {
         must(self.password.as_deref().ok_or_else(|| self.without("password")))
     }
 
-    /// The certificate (PEM) of the authority that the server's own is from.
+    /// Returns the certificate (PEM) of the authority that issued the server's own.
     #[track_caller]
     pub fn ca(&self) -> &Path {
         must(self.ca.as_deref().ok_or_else(|| self.without("certificate authority")))
     }
 
-    /// The private key (OpenSSH form, ed25519, no passphrase) that an SSH server takes.
+    /// Returns the private key that an SSH server accepts (OpenSSH form, ed25519, no passphrase).
     #[track_caller]
     pub fn identity(&self) -> &Path {
         must(self.identity.as_deref().ok_or_else(|| self.without("key")))
     }
 
-    /// The known-hosts file with an SSH server's host key.
+    /// Returns the known-hosts file with an SSH server's host key.
     #[track_caller]
     pub fn known_hosts(&self) -> &Path {
         must(self.known_hosts.as_deref().ok_or_else(|| self.without("host key")))
@@ -92,14 +98,17 @@ impl GitServer {
     }
 }
 
-/// Runs git in `dir` with nobody's configuration but its own, and returns what it printed, without the last line's end.
+/// Runs git in `dir`, and returns its output without the last line's end.
+///
+/// It reads no configuration but the repository's own.
 #[track_caller]
 pub fn git(dir: &Path, args: &[&str]) -> String {
     must(output(hermetic(dir).args(args))).trim_end().to_owned()
 }
 
-/// Commits files (path and content) on top of the branch that `HEAD` names, whether or not there is a commit yet, and
-/// returns the commit's id. The repository is bare, or its working tree is left as it is.
+/// Commits files (path and content) on the branch that `HEAD` names, and returns the commit's id.
+///
+/// The branch may have no commit yet. The repository is bare, or its working tree is left as it is.
 #[track_caller]
 pub fn commit_files(repo: &Path, files: &[(&str, &str)], message: &str) -> String {
     let branch = git(repo, &["symbolic-ref", "HEAD"]);
@@ -130,7 +139,7 @@ fn hermetic(dir: &Path) -> Command {
         .env("GIT_TERMINAL_PROMPT", "0");
     command.env("GIT_AUTHOR_NAME", NAME).env("GIT_AUTHOR_EMAIL", EMAIL);
     command.env("GIT_COMMITTER_NAME", NAME).env("GIT_COMMITTER_EMAIL", EMAIL);
-    // What a surrounding hook or rebase may have set would lead to another repository.
+    // Variables that a surrounding hook or rebase has set would lead to another repository.
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(variable);
     }

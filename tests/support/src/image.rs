@@ -1,4 +1,4 @@
-//! Images that are nothing but their description, and how they get into a registry.
+//! Images that consist of their description only, and their upload to a registry.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::failure::{Failure, Result};
 use crate::http::http;
 
-/// The media types an image is described with.
+/// The media types that describe an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schema {
     /// OCI image manifest and image index.
@@ -47,7 +47,9 @@ impl Schema {
     }
 }
 
-/// An image to push: OCI, for linux/amd64, without a date or labels, unless told otherwise.
+/// An image to push.
+///
+/// By default it is an OCI image for linux/amd64, without a date or labels.
 #[derive(Clone, Debug)]
 pub struct Image {
     pub(crate) name: String,
@@ -59,7 +61,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// The image `name:tag`; the name is without the registry's host.
+    /// Returns the image `name:tag`; the name is without the registry's host.
     pub fn new(name: &str, tag: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -71,28 +73,28 @@ impl Image {
         }
     }
 
-    /// When it was built, RFC 3339; empty for an image that does not say.
+    /// Sets the build date, RFC 3339; an empty text for an image without one.
     #[must_use]
     pub fn created(mut self, created: &str) -> Self {
         created.clone_into(&mut self.created);
         self
     }
 
-    /// The labels of its configuration.
+    /// Sets the labels of its configuration.
     #[must_use]
     pub fn labels(mut self, labels: &[(&str, &str)]) -> Self {
         self.labels = labels.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
         self
     }
 
-    /// Its platforms, `os/arch` or `os/arch/variant`: with more than one it is an index of images.
+    /// Sets its platforms, `os/arch` or `os/arch/variant`: with several it is an index of images.
     #[must_use]
     pub fn platforms(mut self, platforms: &[&str]) -> Self {
         self.platforms = platforms.iter().map(|&platform| platform.to_owned()).collect();
         self
     }
 
-    /// The schema it is written in.
+    /// Sets the schema of its manifests.
     #[must_use]
     pub fn schema(mut self, schema: Schema) -> Self {
         self.schema = schema;
@@ -135,7 +137,7 @@ impl<'a> Platform<'a> {
     }
 }
 
-/// The bytes of every image's one layer: nobody runs them.
+/// The bytes of the one layer of every image, which is never run.
 const LAYER: &[u8] = b"flux tests";
 
 /// Pushes `image` to `host` over plain HTTP and returns its digest.
@@ -175,7 +177,7 @@ pub(crate) fn push(host: &str, authorization: Option<&str>, image: &Image) -> Re
     to.manifest(&image.tag, schema.index(), &index.to_string())
 }
 
-/// One repository of a registry, to write to.
+/// One repository of a registry, for writing.
 struct Repository<'a> {
     http: ureq::Agent,
     base: String,

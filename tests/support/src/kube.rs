@@ -1,4 +1,7 @@
-//! A Kubernetes cluster: etcd, API server, controller manager and scheduler as they are, and kwok in place of the kubelets.
+//! A Kubernetes cluster with real servers and simulated kubelets.
+//!
+//! etcd, API server, controller manager and scheduler are the real ones; kwok stands in for the
+//! kubelets.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,47 +34,47 @@ pub struct KubeServer {
 }
 
 impl KubeServer {
-    /// `https://127.0.0.1:PORT`, the API server.
+    /// Returns the URL of the API server, `https://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The certificate (PEM) of the authority that the API server's own is from.
+    /// Returns the certificate (PEM) of the authority that issued the API server's own.
     pub fn ca(&self) -> &Path {
         &self.ca
     }
 
-    /// The kubeconfig file of a user who may do everything.
+    /// Returns the kubeconfig file of a user who may do everything.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
-    /// The bearer token of the user who may do everything.
+    /// Returns the bearer token of the user who may do everything.
     pub fn token(&self) -> &str {
         ADMIN_TOKEN
     }
 
-    /// The name of a user who may do nothing until a role binding says otherwise: `kind: User`.
+    /// Returns the name of a user (`kind: User`) who has no rights without a role binding.
     pub fn restricted_user(&self) -> &str {
         RESTRICTED_USER
     }
 
-    /// The bearer token of the restricted user.
+    /// Returns the bearer token of the restricted user.
     pub fn restricted_token(&self) -> &str {
         RESTRICTED_TOKEN
     }
 
-    /// The kubeconfig file of the restricted user.
+    /// Returns the kubeconfig file of the restricted user.
     pub fn restricted_kubeconfig(&self) -> &Path {
         &self.restricted_kubeconfig
     }
 
-    /// The log of the API server; its neighbours' are beside it.
+    /// Returns the path of the API server's log; those of the other servers are in the same folder.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Makes a namespace that nobody else has, and returns its name.
+    /// Creates a namespace with a unique name, and returns the name.
     #[track_caller]
     pub fn namespace(&self, prefix: &str) -> String {
         let name = unique(prefix);
@@ -79,13 +82,16 @@ impl KubeServer {
         name
     }
 
-    /// Runs kubectl as the user who may do everything, and returns what it printed. Panics when it fails.
+    /// Runs kubectl as the user who may do everything, and returns its output.
+    ///
+    /// # Panics
+    /// kubectl's exit code was not 0.
     #[track_caller]
     pub fn kubectl(&self, args: &[&str]) -> String {
         must(output(self.command().args(args)))
     }
 
-    /// As [`KubeServer::kubectl`], but a failure is returned, with what kubectl said.
+    /// Runs kubectl like [`KubeServer::kubectl`], but returns a failure with kubectl's output.
     ///
     /// # Errors
     /// kubectl's exit code was not 0.
@@ -93,19 +99,19 @@ impl KubeServer {
         output(self.command().args(args)).map_err(|failure| failure.to_string())
     }
 
-    /// Runs kubectl with something on its standard input: `&["apply", "-f", "-"]`.
+    /// Runs kubectl with `input` on its standard input: `&["apply", "-f", "-"]`.
     #[track_caller]
     pub fn kubectl_with(&self, args: &[&str], input: &str) -> String {
         must(output_with(self.command().args(args), input.as_bytes()))
     }
 
-    /// The API server's metrics in Prometheus' text form, with `apiserver_request_total`.
+    /// Returns the API server's metrics in Prometheus' text form, with `apiserver_request_total`.
     #[track_caller]
     pub fn metrics(&self) -> String {
         self.kubectl(&["get", "--raw", "/metrics"])
     }
 
-    /// The folder of the kubectl program.
+    /// Returns the folder of the kubectl program.
     pub fn kubectl_folder(&self) -> &Path {
         self.kubectl.parent().unwrap_or(Path::new(""))
     }
@@ -153,7 +159,7 @@ fn start_on_free_ports(run: &Run, dir: &Path, keys: &Path, made: &tls::Certifica
     let etcd = format!("http://127.0.0.1:{etcd_port}");
     let peer = format!("http://127.0.0.1:{peer_port}");
     let data = dir.join("data");
-    // Of a first attempt there may be something left.
+    // An earlier attempt may have left data.
     let _ = std::fs::remove_dir_all(&data);
     make_dir(&data)?;
 
@@ -213,9 +219,9 @@ fn start_on_free_ports(run: &Run, dir: &Path, keys: &Path, made: &tls::Certifica
     output_with(kubectl(&server.kubectl, &server.kubeconfig).args(["create", "-f", "-"]), node().as_bytes())?;
     let ready = r#"-o=jsonpath={.status.conditions[?(@.type=="Ready")].status} {.spec.taints}"#;
     wait_until_ready(&mut servers, READY, || {
-        answers(&["get", "node", "node", ready]).is_ok_and(|said| said.trim() == "True")
+        answers(&["get", "node", "node", ready]).is_ok_and(|status| status.trim() == "True")
     })?;
-    // What the controllers make by themselves, and some objects need.
+    // The controllers create this service account, and some objects need it.
     wait_until_ready(&mut servers, READY, || answers(&["get", "serviceaccount", "default"]).is_ok())?;
     servers.into_iter().for_each(Server::keep);
     Ok(server)

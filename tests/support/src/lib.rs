@@ -1,7 +1,9 @@
-//! The real servers that the tests run against: started when the first test of a run asks, shared by all test processes of
-//! that run, ended by the run.
+//! The real servers that the tests run against.
 //!
-//! A test asks and returns early when there is none to be had:
+//! A server is started when the first test of a run asks for it, shared by all test processes of
+//! that run, and ended by the run.
+//!
+//! A test asks for a server and returns early when there is none:
 //!
 //! ```
 //! use flux_test_support::{registry, unique};
@@ -13,17 +15,18 @@
 //! # a_test();
 //! ```
 //!
-//! `cargo test` alone is hermetic: every question here is answered with `None`, and printed as skipped. `tests/run` sets
-//! `FLUX_TEST_REAL=1`, and from then on a server that cannot be had is a failure that names the server's log.
+//! `cargo test` alone is hermetic: every server here is `None`, and the test prints that it is
+//! skipped. `tests/run` sets `FLUX_TEST_REAL=1`, and from then on a server that cannot be started
+//! is a failure that names the server's log.
 //!
-//! | variable | what |
+//! | variable | meaning |
 //! |---|---|
 //! | `FLUX_TEST_REAL` | `1`: servers are required |
 //! | `FLUX_TEST_RUN_DIR` | this run's folder: state, logs and process ids of what was started; whoever made it ends them |
 //! | `FLUX_TEST_BIN` | folder of the servers that `tests/run` built |
 //! | `KUBEBUILDER_ASSETS` | folder of another `etcd`, `kube-apiserver` and `kubectl`, which come first |
 //!
-//! Everything here panics when it cannot do its work: it is made for tests only.
+//! Everything here panics when it cannot do its work, because it is for tests only.
 
 mod failure;
 mod git;

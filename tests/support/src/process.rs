@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use crate::failure::{Failure, Result};
 use crate::run::{Run, make_dir, write};
 
-/// How often a server is started on new ports when it ends before it is ready: somebody may take a free port in between.
+/// The number of attempts to start a server, each on new ports.
+///
+/// Another process may take a free port before the server listens on it.
 const ATTEMPTS: u32 = 3;
 
 /// A server that is not yet known to be ready. Dropped before [`Server::keep`], it is ended again.
@@ -25,10 +27,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `command` in a process group of its own, so that a signal to the tests does not reach it, with its output
-    /// in `dir/NAME.log` and its id where the end of the run finds it.
+    /// Starts `command` with its output in `dir/NAME.log`.
     ///
-    /// `dir` (or a file in it) has to be among the arguments: the end of the run knows a process as ours by that.
+    /// It runs in a process group of its own, so that a signal to the tests does not reach it. Its
+    /// process id is stored where the end of the run finds it.
+    ///
+    /// `dir` (or a file in it) has to be among the arguments: the end of the run recognizes our
+    /// processes by it.
     pub(crate) fn start(run: &Run, dir: &Path, name: &str, command: &mut Command) -> Result<Self> {
         let log = dir.join(format!("{name}.log"));
         let output =
@@ -52,7 +57,7 @@ impl Server {
         &self.log
     }
 
-    /// It is ready, and stays until the end of the run.
+    /// Keeps a server that is ready running until the end of the run.
     pub(crate) fn keep(mut self) {
         self.kept = true;
     }
@@ -73,7 +78,10 @@ impl Drop for Server {
     }
 }
 
-/// Asks `ready` until it says yes; fails when one of the servers ends, or when `limit` has passed (the last is then blamed).
+/// Calls `ready` until it returns `true`.
+///
+/// Fails when one of the servers ends, or when `limit` has passed; the failure then names the last
+/// server.
 pub(crate) fn wait_until_ready(
     servers: &mut [Server],
     limit: Duration,
@@ -97,7 +105,7 @@ pub(crate) fn wait_until_ready(
     }
 }
 
-/// Calls `start`, which picks free ports, until it succeeds, a few times at most.
+/// Calls `start`, which picks free ports, until it succeeds, at most [`ATTEMPTS`] times.
 pub(crate) fn attempts<T>(mut start: impl FnMut() -> Result<T>) -> Result<T> {
     let mut result = start();
     for _ in 1..ATTEMPTS {
@@ -109,7 +117,7 @@ pub(crate) fn attempts<T>(mut start: impl FnMut() -> Result<T>) -> Result<T> {
     result
 }
 
-/// `N` loopback ports that nobody listens on right now.
+/// Returns `N` loopback ports on which nothing listens at present.
 pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N]> {
     let mut ports = [0; N];
     let mut held = Vec::with_capacity(N); // all at once, so that they differ
@@ -121,12 +129,14 @@ pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N]> {
     Ok(ports)
 }
 
-/// Runs a command to its end and returns what it printed; fails with what it said on standard error.
+/// Runs a command to its end and returns its standard output.
+///
+/// A failure has all its output, standard error included.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     output_with(command, b"")
 }
 
-/// As [`output`], with something on standard input.
+/// Runs a command like [`output`], with `input` on its standard input.
 pub(crate) fn output_with(command: &mut Command, input: &[u8]) -> Result<String> {
     let doing = format!("run {command:?}");
     let mut child = command
@@ -139,8 +149,8 @@ pub(crate) fn output_with(command: &mut Command, input: &[u8]) -> Result<String>
     let done = child.wait_with_output().map_err(Failure::of(&doing))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if !done.status.success() {
-        let said = format!("{}{}", text(&done.stdout), text(&done.stderr));
-        return Err(Failure(format!("cannot {doing}: {}: {}", done.status, said.trim())));
+        let printed = format!("{}{}", text(&done.stdout), text(&done.stderr));
+        return Err(Failure(format!("cannot {doing}: {}: {}", done.status, printed.trim())));
     }
     written.map_err(Failure::of(&doing))?;
     Ok(text(&done.stdout))

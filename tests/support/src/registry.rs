@@ -1,4 +1,4 @@
-//! The distribution registry in three ways of asking who is there.
+//! The distribution registry with three kinds of authentication.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,35 +32,39 @@ pub struct RegistryServer {
 enum Auth {
     Nobody,
     Basic,
-    /// With the address that hands out tokens.
+    /// Bearer tokens, with the URL of the token server.
     Token(String),
 }
 
 impl RegistryServer {
-    /// `127.0.0.1:PORT`, the first part of the names of its images.
+    /// Returns `127.0.0.1:PORT`, the first part of the names of its images.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The name of its one user; of use at a registry that asks.
+    /// Returns the name of its one user, for a registry that requires one.
     pub fn user(&self) -> &str {
         USER
     }
 
-    /// The user's password.
+    /// Returns the user's password.
     pub fn password(&self) -> &str {
         PASSWORD
     }
 
-    /// Its log, with a line for each request: `… "GET /v2/NAME/tags/list HTTP/1.1" 200 …`. All tests of a run write there,
-    /// so look for the names of your own.
+    /// Returns the path of its log.
+    ///
+    /// The log has a line for each request: `… "GET /v2/NAME/tags/list HTTP/1.1" 200 …`. The
+    /// requests of all tests of a run are in it, so a test looks for the names of its own
+    /// repositories.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Pushes an image of schema OCI, and returns its digest: of a manifest for one platform, of an index for several.
+    /// Pushes an image of schema OCI, and returns its digest.
     ///
-    /// `created` is RFC 3339, or empty for an image that does not say; `platforms` are of the form `os/arch` or
+    /// The digest is of a manifest for one platform, of an index for several. `created` is RFC
+    /// 3339, or empty for an image without a date; `platforms` are of the form `os/arch` or
     /// `os/arch/variant`, and none means `linux/amd64`.
     #[track_caller]
     pub fn push_image(
@@ -80,7 +84,7 @@ impl RegistryServer {
         must(self.authorization(&image.name).and_then(|header| push(&self.host, header.as_deref(), image)))
     }
 
-    /// The `Authorization` header that lets its user read and write `name`.
+    /// Returns the `Authorization` header that lets its user read and write `name`.
     fn authorization(&self, name: &str) -> Result<Option<String>> {
         match &self.auth {
             Auth::Nobody => Ok(None),
@@ -190,7 +194,7 @@ fn start(
         Auth::Nobody | Auth::Basic => None,
     };
     let http = http();
-    // Any answer will do: a registry that asks who is there answers 401.
+    // Any answer will do: a registry with authentication answers 401.
     let answers = |url: &str| http.get(url).call().is_ok();
     wait_until_ready(&mut servers, READY, || answers(&front) && token.as_deref().is_none_or(answers))?;
     servers.into_iter().for_each(Server::keep);

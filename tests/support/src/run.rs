@@ -1,7 +1,8 @@
 //! One run of the tests: its folder, its programs, and the servers its processes share.
 //!
-//! A server `NAME` lives in `RUN/NAME/`: `lock` is held while it is looked up or started, `state.json` says how to reach it
-//! once it is ready, `failed` why it could not be had. The first process that asks starts it; the others read.
+//! The files of a server `NAME` are in `RUN/NAME/`: `lock` is held while it is looked up or
+//! started, `state.json` says how to reach it once it is ready, and `failed` why it could not be
+//! started. The first process that asks starts it; the others read.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -31,12 +32,14 @@ impl Run {
         Ok(Self { dir, bin: path("FLUX_TEST_BIN"), kube_assets: path("KUBEBUILDER_ASSETS") })
     }
 
-    /// Where the ids of started processes are kept for the one who ends them.
+    /// Returns the folder of the ids of started processes, which the end of the run reads.
     pub(crate) fn pids(&self) -> PathBuf {
         self.dir.join("pids")
     }
 
-    /// A server that `tests/run` built, or, of the three that envtest knows, the one that `KUBEBUILDER_ASSETS` brings.
+    /// Returns the path of a server that `tests/run` built.
+    ///
+    /// The three servers that envtest has come from `KUBEBUILDER_ASSETS` first.
     pub(crate) fn built(&self, program: &str) -> Result<PathBuf> {
         let assets =
             self.kube_assets.iter().filter(|_| ["etcd", "kube-apiserver", "kubectl"].contains(&program));
@@ -48,7 +51,7 @@ impl Run {
     }
 }
 
-/// A program of the system, also where only root has it in the search path.
+/// Returns the path of a program of the system, also where only root has it in the search path.
 pub(crate) fn installed(program: &str, package: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from);
@@ -61,8 +64,12 @@ pub(crate) fn installed(program: &str, package: &str) -> Result<PathBuf> {
         })
 }
 
-/// The server `name` of this run, started if nobody did yet. `None`, said so, where none is required; a panic with the
-/// path of the log where one is and cannot be had.
+/// Returns the server `name` of this run, and starts it if no other process did.
+///
+/// Where servers are not required it prints that the test is skipped and returns `None`.
+///
+/// # Panics
+/// A required server cannot be started; the message has the path of its log.
 #[track_caller]
 pub(crate) fn shared<S>(name: &str, start: fn(&Run, &Path) -> Result<S>) -> Option<S>
 where
@@ -87,7 +94,8 @@ where
     let dir = run.dir.join(name);
     make_dir(&dir)?;
     let lock = dir.join("lock");
-    // Held until the end of this function; a starter that dies lets go of it, and the next one starts anew.
+    // Held until the end of this function; a starter that dies lets go of it, and the next one
+    // starts anew.
     let held = File::create(&lock).map_err(Failure::at("create", &lock))?;
     held.lock().map_err(Failure::at("lock", &lock))?;
 

@@ -1,4 +1,4 @@
-//! A git server over SSH: a private sshd that takes one key for the user who runs the tests.
+//! A git server over SSH: a private sshd that accepts one key for the user who runs the tests.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,7 +20,8 @@ pub(crate) fn start(run: &Run, dir: &Path) -> Result<GitServer> {
     let host_public =
         std::fs::read_to_string(dir.join("host_key.pub")).map_err(Failure::at("read", &host_key))?;
     let user = output(Command::new("id").arg("-un"))?.trim().to_owned();
-    // Where sshd of a distribution keeps its privileges apart; only root needs it, and only root can make it.
+    // The folder of a distribution's sshd for privilege separation; only root needs it, and only
+    // root can create it.
     let _ = std::fs::create_dir_all("/run/sshd");
 
     attempts(|| {
@@ -45,7 +46,8 @@ pub(crate) fn start(run: &Run, dir: &Path) -> Result<GitServer> {
             if is_locked(&user) { "yes" } else { "no" },
         );
         let sshd = installed("sshd", "openssh-server")?;
-        // Newer servers put off who fails to log in, which tests do on purpose; older ones do not know the word.
+        // Newer servers delay clients that fail to log in, which tests do on purpose; older ones do
+        // not know the option.
         write(&config, format!("{lines}PerSourcePenalties no\n"))?;
         if output(Command::new(&sshd).arg("-t").arg("-f").arg(&config)).is_err() {
             write(&config, lines)?;
@@ -72,15 +74,18 @@ pub(crate) fn start(run: &Run, dir: &Path) -> Result<GitServer> {
     })
 }
 
-/// Whether the account has no password to log in with. sshd turns it away then, with its key too, unless PAM is asked.
+/// Returns `true` if the account has no password to log in with.
+///
+/// sshd then refuses the account, even with its key, unless PAM is used.
 fn is_locked(user: &str) -> bool {
-    // Only root may read this, and only root's account is likely to be such a one.
+    // Only root may read this, and only root's account is likely to be locked.
     std::fs::read_to_string("/etc/shadow")
         .is_ok_and(|shadow| shadow.lines().any(|line| line.starts_with(&format!("{user}:!"))))
 }
 
 fn generate(key: &Path) -> Result<()> {
-    // A starter that died before may have left one, and ssh-keygen would ask.
+    // A process that died while it started the server may have left a key, and ssh-keygen would
+    // ask.
     let _ = std::fs::remove_file(key);
     output(
         Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", "flux-tests", "-f"]).arg(key),

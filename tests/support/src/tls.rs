@@ -7,7 +7,7 @@ use crate::failure::Result;
 use crate::process::output;
 use crate::run::{installed, make_dir, write};
 
-/// PEM files.
+/// The PEM files of a server.
 #[derive(Debug)]
 pub(crate) struct Certificates {
     pub(crate) ca: PathBuf,
@@ -32,7 +32,7 @@ extendedKeyUsage = serverAuth
 subjectAltName = IP:127.0.0.1, DNS:localhost
 ";
 
-/// Makes them in `dir`.
+/// Creates the authority and the certificate in `dir`.
 pub(crate) fn certificates(dir: &Path) -> Result<Certificates> {
     make_dir(dir)?;
     write(&dir.join("openssl.conf"), CONFIG)?;
@@ -55,12 +55,12 @@ pub(crate) fn certificates(dir: &Path) -> Result<Certificates> {
     })
 }
 
-/// A private key (EC, P-256) as the PEM file `dir/name`.
+/// Creates a private key (EC, P-256) as the PEM file `dir/name`.
 pub(crate) fn private_key(dir: &Path, name: &str) -> Result<()> {
     openssl(dir, &format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {name}"))
 }
 
-/// The public half of `dir/name` as the PEM file `dir/public`.
+/// Writes the public half of `dir/name` to the PEM file `dir/public`.
 pub(crate) fn public_key(dir: &Path, name: &str, public: &str) -> Result<()> {
     openssl(dir, &format!("pkey -in {name} -pubout -out {public}"))
 }

@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// `prefix-…`, a lower-case DNS label (63 characters at most) that nobody else in this run has: for repositories, images,
-/// namespaces.
+/// Returns a name `prefix-…` that nothing else in this run has.
+///
+/// It is a lower-case DNS label of at most 63 characters, for repositories, images and namespaces.
 pub fn unique(prefix: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    // The time tells apart two processes that had the same id.
+    // The time distinguishes two processes that had the same id.
     let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis()) % 100_000_000;
     let prefix: String = prefix.chars().take(30).collect();
     format!("{prefix}-{:x}-{millis:x}-{count:x}", std::process::id())

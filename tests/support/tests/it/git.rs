@@ -1,11 +1,11 @@
-//! Git servers: a push by the git command arrives, and who may not is told so.
+//! Git servers: a push by the git command arrives, and one without rights is refused.
 
 use std::path::Path;
 use std::process::Command;
 
 use flux_test_support::{GitServer, commit_files, git, git_http, git_http_auth, git_https, git_ssh, unique};
 
-/// Clones `url` into a new folder, commits a file and pushes it; what git says when it fails.
+/// Clones `url` into a new folder, commits a file and pushes it; an error is git's own message.
 fn push_to(url: &str, environment: &[(&str, &str)]) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| {
@@ -20,12 +20,12 @@ fn push_to(url: &str, environment: &[(&str, &str)]) -> Result<(), String> {
     run(&["push", "--quiet", "origin", "main"])
 }
 
-/// The commits of a served repository, newest first.
+/// Returns the commits of a served repository, newest first.
 fn subjects(path: &Path) -> String {
     git(path, &["log", "--format=%s", "main"])
 }
 
-/// A repository of one commit, and its name.
+/// Creates a repository of one commit, and returns its name.
 fn repository(server: &GitServer) -> String {
     let repo = unique("config");
     let path = server.create(&repo);

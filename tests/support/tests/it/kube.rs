@@ -1,4 +1,4 @@
-//! The cluster: Deployments roll out, or do not, and rights are what roles say.
+//! The cluster: Deployments roll out or fail to, and rights follow the roles.
 
 use flux_test_support::{KubeServer, kube};
 
@@ -18,7 +18,7 @@ fn deployment(image: &str) -> String {
     )
 }
 
-/// A new namespace with the Deployment `web` in it.
+/// Creates a namespace with the Deployment `web` in it.
 fn deploy(kube: &KubeServer, image: &str) -> String {
     let namespace = kube.namespace("roll");
     kube.kubectl_with(&["apply", "--server-side", "-n", &namespace, "-f", "-"], &deployment(image));
@@ -49,7 +49,8 @@ fn a_broken_image_is_never_ready_and_says_why() {
     let namespace = deploy(&kube, "shop/web:broken-1");
     let waiting = "jsonpath={.status.containerStatuses[0].state.waiting.reason}=ImagePullBackOff";
     let pods = ["wait", "pod", "-l", "app=web", "-n", &namespace, "--timeout=30s", "--for", waiting];
-    // The controllers make the pods in their own time, and kubectl does not wait for what is not there yet.
+    // The controllers create the pods later, and kubectl does not wait for objects that do not
+    // exist.
     kube.kubectl(&[
         "wait",
         "rs",
@@ -64,7 +65,7 @@ fn a_broken_image_is_never_ready_and_says_why() {
     let ready =
         kube.kubectl(&["get", "deployment", "web", "-n", &namespace, "-o=jsonpath={.status.readyReplicas}"]);
     assert_eq!(ready, "");
-    // A better image mends it.
+    // A working image repairs it.
     kube.kubectl(&["set", "image", "deployment/web", "web=shop/web:v2", "-n", &namespace]);
     kube.kubectl(&["rollout", "status", "deployment/web", "-n", &namespace, "--timeout=30s"]);
 }

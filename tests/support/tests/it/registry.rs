@@ -1,4 +1,4 @@
-//! Registries: what is pushed is there, and who may not is told so.
+//! Registries: a pushed image can be read, and a push without rights is refused.
 
 use flux_test_support::{Image, RegistryServer, Schema, registry, registry_basic, registry_token, unique};
 
@@ -7,7 +7,7 @@ const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// The answer to a request without credentials: status, content type, digest and body.
+/// Returns the answer to a request without credentials: status, content type, digest and body.
 fn get(registry: &RegistryServer, path: &str) -> (u16, String, String, String) {
     let accept = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST].join(", ");
     let http: ureq::Agent =
@@ -36,9 +36,9 @@ fn an_image_is_a_manifest_for_one_platform_and_an_index_for_several_in_either_sc
         let image =
             Image::new(&name, &tag).created("2026-01-02T03:04:05Z").platforms(platforms).schema(schema);
         let pushed = registry.push(&image);
-        let (status, said, digest, body) = get(&registry, &format!("{name}/manifests/{tag}"));
+        let (status, content_type, digest, body) = get(&registry, &format!("{name}/manifests/{tag}"));
         assert_eq!(
-            (status, said.as_str(), digest),
+            (status, content_type.as_str(), digest),
             (200, media_type, pushed),
             "{schema:?} {platforms:?}: {body}"
         );
