@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 use super::entries::is_no_expression;
 use crate::{
     finding::Code,
-    manifest::kustomization::{
-        COMPONENT, COMPONENT_VERSION, GROUP, KIND, VERSION,
-        keys::{
+    manifest::{
+        kustomization::{COMPONENT, COMPONENT_VERSION, GROUP, KIND, VERSION},
+        kustomization_keys::{
             KEYS, SHAPES,
             Shape::{self, Items, Keys, Map as AnyMap, Maps, Number, Text, TextMap, Texts, Truth},
         },

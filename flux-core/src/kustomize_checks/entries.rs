@@ -10,9 +10,11 @@ use serde_json::Value;
 use super::kustomization::{Kustomization, files_in};
 use crate::{
     backend::{self, Tree},
-    kustomization_keys::{Names, lists},
     kustomize::{Mistake, join},
-    manifest::kustomization::{FILES, is_file},
+    manifest::{
+        kustomization::{FILES, is_file},
+        kustomization_keys::{Names, lists},
+    },
     repo_path::{ancestors, folder, is_under},
 };
 
