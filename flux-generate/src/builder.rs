@@ -17,33 +17,36 @@ pub struct ProcessGeneratorBuilder {
 }
 
 impl ProcessGeneratorBuilder {
-    /// The folder in which private copies are made. It must allow programs to be run. By default
-    /// that of the machine for temporary files.
+    /// Sets the folder in which private copies are made.
+    ///
+    /// It must allow programs to be run. The default is the machine's folder for temporary files.
     pub fn folder(self, folder: impl Into<PathBuf>) -> Self {
         Self { folder: Some(folder.into()), ..self }
     }
 
-    /// How many bytes a command may print to standard output. By default as many as a manifest file
-    /// may have.
+    /// Sets the limit of the bytes that a command may print to standard output.
+    ///
+    /// The default is the limit of a manifest file.
     pub fn max_output(mut self, bytes: u64) -> Self {
         self.limits.output = bytes;
         self
     }
 
-    /// How many bytes of the end of standard error an error tells. Default 2000.
+    /// Sets the number of bytes of the end of standard error that an error quotes; 2000 by default.
     pub fn max_stderr(mut self, bytes: usize) -> Self {
         self.limits.stderr = bytes;
         self
     }
 
-    /// How many files commands may add in one change. Default 1000.
+    /// Sets the limit of the files that commands may add in one change; 1000 by default.
     pub fn max_new_files(mut self, files: usize) -> Self {
         self.limits.new_files = files;
         self
     }
 
-    /// How many bytes these files may have together. By default as many as one manifest file may
-    /// have.
+    /// Sets the limit of the bytes of these files together.
+    ///
+    /// The default is the limit of one manifest file.
     pub fn max_new_bytes(mut self, bytes: u64) -> Self {
         self.limits.new_bytes = bytes;
         self
@@ -56,7 +59,7 @@ impl ProcessGeneratorBuilder {
 }
 
 impl ProcessGenerator {
-    /// Begins to make one.
+    /// Returns a builder with the default settings.
     pub fn builder() -> ProcessGeneratorBuilder {
         ProcessGeneratorBuilder::default()
     }

@@ -101,8 +101,9 @@ enum Changed {
     Gone,
 }
 
-/// Compares a file with what was written. A link in its place does not count as a file: what it
-/// leads to is none of the repository's.
+/// Compares a file with its written content.
+///
+/// A link in its place does not count as a file: its target does not belong to the repository.
 fn changed(place: &Path, id: Oid) -> Result<Changed, Box<dyn std::error::Error>> {
     if !fs::symlink_metadata(place).is_ok_and(|found| found.is_file()) {
         return Ok(Changed::Gone);

@@ -11,7 +11,7 @@ use flux_core::{
 
 use crate::{checkout::FolderCheckout, isolation::hide_this_process, limits::Limits};
 
-/// How many files are read from the repository at a time.
+/// The number of files that are read from the repository at a time.
 const READ_BATCH: usize = 32;
 
 /// A [`Generator`] that runs commands as processes of this machine.

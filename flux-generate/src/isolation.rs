@@ -2,8 +2,9 @@
 
 use flux_core::generate::GenerateError;
 
-/// Keeps the environment and the memory of this process from processes of the same user: commands
-/// would find both in `/proc`.
+/// Hides the environment and the memory of this process from processes of the same user.
+///
+/// Commands would find both in `/proc`.
 pub(crate) fn hide_this_process() -> Result<(), GenerateError> {
     #[cfg(target_os = "linux")]
     {

@@ -1,5 +1,6 @@
-//! The settings that libgit2 keeps once for the whole process: time limits and the trusted
-//! authorities. Nothing else in this crate is global.
+//! The settings that libgit2 keeps once for the whole process.
+//!
+//! These are time limits and the trusted authorities. Nothing else in this crate is global.
 
 use std::{
     collections::BTreeSet,
@@ -19,8 +20,9 @@ struct Settings {
 static SETTINGS: Mutex<Settings> =
     Mutex::new(Settings { timeout: Duration::ZERO, authorities: BTreeSet::new() });
 
-/// Sets how long a server may stay silent. As there is one limit for the whole process, the longest
-/// that was asked for holds.
+/// Sets how long a server may stay silent.
+///
+/// There is one limit for the whole process, so the longest that was asked for holds.
 #[expect(
     unsafe_code,
     reason = "libgit2's options are plain globals; they are only written here, under a lock"

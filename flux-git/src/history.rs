@@ -1,5 +1,6 @@
-//! The history of the configured paths: which commits touched them, and from which commit each has
-//! them.
+//! The history of the configured paths.
+//!
+//! It knows the commits that touched them, and from which commit each has them.
 
 use std::collections::HashMap;
 
@@ -48,7 +49,7 @@ pub(crate) fn history(
     Ok(commits)
 }
 
-/// Where a commit has the paths from.
+/// The origin of the paths in a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     /// It changed them: it differs from each of its parents.

@@ -1,5 +1,6 @@
-//! The mirror of a repository behind a server: a bare repository in a folder that may outlive the
-//! process and be shared by several.
+//! The mirror of a repository behind a server.
+//!
+//! It is a bare repository in a folder that may outlive the process and be shared by several.
 //!
 //! Objects need no guarding, as they are named by their content. The folder's `lock` file guards
 //! the rest: making the mirror, fetching into it, moving its references. Only those who write wait

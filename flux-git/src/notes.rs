@@ -28,8 +28,9 @@ pub(crate) fn find(repo: &Repository, tip: Oid, of: Oid) -> Result<Option<String
     }
 }
 
-/// A commit of the notes' history on `tip` (none: their first) in which `on` has this note. No
-/// reference moves.
+/// Makes a commit of the notes' history on `tip` in which `on` has this note.
+///
+/// Without a tip it is the first commit of the history. No reference moves.
 pub(crate) fn attach(
     repo: &Repository,
     tip: Option<Oid>,

@@ -1,9 +1,10 @@
-//! The configured paths: which part of the repository is looked at.
+//! The configured paths: the part of the repository that is read.
 
 use flux_core::backend::{Error, Result};
 
-/// Files and folders relative to the root of the repository, normalised. None of them means
-/// everything.
+/// Files and folders relative to the root of the repository, normalised.
+///
+/// No path means the whole repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Paths(Vec<String>);
 

@@ -98,8 +98,9 @@ impl fmt::Debug for GitRepo {
 }
 
 impl Inner {
-    /// Works in the store; if that fails because the store is damaged, or lacks what upstream has,
-    /// once more in a new one.
+    /// Works in the store, and once more in a new one if the store is at fault.
+    ///
+    /// It is at fault if it is damaged, or lacks objects that upstream has.
     fn in_store<T>(&self, cancel: &Cancel, work: impl Fn(&Repository) -> Result<T>) -> Result<T> {
         let may_be_the_store = |error: &Error| {
             matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Unavailable)

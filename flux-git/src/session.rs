@@ -1,5 +1,6 @@
-//! One conversation with a server: it shows our credentials, checks the server's host key, and
-//! remembers why it broke off.
+//! One connection to a server.
+//!
+//! It presents our credentials, checks the server's host key, and remembers why it was aborted.
 
 use std::{
     cell::{Cell, RefCell},
@@ -154,7 +155,7 @@ impl<'a> Session<'a> {
     }
 
     fn credential(&self, user: Option<&str>, allowed: CredentialType) -> Result<Cred, Error> {
-        // Asked for the name alone, SSH servers then tell what they allow for it.
+        // SSH servers that get the name alone answer with the methods that they allow for it.
         if allowed.is_username() && !self.named.replace(true) {
             return Cred::username(self.credentials.user_name(user));
         }

@@ -1,5 +1,7 @@
-//! The object database on disk, used from many threads: a libgit2 repository can be sent to another
-//! thread but not shared, so that each piece of work borrows one of its own and gives it back.
+//! The object database on disk, used from many threads.
+//!
+//! A libgit2 repository can be sent to another thread but not shared, so each piece of work borrows
+//! one of its own and gives it back.
 
 use std::{
     ops::Deref,
@@ -66,7 +68,7 @@ impl std::fmt::Debug for Store {
 pub(crate) struct Loan<'s> {
     store: &'s Store,
     generation: u64,
-    /// None only while dropping.
+    /// `None` only while dropping.
     repository: Option<Repository>,
 }
 

@@ -1,5 +1,6 @@
-//! The seam to where the branch lives: a repository on this machine, used in place, or one behind a
-//! server, mirrored.
+//! The interface to the upstream repository.
+//!
+//! It is a repository on this machine, used in place, or one behind a server, mirrored.
 
 use std::{fmt, time::Duration};
 
@@ -31,7 +32,7 @@ impl Landing<'_> {
     }
 }
 
-/// Where the branch lives. Everything here blocks.
+/// The repository that has the branch. All methods block.
 pub(crate) trait Upstream: fmt::Debug + Send + Sync {
     /// The objects that are here already.
     fn store(&self) -> Result<Loan<'_>>;

@@ -1,5 +1,6 @@
-//! Where a repository is: a path, a URL, or the `user@host:path` form; and how it is printed
-//! without its secrets.
+//! The address of a repository: a path, a URL, or the `user@host:path` form.
+//!
+//! It is printed without its secrets.
 
 use std::{
     fmt,
@@ -12,7 +13,7 @@ use url::Url;
 
 use crate::secret::Secret;
 
-/// A repository's address, taken apart once. It prints without secrets.
+/// A parsed address of a repository; it prints without secrets.
 #[derive(Clone)]
 pub(crate) struct RepoUrl {
     place: Place,

@@ -1,4 +1,4 @@
-//! The act: a plan carried out stage by stage, each object on its own.
+//! Carries out a plan stage by stage, each object on its own.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,5 +1,6 @@
-//! From a kubeconfig, or the inside of a pod, to a client: who is asked, as whom, and what is wrong
-//! with the configuration.
+//! Makes a client from a kubeconfig, or from the inside of a pod.
+//!
+//! It finds the server and the account, and reports errors of the configuration.
 
 use std::{
     io,
@@ -21,10 +22,11 @@ use crate::{
     http::Http,
 };
 
-/// How long a connection may take, TLS included.
+/// The time limit of a connection attempt, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a connection may be silent: longer than the term of a watch, which is never silent at
-/// its end.
+/// The time for which a connection may be silent.
+///
+/// It is longer than the term of a watch, which is never silent at its end.
 const SILENCE: Duration = Duration::from_secs(130);
 
 /// The configuration of a [`KubeCluster`]; each setter returns the builder with one thing changed.
@@ -49,28 +51,28 @@ pub struct KubeClusterBuilder {
 }
 
 impl KubeCluster {
-    /// Begins with the cluster of kubectl's default.
+    /// Returns a builder for the cluster of kubectl's default.
     pub fn builder() -> KubeClusterBuilder {
         KubeClusterBuilder::default()
     }
 }
 
 impl KubeClusterBuilder {
-    /// The kubeconfig file to use.
+    /// Sets the kubeconfig file.
     pub fn kubeconfig(self, path: impl Into<PathBuf>) -> Self {
         Self { kubeconfig: Some(path.into()), ..self }
     }
 
-    /// The context of the kubeconfig to use; its current one by default.
+    /// Sets the context of the kubeconfig; its current one by default.
     pub fn context(self, name: impl Into<String>) -> Self {
         Self { context: Some(name.into()), ..self }
     }
 
     /// Reads the configuration and makes a cluster of it.
     ///
-    /// The API server is not asked anything yet, so that a daemon can start before it: the first
-    /// call tells whether it is there. Must be called within a tokio runtime, in which the watches
-    /// will run.
+    /// No request is sent to the API server yet, so that a daemon can start before it: the first
+    /// call shows if it is there. Must be called within a tokio runtime, in which the watches will
+    /// run.
     ///
     /// # Errors
     /// [`NotFound`](flux_core::backend::ErrorKind::NotFound) if the kubeconfig or the context does

@@ -1,5 +1,6 @@
-//! Kinds that come with a plan: a custom resource can be applied only when the server has taken in
-//! its definition.
+//! Kinds that come with a plan.
+//!
+//! A custom resource can be applied only when the server has accepted its definition.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{cluster::KubeCluster, raw::RawObject};
 
-/// How long the server is given to take in definitions.
+/// The time limit for the server to accept definitions.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the server is asked whether it lists the kinds.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -38,7 +39,7 @@ pub(crate) fn changes_kinds(id: &ResourceId) -> bool {
     )
 }
 
-/// The definition that an object as the server has it is, if it is one.
+/// Returns the definition in an object of the server, if it is one.
 pub(crate) fn of(id: &ResourceId, object: &Value) -> Option<Definition> {
     if (id.group.as_str(), id.kind.as_str()) != ("apiextensions.k8s.io", "CustomResourceDefinition") {
         return None;

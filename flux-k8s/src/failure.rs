@@ -1,5 +1,6 @@
-//! How a request fails: kube's errors and the API server's answers, sorted by what can be done
-//! about them.
+//! Failures of requests, by the possible reactions.
+//!
+//! They are kube's errors and the API server's answers.
 
 use std::{error::Error as _, fmt, time::Duration};
 
@@ -97,7 +98,7 @@ impl Failure {
         Self { kind, message: message.into(), causes: Vec::new(), retry_after: None }
     }
 
-    /// The failure that an answer of the API server tells of.
+    /// Returns the failure that an answer of the API server describes.
     pub(crate) fn from_status(status: &Status) -> Self {
         let kind = match status.code {
             401 => FailureKind::Unauthorized,
@@ -133,7 +134,7 @@ impl Failure {
         }
     }
 
-    /// The failure that an error of kube tells of.
+    /// Returns the failure that an error of kube describes.
     pub(crate) fn from_kube(error: &kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => Self::from_status(status),

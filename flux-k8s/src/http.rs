@@ -1,5 +1,6 @@
-//! Requests with limits: each has a time within which it is answered or given up, and a few tries
-//! where trying again is safe.
+//! Requests with limits.
+//!
+//! Each is answered within a time limit or given up, and is retried where this is safe.
 
 use std::{sync::Arc, time::Duration};
 
@@ -212,7 +213,7 @@ fn built(request: Built) -> Result<http::Request<Vec<u8>>, Failure> {
     request.map_err(|e| Failure::new(FailureKind::Invalid, format!("no request can be made of it: {e}")))
 }
 
-/// The failure that an answer outside of 2xx tells of.
+/// Returns the failure that an answer outside of 2xx describes.
 fn refusal(code: u16, body: &[u8]) -> Failure {
     let mut status = serde_json::from_slice::<Status>(body)
         .ok()

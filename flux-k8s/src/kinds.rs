@@ -1,5 +1,7 @@
-//! Which kinds the server has, by discovery: two requests where the server can say all at once,
-//! else one for each group and version.
+//! The kinds of the server, by discovery.
+//!
+//! Discovery takes two requests where the server supports aggregated discovery, else one for each
+//! group and version.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,7 +55,7 @@ const MADE_BY_CLUSTER: [(&str, &str); 8] = [
     ("", "Binding"),
 ];
 
-/// How many requests are under way at once in the fallback.
+/// The number of concurrent requests in the fallback.
 const AT_ONCE: usize = 8;
 
 impl Kinds {

@@ -1,5 +1,6 @@
-//! [`Cluster`](flux_core::backend::Cluster) over the Kubernetes API: desired objects are sent with
-//! server-side apply, what is there is observed by watches.
+//! [`Cluster`](flux_core::backend::Cluster) over the Kubernetes API.
+//!
+//! Desired objects are sent with server-side apply, and live objects are observed by watches.
 //!
 //! ```no_run
 //! # async fn example() -> flux_core::backend::Result<()> {

@@ -1,5 +1,6 @@
-//! The look: from what git names to what is there of it, and of everything else that carries the
-//! mark.
+//! Observes the objects of the cluster.
+//!
+//! They are those that git names, and all others that carry the mark.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,5 +1,6 @@
-//! The objects that a watch reports, laid under what we did ourselves: a watch that lags does not
-//! hide our own apply.
+//! The objects that a watch reports, overlaid with our own changes.
+//!
+//! So a watch that lags does not hide our own apply.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -73,7 +74,7 @@ impl Store {
         self.ours.retain(|key, ours| ours.lists >= lists && !ours.is_confirmed_by(watched.get(key)));
     }
 
-    /// The watch tells of a new or changed object.
+    /// Takes in a new or changed object from the watch.
     pub(crate) fn observed(&mut self, object: Arc<Value>) {
         let key = key(&object);
         if self.ours.get(&key).is_some_and(|ours| ours.is_confirmed_by(Some(&object))) {
@@ -82,7 +83,7 @@ impl Store {
         self.watched.insert(key, object);
     }
 
-    /// The watch tells that an object is gone, or no longer among those watched.
+    /// Removes an object that is gone, or no longer among those watched.
     pub(crate) fn gone(&mut self, object: &Value) {
         let key = key(object);
         let is_confirmed = match self.ours.get(&key).map(|ours| &ours.did) {

@@ -1,5 +1,6 @@
-//! Wanted objects that do not carry the mark: not there yet, not adopted yet, or to be left alone
-//! for good.
+//! Wanted objects that do not carry the mark.
+//!
+//! They do not exist yet, are not adopted yet, or are to be ignored for good.
 //!
 //! Most are gone from here after one apply, so the first time they are only read. What is here a
 //! second time will be here again: it is watched, so that it costs no request from then on.

@@ -1,4 +1,4 @@
-//! How an [`OciRegistry`] is configured.
+//! The configuration of an [`OciRegistry`].
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use crate::{
 
 /// The configuration of an [`OciRegistry`]; each setter returns the builder with one thing changed.
 ///
-/// Nothing is asked before the registry's first use.
+/// No request is sent before the registry's first use.
 ///
 /// ```
 /// use flux_core::backend::ErrorKind;
@@ -68,7 +68,7 @@ impl Default for OciRegistryBuilder {
 }
 
 impl OciRegistry {
-    /// Begins with a registry that is asked anonymously.
+    /// Returns a builder of a registry that is used anonymously.
     pub fn builder() -> OciRegistryBuilder {
         OciRegistryBuilder::default()
     }
@@ -102,17 +102,17 @@ impl OciRegistryBuilder {
         self
     }
 
-    /// How long one request may take, all of it. Default 30 s.
+    /// Sets the time limit of one whole request; 30 s by default.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// How long connecting may take. Default 10 s.
+    /// Sets the time limit of a connection attempt; 10 s by default.
     pub fn connect_timeout(self, timeout: Duration) -> Self {
         Self { connect_timeout: timeout, ..self }
     }
 
-    /// How many requests are made to one host at once. Default 8, at least 1.
+    /// Sets the number of concurrent requests to one host; 8 by default, at least 1.
     pub fn concurrency(self, requests: usize) -> Self {
         Self { concurrency: requests.max(1), ..self }
     }
@@ -123,12 +123,12 @@ impl OciRegistryBuilder {
         Self { max_pages: pages.max(1), ..self }
     }
 
-    /// How requests that fail for a while are made again.
+    /// Sets how requests with transient failures are retried.
     pub fn retry(self, retry: RetryPolicy) -> Self {
         Self { retry, ..self }
     }
 
-    /// Where the time comes from. Default: the machine's clock.
+    /// Sets the clock; the machine's by default.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }

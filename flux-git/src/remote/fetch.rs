@@ -1,5 +1,6 @@
-//! Fetching: upstream is asked for its tip each time, and what it moved to is fetched into the
-//! mirror.
+//! Fetches from upstream into the mirror.
+//!
+//! Upstream is asked for its tip each time, and a tip that moved is fetched.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -38,7 +39,7 @@ pub(super) struct Heads {
     pub(super) notes: Option<Oid>,
 }
 
-/// Why upstream could not be looked at.
+/// The reason why upstream could not be read.
 #[derive(Debug)]
 pub(super) enum RefreshError {
     /// Because of upstream, or of the way there.

@@ -1,5 +1,6 @@
-//! A repository behind a server: mirrored, asked for its tip each time, fetched when it moved,
-//! pushed to.
+//! A repository behind a server.
+//!
+//! It is mirrored, asked for its tip each time, fetched when the tip moved, and pushed to.
 
 mod fetch;
 mod push;
