@@ -28,7 +28,7 @@
 //! # Example
 //!
 //! ```
-//! use flux_core::manifest::{parse, prove};
+//! use flux_core::{edit::prove, workload::parse};
 //!
 //! let file = b"apiVersion: apps/v1
 //! kind: Deployment
