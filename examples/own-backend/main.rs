@@ -9,6 +9,8 @@
 //!
 //! `cargo test --features testing --example own-backend` holds it to the contract of the trait.
 
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use async_trait::async_trait;

@@ -45,7 +45,7 @@ impl Generator for ProcessGenerator {
             let bodies = repo.read(&ids, u64::MAX).await?;
             for ((path, _), body) in batch.iter().zip(bodies) {
                 if let FileBody::Bytes(bytes) = body {
-                    checkout.write(path, &bytes, tree.is_executable(*path))?;
+                    checkout.write(path, &bytes, tree.is_executable(path))?;
                 }
             }
         }

@@ -312,7 +312,7 @@ impl Method {
 
 /// Checks that a file is there, or can be added.
 fn check_writable(tree: &Tree, path: &str) -> Result<(), String> {
-    match tree.refuses(path).filter(|_| !tree.file(path).is_some()) {
+    match tree.refuses(path).filter(|_| tree.file(path).is_none()) {
         Some(why) => Err(format!("{path} cannot be added to the repository: {why}")),
         None => Ok(()),
     }

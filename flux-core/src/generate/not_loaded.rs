@@ -16,7 +16,7 @@ impl PathSources {
         let missing = tree.missing().iter().filter(|path| !in_view.contains(path));
         let mut findings: Vec<Finding> = missing.map(|path| missing_path(path)).collect();
         let misnamed_ones = tree.misnamed().filter(|path| self.may_hold_manifests(path));
-        findings.extend(misnamed_ones.map(|path| misnamed(path)));
+        findings.extend(misnamed_ones.map(misnamed));
         let manifests = self.raw_manifests(tree.file_paths().chain(tree.links()));
         // What is called like a folder may be one, with manifests in it; README and LICENSE are
         // not.
@@ -24,7 +24,7 @@ impl PathSources {
         let is_raw = self.are_raw();
         let may_be_folder = |path: &str| is_bare(name(path)) && is_raw(path);
         let leads_on = |path: &&str| manifests.contains(path) || may_be_folder(path);
-        findings.extend(tree.links().filter(leads_on).map(|path| linked(path)));
+        findings.extend(tree.links().filter(leads_on).map(linked));
         let hidden = tree.unreadable().filter(|(path, _)| self.counts(path));
         findings.extend(hidden.map(|(path, why)| unreadable(path, why)));
         findings

@@ -32,7 +32,8 @@ mod fault;
 mod limit;
 mod pause;
 mod retry;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 pub use cache::Cache;

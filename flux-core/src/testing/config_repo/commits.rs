@@ -61,7 +61,7 @@ pub async fn commit_lands_with_all_it_says(fixture: &dyn ConfigRepoFixture) {
         assert_eq!(history.len(), 1, "one change is one commit for {who}: {history:?}");
         let commit = &history[0];
         assert_eq!(commit.revision, landed);
-        assert_eq!(commit.parents, [base.clone()], "the parent that {who} sees");
+        assert_eq!(commit.parents, std::slice::from_ref(&base), "the parent that {who} sees");
         assert_eq!(commit.message, change.message);
         assert_eq!(Some(&commit.author), change.author.as_ref());
         assert_eq!(commit.time, change.time);
