@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::finding::{Code, Finding};
+
 /// A thing that a backend saw, how complete it is, and on whose authority.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation<T> {
@@ -50,5 +52,27 @@ impl Completeness {
     /// Returns `true` if everything asked for was seen, now.
     pub fn is_complete(&self) -> bool {
         matches!(self, Self::Complete)
+    }
+
+    /// Returns the findings about a cluster that was not seen whole.
+    pub(crate) fn cluster_findings(&self) -> Vec<Finding> {
+        let finding = |evidence: String, remedy: &str| Finding {
+            code: Code::PartialCluster,
+            subject: "cluster".to_owned(),
+            place: None,
+            evidence,
+            remedy: remedy.to_owned(),
+        };
+        match self {
+            Self::Complete => Vec::new(),
+            Self::Partial(missing) => {
+                let remedy = "grant get, list and watch on it, or leave it out of what is synced";
+                missing.iter().map(|missing| finding(missing.clone(), remedy)).collect()
+            }
+            Self::Stale { age, reason } => {
+                let evidence = format!("last seen {age:#} ago: {reason}");
+                vec![finding(evidence, "see that the API server can be reached")]
+            }
+        }
     }
 }

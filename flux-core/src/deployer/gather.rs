@@ -190,34 +190,8 @@ impl Deployer {
     /// Gathers which workloads the cluster has, and the findings about what it does not show.
     pub(super) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {
         let seen = self.cluster.workloads(None).await.map_err(DeployError::Cluster)?;
-        let findings = partial_cluster(&seen.completeness);
+        let findings = seen.completeness.cluster_findings();
         let workloads = seen.value.into_iter().map(|w| w.id).collect();
         Ok((ClusterFacts { workloads, complete: findings.is_empty() }, findings))
-    }
-}
-
-/// Returns the findings about a cluster that was not seen whole.
-pub(super) fn partial_cluster(completeness: &Completeness) -> Vec<Finding> {
-    let finding = |evidence: String, remedy: &str| Finding {
-        code: Code::PartialCluster,
-        subject: "cluster".to_owned(),
-        place: None,
-        evidence,
-        remedy: remedy.to_owned(),
-    };
-    match completeness {
-        Completeness::Complete => Vec::new(),
-        Completeness::Partial(missing) => missing
-            .iter()
-            .map(|what| {
-                finding(what.clone(), "grant get, list and watch on it, or leave it out of what is synced")
-            })
-            .collect(),
-        Completeness::Stale { age, reason } => {
-            vec![finding(
-                format!("last seen {age:#} ago: {reason}"),
-                "see that the API server can be reached",
-            )]
-        }
     }
 }

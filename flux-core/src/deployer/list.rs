@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DeployError, Deployer, gather::partial_cluster};
+use super::{DeployError, Deployer};
 use crate::{
     backend::RolloutState,
     finding::Finding,
@@ -90,7 +90,7 @@ impl Deployer {
         let book = PolicyIndex::read(&loaded.manifests, |_| None);
         let mut findings = loaded.findings.clone();
         findings.extend(book.findings(&loaded.manifests));
-        findings.extend(partial_cluster(&seen.completeness));
+        findings.extend(seen.completeness.cluster_findings());
         findings.sort();
         findings.dedup();
         let mut workloads: BTreeMap<WorkloadId, ListedWorkload> = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! Syncs: load, observe, plan, apply.
 
-use super::{DeployError, Deployer, LoadedRepo, gather::partial_cluster};
+use super::{DeployError, Deployer, LoadedRepo};
 use crate::{
     backend::Progress,
     sync::{self, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
@@ -22,7 +22,7 @@ impl Deployer {
         if !violations.is_empty() {
             return Err(DeployError::SyncViolations(violations));
         }
-        plan.findings.extend(partial_cluster(&observed.completeness));
+        plan.findings.extend(observed.completeness.cluster_findings());
         plan.findings.sort();
         plan.findings.dedup();
         Ok(plan)

@@ -57,7 +57,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 ///         let mut files = BTreeMap::new();
 ///         for (path, body) in tree.file_paths().zip(bodies) {
 ///             if let FileBody::Bytes(bytes) = body {
-///                 files.insert(path.clone(), bytes);
+///                 files.insert(path.to_owned(), bytes);
 ///             }
 ///         }
 ///         files.extend(over.clone());
