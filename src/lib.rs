@@ -52,7 +52,7 @@
 
 #[doc(inline)]
 pub use flux_core::*;
-/// [`generate::Generator`](flux_core::generate::Generator) over processes.
+/// [`generate::Generator`] over processes.
 #[cfg(feature = "generate")]
 pub use flux_generate as process;
 /// [`backend::ConfigRepo`] over git.

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "deployer")]
 use crate::finding::{Code, Finding};
 
 /// A thing that a backend saw, how complete it is, and on whose authority.
@@ -55,6 +56,7 @@ impl Completeness {
     }
 
     /// Returns the findings about a cluster that was not seen whole.
+    #[cfg(feature = "deployer")]
     pub(crate) fn cluster_findings(&self) -> Vec<Finding> {
         let finding = |evidence: String, remedy: &str| Finding {
             code: Code::PartialCluster,

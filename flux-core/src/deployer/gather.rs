@@ -11,7 +11,7 @@ use crate::{
         Commit, Completeness, ContentId, Error, ErrorKind, FileBody, Images, InspectError, Observation,
         Range, Revision,
     },
-    finding::{Code, Finding},
+    finding::Finding,
     image::{CanonicalName, ImageName, Tag},
     lineage::Lineage,
     manifest,

@@ -198,6 +198,7 @@ fn expression(name: &str) -> Result<Regex, regex::Error> {
 }
 
 /// Returns the reason that a name is no regular expression; `None` if it is one.
+#[cfg(any(test, feature = "deployer"))]
 pub(crate) fn is_no_expression(name: &str) -> Option<String> {
     if is_plain(name) {
         return None;

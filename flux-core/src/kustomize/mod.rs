@@ -27,16 +27,17 @@ mod entries;
 mod images;
 mod origins;
 mod parts;
-mod shape;
 mod shared;
 mod trace;
 
 pub(crate) use annotated::annotated_by;
+#[cfg(feature = "deployer")]
 pub(crate) use chain::join;
+#[cfg(feature = "deployer")]
+pub(crate) use entries::is_no_expression;
 pub(crate) use images::{apply, image_by_entry, misplaced};
 pub use origins::Described;
 pub(crate) use origins::Origins;
 pub(crate) use parts::{PartFiles, parts};
-pub(crate) use shape::{Mistake, is_of_another_group, mistakes};
 pub use trace::Build;
 pub(crate) use trace::trace;

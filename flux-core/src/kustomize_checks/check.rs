@@ -13,11 +13,11 @@ use super::{
     gather::{Gathered, gather},
     kustomization::files_in,
     mistakes::Mistakes,
+    shape::{Mistake, is_of_another_group, mistakes},
 };
 use crate::{
     backend::{ContentId, Error as BackendError, Tree},
     finding::{Code, Finding, Place},
-    kustomize::{Mistake, is_of_another_group, mistakes},
     manifest::{ParsedFile, kustomization::is_file},
     parse_cache::{CachedParser, read_texts},
     repo_path::folder,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{entries::entries, kustomization::Kustomization, mistakes::Mistakes};
+use super::{entries::entries, kustomization::Kustomization, mistakes::Mistakes, shape::Mistake};
 use crate::{
-    kustomize::{Mistake, join},
+    kustomize::join,
     repo_path::{folder, is_under},
 };
 

@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::kustomization::{Kustomization, files_in};
+use super::{
+    kustomization::{Kustomization, files_in},
+    shape::Mistake,
+};
 use crate::{
     backend::{self, Tree},
-    kustomize::{Mistake, join},
+    kustomize::join,
     manifest::{
         kustomization::{FILES, is_file},
         kustomization_keys::{Names, lists},

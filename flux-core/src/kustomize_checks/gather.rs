@@ -9,11 +9,11 @@ use super::{
     entries::listed_folders,
     kustomization::{Kustomization, MAX_VALUES, files_in},
     mistakes::finding,
+    shape::Mistake,
 };
 use crate::{
     backend::{ContentId, Error as BackendError, Tree},
     finding::{Code, Finding, Place, Problem},
-    kustomize::Mistake,
     manifest::{ParsedFile, is_kustomization},
     parse_cache::{CachedParser, read_texts},
     position::Position,

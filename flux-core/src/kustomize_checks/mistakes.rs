@@ -1,8 +1,8 @@
 //! The mistakes of one kustomization, bounded in number, and their findings.
 
+use super::shape::Mistake;
 use crate::{
     finding::{Finding, Place},
-    kustomize::Mistake,
     position::Position,
     yaml::Places,
 };

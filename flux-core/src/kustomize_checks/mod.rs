@@ -12,5 +12,6 @@ mod entries;
 mod gather;
 mod kustomization;
 mod mistakes;
+mod shape;
 
 pub(crate) use check::check;

@@ -6,6 +6,10 @@ mod container;
 mod id;
 pub(crate) mod kinds;
 pub(crate) mod kustomization;
+#[cfg_attr(
+    not(feature = "deployer"),
+    allow(dead_code, reason = "the shapes are for the checks, which the deployer makes")
+)]
 pub(crate) mod kustomization_keys;
 pub(crate) mod load;
 mod object;
@@ -18,9 +22,9 @@ mod template;
 pub use container::{BadImage, Container, ContainerRole, ImageOrigin};
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
-pub(crate) use kustomization::{
-    FILES as KUSTOMIZATION_FILES, is_file as is_kustomization_file, is_kustomization,
-};
+pub(crate) use kustomization::FILES as KUSTOMIZATION_FILES;
+#[cfg(feature = "deployer")]
+pub(crate) use kustomization::{is_file as is_kustomization_file, is_kustomization};
 pub use object::{Annotation, ParsedFile, Resource};
 pub use paths::manifest_paths;
 pub use policy_document::{POLICY_GROUP, POLICY_KIND, is_policy_document};

@@ -33,12 +33,17 @@ pub(crate) fn document(source: &[u8]) -> Result<Document, Problem> {
 ///
 /// # Errors
 /// The problem, if the file is no YAML, or too large.
+#[cfg(feature = "deployer")]
 pub(crate) fn first_document(source: &[u8]) -> Result<Document, Problem> {
     read(source, Others::Unread)
 }
 
 /// The treatment of further documents in a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "deployer"),
+    allow(dead_code, reason = "kustomizations are read by the checks, which the deployer makes")
+)]
 enum Others {
     Refused,
     Unread,

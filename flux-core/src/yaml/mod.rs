@@ -47,7 +47,9 @@ pub(crate) mod tree;
 pub(crate) mod uses;
 pub(crate) mod value;
 
-pub(crate) use document::{document, first_document};
+pub(crate) use document::document;
+#[cfg(feature = "deployer")]
+pub(crate) use document::first_document;
 pub use emit::emit;
 pub(crate) use key_positions::{Places, Spot};
 pub use layout::NewKey;

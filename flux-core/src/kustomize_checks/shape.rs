@@ -7,9 +7,9 @@
 
 use serde_json::{Map, Value};
 
-use super::entries::is_no_expression;
 use crate::{
     finding::Code,
+    kustomize::is_no_expression,
     manifest::{
         kustomization::{COMPONENT, COMPONENT_VERSION, GROUP, KIND, VERSION},
         kustomization_keys::{
