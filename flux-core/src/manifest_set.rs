@@ -159,8 +159,8 @@ impl Manifests {
     /// Settings in one file that apply to objects in another are applied: rules for custom
     /// workloads (`spec.workloads` of a `FluxPolicy`) turn the objects that they match into
     /// workloads, and the `images:` of kustomizations set the images of the objects that these
-    /// list, in [`Container`](super::Container) and in [`object`](Resource::object) alike.
-    /// Kustomizations themselves are no objects, and neither are the files that they name as
+    /// list, in [`Container`](crate::manifest::Container) and in [`object`](Resource::object)
+    /// alike. Kustomizations themselves are no objects, and neither are the files that they name as
     /// patches.
     pub fn new(files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
         Self::of(files, BTreeMap::new())

@@ -16,7 +16,9 @@ pub struct Edit {
     pub after: String,
 }
 
-/// The change of a value that an edit is intended to make; [`prove`] checks the result against it.
+/// The change of a value that an edit is intended to make.
+///
+/// [`prove`](super::prove) checks the result against it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     /// The index of the object in the file.

@@ -14,8 +14,9 @@
 //! | ReplicaSet, Job, Pod | as of a Deployment | listed, never edited |
 //!
 //! Where a kustomization sets an image (`images:` with `newName`, `newTag`, `digest`), that is the
-//! image and the place to write: see [`Manifests::new`]. Labels that repeat a tag follow it by
-//! [`version_label_edits`].
+//! image and the place to write: see
+//! [`Manifests::new`](crate::manifest_set::Manifests::new). Labels that repeat a tag follow it by
+//! [`version_label_edits`](crate::edit::version_label_edits).
 //!
 //! A rule for a custom kind has its `group` and `kind` (or `apiVersion`, for one version), and
 //! paths:
