@@ -15,6 +15,7 @@ mod registry;
 mod repo;
 mod tree;
 
+pub use crate::image::InspectError;
 pub use crate::revision::{ContentId, Revision};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use cluster::{
@@ -23,7 +24,7 @@ pub use cluster::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use observation::{Completeness, Observation};
-pub use registry::{Images, InspectError, Registry, Tags};
+pub use registry::{Images, Registry, Tags};
 pub use repo::{Author, Change, Commit, ConfigRepo, FileBody, Range};
 pub use tree::{Entry, Tree, invalid_path};
 

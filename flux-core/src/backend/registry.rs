@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, fmt};
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use super::{Observation, Result};
-use crate::image::{ImageInfo, ImageName, Tag};
+use crate::image::{ImageInfo, ImageName, InspectError, Tag};
 
 /// The tags of an image repository, in no particular order.
 pub type Tags = Vec<Tag>;
@@ -43,14 +42,4 @@ pub trait Registry: fmt::Debug + Send + Sync {
 
     /// Returns digest, build date, platforms and labels of some tags of a repository.
     async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>>;
-}
-
-/// The reason that the image of one tag could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct InspectError {
-    /// `true` if the tag is listed and its manifest is gone.
-    pub missing: bool,
-    /// A sentence for people, with the next step.
-    pub message: String,
 }

@@ -75,7 +75,6 @@ mod builds;
 mod config;
 #[cfg(feature = "deployer")]
 mod detect;
-mod edit;
 #[cfg(feature = "deployer")]
 mod engine;
 mod error;
@@ -98,11 +97,11 @@ mod proof;
 mod runs;
 mod source;
 
+pub use crate::plan::{GeneratedChange, GeneratedEdit};
 pub use crate::repo_path::is_under;
 #[cfg(feature = "deployer")]
 pub(crate) use builds::builds;
 pub use config::{Command, Config, Generators, InvalidConfig, Updater};
-pub use edit::{GeneratedChange, GeneratedEdit};
 #[cfg(feature = "deployer")]
 pub(crate) use engine::{Engine, RefusedPath};
 pub use error::{GenerateError, short_command};

@@ -59,6 +59,7 @@
 
 mod host;
 mod info;
+mod inspect_error;
 mod invalid;
 mod name;
 mod reference;
@@ -68,6 +69,7 @@ mod tag;
 mod tests;
 
 pub use info::{ImageInfo, Platform};
+pub use inspect_error::InspectError;
 pub use invalid::InvalidImage;
 pub use name::{CanonicalName, DEFAULT_REGISTRY, ImageName};
 pub use reference::{ImageRef, Pinned};

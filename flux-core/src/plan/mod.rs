@@ -16,6 +16,7 @@
 //! | `sync` | the plan of a sync: steps in stages, and why each is taken |
 //! | `sync_report` | the outcome of each step |
 
+mod generated;
 mod id;
 mod message;
 mod note;
@@ -27,6 +28,7 @@ pub(crate) mod sync;
 pub(crate) mod sync_report;
 mod verdict;
 
+pub use generated::{GeneratedChange, GeneratedEdit};
 pub use id::{InvalidPlanId, PlanId};
 pub(crate) use note::{NoteKind, note_kind};
 pub use reason::{Reason, Status};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    GeneratedEdit,
     id::PlanId,
     reason::{Reason, Status},
     request::{Operation, Request},
@@ -18,7 +19,6 @@ use super::{
 use crate::{
     edit::{self, Edit, EditError, Intent},
     finding::Finding,
-    generate::GeneratedEdit,
     image::ImageRef,
     manifest::WorkloadId,
     revision::Revision,

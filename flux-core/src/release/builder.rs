@@ -17,10 +17,11 @@ use super::{
 use crate::{
     backend::{Completeness, Error as BackendError, Images, Revision},
     edit::Intent,
-    generate::{GeneratedChange, GeneratedEdit},
     image::{CanonicalName, Tag},
     manifest::{Container, WorkloadId},
-    plan::{FileEdit, PlanId, ReleasePlan, Request, SourceHash, WorkloadVerdict},
+    plan::{
+        FileEdit, GeneratedChange, GeneratedEdit, PlanId, ReleasePlan, Request, SourceHash, WorkloadVerdict,
+    },
 };
 
 /// The parts of a plan.

@@ -2,11 +2,10 @@
 
 use crate::{
     edit::{Edit, Intent},
-    generate::GeneratedChange,
     image::ImageRef,
     manifest::{Container, WorkloadId},
     manifest_set::Located,
-    plan::{ContainerVerdict, Reason, WorkloadVerdict},
+    plan::{ContainerVerdict, GeneratedChange, Reason, WorkloadVerdict},
     policy::Policies,
 };
 

@@ -8,10 +8,9 @@ use super::{
 };
 use crate::{
     edit,
-    generate::GeneratedChange,
     manifest::{Annotation, Resource},
     manifest_set::Located,
-    plan::{PolicyChange, PolicyUpdate, Reason},
+    plan::{GeneratedChange, PolicyChange, PolicyUpdate, Reason},
     policy::{Policies, PolicyText, TagPattern},
 };
 

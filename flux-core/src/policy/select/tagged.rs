@@ -1,9 +1,6 @@
 //! Tags, with the known facts about their images.
 
-use crate::{
-    backend::InspectError,
-    image::{ImageInfo, Tag},
-};
+use crate::image::{ImageInfo, InspectError, Tag};
 
 /// A tag of a repository, with the known facts about its image.
 #[derive(Clone, Copy, Debug)]

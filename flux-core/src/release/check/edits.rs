@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use super::{scope::moved, violation::Violation};
 use crate::{
     edit::{Edit, Intent},
-    generate::GeneratedChange,
     manifest::{Container, ParsedFile, WorkloadId},
     manifest_set::Located,
+    plan::GeneratedChange,
     release::{Operation, ReleasePlan, Snapshot, Status},
     workload,
 };
