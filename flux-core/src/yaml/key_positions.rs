@@ -87,7 +87,7 @@ impl Places {
     }
 
     /// Returns the line of the first key or item.
-    #[cfg(feature = "deployer")]
+    #[cfg(any(test, feature = "deployer"))]
     pub(crate) fn first_line(&self) -> Option<u32> {
         self.0.iter().filter_map(|node| node.spot).map(|(line, _)| line).min()
     }
