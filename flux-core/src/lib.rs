@@ -5,9 +5,10 @@
 //! observations into a plan, and the plan is plain data that is read, tested or approved before it
 //! is carried out.
 //!
-//! Modules stand in the order in which data flows: [`image`], [`manifest`], [`policy`],
-//! [`generate`], [`plan`], [`release`], [`sync`], [`backend`], `deployer`, `daemon`, [`memory`],
-//! `testing`. All but the last four are pure.
+//! From the ground up: [`finding`], [`image`], [`yaml`], [`manifest`], [`workload`], [`kustomize`],
+//! [`edit`], [`manifest_set`], [`policy`], [`plan`], [`backend`], [`release`], [`sync`],
+//! [`generate`], [`memory`], `deployer`, `daemon`, `testing`. Everything up to [`plan`], and the
+//! planners [`release`] and [`sync`], is pure.
 //!
 //! # Features
 //!
