@@ -175,6 +175,11 @@ codes! {
     ApplyFailed = "apply-failed", Error;
     /// Pruning was held back by a guard.
     PruneHeldBack = "prune-held-back", Warning;
+    /// Git no longer names a field, and it stays, because another field manager owns it too.
+    FieldKept = "field-kept", Warning;
+    /// Something in the cluster sets a field again each time it is made what git says; it is
+    /// left, for a while.
+    FieldContested = "field-contested", Warning;
     /// A configured path is not in the repository.
     PathNotFound = "path-not-found", Error;
     /// The name of a file or folder is not UTF-8; it is not loaded.

@@ -14,6 +14,7 @@ use super::{Observation, Result};
 use crate::{
     manifest::{ResourceId, WorkloadId},
     plan::{
+        contest::Contest,
         sync::SyncPlan,
         sync_report::{ResourceReport, SyncReport},
     },
@@ -60,19 +61,57 @@ pub struct KindInfo {
 /// The objects and kinds that a cluster has for a [`Scope`].
 ///
 /// Its `Debug` form names the objects without their content.
+///
+/// Exhaustive: backends write it with `..Observed::default()`.
 #[derive(Clone)]
 pub struct Observed {
-    /// Every object that carries this library's mark (of any sync set), and those of the wanted
-    /// ones that exist.
+    /// Every object that carries this library's mark (of any sync set), those of the wanted ones
+    /// that exist, and every autoscaler (HorizontalPodAutoscaler, KEDA's ScaledObject).
     ///
     /// Objects are whole, with `metadata.managedFields`.
     pub objects: BTreeMap<ResourceId, Arc<Value>>,
     /// The kinds among the wanted that the cluster knows, by (`apiVersion`, `kind`).
     pub kinds: BTreeMap<(String, String), KindInfo>,
+    /// The values of `apiVersion` under which the cluster serves the wanted kinds, by (group,
+    /// kind); a kind that is missing here is not known so well.
+    pub versions: BTreeMap<(String, String), BTreeSet<String>>,
+    /// The kinds (group, kind) of which some or all objects could not be seen, or not lately.
+    ///
+    /// If it is empty though the observation is not complete, any object may have been missed.
+    pub unseen: BTreeSet<(String, String)>,
+    /// The fields that are to be left, since something sets them again and again.
+    ///
+    /// The deployer remembers them; a backend leaves this empty.
+    pub contests: BTreeMap<ResourceId, Contest>,
     /// The namespace of namespaced objects that name none.
     pub default_namespace: String,
     /// How values come back.
     pub fidelity: Fidelity,
+}
+
+/// An empty cluster, whose default namespace is `default` and in which values are normalised.
+impl Default for Observed {
+    fn default() -> Self {
+        Self {
+            objects: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            unseen: BTreeSet::new(),
+            contests: BTreeMap::new(),
+            default_namespace: "default".to_owned(),
+            fidelity: Fidelity::Normalised,
+        }
+    }
+}
+
+impl Observation<Observed> {
+    /// Returns `true` if every object of a kind was seen, as it is now: one that is missing does not
+    /// exist.
+    pub fn has_seen(&self, group: &str, kind: &str) -> bool {
+        let unseen = &self.value.unseen;
+        self.completeness.is_complete()
+            || !(unseen.is_empty() || unseen.contains(&(group.to_owned(), kind.to_owned())))
+    }
 }
 
 impl fmt::Debug for Observed {
@@ -80,6 +119,9 @@ impl fmt::Debug for Observed {
         f.debug_struct("Observed")
             .field("objects", &self.objects.keys())
             .field("kinds", &self.kinds)
+            .field("versions", &self.versions)
+            .field("unseen", &self.unseen)
+            .field("contests", &self.contests)
             .field("default_namespace", &self.default_namespace)
             .field("fidelity", &self.fidelity)
             .finish()

@@ -7,6 +7,7 @@
 //! `plan_…` methods stop before the last step.
 
 mod check;
+mod contests;
 mod error;
 mod explain;
 mod gather;
@@ -89,6 +90,7 @@ pub struct Deployer {
     clock: Arc<dyn Clock>,
     loader: Arc<loader::Loader>,
     options: Options,
+    contests: Arc<contests::Contests>,
 }
 
 impl fmt::Debug for Deployer {
@@ -105,8 +107,15 @@ impl Deployer {
     /// Composes three backends, with the machine's clock and a parse cache in memory.
     pub fn new(repo: Arc<dyn ConfigRepo>, registry: Arc<dyn Registry>, cluster: Arc<dyn Cluster>) -> Self {
         let loader = loader::Loader::new(Arc::new(MemoryParseCache::default()), Generation::default());
-        let (clock, options) = (Arc::new(SystemClock), Options::default());
-        Self { repo, registry, cluster, clock, loader: Arc::new(loader), options }
+        Self {
+            repo,
+            registry,
+            cluster,
+            clock: Arc::new(SystemClock),
+            loader: Arc::new(loader),
+            options: Options::default(),
+            contests: Arc::default(),
+        }
     }
 
     /// Takes the time from `clock`.

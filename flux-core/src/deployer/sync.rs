@@ -16,15 +16,13 @@ impl Deployer {
     pub async fn plan_sync(&self, options: &SyncOptions) -> Result<SyncPlan, DeployError> {
         let loaded = self.load().await?;
         let desired = desired(&loaded);
-        let observed = self.cluster.observe(&desired.scope()).await.map_err(DeployError::Cluster)?;
-        let mut plan = sync::plan(&desired, &observed, options);
+        let mut observed = self.cluster.observe(&desired.scope()).await.map_err(DeployError::Cluster)?;
+        observed.value.contests = self.contests.at(self.clock.now());
+        let plan = sync::plan(&desired, &observed, options);
         let violations = sync::check(&plan, &desired, &observed, options);
         if !violations.is_empty() {
             return Err(DeployError::SyncViolations(violations));
         }
-        plan.findings.extend(observed.completeness.cluster_findings());
-        plan.findings.sort();
-        plan.findings.dedup();
         Ok(plan)
     }
 
@@ -69,6 +67,7 @@ impl Deployer {
 
     async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, DeployError> {
         let mut report = self.cluster.apply(plan, progress).await.map_err(DeployError::Cluster)?;
+        self.contests.note(plan, &report, self.clock.now());
         report.findings.sort();
         report.findings.dedup();
         Ok(report)

@@ -15,7 +15,9 @@
 //! | `note` | the note that goes with the commit, in v1's form |
 //! | `sync` | the plan of a sync: steps in stages, and why each is taken |
 //! | `sync_report` | the outcome of each step |
+//! | `contest` | the fields that others set again after each sync |
 
+pub(crate) mod contest;
 mod generated;
 mod id;
 mod message;

@@ -126,6 +126,12 @@ pub enum Action {
     Create {
         /// The whole object with mark, checksum and namespace.
         object: Arc<Value>,
+        /// The mark to put on the object if the cluster answers that this request has created it.
+        ///
+        /// `None` if the object carries it already. Objects of its kind could not be seen, so that
+        /// it is applied with the mark of an adopted one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark_if_created: Option<String>,
     },
     /// Apply an object that differs, or that does not carry this sync set's mark yet.
     Apply {
@@ -134,6 +140,9 @@ pub enum Action {
         /// `true` if the content is equal, and only the mark and the ownership of fields are taken:
         /// reported as unchanged.
         content_equal: bool,
+        /// The ownership of fields that changes hands before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        takeover: Option<Box<Takeover>>,
     },
     /// Leave it: it is as git says.
     Leave,
@@ -167,11 +176,16 @@ impl Action {
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Create { object } => f.debug_struct("Create").field("object", &Redacted(object)).finish(),
-            Self::Apply { object, content_equal } => f
+            Self::Create { object, mark_if_created } => f
+                .debug_struct("Create")
+                .field("object", &Redacted(object))
+                .field("mark_if_created", mark_if_created)
+                .finish(),
+            Self::Apply { object, content_equal, takeover } => f
                 .debug_struct("Apply")
                 .field("object", &Redacted(object))
                 .field("content_equal", content_equal)
+                .field("takeover", takeover)
                 .finish(),
             Self::Leave => f.write_str("Leave"),
             Self::Prune { uid, resource_version } => {
@@ -181,6 +195,63 @@ impl fmt::Debug for Action {
             Self::Fail => f.write_str("Fail"),
         }
     }
+}
+
+/// The change of field ownership (`metadata.managedFields`) that an apply needs to do all that git
+/// says.
+///
+/// Server-side apply removes a field that git has dropped only if no other field manager owns it,
+/// and cannot remove one that nobody owns. So the fields in question become our own first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Takeover {
+    /// The `metadata.resourceVersion` seen: if the object has another one, nothing is done.
+    pub resource_version: String,
+    /// The managed fields to put on the object before it is applied; `None` to leave them.
+    pub before: Option<Value>,
+    /// The managed fields to try it with again, if the API server refuses the object as invalid.
+    pub if_refused: Option<IfRefused>,
+}
+
+/// A second try for an object that the API server refuses because of fields that git does not name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IfRefused {
+    /// The managed fields to put on the object before it is applied again.
+    pub managed_fields: Value,
+    /// The paths of the fields that go away with it.
+    pub fields: Vec<String>,
+}
+
+impl IfRefused {
+    /// Returns `true` if the API server complains of one of the fields, of something in one, or of
+    /// what one is in.
+    ///
+    /// `causes` are paths as the API server writes them, as in `spec.ports[1].name`.
+    pub fn answers<'a>(&self, mut causes: impl Iterator<Item = &'a str>) -> bool {
+        let ours: Vec<Vec<&str>> = self.fields.iter().map(|field| names_of(field)).collect();
+        causes.any(|cause| {
+            let cause = names_of(cause);
+            !cause.is_empty() && ours.iter().any(|own| own.starts_with(&cause) || cause.starts_with(own))
+        })
+    }
+}
+
+/// Returns the names of the fields on a path, without what stands in brackets.
+fn names_of(path: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut rest = path;
+    while let Some(start) = rest.find(|c: char| !matches!(c, '.' | ']')) {
+        rest = &rest[start..];
+        if rest.starts_with('[') {
+            rest = rest.split_once(']').map_or("", |(_, after)| after);
+            continue;
+        }
+        let end = rest.find(['.', '[']).unwrap_or(rest.len());
+        names.push(&rest[..end]);
+        rest = &rest[end..];
+    }
+    names
 }
 
 macro_rules! reasons {
@@ -253,10 +324,57 @@ pub struct FieldDiff {
     pub path: String,
     /// The field manager that owns the field in the cluster, if one is known.
     pub owner: Option<String>,
+    /// The path of a field that git no longer names, so that it goes away, in the elements of
+    /// `fieldsV1`; empty for a field that git names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) released: Vec<String>,
+    /// The SHA-256 of the value in the cluster, by which it is known again; empty if it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) live: String,
+}
+
+impl FieldDiff {
+    /// Returns `true` if git no longer names the field, so that it goes away.
+    pub fn is_removed(&self) -> bool {
+        !self.released.is_empty()
+    }
 }
 
 impl fmt::Display for FieldDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)
+        f.write_str(&self.path)?;
+        match &self.owner {
+            Some(owner) => write!(f, " (set by {owner})"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_try_answers_what_the_api_server_complains_of() {
+        let tries = |fields: &[&str]| IfRefused {
+            managed_fields: Value::Null,
+            fields: fields.iter().map(|&field| field.to_owned()).collect(),
+        };
+        let strategy = tries(&["spec.strategy.rollingUpdate"]);
+        for (cause, expected) in [
+            ("spec.strategy.rollingUpdate", true),
+            ("spec.strategy", true),
+            ("spec", true),
+            ("spec.strategy.rollingUpdate.maxSurge", true),
+            ("spec.strategy.type", false),
+            ("spec.template.spec.containers[0].image", false),
+            ("", false),
+        ] {
+            assert_eq!(strategy.answers([cause].into_iter()), expected, "{cause}");
+        }
+        let ports = tries(&["spec.ports[port=9000,protocol=TCP]"]);
+        assert!(ports.answers(["spec.ports[1].name"].into_iter()));
+        let in_container = tries(&[r#"spec.template.spec.containers[name=a.b].x["c.d"]"#]);
+        assert!(in_container.answers(["spec.template.spec.containers[0].x"].into_iter()));
     }
 }

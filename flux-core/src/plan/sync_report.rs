@@ -3,7 +3,7 @@
 //! Every [`Cluster`](crate::backend::Cluster) reports through [`StepOutcome`], so that equal
 //! failures read equally.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,9 @@ pub struct ResourceReport {
     pub fields: Vec<String>,
     /// The place of the object in git.
     pub place: Option<Place>,
+    /// The fields that were applied and have another value all the same, each with its digest.
+    #[serde(skip)]
+    pub(crate) unsettled: BTreeMap<String, String>,
 }
 
 /// The outcome of one object.
@@ -104,14 +107,15 @@ impl fmt::Display for SyncReport {
     }
 }
 
-/// One step as it went: its report, and the finding that goes with a failure.
+/// One step as it went: its report, and what is to be said about it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StepOutcome {
     /// The report.
     pub report: ResourceReport,
-    /// The finding; `None` if the step went well, or if its failure is another step's finding.
-    pub finding: Option<Finding>,
+    /// The findings: of a failure, unless it is another step's finding, and of what did not become
+    /// as git says.
+    pub findings: Vec<Finding>,
 }
 
 impl StepOutcome {
@@ -125,7 +129,7 @@ impl StepOutcome {
     /// Returns the same with a remedy that fits the failure better than the one its reason has.
     #[must_use]
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
-        if let Some(finding) = &mut self.finding {
+        if let Some(finding) = self.findings.last_mut() {
             finding.remedy = remedy.into();
         }
         self
@@ -134,7 +138,7 @@ impl StepOutcome {
     /// Returns the same without a finding of its own: another step's finding says it already.
     #[must_use]
     pub fn without_finding(self) -> Self {
-        Self { finding: None, ..self }
+        Self { findings: Vec::new(), ..self }
     }
 }
 
@@ -156,9 +160,10 @@ impl Step {
             message: self.message.clone(),
             fields: self.fields.iter().map(|field| field.path.clone()).collect(),
             place: self.place.clone(),
+            unsettled: BTreeMap::new(),
         };
         // The finding of a step that fails by plan is among the plan's.
-        StepOutcome { report, finding: None }
+        StepOutcome { report, findings: Vec::new() }
     }
 
     /// Returns the outcome of this step when the cluster could not carry it out.
@@ -185,7 +190,7 @@ impl Step {
         };
         let mut outcome = self.done();
         outcome.report = ResourceReport { outcome: Outcome::Failed, reason, message, ..outcome.report };
-        StepOutcome { finding: Some(finding), ..outcome }
+        StepOutcome { findings: vec![finding], ..outcome }
     }
 }
 
@@ -201,7 +206,7 @@ impl SyncPlan {
         let mut findings = self.findings.clone();
         for outcome in outcomes {
             report.resources.push(outcome.report);
-            findings.extend(outcome.finding);
+            findings.extend(outcome.findings);
         }
         report.resources.sort_by(|a, b| (&a.id, &a.place).cmp(&(&b.id, &b.place)));
         report.add_findings(findings);

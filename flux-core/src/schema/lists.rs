@@ -62,6 +62,11 @@ impl Schema {
         Self { builtin: is_builtin_group(group) }
     }
 
+    /// Returns `true` if the kinds of the group are built in.
+    pub(crate) fn is_builtin(self) -> bool {
+        self.builtin
+    }
+
     /// Returns how the list at a path merges.
     pub(crate) fn list(self, path: &FieldPath) -> Shape {
         let mut fields = path.0.iter().rev().filter_map(|elem| match elem {

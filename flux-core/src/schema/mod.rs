@@ -2,5 +2,6 @@
 //!
 //! Shared by syncs, patches of generated objects and the cluster in memory; it knows none of them.
 
+pub(crate) mod defaults;
 pub(crate) mod lists;
 pub(crate) mod path;

@@ -2,10 +2,14 @@
 
 use serde_json::{Map, Value};
 
+use super::fields::child;
 use crate::schema::{
     lists::{Schema, Shape},
     path::{Elem, FieldPath},
 };
+
+/// A tree of managed fields, or a part of one.
+type Tree<'t> = Option<&'t Map<String, Value>>;
 
 /// How strictly values are compared.
 ///
@@ -13,8 +17,9 @@ use crate::schema::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compare {
     pub(crate) schema: Schema,
-    /// `true` if the server may have rewritten quantities (`1000m` as `1`).
-    pub(crate) quantities: bool,
+    /// `true` if the server may have rewritten values (`1000m` as `1`), and left out those that say
+    /// nothing.
+    pub(crate) rewritten: bool,
     /// `true` if items of atomic lists may have fields, put there as defaults, that git does not
     /// name.
     pub(crate) defaults: bool,
@@ -39,39 +44,56 @@ const QUANTITIES: &[&str] = &[
 
 impl Compare {
     /// Returns the paths, to the leaf, at which `live` is not what `desired` says.
-    pub(crate) fn objects(self, desired: &Value, live: &Value) -> Vec<FieldPath> {
+    ///
+    /// `tree` are the fields that we set: how it names the items of a list says how that list
+    /// merges.
+    pub(crate) fn objects(self, desired: &Value, live: &Value, tree: Tree<'_>) -> Vec<FieldPath> {
         let mut out = Vec::new();
         let Some(fields) = desired.as_object() else { return out };
         for (name, value) in fields {
-            let path = FieldPath::from_fields(&[name]);
+            let elem = Elem::Field(name.clone());
+            let tree = step(tree, &elem);
+            let path = FieldPath(vec![elem]);
             match (name.as_str(), value) {
                 ("apiVersion" | "kind", _) => {}
                 ("metadata", Value::Object(metadata)) => {
                     let identity = |key: &str| key == "name" || key == "namespace";
                     for (key, value) in metadata.iter().filter(|(key, _)| !identity(key)) {
                         let live = live.get(name).and_then(|m| m.get(key));
-                        self.values(value, live, &path.join(Elem::Field(key.clone())), &mut out);
+                        let elem = Elem::Field(key.clone());
+                        self.values(value, live, step(tree, &elem), &path.join(elem), &mut out);
                     }
                 }
-                _ => self.values(value, live.get(name), &path, &mut out),
+                _ => self.values(value, live.get(name), tree, &path, &mut out),
             }
         }
         out
     }
 
-    fn values(self, desired: &Value, live: Option<&Value>, path: &FieldPath, out: &mut Vec<FieldPath>) {
+    fn values(
+        self,
+        desired: &Value,
+        live: Option<&Value>,
+        tree: Tree<'_>,
+        path: &FieldPath,
+        out: &mut Vec<FieldPath>,
+    ) {
         if is_nothing(desired) && live.is_none_or(is_nothing) {
             return;
         }
         match (desired, live) {
             (Value::Null, _) => {}
-            (Value::Object(desired), Some(Value::Object(live))) => self.fields(desired, live, path, out),
-            (Value::Array(desired), Some(Value::Array(live))) => self.lists(desired, live, path, out),
+            (Value::Object(desired), Some(Value::Object(live))) => {
+                self.fields(desired, live, tree, path, out)
+            }
+            (Value::Array(desired), Some(Value::Array(live))) => self.lists(desired, live, tree, path, out),
             (Value::Object(desired), None) if !desired.is_empty() => {
                 for (key, value) in desired {
-                    self.values(value, None, &path.join(Elem::Field(key.clone())), out);
+                    let elem = Elem::Field(key.clone());
+                    self.values(value, None, step(tree, &elem), &path.join(elem), out);
                 }
             }
+            (desired, live) if self.is_left_out(desired, live, path) => {}
             (desired, Some(live)) if self.scalars(desired, live, path) => {}
             _ => out.push(path.clone()),
         }
@@ -81,11 +103,13 @@ impl Compare {
         self,
         desired: &Map<String, Value>,
         live: &Map<String, Value>,
+        tree: Tree<'_>,
         path: &FieldPath,
         out: &mut Vec<FieldPath>,
     ) {
         for (key, value) in desired {
-            self.values(value, live.get(key), &path.join(Elem::Field(key.clone())), out);
+            let elem = Elem::Field(key.clone());
+            self.values(value, live.get(key), step(tree, &elem), &path.join(elem), out);
         }
         if self.schema.is_atomic_object(path) {
             let more = live.keys().filter(|key| !desired.contains_key(*key));
@@ -93,29 +117,32 @@ impl Compare {
         }
     }
 
-    fn lists(self, desired: &[Value], live: &[Value], path: &FieldPath, out: &mut Vec<FieldPath>) {
-        match self.schema.list(path) {
-            Shape::Map(keys) => {
-                for item in desired {
-                    let Some(elem) = Elem::key_of(item, keys) else {
-                        out.push(path.clone());
-                        continue;
-                    };
-                    match live.iter().find(|live| elem.names(live)) {
-                        Some(live) => self.values(item, Some(live), &path.join(elem), out),
-                        None => out.push(path.join(elem)),
-                    }
-                }
-            }
-            Shape::Set => {
+    fn lists(
+        self,
+        desired: &[Value],
+        live: &[Value],
+        tree: Tree<'_>,
+        path: &FieldPath,
+        out: &mut Vec<FieldPath>,
+    ) {
+        let shape = self.schema.list(path);
+        let by_tree = (shape == Shape::Atomic).then(|| keys_of(tree)).flatten();
+        match (shape, by_tree.as_deref()) {
+            (Shape::Map(keys), _) => self.items(desired, live, keys, tree, path, out),
+            (Shape::Atomic, Some(keys)) => self.items(desired, live, keys, tree, path, out),
+            (Shape::Set, _) => {
                 let missing = desired.iter().filter(|item| !live.contains(item));
                 out.extend(missing.map(|item| path.join(Elem::Value(item.to_string()))));
             }
-            Shape::Atomic if desired.len() != live.len() => out.push(path.clone()),
-            Shape::Atomic => {
+            (Shape::Atomic, None) if is_set(tree) => {
+                let missing = desired.iter().filter(|item| !live.contains(item));
+                out.extend(missing.map(|item| path.join(Elem::Value(item.to_string()))));
+            }
+            (Shape::Atomic, None) if desired.len() != live.len() => out.push(path.clone()),
+            (Shape::Atomic, None) => {
                 let before = out.len();
                 for (n, (desired, live)) in desired.iter().zip(live).enumerate() {
-                    self.values(desired, Some(live), &path.join(Elem::Index(n)), out);
+                    self.values(desired, Some(live), None, &path.join(Elem::Index(n)), out);
                 }
                 if out.len() == before && !self.defaults && !same(desired, live) {
                     out.push(path.clone());
@@ -124,14 +151,107 @@ impl Compare {
         }
     }
 
+    fn items(
+        self,
+        desired: &[Value],
+        live: &[Value],
+        keys: &[impl AsRef<str>],
+        tree: Tree<'_>,
+        path: &FieldPath,
+        out: &mut Vec<FieldPath>,
+    ) {
+        let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
+        for item in desired {
+            let Some(elem) = Elem::key_of(item, &keys) else {
+                out.push(path.clone());
+                continue;
+            };
+            match live.iter().find(|live| elem.names(live)) {
+                Some(live) => self.values(item, Some(live), step(tree, &elem), &path.join(elem), out),
+                None => out.push(path.join(elem)),
+            }
+        }
+    }
+
+    /// Returns `true` if the server of a built-in kind leaves a value out, or puts one of its own
+    /// in its place, because it says nothing: `false`, `0`, an empty text.
+    fn is_left_out(self, desired: &Value, live: Option<&Value>, path: &FieldPath) -> bool {
+        let says_nothing = match desired {
+            Value::Bool(truth) => !truth && live.is_none(),
+            Value::Number(number) => number.as_f64() == Some(0.0) && live.is_none(),
+            Value::String(text) => text.is_empty(),
+            _ => false,
+        };
+        says_nothing && self.rewritten && self.schema.is_builtin() && !is_free(path)
+    }
+
     fn scalars(self, desired: &Value, live: &Value, path: &FieldPath) -> bool {
         if scalar_eq(desired, live) {
             return true;
         }
-        let is_quantity =
-            || path.0.iter().any(|elem| matches!(elem, Elem::Field(f) if QUANTITIES.contains(&f.as_str())));
-        self.quantities && is_quantity() && quantity(desired).is_some_and(|q| Some(q) == quantity(live))
+        let is_quantity = || {
+            let within = |elem: &Elem| matches!(elem, Elem::Field(f) if QUANTITIES.contains(&f.as_str()));
+            // A metric's target.
+            let target = matches!(&path.0[..], [.., Elem::Field(target), Elem::Field(value)]
+                if target == "target" && value == "value");
+            target || path.0.iter().any(within)
+        };
+        self.rewritten
+            && ((is_quantity() && quantity(desired).is_some_and(|q| Some(q) == quantity(live)))
+                || (is_bundle(path) && without_space(desired) == without_space(live)))
     }
+}
+
+/// Returns the part of a tree for an element.
+fn step<'t>(tree: Tree<'t>, elem: &Elem) -> Tree<'t> {
+    child(tree?, elem)
+}
+
+/// Returns the key fields by which a tree names the items of a list.
+fn keys_of(tree: Tree<'_>) -> Option<Vec<String>> {
+    tree?.keys().find_map(|key| match Elem::parse(key)? {
+        Elem::Key(keys) => Some(keys.into_iter().map(|(key, _)| key).collect()),
+        _ => None,
+    })
+}
+
+/// Returns `true` if a tree names the items of a list by their values.
+fn is_set(tree: Tree<'_>) -> bool {
+    tree.is_some_and(|tree| tree.keys().any(|key| key.starts_with("v:")))
+}
+
+/// Returns `true` if people choose the names of the fields that a path leads to, so that an empty
+/// text is a value like any other.
+fn is_free(path: &FieldPath) -> bool {
+    let Some((Elem::Field(last), before)) = path.0.split_last() else { return false };
+    let parent = before.iter().rev().find_map(|elem| match elem {
+        Elem::Field(name) => Some(name.as_str()),
+        _ => None,
+    });
+    last == "value"
+        || matches!(
+            parent,
+            Some(
+                "annotations"
+                    | "binaryData"
+                    | "data"
+                    | "labels"
+                    | "matchLabels"
+                    | "nodeSelector"
+                    | "parameters"
+                    | "selector"
+            )
+        )
+}
+
+/// Returns `true` if a path leads to a bundle of certificates, which the server keeps without the
+/// line breaks of its base64.
+fn is_bundle(path: &FieldPath) -> bool {
+    matches!(path.0.last(), Some(Elem::Field(name)) if name == "caBundle")
+}
+
+fn without_space(value: &Value) -> Option<String> {
+    Some(value.as_str()?.split_whitespace().collect())
 }
 
 /// Returns `true` if a value says as little as its absence.
@@ -215,8 +335,8 @@ mod tests {
 
     fn diff(normalised: bool, desired: &Value, live: &Value) -> Vec<String> {
         let compare =
-            Compare { schema: Schema::of_group("apps"), quantities: normalised, defaults: normalised };
-        compare.objects(desired, live).iter().map(ToString::to_string).collect()
+            Compare { schema: Schema::of_group("apps"), rewritten: normalised, defaults: normalised };
+        compare.objects(desired, live, None).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -280,6 +400,30 @@ mod tests {
         }
         assert_ne!(quantity(&json!("1G")), quantity(&json!("1Gi")));
         assert_eq!(quantity(&json!("one")), None);
+    }
+
+    #[test]
+    fn a_value_that_says_nothing_may_be_left_out_of_a_builtin_kind() {
+        let desired = json!({"spec": {"hostNetwork": false, "clusterIP": "", "delay": 0}, "data": {"a": ""}});
+        let live = json!({"spec": {"clusterIP": "10.0.0.1"}, "data": {"a": "x"}});
+        assert_eq!(diff(true, &desired, &live), ["data.a"]);
+        assert_eq!(
+            diff(false, &desired, &live),
+            ["data.a", "spec.clusterIP", "spec.delay", "spec.hostNetwork"]
+        );
+    }
+
+    #[test]
+    fn lists_of_custom_kinds_merge_as_the_record_of_our_fields_says() {
+        let compare = Compare { schema: Schema::of_group("example.com"), rewritten: true, defaults: true };
+        let desired = json!({"spec": {"hosts": [{"id": "b", "x": 1}], "tags": ["q"]}});
+        let live = json!({"spec": {"hosts": [{"id": "a", "x": 9}, {"id": "b", "x": 1}], "tags": ["p", "q"]}});
+        let tree = json!({"f:spec": {
+            "f:hosts": {r#"k:{"id":"b"}"#: {".": {}, "f:id": {}, "f:x": {}}}, "f:tags": {r#"v:"q""#: {}}}});
+        assert_eq!(compare.objects(&desired, &live, tree.as_object()), []);
+        let unknown: Vec<String> =
+            compare.objects(&desired, &live, None).iter().map(ToString::to_string).collect();
+        assert_eq!(unknown, ["spec.hosts", "spec.tags"]);
     }
 
     #[test]

@@ -21,17 +21,13 @@ pub(super) struct Managers<'a> {
 struct Entry<'a> {
     manager: &'a str,
     subresource: &'a str,
-    applies: bool,
+    is_ours: bool,
     fields: &'a Map<String, Value>,
 }
 
 impl Entry<'_> {
-    fn is_ours(&self) -> bool {
-        self.manager == FIELD_MANAGER && self.applies && self.subresource.is_empty()
-    }
-
-    /// Returns `true` if it is an autoscaler: something that scales through the subresource, and is
-    /// not a person with kubectl.
+    /// Returns `true` if it may be an autoscaler: something that scales through the subresource, and
+    /// is not a person with kubectl.
     fn scales(&self) -> bool {
         self.subresource == "scale" && !self.manager.starts_with("kubectl")
     }
@@ -44,7 +40,7 @@ impl<'a> Managers<'a> {
             Some(Entry {
                 manager: entry.get("manager").and_then(Value::as_str).unwrap_or_default(),
                 subresource: entry.get("subresource").and_then(Value::as_str).unwrap_or_default(),
-                applies: entry.get("operation").and_then(Value::as_str) == Some("Apply"),
+                is_ours: is_ours(entry),
                 fields: entry.get("fieldsV1")?.as_object()?,
             })
         });
@@ -53,16 +49,23 @@ impl<'a> Managers<'a> {
 
     /// Returns the fields that we set, if we set any.
     pub(super) fn ours(&self) -> Option<&'a Map<String, Value>> {
-        self.entries.iter().find(|e| e.is_ours()).map(|e| e.fields)
+        self.entries.iter().find(|e| e.is_ours).map(|e| e.fields)
     }
 
     /// Somebody else who set the field at a path.
     pub(super) fn owner(&self, path: &FieldPath) -> Option<String> {
-        let others = self.entries.iter().filter(|e| !e.is_ours());
+        let others = self.entries.iter().filter(|e| !e.is_ours);
         others.filter(|e| covers(e.fields, path)).map(|e| e.manager.to_owned()).min()
     }
 
-    /// Returns the fields that an autoscaler set through the `scale` subresource.
+    /// Returns `true` if a field is on record, and only as one that a manager of this name set.
+    pub(super) fn is_only_of(&self, path: &FieldPath, manager: &str) -> bool {
+        let mut owners = self.entries.iter().filter(|entry| covers(entry.fields, path)).peekable();
+        owners.peek().is_some() && owners.all(|entry| entry.manager == manager)
+    }
+
+    /// Returns the fields that something set through the `scale` subresource that may be an
+    /// autoscaler.
     pub(super) fn scaled(&self) -> Vec<FieldPath> {
         let mut out = Vec::new();
         for entry in self.entries.iter().filter(|e| e.scales()) {
@@ -73,15 +76,39 @@ impl<'a> Managers<'a> {
     }
 }
 
+/// Returns `true` if an entry of `managedFields` is that of our own field manager.
+pub(super) fn is_ours(entry: &Value) -> bool {
+    let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
+    text("manager") == FIELD_MANAGER && text("operation") == "Apply" && text("subresource").is_empty()
+}
+
+/// Returns the key under which a tree holds an element.
+///
+/// The key fields of an item may stand in any order in it.
+pub(super) fn key_in(tree: &Map<String, Value>, elem: &Elem) -> Option<String> {
+    let written = elem.to_fields_v1();
+    if tree.contains_key(&written) {
+        return Some(written);
+    }
+    match elem {
+        Elem::Key(_) => tree.keys().find(|key| Elem::parse(key).as_ref() == Some(elem)).cloned(),
+        _ => None,
+    }
+}
+
+/// Returns the node of a tree for an element.
+pub(super) fn child<'t>(tree: &'t Map<String, Value>, elem: &Elem) -> Option<&'t Map<String, Value>> {
+    tree.get(&key_in(tree, elem)?)?.as_object()
+}
+
 /// Returns `true` if a tree holds the field at a path, as itself or as a part of something atomic.
-fn covers(fields: &Map<String, Value>, path: &FieldPath) -> bool {
+pub(super) fn covers(fields: &Map<String, Value>, path: &FieldPath) -> bool {
     let mut tree = fields;
     for elem in &path.0 {
         if is_leaf(tree) {
             return true;
         }
-        let child = tree.iter().find(|(key, _)| Elem::parse(key).as_ref() == Some(elem));
-        match child.and_then(|(_, child)| child.as_object()) {
+        match child(tree, elem) {
             Some(child) => tree = child,
             None => return false,
         }
@@ -103,6 +130,24 @@ fn leaves(tree: &Map<String, Value>, path: &FieldPath, out: &mut Vec<FieldPath>)
     for (key, child) in tree {
         if let (Some(elem), Some(child)) = (Elem::parse(key), child.as_object()) {
             leaves(child, &path.join(elem), out);
+        }
+    }
+}
+
+/// Returns every field that a tree holds: leaves, and what is held as itself beside its parts.
+pub(super) fn owned(tree: &Map<String, Value>) -> Vec<FieldPath> {
+    let mut out = Vec::new();
+    all(tree, &FieldPath::default(), &mut out);
+    out
+}
+
+fn all(tree: &Map<String, Value>, path: &FieldPath, out: &mut Vec<FieldPath>) {
+    if tree.is_empty() || tree.contains_key(".") {
+        out.push(path.clone());
+    }
+    for (key, child) in tree {
+        if let (Some(elem), Some(child)) = (Elem::parse(key), child.as_object()) {
+            all(child, &path.join(elem), out);
         }
     }
 }

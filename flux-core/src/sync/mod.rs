@@ -3,11 +3,13 @@
 //!
 //! [`plan()`] is pure. For each object it compares what git says with what the cluster has, by two
 //! means: the checksum of what was applied last (has git changed?) and the ownership of fields that
-//! the API server records (has anyone else changed what we set?). Values are compared only where
-//! the cluster keeps them as they were sent, or where nothing of ours is recorded.
+//! the API server records (has anyone else changed what we set?), and the values themselves, in
+//! whatever spelling the cluster keeps them.
 
+mod applied;
 mod check;
 mod compare;
+mod differences;
 mod fields;
 mod input;
 pub(crate) mod kinds;
@@ -20,15 +22,22 @@ mod prune;
 mod rollout;
 mod scaling;
 mod sync_set;
+mod takeover;
 
 pub use crate::plan::{
-    sync::{Action, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, MARK_LABEL, Reason, Step, SyncPlan},
+    contest::Contest,
+    sync::{
+        Action, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, IfRefused, MARK_LABEL, Reason, Step, SyncPlan,
+        Takeover,
+    },
     sync_report::{Outcome, ResourceReport, StepOutcome, SyncReport},
 };
+pub use applied::applied;
 pub use check::{Protection, PruneRule, Violation, check};
 pub use input::{Desired, DesiredObject, SyncOptions};
 pub use mark::{Owned, owned};
 pub use outdated::{Outdated, outdated};
 pub use plan::plan;
 pub use rollout::rollout_of;
+pub use scaling::is_autoscaler;
 pub use sync_set::SyncSet;

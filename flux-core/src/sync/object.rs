@@ -1,14 +1,14 @@
 //! Single objects: their ids, what of them is sent, and their checksums.
 
-use std::fmt::Write;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use crate::{
     manifest::ResourceId,
-    plan::sync::{CHECKSUM_ANNOTATION, MARK_LABEL},
+    plan::{
+        contest::digest,
+        sync::{CHECKSUM_ANNOTATION, MARK_LABEL},
+    },
 };
 
 /// The metadata that the API server writes; a manifest that was copied from a cluster has it too.
@@ -79,6 +79,10 @@ pub(super) fn ignore(object: &Value) -> Ignore {
 /// Returns the object as it is to be sent: in the namespace given, without what only a server
 /// writes and without a mark that was copied along.
 ///
+/// It says what the author means, in the one form in which the server keeps it: the `stringData` of
+/// a Secret as its `data`, whose base64 has no line breaks; an aggregated ClusterRole without
+/// `rules`, which a controller fills in.
+///
 /// # Errors
 /// A text that says what is wrong with its shape, for people.
 pub(super) fn desired_form(object: &Value, namespace: Option<&str>) -> Result<Value, String> {
@@ -106,7 +110,40 @@ pub(super) fn desired_form(object: &Value, namespace: Option<&str>) -> Result<Va
             Some(_) => return Err(format!("its metadata.{map} is not a mapping")),
         }
     }
+    fold_string_data(&mut object);
+    unwrap_base64(&mut object);
+    leave_aggregated_rules(&mut object);
     Ok(object)
+}
+
+/// Takes the line breaks out of the base64 of a Secret, as the API server does.
+fn unwrap_base64(object: &mut Value) {
+    if !is_secret(object) {
+        return;
+    }
+    for value in object.get_mut("data").and_then(Value::as_object_mut).into_iter().flatten().map(|(_, v)| v) {
+        if let Value::String(text) = value
+            && text.contains(char::is_whitespace)
+        {
+            text.retain(|c| !c.is_whitespace());
+        }
+    }
+}
+
+/// Leaves the rules of an aggregated ClusterRole to the controller that gathers them.
+fn leave_aggregated_rules(object: &mut Value) {
+    let is_role = object["kind"] == "ClusterRole"
+        && text(object, "apiVersion").is_some_and(|v| group_of(v) == "rbac.authorization.k8s.io");
+    if is_role
+        && object["aggregationRule"].is_object()
+        && let Some(top) = object.as_object_mut()
+    {
+        top.remove("rules");
+    }
+}
+
+fn is_secret(object: &Value) -> bool {
+    object["kind"] == "Secret" && object["apiVersion"] == "v1"
 }
 
 /// Puts the mark and the checksum on an object that [`desired_form`] made.
@@ -122,49 +159,12 @@ pub(super) fn put_mark(object: &mut Value, mark: String, checksum: String) {
 
 /// Returns the hex SHA-256 of the canonical JSON of an object.
 pub(super) fn checksum(object: &Value) -> String {
-    let mut text = String::new();
-    canonical(object, &mut text);
-    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// JSON with sorted keys, whatever order the map type of the build keeps.
-fn canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort_unstable();
-            out.push('{');
-            for (n, key) in keys.into_iter().enumerate() {
-                if n > 0 {
-                    out.push(',');
-                }
-                out.push_str(&Value::from(key.as_str()).to_string());
-                out.push(':');
-                canonical(&map[key], out);
-            }
-            out.push('}');
-        }
-        Value::Array(items) => {
-            out.push('[');
-            for (n, item) in items.iter().enumerate() {
-                if n > 0 {
-                    out.push(',');
-                }
-                canonical(item, out);
-            }
-            out.push(']');
-        }
-        scalar => out.push_str(&scalar.to_string()),
-    }
+    digest(Some(object))
 }
 
 /// Moves the `stringData` of a Secret into its `data`, as the API server does.
 pub(crate) fn fold_string_data(object: &mut Value) {
-    if object["kind"] != "Secret" || object["apiVersion"] != "v1" {
+    if !is_secret(object) {
         return;
     }
     let Some(top) = object.as_object_mut() else { return };
@@ -228,7 +228,7 @@ mod tests {
         let b: Value = serde_json::from_str(r#"{"a":true,"b":[1,{"c":"x","d":null}]}"#).unwrap();
         assert_eq!(checksum(&a), checksum(&b));
         let mut text = String::new();
-        canonical(&a, &mut text);
+        crate::plan::contest::canonical(&a, &mut text);
         assert_eq!(text, r#"{"a":true,"b":[1,{"c":"x","d":null}]}"#);
         assert_eq!(checksum(&a).len(), 64);
     }
@@ -242,6 +242,23 @@ mod tests {
         assert_eq!(with("fluxcd.io/ignore", json!("false")), Ignore::No);
         assert_eq!(with("example.com/ignore", json!("true")), Ignore::No);
         assert_eq!(ignore(&json!({})), Ignore::No);
+    }
+
+    #[test]
+    fn what_is_sent_is_what_the_server_keeps() {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"},
+            "data": {"wrapped": "aGVs\nbG8=\n"}, "stringData": {"text": "hi"}});
+        assert_eq!(
+            desired_form(&secret, None).unwrap()["data"],
+            json!({"wrapped": "aGVsbG8=", "text": "aGk="})
+        );
+        let role = |aggregated: Value| {
+            let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+                "metadata": {"name": "a"}, "aggregationRule": aggregated, "rules": []});
+            desired_form(&role, None).unwrap().get("rules").cloned()
+        };
+        assert_eq!(role(json!({"clusterRoleSelectors": []})), None);
+        assert_eq!(role(Value::Null), Some(json!([])));
     }
 
     #[test]

@@ -163,7 +163,7 @@ mod tests {
             words(&stored, &plan(&cluster, &after)),
             [
                 "default:configmap/gone has changed, in git or in the cluster, since the plan was made.",
-                "For default:configmap/new the plan has `create default:configmap/new (not-in-cluster)`, and now it would have `apply default:configmap/new (adopted): data.colour`.",
+                "For default:configmap/new the plan has `create default:configmap/new (not-in-cluster)`, and now it would have `apply default:configmap/new (adopted): data.colour (set by kubectl-create)`.",
             ]
         );
     }

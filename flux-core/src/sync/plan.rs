@@ -5,24 +5,26 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     Action, CHECKSUM_ANNOTATION, Desired, DesiredObject, FieldDiff, MARK_LABEL, Owned, Reason, Step,
     SyncOptions, SyncPlan,
-    compare::{Compare, is_nothing},
-    fields::{self, Managers},
+    differences::{Differences, outermost},
+    fields::Managers,
     kinds, mark,
     object::{self, Ignore},
     order,
     prune::{self, NamedByGit},
-    scaling::{self, Autoscaled},
+    scaling::Autoscaled,
+    takeover::{KindOf, Ownership, is_item},
 };
 use crate::{
     backend::{Completeness, Fidelity, KindInfo, Observation, Observed},
     finding::{Code, Finding},
     manifest::ResourceId,
-    schema::{lists::Schema, path::FieldPath},
+    plan::contest::digest,
+    schema::path::FieldPath,
 };
 
 /// Plans what makes the cluster equal to git.
@@ -83,11 +85,11 @@ pub fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncO
             identified.entry(id).or_default().push(object);
         }
     }
+    let in_git = identified.iter().flat_map(|(id, all)| all.iter().map(move |one| (id, &*one.object)));
+    let in_cluster = observed.value.objects.iter().map(|(id, object)| (id, &**object));
     planner.autoscaled = Autoscaled::from_autoscalers(
-        identified
-            .iter()
-            .flat_map(|(id, objects)| objects.iter().map(|o| (id.namespace.as_deref(), o.object.as_ref())))
-            .chain(scaling::observed_objects(&observed.value.objects)),
+        in_git.chain(in_cluster),
+        !observed.has_seen("autoscaling", "HorizontalPodAutoscaler"),
     );
     for (id, objects) in &identified {
         match objects[..] {
@@ -225,10 +227,16 @@ impl<'a> Planner<'a> {
 
     fn create(&mut self, id: &ResourceId, desired: &DesiredObject, mut form: Value) {
         let checksum = object::checksum(&form);
-        // What could not be seen may have been there before: then it must never be pruned.
-        let owned = if self.observed.completeness.is_complete() { Owned::Created } else { Owned::Adopted };
-        object::put_mark(&mut form, mark::value(owned, &self.options.sync_set, id), checksum);
-        let action = Action::Create { object: Arc::new(form) };
+        let mark = |owned| mark::value(owned, &self.options.sync_set, id);
+        // What could not be seen may have been there before: then it must never be pruned, unless
+        // the cluster says that it was not.
+        let (owned, mark_if_created) = if self.observed.has_seen(&id.group, &id.kind) {
+            (Owned::Created, None)
+        } else {
+            (Owned::Adopted, Some(mark(Owned::Created)))
+        };
+        object::put_mark(&mut form, mark(owned), checksum);
+        let action = Action::Create { object: Arc::new(form), mark_if_created };
         self.push(id, desired, action, Reason::NotInCluster, String::new());
     }
 
@@ -239,40 +247,101 @@ impl<'a> Planner<'a> {
         let managers = Managers::read(live);
 
         let mut sent = form;
-        let yielded = scaling::yield_to_autoscalers(&mut sent, id, live, &managers, &self.autoscaled);
+        let yielded = self.autoscaled.yield_fields(&mut sent, id, live, &managers);
         let mark = if owned == Owned::Created { Owned::Created } else { Owned::Adopted };
-        object::put_mark(&mut sent, mark::value(mark, &self.options.sync_set, id), checksum);
+        object::put_mark(&mut sent, mark::value(mark, &self.options.sync_set, id), checksum.clone());
 
+        let seen = &self.observed.value;
         let tracked = managers.ours().filter(|_| owned != Owned::No);
-        let differences =
-            Differences { sent: &sent, live, group: &id.group, fidelity: self.observed.value.fidelity };
-        let paths = match tracked {
-            Some(ours) if unchanged_in_git => differences.drift(ours),
-            Some(ours) => differences.change(ours),
-            None => differences.by_value(),
+        let is_drift = tracked.is_some() && unchanged_in_git;
+        let ownership =
+            Ownership::new(live, self.kind_of(id, desired), &sent, &yielded.fields, tracked.is_none());
+        let differences = Differences { sent: &sent, live, group: &id.group, fidelity: seen.fidelity };
+        let changed = match tracked {
+            Some(ours) if is_drift => differences.drift(ours),
+            Some(ours) => differences.values(Some(ours), seen.fidelity == Fidelity::Normalised),
+            None => differences.values(managers.ours(), true),
         };
-        let paths = outermost(paths.into_iter().filter(|path| !yielded.contains(path) && !is_mark(path)));
-        let fields: Vec<FieldDiff> = paths
-            .iter()
-            .map(|path| FieldDiff { path: path.to_string(), owner: managers.owner(path) })
+        let mut changed =
+            outermost(changed.into_iter().filter(|path| !yielded.fields.contains(path) && !is_mark(path)));
+        let released: BTreeMap<FieldPath, Option<String>> = ownership
+            .released(&sent, &managers, is_drift)
+            .into_iter()
+            .filter(|(path, _)| !is_mark(path) && !changed.iter().any(|outer| outer.contains(path)))
             .collect();
+        let contested = self.contested(id, live, &checksum, &mut changed);
 
-        let equal = fields.is_empty();
-        let (leave, content_equal, reason) = match (owned, tracked.is_some(), unchanged_in_git) {
-            (Owned::No, ..) => (false, equal, Reason::Adopted),
-            (_, _, true) if equal => (true, true, Reason::UpToDate),
-            (_, _, true) => (false, false, Reason::Drifted),
-            (_, true, false) => (false, false, Reason::ChangedInGit),
+        let removed =
+            outermost(released.iter().filter(|(_, keeper)| keeper.is_none()).map(|(path, _)| path.clone()));
+        let equal = changed.is_empty() && removed.is_empty();
+        let (leave, reason) = match (owned, tracked.is_some()) {
+            (Owned::No, _) => (false, Reason::Adopted),
+            _ if is_drift && equal => (true, Reason::UpToDate),
+            _ if is_drift => (false, Reason::Drifted),
             // Marked, but not by server-side apply of ours: v1 did it.
-            (_, false, false) if equal => (false, true, Reason::Adopted),
-            (_, false, false) => (false, false, Reason::ChangedInGit),
+            (_, false) if equal => (false, Reason::Adopted),
+            _ => (false, Reason::ChangedInGit),
         };
-        let action =
-            if leave { Action::Leave } else { Action::Apply { object: Arc::new(sent), content_equal } };
-        self.push(id, desired, action, reason, String::new());
+        let content_equal = equal && reason == Reason::Adopted;
+        let mut fields: Vec<FieldDiff> = changed.iter().map(|path| diff(path, live, &managers)).collect();
+        fields.extend(removed.iter().map(|path| FieldDiff {
+            released: path.0.iter().map(|elem| elem.to_fields_v1()).collect(),
+            ..diff(path, live, &managers)
+        }));
+        let action = if leave {
+            Action::Leave
+        } else {
+            let takeover = ownership.takeover(&sent, tracked.is_none(), &changed).map(Box::new);
+            Action::Apply { object: Arc::new(sent), content_equal, takeover }
+        };
+        let mut messages = vec![yielded.message];
+        if !contested.is_empty() {
+            let all: Vec<String> = contested.iter().map(ToString::to_string).collect();
+            messages.push(format!("{} is left, because it is set again after each sync", all.join(" and ")));
+            self.findings.push(contest(id, desired, &contested));
+        }
+        if live["metadata"]["deletionTimestamp"].is_string() {
+            messages.push("it is being deleted in the cluster, and git still names it".to_owned());
+        }
+        let kept = released.into_iter().filter(|(path, _)| !is_item(path));
+        let kept = kept.filter_map(|(path, keeper)| Some((path, keeper?)));
+        // Our own entry forgets the field with this apply: later syncs do not know of it.
+        self.findings
+            .extend(kept.filter(|_| !leave).map(|(path, keeper)| kept_field(id, desired, &path, &keeper)));
+        messages.retain(|message| !message.is_empty());
+        self.push(id, desired, action, reason, messages.join("; "));
         if let Some(step) = self.steps.last_mut() {
             step.fields = fields;
         }
+    }
+
+    fn kind_of<'k>(&self, id: &'k ResourceId, desired: &'k DesiredObject) -> KindOf<'k>
+    where
+        'a: 'k,
+    {
+        KindOf {
+            group: &id.group,
+            api_version: object::text(&desired.object, "apiVersion").unwrap_or_default(),
+            served: self.observed.value.versions.get(&(id.group.clone(), id.kind.clone())),
+        }
+    }
+
+    /// Takes the fields out of `changed` that are set again after each sync, and returns them.
+    fn contested(
+        &self,
+        id: &ResourceId,
+        live: &Value,
+        checksum: &str,
+        changed: &mut BTreeSet<FieldPath>,
+    ) -> Vec<FieldPath> {
+        let contest = self.observed.value.contests.get(id).filter(|contest| contest.checksum == checksum);
+        let Some(contest) = contest else { return Vec::new() };
+        let is_contested = |path: &FieldPath| {
+            contest.fields.get(&path.to_string()).is_some_and(|value| *value == digest(path.get(live)))
+        };
+        let found: Vec<FieldPath> = changed.iter().filter(|path| is_contested(path)).cloned().collect();
+        changed.retain(|path| !found.contains(path));
+        found
     }
 
     fn push(
@@ -314,16 +383,42 @@ fn is_mark(path: &FieldPath) -> bool {
         || *path == FieldPath::from_fields(&["metadata", "annotations", CHECKSUM_ANNOTATION])
 }
 
-/// Returns the paths without those that are part of another.
-fn outermost(paths: impl Iterator<Item = FieldPath>) -> BTreeSet<FieldPath> {
-    let mut out = BTreeSet::<FieldPath>::new();
-    // In order, a path comes before those within it.
-    for path in paths.collect::<BTreeSet<_>>() {
-        if !out.last().is_some_and(|outer| outer.contains(&path)) {
-            out.insert(path);
-        }
+/// Returns a difference with the value that the cluster has.
+fn diff(path: &FieldPath, live: &Value, managers: &Managers<'_>) -> FieldDiff {
+    FieldDiff {
+        path: path.to_string(),
+        owner: managers.owner(path),
+        released: Vec::new(),
+        live: digest(path.get(live)),
     }
-    out
+}
+
+/// Returns the finding about fields that something sets again after each sync.
+fn contest(id: &ResourceId, desired: &DesiredObject, fields: &[FieldPath]) -> Finding {
+    let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
+    Finding {
+        code: Code::FieldContested,
+        subject: id.to_string(),
+        place: Some(desired.place.clone()),
+        evidence: format!(
+            "{} does not keep the value that git has: something in the cluster sets it again after each sync",
+            fields.join(" and ")
+        ),
+        remedy:
+            "Take the field out of git, or change the admission policy, webhook or controller that sets it."
+                .to_owned(),
+    }
+}
+
+/// Returns the finding about a field that git has dropped and another manager keeps.
+fn kept_field(id: &ResourceId, desired: &DesiredObject, path: &FieldPath, keeper: &str) -> Finding {
+    Finding {
+        code: Code::FieldKept,
+        subject: id.to_string(),
+        place: Some(desired.place.clone()),
+        evidence: format!("git no longer names {path}, and it stays: the field manager {keeper} owns it too"),
+        remedy: format!("If it should go, remove it where {keeper} sets it, or by hand."),
+    }
 }
 
 /// Returns a finding for each part of the cluster that was not seen.
@@ -342,64 +437,6 @@ fn incomplete(observed: &Observation<Observed>) -> Vec<Finding> {
         Completeness::Complete => Vec::new(),
         Completeness::Partial(missing) => missing.iter().cloned().map(finding).collect(),
         Completeness::Stale { age, reason } => vec![finding(format!("seen {age:#} ago: {reason}"))],
-    }
-}
-
-/// The object that is to be sent, beside the object as it is.
-struct Differences<'a> {
-    sent: &'a Value,
-    live: &'a Value,
-    group: &'a str,
-    fidelity: Fidelity,
-}
-
-impl Differences<'_> {
-    /// Returns the fields that somebody changed after us: those that we no longer hold, and values
-    /// that differ where values come back as sent.
-    fn drift(&self, ours: &Map<String, Value>) -> Vec<FieldPath> {
-        let is_secret = self.sent["kind"] == "Secret";
-        let mut held = self.sent.clone();
-        if let (true, Some(top)) = (is_secret, held.as_object_mut()) {
-            // The server keeps it as `data`, which it does not respell: compared by value below.
-            top.remove("stringData");
-        }
-        let mut paths = fields::uncovered(&held, ours);
-        // The absence of something empty is no difference.
-        paths.retain(|path| {
-            let says_nothing = |object| path.get(object).is_none_or(is_nothing);
-            !(says_nothing(self.sent) && says_nothing(self.live))
-        });
-        let data = FieldPath::from_fields(&["data"]);
-        let exact = self.fidelity == Fidelity::Exact;
-        paths.extend(
-            self.values(!exact).into_iter().filter(|path| exact || (is_secret && data.contains(path))),
-        );
-        paths
-    }
-
-    /// Returns the fields that changed in git: values that differ, and fields of ours that git no
-    /// longer has.
-    fn change(&self, ours: &Map<String, Value>) -> Vec<FieldPath> {
-        let mut paths = self.values(self.fidelity == Fidelity::Normalised);
-        let mut sent = self.sent.clone();
-        object::fold_string_data(&mut sent);
-        if let (Some(strings), Some(top)) = (self.sent.get("stringData"), sent.as_object_mut()) {
-            top.insert("stringData".to_owned(), strings.clone());
-        }
-        paths.extend(fields::released(ours, &sent).into_iter().filter(|path| path.get(self.live).is_some()));
-        paths
-    }
-
-    /// Returns the values that differ from git's, when no managed fields of ours are recorded.
-    fn by_value(&self) -> Vec<FieldPath> {
-        self.values(true)
-    }
-
-    fn values(&self, defaults: bool) -> Vec<FieldPath> {
-        let mut sent = self.sent.clone();
-        object::fold_string_data(&mut sent);
-        let quantities = self.fidelity == Fidelity::Normalised;
-        Compare { schema: Schema::of_group(self.group), quantities, defaults }.objects(&sent, self.live)
     }
 }
 

@@ -1,15 +1,15 @@
 //! The deletions of a sync, and the guards that hold them back.
 //!
 //! Only objects that carry this sync set's mark of creation and that git does not name are ever
-//! deleted. All of it is held back when anything is in doubt: something of git could not be read,
-//! something of the cluster could not be seen, git names nothing at all, or more than ten objects
-//! and more than half of ours would go.
+//! deleted. All of it is held back when anything is in doubt: something of git could not be read, git
+//! names nothing at all, or more than ten objects and more than half of ours would go. Objects of a
+//! kind that could not be seen in full in the cluster stay; those of other kinds may go.
 //!
 //! Namespaces and CustomResourceDefinitions are never deleted: what is in them, or of their kind,
 //! would go too, and much of it may be none of ours and out of sight. Nor is a PersistentVolume
 //! that a claim is bound to.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 
@@ -49,6 +49,7 @@ pub(super) fn prune(
     let mut steps = Vec::new();
     let mut findings = Vec::new();
     let mut candidates = Vec::new();
+    let mut unseen = Vec::new();
     let mut ours = 0_usize;
     for (id, live) in seen {
         let owned = owned(live, &options.sync_set);
@@ -74,10 +75,11 @@ pub(super) fn prune(
                 }
                 steps.push(step(id, live, Action::Skip, reason, message));
             }
+            None if !observed.has_seen(&id.group, &id.kind) => unseen.push((id, live)),
             None => candidates.push((id, live)),
         }
     }
-    let held = guard(wanted, observed, options, candidates.len(), ours);
+    let held = guard(wanted, options, candidates.len(), ours);
     for (id, live) in &candidates {
         steps.push(match &held {
             Some((evidence, _)) => step(id, live, Action::Skip, Reason::PruneHeldBack, evidence.clone()),
@@ -90,14 +92,25 @@ pub(super) fn prune(
             }
         });
     }
-    if let (Some((evidence, remedy)), false) = (held, candidates.is_empty()) {
+    let mut for_all = |evidence: &str, remedy: String, kept: &[(&ResourceId, &Arc<Value>)]| {
         findings.push(Finding {
             code: Code::PruneHeldBack,
             subject: "prune".to_owned(),
             place: None,
-            evidence: format!("{evidence}; kept, though git does not name them: {}", listing(&candidates)),
+            evidence: format!("{evidence}; kept, though git does not name them: {}", listing(kept)),
             remedy,
         });
+    };
+    if let (Some((evidence, remedy)), false) = (held, candidates.is_empty()) {
+        for_all(&evidence, remedy, &candidates);
+    }
+    if !unseen.is_empty() {
+        let (evidence, remedy) = cluster_in_doubt(&observed.completeness);
+        for_all(evidence, remedy.to_owned(), &unseen);
+        let held = |(id, live): &(&ResourceId, &Arc<Value>)| {
+            step(id, live, Action::Skip, Reason::PruneHeldBack, evidence.to_owned())
+        };
+        steps.extend(unseen.iter().map(held));
     }
     (steps, findings)
 }
@@ -138,6 +151,20 @@ fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -
     }
 }
 
+/// Returns why objects of kinds that could not be seen in full stay, and what to do about it.
+fn cluster_in_doubt(completeness: &Completeness) -> (&'static str, &'static str) {
+    match completeness {
+        Completeness::Stale { .. } => (
+            "what was seen of their kinds in the cluster is old",
+            "See that the cluster can be reached; the next sync prunes.",
+        ),
+        _ => (
+            "not all objects of their kinds in the cluster could be seen",
+            "See that these kinds can be listed and watched; the next sync prunes.",
+        ),
+    }
+}
+
 /// Returns `true` if the options allow touching an object.
 pub(super) fn may_touch(id: &ResourceId, options: &SyncOptions) -> bool {
     let Some(allowed) = &options.namespaces else { return true };
@@ -150,7 +177,6 @@ pub(super) fn may_touch(id: &ResourceId, options: &SyncOptions) -> bool {
 /// Returns why nothing at all is deleted, and what to do about it.
 fn guard(
     wanted: &NamedByGit<'_>,
-    observed: &Observation<Observed>,
     options: &SyncOptions,
     candidates: usize,
     ours: usize,
@@ -162,21 +188,6 @@ fn guard(
             format!("what git says is not known in full ({} at {place})", finding.code),
             "Correct what the errors name; the next sync prunes.",
         );
-    }
-    match &observed.completeness {
-        Completeness::Complete => {}
-        Completeness::Partial(_) => {
-            return held_back(
-                "not everything in the cluster could be seen".to_owned(),
-                "See that everything in the cluster can be read; the next sync prunes.",
-            );
-        }
-        Completeness::Stale { .. } => {
-            return held_back(
-                "what was seen of the cluster is old".to_owned(),
-                "See that the cluster can be reached; the next sync prunes.",
-            );
-        }
     }
     if wanted.ids.is_empty() {
         return held_back(

@@ -1,13 +1,14 @@
 //! Replicas that an autoscaler decides: git's number counts only until the object exists.
 //!
+//! The autoscaler has to exist: a HorizontalPodAutoscaler or a KEDA ScaledObject that names the
+//! object, in git or not. A number that was set through the `scale` subresource once, by a dashboard
+//! or by an autoscaler that is gone, binds nobody.
+//!
 //! Where the autoscaler has set the field, it is left out of what is sent and stays as it is. Where
 //! it has not (or we would be the last to own the field, so that leaving it out would reset it),
-//! the number that runs is sent back.
+//! the number that runs is sent back: the API server forgets who scaled a workload to zero.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -17,59 +18,98 @@ use super::{
 };
 use crate::{manifest::ResourceId, schema::path::FieldPath};
 
-/// The objects that HorizontalPodAutoscalers scale.
+/// The objects that autoscalers scale, each with its autoscaler.
 #[derive(Debug, Default)]
-pub(super) struct Autoscaled(BTreeSet<ResourceId>);
+pub(super) struct Autoscaled {
+    by_target: BTreeMap<ResourceId, ResourceId>,
+    /// `true` if there may be autoscalers that could not be seen.
+    is_partial: bool,
+}
+
+/// The fields of an object that its autoscaler decides.
+#[derive(Debug, Default)]
+pub(super) struct Yielded {
+    /// The fields, which are no drift.
+    pub(super) fields: BTreeSet<FieldPath>,
+    /// What is to be said of it, if the cluster has another number than git.
+    pub(super) message: String,
+}
 
 impl Autoscaled {
     /// Reads the targets of all autoscalers among the objects.
-    pub(super) fn from_autoscalers<'a>(objects: impl Iterator<Item = (Option<&'a str>, &'a Value)>) -> Self {
-        Self(objects.filter_map(|(namespace, object)| target(namespace, object)).collect())
+    pub(super) fn from_autoscalers<'a>(
+        objects: impl Iterator<Item = (&'a ResourceId, &'a Value)>,
+        is_partial: bool,
+    ) -> Self {
+        let by_target = objects.filter_map(|(id, object)| Some((target(id, object)?, id.clone())));
+        Self { by_target: by_target.collect(), is_partial }
     }
-}
 
-fn target(namespace: Option<&str>, object: &Value) -> Option<ResourceId> {
-    let is_autoscaler = object::text(object, "kind") == Some("HorizontalPodAutoscaler")
-        && object::text(object, "apiVersion").is_some_and(|v| group_of(v) == "autoscaling");
-    let target = &object["spec"]["scaleTargetRef"];
-    is_autoscaler.then_some(ResourceId {
-        namespace: namespace.map(str::to_owned),
-        kind: object::text(target, "kind")?.to_owned(),
-        name: object::text(target, "name")?.to_owned(),
-        group: group_of(object::text(target, "apiVersion")?).to_owned(),
-    })
-}
-
-/// Takes out of `sent` what an autoscaler decides about the live object; returns the fields, which
-/// are no drift.
-pub(super) fn yield_to_autoscalers(
-    sent: &mut Value,
-    id: &ResourceId,
-    live: &Value,
-    managers: &Managers<'_>,
-    autoscaled: &Autoscaled,
-) -> BTreeSet<FieldPath> {
-    let mut yielded = BTreeSet::new();
-    for path in managers.scaled() {
-        if path.get(sent).is_some() {
-            path.remove(sent);
-            yielded.insert(path);
+    /// Takes out of `sent` what an autoscaler decides about the live object.
+    pub(super) fn yield_fields(
+        &self,
+        sent: &mut Value,
+        id: &ResourceId,
+        live: &Value,
+        managers: &Managers<'_>,
+    ) -> Yielded {
+        let autoscaler = self.by_target.get(id);
+        let scaled = managers.scaled();
+        if autoscaler.is_none() && !(self.is_partial && !scaled.is_empty()) {
+            return Yielded::default();
         }
+        let mut fields: BTreeSet<FieldPath> = scaled.iter().cloned().collect();
+        if autoscaler.is_some() {
+            fields.insert(FieldPath::from_fields(&["spec", "replicas"]));
+        }
+        let mut others = Vec::new();
+        for path in &fields {
+            if path.get(sent).is_some() && path.get(sent) != path.get(live) {
+                others.push(path.to_string());
+            }
+            if scaled.contains(path) {
+                path.remove(sent);
+            } else if let (Some(sent), Some(live)) = (path.get_mut(sent), path.get(live)) {
+                *sent = live.clone();
+            }
+        }
+        let by = autoscaler.map_or_else(|| "what has scaled it".to_owned(), ToString::to_string);
+        let message = if others.is_empty() {
+            String::new()
+        } else {
+            format!("{} is left to {by}", others.join(" and "))
+        };
+        Yielded { fields, message }
     }
-    let replicas = FieldPath::from_fields(&["spec", "replicas"]);
-    if autoscaled.0.contains(id)
-        && let (Some(sent), Some(live)) = (replicas.get_mut(sent), replicas.get(live))
-    {
-        *sent = live.clone();
-        yielded.insert(replicas);
-    }
-    yielded
 }
 
-/// Returns the objects in which autoscalers are looked for: those of git, and those seen in the
-/// cluster.
-pub(super) fn observed_objects(
-    observed: &BTreeMap<ResourceId, Arc<Value>>,
-) -> impl Iterator<Item = (Option<&str>, &Value)> {
-    observed.iter().map(|(id, object)| (id.namespace.as_deref(), object.as_ref()))
+/// The kinds of autoscalers, by group.
+const AUTOSCALERS: [(&str, &str); 2] =
+    [("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
+
+/// Returns `true` if a kind is one of autoscalers, all objects of which a
+/// [`Cluster`](crate::backend::Cluster) has to show.
+pub fn is_autoscaler(group: &str, kind: &str) -> bool {
+    AUTOSCALERS.contains(&(group, kind))
+}
+
+/// Returns the object that an autoscaler scales; `None` if the object is no autoscaler.
+fn target(id: &ResourceId, object: &Value) -> Option<ResourceId> {
+    let target = &object["spec"]["scaleTargetRef"];
+    let (kind, api_version) = match (id.group.as_str(), id.kind.as_str()) {
+        ("autoscaling", "HorizontalPodAutoscaler") => {
+            (object::text(target, "kind")?, object::text(target, "apiVersion")?)
+        }
+        ("keda.sh", "ScaledObject") => (
+            object::text(target, "kind").unwrap_or("Deployment"),
+            object::text(target, "apiVersion").unwrap_or("apps/v1"),
+        ),
+        _ => return None,
+    };
+    Some(ResourceId {
+        namespace: id.namespace.clone(),
+        kind: kind.to_owned(),
+        name: object::text(target, "name")?.to_owned(),
+        group: group_of(api_version).to_owned(),
+    })
 }

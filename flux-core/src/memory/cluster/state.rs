@@ -10,13 +10,16 @@ use crate::{
     manifest::ResourceId,
     schema::lists::Schema,
     sync::{
-        Action, Reason, Step, StepOutcome, kinds,
+        Action, Reason, Step, StepOutcome, Takeover, kinds,
         object::{self, group_of},
     },
 };
 
 /// The namespace of objects that name none.
 pub(super) const DEFAULT_NAMESPACE: &str = "default";
+
+/// The failure of a step whose object is no longer what was planned for.
+const CHANGED: &str = "it has changed since it was looked at; the next sync looks again";
 
 /// The objects of a cluster.
 #[derive(Default)]
@@ -102,12 +105,25 @@ impl State {
         Ok(())
     }
 
+    /// Lets fields change hands, if the object still is what was seen.
+    fn take_over(&mut self, id: &ResourceId, takeover: Option<&Takeover>) -> Result<(), String> {
+        let Some(takeover) = takeover else { return Ok(()) };
+        let Some(live) = self.objects.get_mut(id) else { return Ok(()) };
+        if text(&live["metadata"], "resourceVersion") != takeover.resource_version {
+            return Err(CHANGED.to_owned());
+        }
+        if let Some(fields) = &takeover.before {
+            live["metadata"]["managedFields"] = fields.clone();
+        }
+        Ok(())
+    }
+
     /// Deletes an object if it still is what was seen; one that is gone is as good as deleted.
     fn prune(&mut self, id: &ResourceId, uid: Option<&str>, version: Option<&str>) -> Result<(), String> {
         let Some(live) = self.objects.get(id) else { return Ok(()) };
         let is = |key, seen: Option<&str>| seen.is_none_or(|seen| text(&live["metadata"], key) == seen);
         if !(is("uid", uid) && is("resourceVersion", version)) {
-            return Err("it has changed since it was looked at; the next sync looks again".to_owned());
+            return Err(CHANGED.to_owned());
         }
         self.objects.remove(id);
         Ok(())
@@ -115,7 +131,10 @@ impl State {
 
     pub(super) fn carry_out(&mut self, step: &Step) -> StepOutcome {
         let done = match &step.action {
-            Action::Create { object } | Action::Apply { object, .. } => self.apply(object),
+            Action::Create { object, .. } => self.apply(object),
+            Action::Apply { object, takeover, .. } => {
+                self.take_over(&step.id, takeover.as_deref()).and_then(|()| self.apply(object))
+            }
             Action::Prune { uid, resource_version } => {
                 self.prune(&step.id, uid.as_deref(), resource_version.as_deref())
             }

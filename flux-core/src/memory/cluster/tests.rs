@@ -110,7 +110,8 @@ fn an_item_that_somebody_else_holds_a_part_of_stays() {
     let cluster = MemoryCluster::new();
     sync(&cluster, &[pod(json!([{"name": "a", "image": "a:1"}, {"name": "b", "image": "b:1"}]))]);
     let web = id("Deployment", "web");
-    cluster.edit(&web, |o| o["spec"]["template"]["spec"]["containers"][1]["args"] = json!(["-v"])).unwrap();
+    let args = |o: &mut Value| o["spec"]["template"]["spec"]["containers"][1]["args"] = json!(["-v"]);
+    cluster.edit_as("robot", None, &web, args).unwrap();
     sync(&cluster, &[pod(json!([{"name": "a", "image": "a:1"}]))]);
     let live = cluster.get(&web).unwrap();
     assert_eq!(

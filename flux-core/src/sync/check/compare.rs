@@ -1,7 +1,6 @@
 //! The checker's own comparison of objects, made to be simple rather than to be exact in every
 //! case.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 /// Returns the paths at which two contents differ.
@@ -34,9 +33,8 @@ fn collect(one: Option<&Value>, other: Option<&Value>, at: &mut Vec<String>, fou
 /// Returns the fields that `desired` names and that `live` does not have with that value.
 ///
 /// Fields that it does not name do not count, nor do empty ones.
-pub(super) fn unmet(mut desired: Value, live: &Value) -> Vec<Vec<String>> {
+pub(super) fn unmet(desired: &Value, live: &Value) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    encode_strings(&mut desired);
     for (key, value) in desired.as_object().into_iter().flatten() {
         let identity = ["apiVersion", "kind"].contains(&key.as_str());
         if !identity {
@@ -109,25 +107,6 @@ fn is_empty(value: &Value) -> bool {
         Value::Object(fields) => fields.is_empty(),
         _ => false,
     }
-}
-
-/// Writes the `stringData` of a Secret as the `data` that a server keeps.
-fn encode_strings(object: &mut Value) {
-    if object["kind"] != "Secret" {
-        return;
-    }
-    let Some(Value::Object(strings)) = object.as_object_mut().and_then(|top| top.remove("stringData")) else {
-        return;
-    };
-    let Some(top) = object.as_object_mut() else { return };
-    let data = top.entry("data").or_insert(Value::Null);
-    if data.is_null() {
-        *data = Value::Object(serde_json::Map::new());
-    }
-    let Some(data) = data.as_object_mut() else { return };
-    let texts =
-        strings.into_iter().filter_map(|(key, value)| Some((key, STANDARD.encode(value.as_str()?).into())));
-    data.extend(texts);
 }
 
 /// Returns the text of a path, as people write it.

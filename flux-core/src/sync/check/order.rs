@@ -52,7 +52,7 @@ pub(super) fn check(plan: &SyncPlan) -> Vec<Violation> {
 /// Returns the object that is sent, if one is.
 fn sent(step: &Step) -> Option<&Value> {
     match &step.action {
-        Action::Create { object } | Action::Apply { object, .. } => Some(object),
+        Action::Create { object, .. } | Action::Apply { object, .. } => Some(object),
         _ => None,
     }
 }

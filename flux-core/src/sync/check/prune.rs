@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    read::{Mark, is_allowed, is_kept, mark, text},
+    read::{Mark, is_allowed, is_kept, is_seen, mark, text},
     steps::Git,
     violation::{PruneRule, Violation},
 };
@@ -44,7 +44,6 @@ pub(super) fn check(
     let for_all = [
         (PruneRule::Off, !options.prune),
         (PruneRule::GitInDoubt, git_in_doubt),
-        (PruneRule::ClusterInDoubt, !observed.completeness.is_complete()),
         (PruneRule::EmptyGit, git.objects.is_empty() && git.unknown_kinds.is_empty()),
         (PruneRule::TooMany, pruned.len() > ALWAYS_ALLOWED && pruned.len() * 2 > ours && !options.prune_all),
     ];
@@ -52,6 +51,7 @@ pub(super) fn check(
         let object = live.get(&step.id).map_or(&Value::Null, |object| &**object);
         let for_one = [
             (PruneRule::NotOurs, mark(object, &options.sync_set, &step.id) != Mark::Created),
+            (PruneRule::ClusterInDoubt, !is_seen(observed, &step.id)),
             (PruneRule::InGit, in_git(&step.id)),
             (PruneRule::Namespace, !is_allowed(&step.id, options)),
             (PruneRule::Ignored, is_kept(object)),

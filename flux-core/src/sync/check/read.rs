@@ -4,12 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    backend::Observed,
+    backend::{Observation, Observed},
     manifest::ResourceId,
     plan::sync::{CHECKSUM_ANNOTATION, MARK_LABEL},
     sync::{Desired, SyncOptions, SyncSet},
@@ -147,7 +150,51 @@ pub(super) fn content(object: &Value, namespace: Option<&str>) -> Value {
             metadata.remove(field);
         }
     }
+    match (text(&content, "/apiVersion"), text(&content, "/kind")) {
+        (Some("v1"), Some("Secret")) => keep_as_data(&mut content),
+        (Some(version), Some("ClusterRole")) if group(version) == "rbac.authorization.k8s.io" => {
+            let is_aggregated = content.get("aggregationRule").is_some_and(Value::is_object);
+            if let (true, Some(top)) = (is_aggregated, content.as_object_mut()) {
+                top.remove("rules");
+            }
+        }
+        _ => {}
+    }
     content
+}
+
+/// Rewrites a Secret as the API server keeps it: its texts encoded, its base64 in one line.
+fn keep_as_data(secret: &mut Value) {
+    encode_strings(secret);
+    let Some(data) = secret.get_mut("data").and_then(Value::as_object_mut) else { return };
+    for value in data.values_mut() {
+        if let Some(text) = value.as_str() {
+            *value = text.split_whitespace().collect::<String>().into();
+        }
+    }
+}
+
+/// Writes the `stringData` of a Secret as the `data` that a server keeps.
+fn encode_strings(object: &mut Value) {
+    let Some(Value::Object(strings)) = object.as_object_mut().and_then(|top| top.remove("stringData")) else {
+        return;
+    };
+    let Some(top) = object.as_object_mut() else { return };
+    let data = top.entry("data").or_insert(Value::Null);
+    if data.is_null() {
+        *data = Value::Object(serde_json::Map::new());
+    }
+    let Some(data) = data.as_object_mut() else { return };
+    let texts =
+        strings.into_iter().filter_map(|(key, value)| Some((key, STANDARD.encode(value.as_str()?).into())));
+    data.extend(texts);
+}
+
+/// Returns `true` if every object of the kind of an object was seen.
+pub(super) fn is_seen(observed: &Observation<Observed>, id: &ResourceId) -> bool {
+    let unseen = &observed.value.unseen;
+    let of_kind = unseen.iter().any(|(group, kind)| *group == id.group && *kind == id.kind);
+    observed.completeness.is_complete() || (!unseen.is_empty() && !of_kind)
 }
 
 /// Returns the SHA-256, in hex, of the JSON of a content with its keys sorted.
@@ -204,23 +251,33 @@ pub(super) struct Autoscalers(BTreeSet<(Option<String>, String, String)>);
 impl Autoscalers {
     pub(super) fn new<'a>(objects: impl Iterator<Item = (Option<&'a str>, &'a Value)>) -> Self {
         let target = |(namespace, object): (Option<&str>, &Value)| {
-            let scaler = text(object, "/kind") == Some("HorizontalPodAutoscaler");
             let target = |key: &str| text(object, &format!("/spec/scaleTargetRef/{key}")).map(str::to_owned);
-            scaler.then_some((namespace.map(str::to_owned), target("kind")?, target("name")?))
+            let kind = match text(object, "/kind")? {
+                "HorizontalPodAutoscaler" => target("kind")?,
+                "ScaledObject" => target("kind").unwrap_or_else(|| "Deployment".to_owned()),
+                _ => return None,
+            };
+            Some((namespace.map(str::to_owned), kind, target("name")?))
         };
         Self(objects.filter_map(target).collect())
     }
 
     /// Returns `true` if a field of an object of the cluster is decided by an autoscaler, and not
     /// by git.
-    pub(super) fn decide(&self, id: &ResourceId, live: &Value, field: &[String]) -> bool {
+    ///
+    /// `are_seen` says that no autoscaler can be missing among those known.
+    pub(super) fn decide(&self, id: &ResourceId, live: &Value, field: &[String], are_seen: bool) -> bool {
         let [spec, ..] = field else { return false };
         if spec != "spec" {
             return false;
         }
         let target = (id.namespace.clone(), id.kind.clone(), id.name.clone());
-        if self.0.contains(&target) && field.get(1).is_some_and(|name| name == "replicas") {
+        let is_target = self.0.contains(&target);
+        if is_target && field.get(1).is_some_and(|name| name == "replicas") {
             return true;
+        }
+        if are_seen && !is_target {
+            return false;
         }
         let entries = live["metadata"]["managedFields"].as_array().into_iter().flatten();
         let mut scalers = entries.filter(|entry| {

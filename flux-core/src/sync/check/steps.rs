@@ -8,7 +8,7 @@ use super::{
     compare::{differences, display, unmet},
     read::{
         Autoscalers, Identity, Mark, Scopes, applied_fields, checksum, content, covers, is_allowed,
-        is_encrypted, is_ignored, mark,
+        is_encrypted, is_ignored, is_seen, mark,
     },
     violation::{Protection, Violation},
 };
@@ -16,7 +16,7 @@ use crate::{
     backend::{Fidelity, Observation, Observed},
     finding::{Code, Place},
     manifest::ResourceId,
-    plan::sync::{Action, CHECKSUM_ANNOTATION, Reason, Step, SyncPlan},
+    plan::sync::{Action, CHECKSUM_ANNOTATION, MARK_LABEL, Reason, Step, SyncPlan},
     sync::{Desired, DesiredObject, SyncOptions},
 };
 
@@ -170,7 +170,7 @@ impl Checker<'_> {
         let live = self.observed.value.objects.get(&step.id).map(|live| &**live);
         let mut violations = Vec::new();
         match &step.action {
-            Action::Create { object: sent } | Action::Apply { object: sent, .. } => {
+            Action::Create { object: sent, .. } | Action::Apply { object: sent, .. } => {
                 violations.extend(self.protection(step, object, live));
                 violations.extend(self.sent(step, object, sent, live));
             }
@@ -221,7 +221,7 @@ impl Checker<'_> {
         let namespace = step.id.namespace.as_deref();
         let (wanted, given) = (content(object, namespace), content(sent, namespace));
         let mut other = differences(&wanted, &given);
-        other.retain(|path| !live.is_some_and(|live| self.autoscalers.decide(&step.id, live, path)));
+        other.retain(|path| !live.is_some_and(|live| self.is_decided(&step.id, live, path)));
         if sent["metadata"].get("namespace").and_then(Value::as_str) != namespace {
             other.push(vec!["metadata".to_owned(), "namespace".to_owned()]);
         }
@@ -231,13 +231,21 @@ impl Checker<'_> {
         let set = &self.options.sync_set;
         let may_be_ours = match live {
             Some(live) => mark(live, set, &step.id) == Mark::Created,
-            None => self.observed.completeness.is_complete(),
+            None => is_seen(self.observed, &step.id),
         };
         let expected = if may_be_ours { Mark::Created } else { Mark::Adopted };
         let stamp = sent["metadata"]["annotations"][CHECKSUM_ANNOTATION].as_str();
         let wanted = checksum(&wanted);
         if mark(sent, set, &step.id) != expected || stamp != Some(&wanted) {
             violations.push(Violation::WrongMark { id: step.id.clone() });
+        }
+        // A mark for later may only say what the cluster's answer proves.
+        if let Action::Create { mark_if_created: Some(later), .. } = &step.action {
+            let mut marked = sent.clone();
+            marked["metadata"]["labels"][MARK_LABEL] = later.as_str().into();
+            if mark(&marked, set, &step.id) != Mark::Created || expected == Mark::Created {
+                violations.push(Violation::WrongMark { id: step.id.clone() });
+            }
         }
         let changed = live.is_some_and(|live| {
             live["metadata"]["annotations"][CHECKSUM_ANNOTATION].as_str() != Some(&wanted)
@@ -264,9 +272,24 @@ impl Checker<'_> {
             let respelled = !exact
                 && (ours.is_none_or(|ours| covers(ours, path))
                     || path.first().is_some_and(|name| name == "data"));
-            respelled || self.autoscalers.decide(&step.id, live, path)
+            let contested = self.observed.value.contests.get(&step.id).is_some_and(|contest| {
+                let field = display(path);
+                contest.fields.keys().any(|contested| contested.starts_with(&field))
+            });
+            respelled || contested || self.is_decided(&step.id, live, path)
         };
-        let different = unmet(wanted, live).into_iter().find(|path| !is_excused(path))?;
+        let different = unmet(&wanted, live).into_iter().find(|path| !is_excused(path))?;
         Some(Violation::LeftDifferent { id: step.id.clone(), field: display(&different) })
+    }
+
+    /// Returns `true` if an autoscaler decides a field of an object, and not git.
+    fn is_decided(&self, id: &ResourceId, live: &Value, field: &[String]) -> bool {
+        let hpa = ResourceId {
+            namespace: None,
+            kind: "HorizontalPodAutoscaler".to_owned(),
+            name: String::new(),
+            group: "autoscaling".to_owned(),
+        };
+        self.autoscalers.decide(id, live, field, is_seen(self.observed, &hpa))
     }
 }

@@ -215,7 +215,7 @@ fn what_is_sent_is_what_git_says() {
     let world = all_fates();
     let sent = |name: &'static str, change: &dyn Fn(&mut Value)| {
         world.broken(|plan| match &mut step(plan, name).action {
-            Action::Create { object } | Action::Apply { object, .. } => change(Arc::make_mut(object)),
+            Action::Create { object, .. } | Action::Apply { object, .. } => change(Arc::make_mut(object)),
             other => panic!("{other:?}"),
         })
     };
@@ -270,7 +270,7 @@ fn a_step_that_is_left_or_changed_for_nothing_is_found() {
     let created = world.broken(|plan| {
         let changed = step(plan, "changed");
         let Action::Apply { object, .. } = &changed.action else { panic!() };
-        changed.action = Action::Create { object: object.clone() };
+        changed.action = Action::Create { object: object.clone(), mark_if_created: None };
         changed.reason = Reason::NotInCluster;
     });
     assert_eq!(created, ["default:configmap/changed would be created, and the cluster has it."]);

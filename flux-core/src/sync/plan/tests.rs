@@ -92,7 +92,7 @@ fn step<'p>(plan: &'p SyncPlan, name: &str) -> &'p Step {
 
 fn sent<'p>(plan: &'p SyncPlan, name: &str) -> &'p Value {
     match &step(plan, name).action {
-        Action::Create { object } | Action::Apply { object, .. } => object,
+        Action::Create { object, .. } | Action::Apply { object, .. } => object,
         other => panic!("{name} is not sent but: {other:?}"),
     }
 }
@@ -333,16 +333,38 @@ fn replicas_that_an_autoscaler_targets_are_sent_back_as_they_are() {
 }
 
 #[test]
-fn scaling_counts_as_an_autoscaler_unless_a_person_did_it() {
-    for (manager, reason) in
-        [("keda", Reason::UpToDate), ("kubectl", Reason::Drifted), ("kubectl-client", Reason::Drifted)]
-    {
+fn only_an_autoscaler_that_exists_decides_about_replicas() {
+    let scaled_object = json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+        "metadata": {"name": "queue", "namespace": "default"}, "spec": {"scaleTargetRef": {"name": "web"}}});
+    let keda = object::id_of(&scaled_object).unwrap();
+    for (exists, unseen, manager, reason) in [
+        (false, false, "dashboard", Reason::Drifted),
+        (true, false, "keda", Reason::UpToDate),
+        (true, false, "kubectl", Reason::UpToDate),
+        // Where autoscalers must not be listed, what scales counts as one unless it is a person.
+        (false, true, "keda", Reason::UpToDate),
+        (false, true, "kubectl", Reason::Drifted),
+    ] {
         let objects = [deployment(2)];
         let cluster = synced(&objects);
         cluster
             .edit_as(manager, Some("scale"), &id_in(&cluster, "web"), |o| o["spec"]["replicas"] = 6.into())
             .unwrap();
-        assert_eq!(step(&plan_on(&cluster, &objects, &options()), "web").reason, reason, "{manager}");
+        let mut observed = observe(&cluster, &objects);
+        if exists {
+            observed.value.objects.insert(keda.clone(), Arc::new(scaled_object.clone()));
+        }
+        if unseen {
+            observed.completeness =
+                Completeness::Partial(vec!["HorizontalPodAutoscaler: forbidden".to_owned()]);
+            let hpa = ("autoscaling".to_owned(), "HorizontalPodAutoscaler".to_owned());
+            observed.value.unseen.insert(hpa);
+        }
+        let plan = plan(&desired(&objects), &observed, &options());
+        assert_eq!(step(&plan, "web").reason, reason, "{manager} {exists} {unseen}");
+        if exists {
+            assert_eq!(step(&plan, "web").message, "spec.replicas is left to default:scaledobject/queue");
+        }
     }
 }
 

@@ -114,10 +114,20 @@ pub async fn a_foreign_field_is_left_alone(fixture: &dyn ClusterFixture) {
     assert_eq!(live["metadata"]["annotations"]["example.com/note"], "mine");
 }
 
-/// Replicas that an autoscaler set stay as they are.
+/// Replicas that were set through `scale` stay as they are if an autoscaler is there to have done
+/// it; else git's number counts.
 pub async fn what_an_autoscaler_set_is_left_alone(fixture: &dyn ClusterFixture) {
     let bench = Bench::new(fixture, "scale");
     bench.sync(&[bench.deployment("scale", "web:1")]).await;
+    bench.fixture.scale_by_controller(&bench.id("Deployment", "scale"), 5).await;
+    let same = [bench.deployment("scale", "web:1")];
+    bench.expect(&same, "scale", Outcome::Changed, Reason::Drifted, &["spec.replicas"]).await;
+
+    let autoscaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"namespace": bench.fixture.namespace(), "name": "scale"},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scale"},
+            "minReplicas": 1, "maxReplicas": 9}});
+    bench.fixture.create_by_hand(autoscaler).await;
     bench.fixture.scale_by_controller(&bench.id("Deployment", "scale"), 7).await;
     let same = [bench.deployment("scale", "web:1")];
     bench.expect(&same, "scale", Outcome::Unchanged, Reason::UpToDate, &[]).await;

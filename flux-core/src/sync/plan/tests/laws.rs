@@ -3,6 +3,7 @@
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 
 use super::*;
+use crate::{schema::lists::Schema, sync::compare::Compare};
 
 /// An event in the life of a cluster before it is looked at.
 #[derive(Clone, Debug)]
@@ -221,9 +222,9 @@ proptest! {
             let mut id = object::id_of(object).unwrap();
             id.namespace = Some("default".to_owned());
             let live = &observed.value.objects[&id];
-            let compare = Compare { schema: Schema::of_group(&id.group), quantities: false, defaults: false };
+            let compare = Compare { schema: Schema::of_group(&id.group), rewritten: false, defaults: false };
             let scaled = Managers::read(live).scaled();
-            let differ = compare.objects(object, live).into_iter().filter(|p| !scaled.contains(p)).count();
+            let differ = compare.objects(object, live, None).into_iter().filter(|p| !scaled.contains(p)).count();
             prop_assert_eq!(differ, 0, "{} {}", object, live);
         }
     }
@@ -283,7 +284,7 @@ proptest! {
         // And what was not seen is not taken for ours.
         if doubt < 2 {
             for step in &plan.steps {
-                if let Action::Create { object } = &step.action {
+                if let Action::Create { object, .. } = &step.action {
                     prop_assert_eq!(owned(object, &all.sync_set), Owned::Adopted);
                 }
             }

@@ -1,0 +1,74 @@
+//! Fields that something in the cluster sets again each time they are made what git says.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// The fields of one object that are contested: a sync leaves them, and says so.
+///
+/// An admission policy, a controller or another tool sets them. Each write would be answered by
+/// another, for ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Contest {
+    /// The checksum of the object as git has it: when git changes, the fields are set again.
+    pub checksum: String,
+    /// The fields by their paths, each with the SHA-256 of the value that it gets again and again.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl Contest {
+    /// Returns an object's contest with no field in it yet.
+    pub fn new(checksum: impl Into<String>) -> Self {
+        Self { checksum: checksum.into(), fields: BTreeMap::new() }
+    }
+}
+
+/// Returns the SHA-256 of a value, in hex; empty if there is none.
+pub(crate) fn digest(value: Option<&Value>) -> String {
+    let Some(value) = value else { return String::new() };
+    let mut text = String::new();
+    canonical(value, &mut text);
+    hex(&Sha256::digest(text))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Writes JSON with sorted keys, whatever order the map type of the build keeps.
+pub(crate) fn canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort_unstable();
+            out.push('{');
+            for (n, key) in keys.into_iter().enumerate() {
+                if n > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                canonical(&map[key], out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (n, item) in items.iter().enumerate() {
+                if n > 0 {
+                    out.push(',');
+                }
+                canonical(item, out);
+            }
+            out.push(']');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
