@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use flux_core::{
     backend::{self, Progress},
-    sync::{Action, Outcome, Reason, Step, StepOutcome, SyncPlan, SyncReport},
+    sync::{Action, ApplyOptions, Reason, Step, StepOutcome, SyncPlan, SyncReport, applied},
 };
 use futures::StreamExt as _;
 use kube::core::params::{DeleteParams, Preconditions};
@@ -15,10 +15,11 @@ use crate::{
     cluster::{AT_ONCE, KubeCluster, at_once},
     definitions::{self, Definition},
     failure::{Failure, FailureKind},
+    http::Answer,
     kinds::{Kind, Kinds},
     raw::text,
-    store::version,
-    watch::{Selection, Watch, WatchKey},
+    recipient::Recipient,
+    watch::{Watch, WatchKey},
 };
 
 /// The outcome of one step.
@@ -81,31 +82,47 @@ impl KubeCluster {
     async fn step(&self, step: &Step, run: &Run) -> Done {
         match &step.action {
             Action::Leave | Action::Skip | Action::Fail => Done::new(step.done()),
-            Action::Create { object } => self.send(step, object, false, run).await,
-            Action::Apply { object, content_equal } => self.send(step, object, *content_equal, run).await,
+            Action::Create { object, mark_if_created } => {
+                let options = ApplyOptions::default();
+                self.send(step, object, mark_if_created.as_deref(), &options, run).await
+            }
+            Action::Apply { object, options, .. } => self.send(step, object, None, options, run).await,
             Action::Prune { uid, resource_version } => {
                 self.prune(step, uid.as_deref(), resource_version.as_deref(), run).await
             }
         }
     }
 
-    async fn send(&self, step: &Step, object: &Value, content_equal: bool, run: &Run) -> Done {
+    async fn send(
+        &self,
+        step: &Step,
+        object: &Value,
+        mark_if_created: Option<&str>,
+        options: &ApplyOptions,
+        run: &Run,
+    ) -> Done {
         let kind = match self.kind_of(step, run).await {
             Ok(kind) => kind,
             Err(done) => return *done,
         };
-        let namespace = step.id.namespace.as_deref();
-        let before = self.watched_version(step);
-        let answer = match self.http.apply(&kind.resource, namespace, &step.id.name, object).await {
+        let to = Recipient {
+            http: &self.http,
+            resource: &kind.resource,
+            namespace: step.id.namespace.as_deref(),
+            name: &step.id.name,
+        };
+        let sent = match to.apply(object, options).await {
+            Ok(answer) if answer.created => match mark_if_created {
+                Some(mark) => to.mark(object, mark).await.map(|marked| Answer { created: true, ..marked }),
+                None => Ok(answer),
+            },
+            sent => sent,
+        };
+        let answer = match sent {
             Ok(answer) => answer,
             Err(failure) => return self.failed(step, &failure, run),
         };
         let body = Arc::new(answer.body);
-        let outcome = match () {
-            () if answer.created => Outcome::Created,
-            () if content_equal || before.is_some() && before == version(&body) => Outcome::Unchanged,
-            () => Outcome::Changed,
-        };
         for (_, watch) in self.watches_of(step) {
             watch.we_applied(&body);
         }
@@ -113,7 +130,7 @@ impl KubeCluster {
         if defines.is_some() || definitions::changes_kinds(&step.id) {
             self.with_discovered(|discovered| discovered.kinds = None);
         }
-        Done { defines, outcome: step.done().with_outcome(outcome) }
+        Done { defines, outcome: applied(step, &body, answer.created) }
     }
 
     async fn prune(&self, step: &Step, uid: Option<&str>, resource_version: Option<&str>, run: &Run) -> Done {
@@ -156,18 +173,6 @@ impl KubeCluster {
         self.watches.all(|key| key.kind == step.id.kind && key.group() == step.id.group)
     }
 
-    /// The version of the object that a watch shows.
-    fn watched_version(&self, step: &Step) -> Option<u64> {
-        let key = WatchKey {
-            api_version: step.api_version.clone(),
-            kind: step.id.kind.clone(),
-            selection: Selection::Marked,
-        };
-        let watch = self.watches.get(&key)?;
-        let at = (step.id.namespace.clone(), step.id.name.clone());
-        watch.with(|store| store.get(&at).and_then(|object| version(object)))
-    }
-
     async fn kind_of(&self, step: &Step, run: &Run) -> Result<Kind, Box<Done>> {
         if let Some(failure) = run.dead.get() {
             let message = format!("not tried: {}", failure.error(&self.http.target));
@@ -195,50 +200,9 @@ impl KubeCluster {
     }
 
     fn failed(&self, step: &Step, failure: &Failure, run: &Run) -> Done {
-        let user = &self.http.target.user;
-        let prune = matches!(step.action, Action::Prune { .. });
-        let is_secret = step.id.kind == "Secret" && step.id.group.is_empty();
-        let words = if is_secret { failure.redacted() } else { failure.text() };
-        let (reason, message, remedy) = match failure.kind {
-            FailureKind::Unreachable | FailureKind::Untrusted | FailureKind::Unauthorized => {
-                let _ = run.dead.set(failure.clone());
-                let message = failure.error(&self.http.target).to_string();
-                (Reason::Unavailable, message, "sync again when the API server answers".to_owned())
-            }
-            FailureKind::Silent | FailureKind::RateLimited | FailureKind::Overloaded => {
-                (Reason::Unavailable, words, "the API server is overloaded; sync again in a while".to_owned())
-            }
-            FailureKind::Broken => (
-                Reason::Rejected,
-                words,
-                "look into the log of the API server, or of the admission webhook that it names".to_owned(),
-            ),
-            FailureKind::Forbidden => (
-                Reason::Rejected,
-                words,
-                format!(
-                    "allow {user} to {} {} with a Role or ClusterRole, or see what the admission plugin named wants",
-                    if prune { "delete" } else { "create and patch" },
-                    step.id.kind
-                ),
-            ),
-            FailureKind::NotFound => (
-                Reason::Rejected,
-                words,
-                "make the namespace, in git or the cluster, or put the object in one that exists".to_owned(),
-            ),
-            FailureKind::Conflict | FailureKind::Gone if prune => (
-                Reason::Rejected,
-                format!("it has changed since it was looked at: {words}"),
-                "nothing; the next sync looks at it again".to_owned(),
-            ),
-            FailureKind::Conflict | FailureKind::Gone => {
-                (Reason::Rejected, words, "sync again; the object is being changed by others".to_owned())
-            }
-            FailureKind::Invalid | FailureKind::Garbled => {
-                (Reason::Rejected, words, "correct the manifest in git".to_owned())
-            }
-        };
-        Done::new(step.failed(reason, message).with_remedy(remedy))
+        if failure.is_of_server() {
+            let _ = run.dead.set(failure.clone());
+        }
+        Done::new(failure.outcome_of(step, &self.http.target))
     }
 }

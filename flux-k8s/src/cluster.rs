@@ -35,6 +35,8 @@ use crate::{failure::Target, http::Http, kinds::Kinds, watch::Watches};
 pub struct KubeCluster {
     pub(crate) http: Http,
     pub(crate) default_namespace: String,
+    /// The namespaces that it is limited to; `None` for all.
+    pub(crate) namespaces: Option<BTreeSet<String>>,
     pub(crate) watches: Watches,
     pub(crate) discovered: Mutex<Discovered>,
     /// Taken while kinds are discovered or looked through, so that two calls at once do not ask the
@@ -70,13 +72,31 @@ impl KubeCluster {
         Self {
             http,
             default_namespace,
+            namespaces: None,
             watches: Watches::default(),
             discovered: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
         }
     }
 
-    /// The namespace of objects that name none: that of the context.
+    /// Limits the cluster to namespaces: nothing else is listed, watched or looked for, so that a
+    /// Role in each of them is enough.
+    ///
+    /// Cluster-scoped objects that git names are read one by one.
+    #[must_use]
+    pub fn limited_to(self, namespaces: impl IntoIterator<Item = String>) -> Self {
+        Self { namespaces: Some(namespaces.into_iter().collect()), ..self }
+    }
+
+    /// Returns the namespaces in which objects are looked for, `None` standing for all at once.
+    pub(crate) fn everywhere(&self) -> Vec<Option<String>> {
+        match &self.namespaces {
+            None => vec![None],
+            Some(namespaces) => namespaces.iter().cloned().map(Some).collect(),
+        }
+    }
+
+    /// The namespace of objects that name none: `default`, if no other was given.
     pub fn default_namespace(&self) -> &str {
         &self.default_namespace
     }

@@ -4,7 +4,10 @@
 
 use std::{error::Error as _, fmt, time::Duration};
 
-use flux_core::backend::{Error, ErrorKind};
+use flux_core::{
+    backend::{Error, ErrorKind},
+    sync::{Action, Reason, Step, StepOutcome},
+};
 use jiff::Timestamp;
 use kube::core::Status;
 
@@ -52,8 +55,12 @@ pub(crate) enum FailureKind {
     Overloaded,
     /// Any other 5xx.
     Broken,
-    /// Any other 4xx: the request is at fault.
+    /// Any other 4xx, or a 500 that complains of the request: the manifest is at fault.
     Invalid,
+    /// 422 for a field that cannot be changed.
+    Immutable,
+    /// 403 because the namespace is being deleted.
+    Terminating,
     /// The answer makes no sense.
     Garbled,
 }
@@ -68,7 +75,9 @@ impl FailureKind {
             Self::Forbidden => ErrorKind::Forbidden,
             Self::NotFound | Self::Gone => ErrorKind::NotFound,
             Self::RateLimited => ErrorKind::RateLimited,
-            Self::Conflict | Self::Invalid | Self::Garbled => ErrorKind::Invalid,
+            Self::Conflict | Self::Invalid | Self::Immutable | Self::Terminating | Self::Garbled => {
+                ErrorKind::Invalid
+            }
         }
     }
 }
@@ -83,6 +92,25 @@ pub(crate) struct Failure {
     pub(crate) causes: Vec<Cause>,
     /// How long the server wants to be left alone.
     pub(crate) retry_after: Option<Duration>,
+}
+
+/// The words of a 500 by which the API server refuses a manifest: it answers so when it cannot read
+/// a patch as the kind that it is for (Kubernetes 1.36).
+const COMPLAINTS: [&str; 2] = ["failed to create typed patch object", "metadata.managedFields: "];
+
+/// Returns `true` if the server refuses to change a field, and not the object as such.
+fn is_immutable(status: &Status) -> bool {
+    const WORDS: [&str; 6] = [
+        "immutable",
+        "may not be changed",
+        "may not change",
+        "cannot be changed",
+        "cannot change",
+        "updates to statefulset spec",
+    ];
+    let says = |text: &str| WORDS.iter().any(|words| text.contains(words));
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.map(|cause| cause.message.as_str()).chain([status.message.as_str()]).any(says)
 }
 
 /// One field that the server complains of.
@@ -100,15 +128,21 @@ impl Failure {
 
     /// Returns the failure that an answer of the API server describes.
     pub(crate) fn from_status(status: &Status) -> Self {
+        let is_cause = |reason: &str| {
+            status.details.as_ref().is_some_and(|details| details.causes.iter().any(|c| c.reason == reason))
+        };
         let kind = match status.code {
             401 => FailureKind::Unauthorized,
+            403 if is_cause("NamespaceTerminating") => FailureKind::Terminating,
             403 => FailureKind::Forbidden,
             404 => FailureKind::NotFound,
             409 => FailureKind::Conflict,
             410 => FailureKind::Gone,
+            422 if is_immutable(status) => FailureKind::Immutable,
             429 => FailureKind::RateLimited,
             502..=504 => FailureKind::Overloaded,
             500 if status.reason == "ServerTimeout" => FailureKind::Overloaded,
+            500 if COMPLAINTS.iter().any(|words| status.message.contains(words)) => FailureKind::Invalid,
             500.. => FailureKind::Broken,
             _ => FailureKind::Invalid,
         };
@@ -163,6 +197,11 @@ impl Failure {
         }
     }
 
+    /// Returns the fields that the server complains of.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
+        self.causes.iter().map(|cause| cause.field.as_str())
+    }
+
     /// Returns `true` if the same request may pass in a moment.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(
@@ -207,11 +246,92 @@ impl Failure {
             FailureKind::Overloaded => "the server is overloaded",
             FailureKind::Broken => "an internal error of the server, or a webhook's refusal",
             FailureKind::Invalid => "the object is not valid",
+            FailureKind::Immutable => "a field cannot be changed",
+            FailureKind::Terminating => "its namespace is being deleted",
             FailureKind::Garbled => "an answer that makes no sense",
         };
-        let causes: Vec<&str> = self.causes.iter().map(|c| c.reason.as_str()).collect();
-        let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
+        // The path of a field and the kind of the fault quote nothing.
+        let causes = self.causes.iter().map(|cause| match cause.field.as_str() {
+            "" | "<nil>" => cause.reason.clone(),
+            field => format!("{field}: {}", cause.reason),
+        });
+        let causes = causes.collect::<Vec<_>>().join(", ");
+        let causes = if causes.is_empty() { String::new() } else { format!(" ({causes})") };
         format!("{what}{causes}; the server's words are withheld because they can quote a Secret's values")
+    }
+
+    /// Returns the outcome of a step that this failure ended, with what to do about it.
+    pub(crate) fn outcome_of(&self, step: &Step, target: &Target) -> StepOutcome {
+        let prune = matches!(step.action, Action::Prune { .. });
+        let is_secret = step.id.kind == "Secret" && step.id.group.is_empty();
+        let words = if is_secret { self.redacted() } else { self.text() };
+        let user = &target.user;
+        let (reason, message, remedy) = match self.kind {
+            FailureKind::Unreachable | FailureKind::Untrusted | FailureKind::Unauthorized => {
+                let message = self.error(target).to_string();
+                (Reason::Unavailable, message, "Sync again when the API server answers.".to_owned())
+            }
+            FailureKind::Silent | FailureKind::RateLimited | FailureKind::Overloaded => {
+                (Reason::Unavailable, words, "The API server is overloaded; sync again in a while.".to_owned())
+            }
+            FailureKind::Broken => (
+                Reason::Rejected,
+                words,
+                "Look into the log of the API server, or of the admission webhook that it names.".to_owned(),
+            ),
+            FailureKind::Forbidden => (
+                Reason::Rejected,
+                words,
+                format!(
+                    "Allow {user} to {} {} with a Role or ClusterRole, or do what the policy or quota that the message names asks for.",
+                    if prune { "delete" } else { "create and patch" },
+                    step.id.kind
+                ),
+            ),
+            FailureKind::Terminating => (
+                Reason::Rejected,
+                words,
+                "Wait until the namespace is gone and syncs create it anew, or take what is in it out of git.".to_owned(),
+            ),
+            FailureKind::NotFound => (
+                Reason::Rejected,
+                words,
+                "Make the namespace, in git or the cluster, or put the object in one that exists.".to_owned(),
+            ),
+            FailureKind::Conflict | FailureKind::Gone if prune => (
+                Reason::Rejected,
+                format!("it has changed since it was looked at: {words}"),
+                "Nothing is to be done: the next sync looks at it again.".to_owned(),
+            ),
+            FailureKind::Conflict if self.causes.iter().any(|c| c.reason == "FieldManagerConflict") => (
+                Reason::Rejected,
+                self.conflicts(),
+                "Take these fields out of git or away from those managers, or take the annotation `fluxcd.io/force-conflicts` off the object.".to_owned(),
+            ),
+            FailureKind::Conflict | FailureKind::Gone => {
+                (Reason::Rejected, words, "Sync again: the object is being changed by others.".to_owned())
+            }
+            FailureKind::Immutable => (
+                Reason::Rejected,
+                words,
+                "Only a new object can have this field changed: delete it by hand, or annotate it with `fluxcd.io/force: \"true\"` in git to have it deleted and created anew.".to_owned(),
+            ),
+            FailureKind::Invalid | FailureKind::Garbled => {
+                (Reason::Rejected, words, "Correct the manifest in git.".to_owned())
+            }
+        };
+        step.failed(reason, message).with_remedy(remedy)
+    }
+
+    /// Returns the fields that other managers own, each with its manager.
+    fn conflicts(&self) -> String {
+        let conflicts = self.causes.iter().filter(|cause| cause.reason == "FieldManagerConflict");
+        // As in `conflict with "kubectl-edit" using v1`.
+        let conflicts = conflicts.map(|cause| {
+            let manager = cause.message.split('"').nth(1).unwrap_or(&cause.message);
+            format!("{} is owned by the field manager {manager}", cause.field.trim_start_matches('.'))
+        });
+        conflicts.collect::<Vec<_>>().join("; ")
     }
 
     /// Returns the error of a call that failed as a whole.
@@ -239,7 +359,10 @@ impl Failure {
             FailureKind::Overloaded | FailureKind::Broken => {
                 format!("{target} is out of order: {text}; look into its log, or try again in a while")
             }
-            FailureKind::Conflict | FailureKind::Invalid => format!("{target} refuses the request: {text}"),
+            FailureKind::Conflict
+            | FailureKind::Invalid
+            | FailureKind::Immutable
+            | FailureKind::Terminating => format!("{target} refuses the request: {text}"),
             FailureKind::Garbled => format!(
                 "{target} answers with something that makes no sense: {text}; check that the address is that of a Kubernetes API server"
             ),
@@ -262,13 +385,20 @@ fn innermost(error: &kube::Error) -> String {
 }
 
 /// A text from outside in one line of bearable length.
+///
+/// Of one that is too long the middle is left out: the API server puts the reason behind a dump of
+/// the value that it complains of.
 fn one_line(text: &str) -> String {
-    const LONGEST: usize = 1000;
-    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() > LONGEST {
-        line = line.chars().take(LONGEST).chain("…".chars()).collect();
+    const HEAD: usize = 400;
+    const TAIL: usize = 600;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let length = line.chars().count();
+    if length <= HEAD + TAIL {
+        return line;
     }
-    line
+    let (head, tail): (String, String) =
+        (line.chars().take(HEAD).collect(), line.chars().skip(length - TAIL).collect());
+    format!("{head} … {tail}")
 }
 
 #[cfg(test)]
@@ -305,6 +435,44 @@ mod tests {
     }
 
     #[test]
+    fn refusals_are_sorted_by_their_words_where_codes_do_not_tell() {
+        for (code, words, kind) in [
+            (422, "spec.selector: Invalid value: {}: field is immutable", FailureKind::Immutable),
+            (422, "roleRef: Invalid value: {}: cannot change roleRef", FailureKind::Immutable),
+            (422, "value: Forbidden: may not be changed in an update.", FailureKind::Immutable),
+            (
+                422,
+                "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
+                FailureKind::Invalid,
+            ),
+            (
+                422,
+                "updates to statefulset spec for fields other than 'replicas' are forbidden",
+                FailureKind::Immutable,
+            ),
+            (
+                500,
+                "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): .spec.x: field not declared in schema",
+                FailureKind::Invalid,
+            ),
+            (500, "Internal error occurred: etcd", FailureKind::Broken),
+        ] {
+            assert_eq!(Failure::from_status(&status(code, words)).kind, kind, "{words}");
+        }
+        let terminating = serde_json::from_value(json!({"code": 403, "message": "no",
+            "details": {"causes": [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]}}));
+        assert_eq!(Failure::from_status(&terminating.unwrap()).kind, FailureKind::Terminating);
+    }
+
+    #[test]
+    fn the_reason_is_kept_behind_a_long_dump() {
+        let words = format!("spec.template: Invalid value: {}: field is immutable", "x".repeat(4000));
+        let text = Failure::from_status(&status(422, &words)).message;
+        assert!(text.starts_with("spec.template") && text.ends_with("field is immutable"), "{text}");
+        assert!(text.chars().count() < 1100);
+    }
+
+    #[test]
     fn the_text_names_the_fields() {
         assert_eq!(Failure::from_status(&status(422, "no")).text(), "no; data.password: hunter2");
     }
@@ -314,7 +482,7 @@ mod tests {
         let failure =
             Failure::from_status(&status(422, "Secret in version v1: illegal base64 data in hunter2"));
         assert!(!failure.redacted().contains("hunter2"), "{}", failure.redacted());
-        assert!(failure.redacted().contains("FieldValueInvalid"));
+        assert!(failure.redacted().contains("data.password: FieldValueInvalid"), "{}", failure.redacted());
     }
 
     #[test]

@@ -4,9 +4,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use flux_core::sync::FIELD_MANAGER;
 use kube::{
     Client, Resource as _,
-    api::{ListParams, Patch, PatchParams},
+    api::{ListParams, Patch, PatchParams, PostParams},
     client::Body,
     core::{
         ApiResource, Status,
@@ -14,7 +15,7 @@ use kube::{
         request::{self, Request},
     },
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
@@ -82,12 +83,30 @@ impl Http {
         }
     }
 
-    /// Returns `true` if a kind has any object with a label.
-    pub(crate) async fn any(&self, resource: &ApiResource, selector: &str) -> Result<bool, Failure> {
-        let params = ListParams::default().labels(selector).limit(1);
-        let page =
-            self.read(Request::new(RawObject::url_path(resource, None)).list_metadata(&params)).await?.body;
-        Ok(page.get("items").and_then(Value::as_array).is_some_and(|items| !items.is_empty()))
+    /// Returns `true` if a kind has any object with a label, in a namespace or anywhere.
+    ///
+    /// With `applied`, only objects count to which our field manager applied something.
+    pub(crate) async fn any(
+        &self,
+        resource: &ApiResource,
+        namespace: Option<&str>,
+        selector: &str,
+        applied: bool,
+    ) -> Result<bool, Failure> {
+        let limit = if applied { 500 } else { 1 };
+        let mut params = ListParams::default().labels(selector).limit(limit);
+        loop {
+            let list = Request::new(RawObject::url_path(resource, namespace)).list_metadata(&params);
+            let page = self.read(list).await?.body;
+            let items = page.get("items").and_then(Value::as_array);
+            if items.is_some_and(|items| items.iter().any(|item| !applied || is_applied(item))) {
+                return Ok(true);
+            }
+            match page.pointer("/metadata/continue").and_then(Value::as_str).filter(|t| !t.is_empty()) {
+                Some(token) if applied => params.continue_token = Some(token.to_owned()),
+                _ => return Ok(false),
+            }
+        }
     }
 
     /// Sends an object with server-side apply.
@@ -97,10 +116,57 @@ impl Http {
         namespace: Option<&str>,
         name: &str,
         object: &Value,
+        force_conflicts: bool,
     ) -> Result<Answer, Failure> {
-        let params = PatchParams::apply(flux_core::sync::FIELD_MANAGER).force().validation_strict();
+        let mut params = PatchParams::apply(FIELD_MANAGER).validation_strict();
+        params.force = force_conflicts;
         let request = path(resource, namespace, name)?.patch(name, &params, &Patch::Apply(object));
         self.write(request).await
+    }
+
+    /// Sets the managed fields of an object, if it still has the resource version given.
+    ///
+    /// By a JSON patch: an object whose managed fields are of a version that is no longer served
+    /// takes no other.
+    pub(crate) async fn set_managed_fields(
+        &self,
+        resource: &ApiResource,
+        namespace: Option<&str>,
+        name: &str,
+        resource_version: &str,
+        fields: &Value,
+    ) -> Result<Answer, Failure> {
+        let url = path(resource, namespace, name)?.url_path;
+        let patch = json!([
+            {"op": "replace", "path": "/metadata/managedFields", "value": fields},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version},
+        ]);
+        let request = http::Request::patch(format!("{url}/{name}?fieldManager={FIELD_MANAGER}"))
+            .header(http::header::ACCEPT, "application/json")
+            .header(http::header::CONTENT_TYPE, "application/json-patch+json")
+            .body(patch.to_string().into_bytes())
+            .map_err(request::Error::BuildRequest);
+        self.write(request).await
+    }
+
+    /// Asks whether an object could be created if none of its name were there, without doing it.
+    ///
+    /// # Errors
+    /// The refusal of the object, by the server or by an admission plugin.
+    pub(crate) async fn would_be_created(
+        &self,
+        resource: &ApiResource,
+        namespace: Option<&str>,
+        name: &str,
+        object: &Value,
+    ) -> Result<(), Failure> {
+        let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let body = object.to_string().into_bytes();
+        match self.write(path(resource, namespace, name)?.create(&params, body)).await {
+            // The name is taken, which is found out last.
+            Err(failure) if failure.kind == FailureKind::Conflict => Ok(()),
+            answer => answer.map(|_| ()),
+        }
     }
 
     /// Deletes an object.
@@ -205,6 +271,15 @@ impl Http {
             serde_json::from_slice(&body).map_err(|e| Failure::from_kube(&kube::Error::SerdeError(e)))?;
         Ok(Answer { created: status.as_u16() == 201, body })
     }
+}
+
+/// Returns `true` if our field manager applied something to an object.
+fn is_applied(object: &Value) -> bool {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    entries.into_iter().flatten().any(|entry| {
+        entry.get("manager").and_then(Value::as_str) == Some(FIELD_MANAGER)
+            && entry.get("operation").and_then(Value::as_str) == Some("Apply")
+    })
 }
 
 type Built = Result<http::Request<Vec<u8>>, request::Error>;

@@ -25,6 +25,17 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
+    /// Returns the group and the kind.
+    pub(crate) fn group_kind(&self) -> (String, String) {
+        (self.resource.group.clone(), self.resource.kind.clone())
+    }
+
+    /// Returns `true` if the label of an object does not tell whether it is ours: the cluster copies
+    /// labels.
+    pub(crate) fn has_copied_labels(&self) -> bool {
+        MADE_BY_CLUSTER.contains(&(self.resource.group.as_str(), self.resource.kind.as_str()))
+    }
+
     /// Returns the name of the kind in messages.
     pub(crate) fn name(&self) -> String {
         format!("{} ({})", self.resource.kind, self.resource.api_version)
@@ -38,22 +49,24 @@ pub(crate) struct Kinds {
     by_version: BTreeMap<(String, String), Kind>,
     /// Group and kind, each with its version of choice.
     preferred: BTreeMap<(String, String), String>,
-    /// Groups (with version) of which the server could not say what they hold, and why.
-    pub(crate) silent: Vec<String>,
+    /// The values of `apiVersion` under which a group and kind is served.
+    versions: BTreeMap<(String, String), BTreeSet<String>>,
+    /// Groups of which the server could not say what they hold, each with the version and why.
+    pub(crate) silent: Vec<(String, String)>,
 }
 
-/// Kinds in which nobody's manifests are looked for: the cluster makes them itself, some with
-/// labels copied from ours.
-const MADE_BY_CLUSTER: [(&str, &str); 8] = [
+/// Kinds in which nobody's manifests are looked for.
+const NEVER_OURS: [(&str, &str); 5] = [
     ("", "Event"),
     ("events.k8s.io", "Event"),
-    ("", "Endpoints"),
-    ("discovery.k8s.io", "EndpointSlice"),
     ("apps", "ControllerRevision"),
-    ("coordination.k8s.io", "Lease"),
     ("", "ComponentStatus"),
     ("", "Binding"),
 ];
+
+/// Kinds of which the cluster makes most objects itself, with labels copied from ours.
+const MADE_BY_CLUSTER: [(&str, &str); 3] =
+    [("", "Endpoints"), ("discovery.k8s.io", "EndpointSlice"), ("coordination.k8s.io", "Lease")];
 
 /// The number of concurrent requests in the fallback.
 const AT_ONCE: usize = 8;
@@ -85,9 +98,8 @@ impl Kinds {
             for version in group.versions {
                 let number = version.version.unwrap_or_default();
                 if version.freshness.as_deref() == Some("Stale") {
-                    kinds
-                        .silent
-                        .push(format!("{name}/{number}: the API service that serves it does not answer"));
+                    let why = format!("{name}/{number}: the API service that serves it does not answer");
+                    kinds.silent.push((name.clone(), why));
                 }
                 for resource in version.resources {
                     let (Some(kind), Some(plural)) =
@@ -139,7 +151,10 @@ impl Kinds {
                         );
                     }
                 }
-                Err(e) => kinds.silent.push(format!("{group}/{version}: {}", Failure::from_kube(&e).message)),
+                Err(e) => {
+                    let why = format!("{group}/{version}: {}", Failure::from_kube(&e).message);
+                    kinds.silent.push((group, why));
+                }
             }
         }
         Ok(kinds)
@@ -165,12 +180,23 @@ impl Kinds {
             plural,
         };
         let found = Kind { resource, namespaced, watchable, readable: can("get") };
+        self.versions.entry((group.to_owned(), kind.clone())).or_default().insert(api_version.clone());
         self.by_version.entry((api_version, kind)).or_insert(found);
     }
 
     /// A kind in a version.
     pub(crate) fn get(&self, api_version: &str, kind: &str) -> Option<&Kind> {
         self.by_version.get(&(api_version.to_owned(), kind.to_owned()))
+    }
+
+    /// The values of `apiVersion` under which a kind is served.
+    pub(crate) fn versions(&self, group: &str, kind: &str) -> BTreeSet<String> {
+        self.versions.get(&(group.to_owned(), kind.to_owned())).cloned().unwrap_or_default()
+    }
+
+    /// A kind in its version of choice.
+    pub(crate) fn preferred(&self, group: &str, kind: &str) -> Option<&Kind> {
+        self.get(self.preferred.get(&(group.to_owned(), kind.to_owned()))?, kind)
     }
 
     /// The kinds in which objects of ours may be though git names none, each in its version of
@@ -181,7 +207,7 @@ impl Kinds {
             .filter(|(key, _)| !except.contains(*key))
             .filter(|((group, kind), _)| {
                 // `extensions` serves under another name what other groups serve.
-                group != "extensions" && !MADE_BY_CLUSTER.contains(&(group.as_str(), kind.as_str()))
+                group != "extensions" && !NEVER_OURS.contains(&(group.as_str(), kind.as_str()))
             })
             .filter_map(|((_, kind), api_version)| self.get(api_version, kind).cloned())
             .collect()
@@ -237,6 +263,6 @@ mod tests {
     #[test]
     fn a_group_that_is_unavailable_is_named() {
         assert_eq!(kinds().silent.len(), 1);
-        assert!(kinds().silent[0].starts_with("metrics.k8s.io/v1"));
+        assert!(kinds().silent[0].1.starts_with("metrics.k8s.io/v1"));
     }
 }

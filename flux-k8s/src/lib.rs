@@ -37,6 +37,7 @@ mod http;
 mod kinds;
 mod observe;
 mod raw;
+mod recipient;
 mod store;
 mod unmarked;
 mod watch;

@@ -11,7 +11,7 @@ use std::{
 use flux_core::{
     backend::{Fidelity, KindInfo, Observation, Observed, Scope, Wanted},
     manifest::ResourceId,
-    sync::MARK_LABEL,
+    sync::{AUTOSCALERS, MARK_LABEL},
 };
 use futures::StreamExt as _;
 use serde_json::Value;
@@ -24,9 +24,9 @@ use crate::{
     http::is_segment,
     kinds::{Kind, Kinds},
     raw::text,
-    store::version,
+    store::{Key, version},
     unmarked::Unmarked,
-    watch::{Selection, WatchKey, healths},
+    watch::{Selection, WatchKey, healths, recovered},
 };
 
 /// After this time a kind that must not be listed is looked through again.
@@ -52,14 +52,17 @@ impl KubeCluster {
         let mut objects = self.marked(&kinds);
         let mut unmarked = Unmarked::new();
         let mut infos = BTreeMap::new();
+        let mut versions = BTreeMap::new();
         for wanted in &scope.wanted {
             let Some(kind) = kinds.get(&wanted.api_version, &wanted.kind) else { continue };
             let info = KindInfo { namespaced: kind.namespaced };
             infos.insert((wanted.api_version.clone(), wanted.kind.clone()), info);
+            versions
+                .entry(kind.group_kind())
+                .or_insert_with(|| kinds.versions(&kind.resource.group, &kind.resource.kind));
             let namespace = self.namespace_of(wanted, kind);
-            let watch = self.watches.get(&WatchKey::new(&kind.resource, Selection::Marked));
             let key = (namespace.clone(), wanted.name.clone());
-            match watch.and_then(|watch| watch.with(|store| store.get(&key).cloned())) {
+            match self.watched(kind, &key) {
                 // In the version that git has it in, whatever other versions are watched.
                 Some(object) => {
                     objects.insert(id_of(kind, &object), object);
@@ -74,14 +77,21 @@ impl KubeCluster {
         for (kind, object) in self.read_unmarked(&kinds, unmarked, &mut gaps).await? {
             objects.insert(id_of(&kind, &object), object);
         }
+        for (kind, object) in self.autoscalers(scope, &kinds, &mut gaps).await? {
+            objects.entry(id_of(&kind, &object)).or_insert(object);
+        }
+        let (completeness, unseen) = gaps.completeness();
         Ok(Observation {
             value: Observed {
                 objects,
                 kinds: infos,
+                versions,
+                unseen,
                 default_namespace: self.default_namespace.clone(),
                 fidelity: Fidelity::Normalised,
+                ..Observed::default()
             },
-            completeness: gaps.completeness(),
+            completeness,
             authority: self.http.target.user.clone(),
         })
     }
@@ -95,13 +105,28 @@ impl KubeCluster {
             old => match (self.discover().await, old) {
                 (Ok(kinds), _) => kinds,
                 (Err(failure), Some(old)) => {
-                    gaps.missing("the server's kinds could not be asked for again", &failure);
+                    let what = "the server's kinds could not be asked for again";
+                    for wanted in scope.wanted.iter().filter(|w| old.get(&w.api_version, &w.kind).is_none()) {
+                        gaps.missing(
+                            (group_of(&wanted.api_version).to_owned(), wanted.kind.clone()),
+                            what,
+                            &failure,
+                        );
+                    }
                     old
                 }
                 (Err(failure), None) => return Err(failure),
             },
         };
-        gaps.already_described(kinds.silent.iter().cloned());
+        for (group, why) in &kinds.silent {
+            let of = (group.clone(), String::new());
+            // Of a group that git does not name, nobody needs to hear.
+            if scope.wanted.iter().any(|wanted| group_of(&wanted.api_version) == group) {
+                gaps.described(of, why.clone());
+            } else {
+                gaps.unseen(of);
+            }
+        }
         Ok(kinds)
     }
 
@@ -116,9 +141,67 @@ impl KubeCluster {
     fn start_wanted(&self, scope: &Scope, kinds: &Kinds) {
         for wanted in &scope.wanted {
             if let Some(kind) = kinds.get(&wanted.api_version, &wanted.kind).filter(|kind| kind.watchable) {
-                self.watches.start(&self.http, &kind.resource, Selection::Marked);
+                self.start_marked(kind);
             }
         }
+    }
+
+    /// Watches what carries the mark of a kind, wherever this cluster may look.
+    fn start_marked(&self, kind: &Kind) {
+        for namespace in self.places_of(kind) {
+            self.watches.start(&self.http, &kind.resource, Selection::Marked { namespace });
+        }
+    }
+
+    /// Returns the namespaces in which objects of a kind are looked for, `None` standing for all at
+    /// once.
+    ///
+    /// What is in no namespace is not looked for by a cluster that is limited to some.
+    fn places_of(&self, kind: &Kind) -> Vec<Option<String>> {
+        match (kind.namespaced, &self.namespaces) {
+            (true, _) => self.everywhere(),
+            (false, None) => vec![None],
+            (false, Some(_)) => Vec::new(),
+        }
+    }
+
+    /// Returns an object that carries the mark.
+    fn watched(&self, kind: &Kind, key: &Key) -> Option<Arc<Value>> {
+        self.places_of(kind).into_iter().find_map(|namespace| {
+            let watch = self.watches.get(&WatchKey::new(&kind.resource, Selection::Marked { namespace }))?;
+            watch.with(|store| store.get(key).cloned())
+        })
+    }
+
+    /// Returns all autoscalers, if git names anything that one could scale.
+    async fn autoscalers(
+        &self,
+        scope: &Scope,
+        kinds: &Kinds,
+        gaps: &mut Gaps,
+    ) -> Result<Vec<(Kind, Arc<Value>)>, Failure> {
+        let mut found = Vec::new();
+        if !scope.wanted.iter().any(|wanted| may_be_scaled(&wanted.api_version)) {
+            return Ok(found);
+        }
+        for (group, kind) in AUTOSCALERS {
+            let Some(kind) = kinds.preferred(group, kind) else { continue };
+            for namespace in self.everywhere() {
+                let selection = Selection::Autoscalers { namespace };
+                let watch = self.watches.start(&self.http, &kind.resource, selection);
+                let health = recovered(&watch).await;
+                match &health.broken {
+                    Some(broken) if broken.failure.is_of_server() && !health.synced => {
+                        return Err(broken.failure.clone());
+                    }
+                    // The planner then goes by who has scaled what.
+                    Some(_) => gaps.unseen(kind.group_kind()),
+                    None => {}
+                }
+                watch.with(|store| found.extend(store.iter().map(|object| (kind.clone(), object.clone()))));
+            }
+        }
+        Ok(found)
     }
 
     /// Looks once through the kinds that git does not name for objects that carry the mark, and
@@ -131,21 +214,31 @@ impl KubeCluster {
             .filter_map(|w| kinds.get(&w.api_version, &w.kind))
             .map(|kind| (kind.resource.group.clone(), kind.resource.kind.clone()))
             .collect();
-        for (key, _) in self.watches.all(|key| key.selection == Selection::Marked) {
+        for (key, _) in self.watches.all(WatchKey::is_of_marked) {
             watched.insert((key.group().to_owned(), key.kind));
         }
         let mut asked = Vec::new();
         self.with_discovered(|discovered| {
             for kind in kinds.others(&watched) {
+                if self.places_of(&kind).is_empty() {
+                    continue;
+                }
                 match discovered.searched.get(&(kind.resource.group.clone(), kind.resource.kind.clone())) {
                     Some(None) => {}
-                    Some(Some(at)) if at.elapsed() < FORBIDDEN_AGAIN => gaps.unsearched(kind.name()),
+                    Some(Some(at)) if at.elapsed() < FORBIDDEN_AGAIN => self.unsearched(&kind, gaps),
                     _ => asked.push(kind),
                 }
             }
         });
         let asks = asked.into_iter().map(|kind| async move {
-            let any = self.http.any(&kind.resource, MARK_LABEL).await;
+            let mut any = Ok(false);
+            for namespace in self.places_of(&kind) {
+                let applied = kind.has_copied_labels();
+                any = self.http.any(&kind.resource, namespace.as_deref(), MARK_LABEL, applied).await;
+                if !matches!(any, Ok(false)) {
+                    break;
+                }
+            }
             (kind, any)
         });
         let mut answers = at_once(AT_ONCE, asks);
@@ -153,7 +246,7 @@ impl KubeCluster {
             let key = (kind.resource.group.clone(), kind.resource.kind.clone());
             let found = match any {
                 Ok(true) => {
-                    self.watches.start(&self.http, &kind.resource, Selection::Marked);
+                    self.start_marked(&kind);
                     None
                 }
                 Ok(false) => None,
@@ -162,11 +255,11 @@ impl KubeCluster {
                     // Discovered, but not to be listed after all: there can be nothing of ours.
                     FailureKind::NotFound | FailureKind::Invalid => None,
                     FailureKind::Forbidden => {
-                        gaps.unsearched(kind.name());
+                        self.unsearched(&kind, gaps);
                         Some(Instant::now())
                     }
                     _ => {
-                        gaps.missing(&kind.name(), &failure);
+                        gaps.missing(kind.group_kind(), &kind.name(), &failure);
                         continue;
                     }
                 },
@@ -176,14 +269,26 @@ impl KubeCluster {
         Ok(())
     }
 
+    /// Takes note of a kind that git does not name and that must not be listed.
+    ///
+    /// Whoever limits the cluster to namespaces gives the rights for what is there, and nothing of
+    /// ours is of a kind without.
+    fn unsearched(&self, kind: &Kind, gaps: &mut Gaps) {
+        if self.namespaces.is_some() {
+            gaps.unseen(kind.group_kind());
+        } else {
+            gaps.unsearched(kind.group_kind());
+        }
+    }
+
     /// Waits until the watches of marked objects have their lists. Returns whether a kind turned
     /// out to be gone.
     async fn wait_for_marked(&self, gaps: &mut Gaps) -> Result<bool, Failure> {
-        let watches = self.watches.all(|key| key.selection == Selection::Marked);
+        let watches = self.watches.all(WatchKey::is_of_marked);
         let mut gone = BTreeSet::new();
         for (key, health) in healths(watches).await? {
             let what = key.name();
-            if gaps.judge(&what, health)? {
+            if gaps.judge(key.group_kind(), &what, health)? {
                 gone.insert(key);
             }
         }
@@ -198,7 +303,7 @@ impl KubeCluster {
     /// All objects that are seen with the mark.
     fn marked(&self, kinds: &Kinds) -> BTreeMap<ResourceId, Arc<Value>> {
         let mut objects: BTreeMap<ResourceId, Arc<Value>> = BTreeMap::new();
-        for (key, watch) in self.watches.all(|key| key.selection == Selection::Marked) {
+        for (key, watch) in self.watches.all(WatchKey::is_of_marked) {
             let Some(kind) = kinds.get(&key.api_version, &key.kind) else { continue };
             watch.with(|store| {
                 for object in store.iter() {
@@ -215,6 +320,17 @@ impl KubeCluster {
     fn namespace_of(&self, wanted: &Wanted, kind: &Kind) -> Option<String> {
         kind.namespaced.then(|| wanted.namespace.clone().unwrap_or_else(|| self.default_namespace.clone()))
     }
+}
+
+/// Returns `true` if objects of an `apiVersion` may be scaled by an autoscaler: workloads, and those
+/// of custom kinds.
+fn may_be_scaled(api_version: &str) -> bool {
+    let group = group_of(api_version);
+    group == "apps" || (group.contains('.') && !group.ends_with(".k8s.io"))
+}
+
+fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 fn id_of(kind: &Kind, object: &Value) -> ResourceId {

@@ -22,7 +22,19 @@ pub(crate) struct Store {
     incoming: BTreeMap<Key, Arc<Value>>,
     /// How many lists were begun.
     lists: u64,
+    /// The last end of an object that the watch reported, by key: the answer to an apply of ours may
+    /// come in after it.
+    ends: BTreeMap<Key, End>,
 }
+
+/// The end of an object.
+struct End {
+    uid: String,
+    version: Option<u64>,
+}
+
+/// How many ends are kept until the next list. Each is of use only for as long as an apply takes.
+const MOST_ENDS: usize = 1024;
 
 struct Ours {
     did: Did,
@@ -70,6 +82,7 @@ impl Store {
     /// The list is complete. It knows all that we did before it began.
     pub(crate) fn list_ends(&mut self) {
         self.watched = std::mem::take(&mut self.incoming);
+        self.ends.clear();
         let (lists, watched) = (self.lists, &self.watched);
         self.ours.retain(|key, ours| ours.lists >= lists && !ours.is_confirmed_by(watched.get(key)));
     }
@@ -95,11 +108,23 @@ impl Store {
             self.ours.remove(&key);
         }
         self.watched.remove(&key);
+        if self.ends.len() >= MOST_ENDS {
+            self.ends.clear();
+        }
+        let end = End { uid: text(object, "uid").unwrap_or_default().to_owned(), version: version(object) };
+        self.ends.insert(key, end);
     }
 
     /// We applied an object; this is how the server has it.
     pub(crate) fn we_applied(&mut self, object: Arc<Value>) {
         let key = key(&object);
+        let has_ended = self.ends.get(&key).is_some_and(|end| {
+            text(&object, "uid") == Some(&end.uid)
+                && end.version.is_none_or(|end| version(&object) <= Some(end))
+        });
+        if has_ended {
+            return;
+        }
         if self.watched.get(&key).is_none_or(|watched| !at_least(watched, &object)) {
             self.ours.insert(key, Ours { did: Did::Apply(object), lists: self.lists });
         }
@@ -175,6 +200,17 @@ mod tests {
         store.we_applied(object("a", "1", 9));
         store.gone(&object("a", "1", 10));
         assert_eq!(at(&store, "a"), None);
+    }
+
+    #[test]
+    fn an_end_that_the_watch_reports_before_our_apply_is_answered_leaves_no_phantom() {
+        let mut store = Store::default();
+        store.observed(object("a", "1", 5));
+        store.gone(&object("a", "1", 10));
+        store.we_applied(object("a", "1", 9));
+        assert_eq!(at(&store, "a"), None);
+        store.we_applied(object("a", "2", 11));
+        assert_eq!(at(&store, "a"), Some(11), "its successor is there");
     }
 
     #[test]

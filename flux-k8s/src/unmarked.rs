@@ -108,7 +108,7 @@ impl KubeCluster {
         // Watches of what has got the mark meanwhile, or is no longer wanted.
         self.watches.end(|key| match key.selection {
             Selection::Named { .. } | Selection::All { .. } => !used.contains(key),
-            Selection::Marked | Selection::Workloads { .. } => false,
+            Selection::Marked { .. } | Selection::Workloads { .. } | Selection::Autoscalers { .. } => false,
         });
         self.with_discovered(|discovered| discovered.unmarked = now);
         plan
@@ -130,7 +130,7 @@ impl KubeCluster {
                 plan.singly.push(group);
                 continue;
             }
-            gaps.judge(&group.what(), health)?;
+            gaps.judge(group.kind.group_kind(), &group.what(), health)?;
             watch.with(|store| {
                 for name in &group.names {
                     let object = store.get(&(group.namespace.clone(), name.clone()));
@@ -202,7 +202,7 @@ fn not_read(group: &Group<'_>, failure: &Failure, gaps: &mut Gaps) -> Result<(),
     match failure.kind {
         FailureKind::NotFound => {}
         _ if failure.is_of_server() => return Err(failure.clone()),
-        _ => gaps.missing(&group.what(), failure),
+        _ => gaps.missing(group.kind.group_kind(), &group.what(), failure),
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::{
 use futures::{StreamExt as _, future::join_all};
 use kube::{
     Api,
+    api::ListParams,
     core::ApiResource,
     runtime::{
         utils::Backoff as _,
@@ -42,14 +43,25 @@ const FIRST_LIST: Duration = Duration::from_secs(8);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a watch that fails is given to recover when it is needed.
 const RECOVERY: Duration = Duration::from_secs(2);
+/// A watch that is taken up again and does not fail for so long goes well.
+const QUIET: Duration = Duration::from_millis(500);
 /// How often a watch that is forbidden is tried again.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(60);
 
 /// Which objects of a kind are watched.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Selection {
-    /// All that carry the mark.
-    Marked,
+    /// All of a namespace or of all namespaces that carry the mark.
+    Marked {
+        /// The namespace.
+        namespace: Option<String>,
+    },
+    /// All of a namespace or of all namespaces: autoscalers, which are of interest whoever made
+    /// them.
+    Autoscalers {
+        /// The namespace.
+        namespace: Option<String>,
+    },
     /// All of a namespace, or of the cluster for a kind without namespaces.
     All {
         /// The namespace.
@@ -87,6 +99,16 @@ impl WatchKey {
         format!("{} ({})", self.kind, self.api_version)
     }
 
+    /// Returns the group and the kind.
+    pub(crate) fn group_kind(&self) -> (String, String) {
+        (self.group().to_owned(), self.kind.clone())
+    }
+
+    /// Returns `true` if it selects what carries the mark.
+    pub(crate) fn is_of_marked(&self) -> bool {
+        matches!(self.selection, Selection::Marked { .. })
+    }
+
     /// The API group.
     pub(crate) fn group(&self) -> &str {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
@@ -95,11 +117,12 @@ impl WatchKey {
     /// Returns `true` if an object that has this kind is among those watched.
     fn covers(&self, object: &Value) -> bool {
         match &self.selection {
-            Selection::Marked => {
+            Selection::Marked { namespace } => {
                 object.pointer("/metadata/labels").is_some_and(|labels| labels.get(MARK_LABEL).is_some())
+                    && namespace.as_deref().is_none_or(|ns| text(object, "namespace") == Some(ns))
             }
             Selection::All { namespace } => text(object, "namespace") == namespace.as_deref(),
-            Selection::Workloads { namespace } => {
+            Selection::Workloads { namespace } | Selection::Autoscalers { namespace } => {
                 namespace.as_deref().is_none_or(|ns| text(object, "namespace") == Some(ns))
             }
             Selection::Named { namespace, name } => {
@@ -135,6 +158,11 @@ pub(crate) struct Broken {
 }
 
 impl Health {
+    /// Returns `true` if there has been a list, and the watch after it has failed.
+    fn is_resuming(&self) -> bool {
+        self.synced && self.broken.is_some()
+    }
+
     /// Returns `true` if waiting a little longer for a first list is of no use.
     fn is_settled(&self, began: Instant) -> bool {
         self.synced
@@ -174,8 +202,10 @@ impl Watch {
         };
         let config = Config::default().timeout(TERM);
         let (api, config): (Api<RawObject>, _) = match &key.selection {
-            Selection::Marked => (api(&None), config.labels(MARK_LABEL)),
-            Selection::All { namespace } | Selection::Workloads { namespace } => (api(namespace), config),
+            Selection::Marked { namespace } => (api(namespace), config.labels(MARK_LABEL)),
+            Selection::All { namespace }
+            | Selection::Workloads { namespace }
+            | Selection::Autoscalers { namespace } => (api(namespace), config),
             Selection::Named { namespace, name } => {
                 (api(namespace), config.fields(&format!("metadata.name={name}")))
             }
@@ -252,38 +282,59 @@ impl Shared {
 
     async fn run(self: Arc<Self>, api: Api<RawObject>, config: Config, resource: ApiResource) {
         let mut backoff = DefaultBackoff::default();
+        // After a failure it is polled on: it takes the watch up where it was, and lists again only
+        // if the server no longer has that version.
+        let mut events = pin!(watcher(api.clone(), config));
+        let mut listing = false;
         loop {
-            let mut events = pin!(watcher(api.clone(), config.clone()));
-            let failure = loop {
-                match events.next().await {
-                    Some(Ok(event)) => {
-                        if self.take(event, &resource) {
-                            backoff.reset();
-                        }
+            let is_resuming = !listing && self.health.borrow().is_resuming();
+            let next =
+                if is_resuming { timeout(QUIET, events.next()).await } else { Ok(events.next().await) };
+            let failure = match next {
+                Ok(Some(Ok(event))) => {
+                    listing = matches!(event, Event::Init | Event::InitApply(_));
+                    if self.take(event, &resource) {
+                        backoff.reset();
                     }
-                    Some(Err(e)) => break failure_of(&e),
-                    None => break Failure::new(FailureKind::Overloaded, "the watch ended"),
+                    continue;
                 }
+                Ok(Some(Err(error))) => failure_of(&error),
+                Ok(None) => return,
+                // A watch that is taken up again says nothing until something changes.
+                Err(_) => match proof_of_life(&api).await {
+                    Ok(()) => {
+                        self.recovered();
+                        backoff.reset();
+                        continue;
+                    }
+                    Err(failure) => failure,
+                },
             };
+            let pause = if failure.kind == FailureKind::Forbidden { None } else { backoff.next() };
             // An expired version is the watch's ordinary way to ask for a new list.
-            if failure.kind == FailureKind::Gone {
-                continue;
+            if failure.kind != FailureKind::Gone {
+                self.failed(failure);
             }
-            tracing::debug!(kind = %self.key.kind, reason = %failure.message, "a watch failed");
-            let forbidden = failure.kind == FailureKind::Forbidden;
-            self.health.send_modify(|health| {
-                let (since, times) = match &health.broken {
-                    Some(broken) => (broken.since, broken.times + 1),
-                    None => (Instant::now(), 1),
-                };
-                health.broken = Some(Broken { since, failure, times });
-            });
-            let pause = if forbidden { Some(FORBIDDEN_PAUSE) } else { backoff.next() };
             tokio::select! {
                 () = sleep(pause.unwrap_or(FORBIDDEN_PAUSE)) => {}
                 () = self.kick.notified() => {}
             }
         }
+    }
+
+    fn failed(&self, failure: Failure) {
+        tracing::debug!(kind = %self.key.kind, reason = %failure.message, "a watch failed");
+        self.health.send_modify(|health| {
+            let (since, times) = match &health.broken {
+                Some(broken) => (broken.since, broken.times + 1),
+                None => (Instant::now(), 1),
+            };
+            health.broken = Some(Broken { since, failure, times });
+        });
+    }
+
+    fn recovered(&self) {
+        self.health.send_if_modified(|health| health.broken.take().is_some());
     }
 
     /// Takes in an event; returns whether a list was completed with it.
@@ -298,8 +349,12 @@ impl Shared {
             Event::Apply(live) => {
                 let object = whole(live);
                 self.with(|store| store.observed(object));
+                self.recovered();
             }
-            Event::Delete(live) => self.with(|store| store.gone(&live.value)),
+            Event::Delete(live) => {
+                self.with(|store| store.gone(&live.value));
+                self.recovered();
+            }
             Event::InitDone => {
                 self.with(Store::list_ends);
                 self.health.send_replace(Health { synced: true, broken: None });
@@ -307,6 +362,15 @@ impl Shared {
             }
         }
         false
+    }
+}
+
+/// Sees that the server answers for a kind.
+async fn proof_of_life(api: &Api<RawObject>) -> Result<(), Failure> {
+    match timeout(FIRST_LIST, api.list_metadata(&ListParams::default().limit(1))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(Failure::from_kube(&error)),
+        Err(_) => Err(Failure::new(FailureKind::Silent, format!("no answer within {FIRST_LIST:?}"))),
     }
 }
 

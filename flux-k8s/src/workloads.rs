@@ -41,26 +41,30 @@ impl KubeCluster {
         namespace: Option<&str>,
     ) -> Result<Observation<Vec<ClusterWorkload>>, Failure> {
         let mut watches = Vec::new();
+        let namespaces: Vec<Option<String>> = match namespace {
+            Some(namespace) => vec![Some(namespace.to_owned())],
+            None => self.everywhere(),
+        };
         for resource in kinds() {
             // What is watched everywhere need not be watched in one namespace too.
             let everywhere = Selection::Workloads { namespace: None };
-            let key = WatchKey::new(&resource, everywhere.clone());
-            let watch = match (self.watches.get(&key), namespace) {
-                (Some(watch), _) => watch,
-                (None, None) => self.watches.start(&self.http, &resource, everywhere),
-                (None, Some(ns)) => {
-                    let selection = Selection::Workloads { namespace: Some(ns.to_owned()) };
-                    self.watches.start(&self.http, &resource, selection)
-                }
-            };
-            watches.push((key, watch));
+            let key = WatchKey::new(&resource, everywhere);
+            if let Some(watch) = self.watches.get(&key) {
+                watches.push((key, watch));
+                continue;
+            }
+            for namespace in &namespaces {
+                let selection = Selection::Workloads { namespace: namespace.clone() };
+                let watch = self.watches.start(&self.http, &resource, selection.clone());
+                watches.push((WatchKey::new(&resource, selection), watch));
+            }
         }
         let mut gaps = Gaps::default();
         let mut found = Vec::new();
         for (key, health) in healths(watches.clone()).await? {
             let what = key.name();
-            if gaps.judge(&what, health)? {
-                gaps.already_described([format!("{what}: the server does not have this kind")]);
+            if gaps.judge(key.group_kind(), &what, health)? {
+                gaps.described(key.group_kind(), format!("{what}: the server does not have this kind"));
             }
         }
         for (_, watch) in watches {
@@ -73,7 +77,7 @@ impl KubeCluster {
         found.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(Observation {
             value: found,
-            completeness: gaps.completeness(),
+            completeness: gaps.completeness().0,
             authority: self.http.target.user.clone(),
         })
     }

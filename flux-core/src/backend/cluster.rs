@@ -75,7 +75,8 @@ pub struct Observed {
     /// The values of `apiVersion` under which the cluster serves the wanted kinds, by (group,
     /// kind); a kind that is missing here is not known so well.
     pub versions: BTreeMap<(String, String), BTreeSet<String>>,
-    /// The kinds (group, kind) of which some or all objects could not be seen, or not lately.
+    /// The kinds (group, kind) of which some or all objects could not be seen, or not lately; an
+    /// empty kind stands for all of its group.
     ///
     /// If it is empty though the observation is not complete, any object may have been missed.
     pub unseen: BTreeSet<(String, String)>,
@@ -109,8 +110,8 @@ impl Observation<Observed> {
     /// exist.
     pub fn has_seen(&self, group: &str, kind: &str) -> bool {
         let unseen = &self.value.unseen;
-        self.completeness.is_complete()
-            || !(unseen.is_empty() || unseen.contains(&(group.to_owned(), kind.to_owned())))
+        let is_unseen = |kind: &str| unseen.contains(&(group.to_owned(), kind.to_owned()));
+        (self.completeness.is_complete() || !unseen.is_empty()) && !is_unseen(kind) && !is_unseen("")
     }
 }
 

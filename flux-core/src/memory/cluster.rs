@@ -17,7 +17,7 @@ use crate::{
     backend::{Cluster, ClusterWorkload, Error, Fidelity, Observation, Observed, Progress, Result, Scope},
     manifest::ResourceId,
     schema::lists::Schema,
-    sync::{MARK_LABEL, SyncPlan, SyncReport, is_autoscaler, kinds, object},
+    sync::{AUTOSCALERS, MARK_LABEL, SyncPlan, SyncReport, kinds, object},
 };
 
 use merge::Manager;
@@ -183,7 +183,7 @@ impl Cluster for MemoryCluster {
         let state = self.state();
         let marked = state.objects.iter().filter(|(_, o)| o["metadata"]["labels"].get(MARK_LABEL).is_some());
         let mut ids: Vec<&ResourceId> = marked.map(|(id, _)| id).collect();
-        ids.extend(state.objects.keys().filter(|id| is_autoscaler(&id.group, &id.kind)));
+        ids.extend(state.objects.keys().filter(|id| AUTOSCALERS.contains(&(&id.group, &id.kind))));
         ids.extend(scope.wanted.iter().flat_map(|wanted| state.is_wanted(wanted)));
         let objects =
             ids.into_iter().filter_map(|id| Some((id.clone(), Arc::new(state.objects.get(id)?.clone()))));

@@ -140,9 +140,9 @@ pub enum Action {
         /// `true` if the content is equal, and only the mark and the ownership of fields are taken:
         /// reported as unchanged.
         content_equal: bool,
-        /// The ownership of fields that changes hands before.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        takeover: Option<Box<Takeover>>,
+        /// How it is applied.
+        #[serde(default)]
+        options: Box<ApplyOptions>,
     },
     /// Leave it: it is as git says.
     Leave,
@@ -181,11 +181,11 @@ impl fmt::Debug for Action {
                 .field("object", &Redacted(object))
                 .field("mark_if_created", mark_if_created)
                 .finish(),
-            Self::Apply { object, content_equal, takeover } => f
+            Self::Apply { object, content_equal, options } => f
                 .debug_struct("Apply")
                 .field("object", &Redacted(object))
                 .field("content_equal", content_equal)
-                .field("takeover", takeover)
+                .field("options", options)
                 .finish(),
             Self::Leave => f.write_str("Leave"),
             Self::Prune { uid, resource_version } => {
@@ -197,6 +197,30 @@ impl fmt::Debug for Action {
     }
 }
 
+/// How an object is applied that is there already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ApplyOptions {
+    /// The ownership of fields that changes hands before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takeover: Option<Takeover>,
+    /// The `metadata.uid` of the object that may be deleted and created anew, if the API server
+    /// says that a field cannot be changed and that it would take the new object; `None` if it must
+    /// not be deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replace: Option<String>,
+    /// `true` if fields that other managers own are taken from them.
+    pub force_conflicts: bool,
+}
+
+/// Nothing changes hands before, nothing is deleted, and conflicts are forced.
+impl Default for ApplyOptions {
+    fn default() -> Self {
+        Self { takeover: None, replace: None, force_conflicts: true }
+    }
+}
+
 /// The change of field ownership (`metadata.managedFields`) that an apply needs to do all that git
 /// says.
 ///
@@ -205,12 +229,41 @@ impl fmt::Debug for Action {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Takeover {
-    /// The `metadata.resourceVersion` seen: if the object has another one, nothing is done.
+    /// The `metadata.resourceVersion` seen.
     pub resource_version: String,
+    /// The managed fields seen.
+    pub seen: Value,
     /// The managed fields to put on the object before it is applied; `None` to leave them.
     pub before: Option<Value>,
     /// The managed fields to try it with again, if the API server refuses the object as invalid.
     pub if_refused: Option<IfRefused>,
+}
+
+impl Takeover {
+    /// Returns the managed fields that make `to` of `from` in an object that has `now` instead: what
+    /// others have done meanwhile stays.
+    ///
+    /// `None` if an entry that is to change has changed, so that the plan no longer fits.
+    pub fn rebase(from: &Value, to: &Value, now: &Value) -> Option<Value> {
+        let entries = |list: &Value| list.as_array().cloned().unwrap_or_default();
+        let (from, to, now) = (entries(from), entries(to), entries(now));
+        let is_in = |list: &[Value], entry: &Value| list.iter().any(|other| is_same_entry(other, entry));
+        let changed = from.iter().filter(|entry| !is_in(&to, entry));
+        if !changed.clone().all(|entry| is_in(&now, entry)) {
+            return None;
+        }
+        let theirs = now.iter().filter(|entry| !is_in(&from, entry) || is_in(&to, entry));
+        let ours = to.iter().filter(|entry| !is_in(&from, entry));
+        Some(theirs.chain(ours).cloned().collect())
+    }
+}
+
+/// Returns `true` if two entries of managed fields say the same, whenever it was.
+fn is_same_entry(one: &Value, other: &Value) -> bool {
+    let fields = |entry: &Value| {
+        ["manager", "operation", "apiVersion", "subresource", "fieldsV1"].map(|key| entry.get(key).cloned())
+    };
+    fields(one) == fields(other)
 }
 
 /// A second try for an object that the API server refuses because of fields that git does not name.
@@ -353,6 +406,27 @@ impl fmt::Display for FieldDiff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ownership_changes_hands_beside_what_others_do_meanwhile() {
+        let entry =
+            |manager: &str, field: &str| serde_json::json!({"manager": manager, "fieldsV1": {field: {}}});
+        let at = |mut entry: Value| {
+            entry["time"] = "2026-11-27T00:00:00Z".into();
+            entry
+        };
+        let from: Value = [entry("kubectl", "f:a"), entry("robot", "f:b")].into_iter().collect();
+        let to: Value = [entry("robot", "f:b"), entry("flux", "f:a")].into_iter().collect();
+        let now: Value =
+            [at(entry("kubectl", "f:a")), entry("robot", "f:c"), entry("new", "f:d")].into_iter().collect();
+        let rebased = Takeover::rebase(&from, &to, &now);
+        assert_eq!(
+            rebased,
+            Some([entry("robot", "f:c"), entry("new", "f:d"), entry("flux", "f:a")].into_iter().collect())
+        );
+        let moved: Value = [entry("kubectl", "f:x")].into_iter().collect();
+        assert_eq!(Takeover::rebase(&from, &to, &moved), None);
+    }
 
     #[test]
     fn a_second_try_answers_what_the_api_server_complains_of() {

@@ -112,7 +112,8 @@ const NAMES: [&str; 14] = [
 ];
 
 /// Keys under the same prefixes that are no policies: Flux v1's own marks.
-const MARKS: [&str; 4] = ["antecedent", "sync-checksum", "sync-gc-mark", "sync-hwm"];
+const MARKS: [&str; 6] =
+    ["antecedent", "force", "force-conflicts", "sync-checksum", "sync-gc-mark", "sync-hwm"];
 
 /// The name under which a rule keeps a pattern for every container.
 pub(super) const EVERY_CONTAINER: &str = "tag.*";

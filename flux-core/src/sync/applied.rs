@@ -116,7 +116,7 @@ mod tests {
             name: "a".to_owned(),
             group: String::new(),
         };
-        let action = Action::Apply { object: Arc::new(sent), content_equal: false, takeover: None };
+        let action = Action::Apply { object: Arc::new(sent), content_equal: false, options: Box::default() };
         Step { fields, ..Step::new(id, "v1", 2, action, Reason::ChangedInGit) }
     }
 

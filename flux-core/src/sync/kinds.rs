@@ -1,6 +1,6 @@
 //! Which kinds are known, and whether their objects live in namespaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -18,20 +18,31 @@ pub(crate) fn builtin(api_version: &str, kind: &str) -> Option<KindInfo> {
 /// Returns the kinds that a CustomResourceDefinition defines, one for each version; empty if the
 /// object is something else.
 pub(crate) fn defined_by(object: &Value) -> BTreeMap<(String, String), KindInfo> {
+    let Some((group, kind)) = definition(object) else { return BTreeMap::new() };
     let spec = &object["spec"];
-    let is_definition = object["kind"] == "CustomResourceDefinition"
-        && text(object, "apiVersion").is_some_and(|v| group_of(v) == "apiextensions.k8s.io");
-    let (Some(group), Some(kind), true) =
-        (spec["group"].as_str(), spec["names"]["kind"].as_str(), is_definition)
-    else {
-        return BTreeMap::new();
-    };
     let info = KindInfo { namespaced: spec["scope"] != "Cluster" };
     let versions = spec["versions"].as_array().into_iter().flatten().filter_map(|v| v["name"].as_str());
     versions
         .chain(spec["version"].as_str())
         .map(|version| ((format!("{group}/{version}"), kind.to_owned()), info))
         .collect()
+}
+
+/// Returns the (group, kind) that a CustomResourceDefinition defines, and the values of `apiVersion`
+/// under which it serves it; `None` if the object is something else.
+pub(super) fn served_by(object: &Value) -> Option<((String, String), BTreeSet<String>)> {
+    let (group, kind) = definition(object)?;
+    let versions = object["spec"]["versions"].as_array()?.iter().filter(|version| version["served"] == true);
+    let versions = versions.filter_map(|version| Some(format!("{group}/{}", version["name"].as_str()?)));
+    Some(((group.to_owned(), kind.to_owned()), versions.collect()))
+}
+
+/// Returns the group and the kind that a CustomResourceDefinition defines.
+fn definition(object: &Value) -> Option<(&str, &str)> {
+    let is_definition = object["kind"] == "CustomResourceDefinition"
+        && text(object, "apiVersion").is_some_and(|v| group_of(v) == "apiextensions.k8s.io");
+    let spec = &object["spec"];
+    is_definition.then_some((spec["group"].as_str()?, spec["names"]["kind"].as_str()?))
 }
 
 #[cfg(test)]
@@ -50,6 +61,11 @@ mod tests {
         assert_eq!(defined.len(), 2);
         let info = defined[&("example.com/v1beta1".to_owned(), "Widget".to_owned())];
         assert!(!info.namespaced);
+        let mut served = definition;
+        served["spec"]["versions"][1]["served"] = json!(false);
+        served["spec"]["versions"][0]["served"] = json!(true);
+        let kind = ("example.com".to_owned(), "Widget".to_owned());
+        assert_eq!(served_by(&served), Some((kind, BTreeSet::from(["example.com/v1".to_owned()]))));
     }
 
     #[test]

@@ -27,8 +27,8 @@ mod takeover;
 pub use crate::plan::{
     contest::Contest,
     sync::{
-        Action, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, IfRefused, MARK_LABEL, Reason, Step, SyncPlan,
-        Takeover,
+        Action, ApplyOptions, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, IfRefused, MARK_LABEL, Reason,
+        Step, SyncPlan, Takeover,
     },
     sync_report::{Outcome, ResourceReport, StepOutcome, SyncReport},
 };
@@ -39,5 +39,5 @@ pub use mark::{Owned, owned};
 pub use outdated::{Outdated, outdated};
 pub use plan::plan;
 pub use rollout::rollout_of;
-pub use scaling::is_autoscaler;
+pub use scaling::AUTOSCALERS;
 pub use sync_set::SyncSet;

@@ -65,10 +65,23 @@ pub(super) enum Ignore {
     No,
 }
 
-pub(super) fn ignore(object: &Value) -> Ignore {
+/// Returns the value of an annotation of this library, under either prefix.
+fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
     let annotations = &object["metadata"]["annotations"];
-    let value = PREFIXES.iter().find_map(|prefix| annotations.get(format!("{prefix}ignore")));
-    match value {
+    PREFIXES.iter().find_map(|prefix| annotations.get(format!("{prefix}{key}")))
+}
+
+/// Returns `true` if an annotation of this library says `true` or `false`.
+pub(super) fn says(object: &Value, key: &str, truth: bool) -> bool {
+    annotation(object, key).is_some_and(|value| match value {
+        Value::Bool(said) => *said == truth,
+        Value::String(said) => *said == truth.to_string(),
+        _ => false,
+    })
+}
+
+pub(super) fn ignore(object: &Value) -> Ignore {
+    match annotation(object, "ignore") {
         Some(Value::Bool(true)) => Ignore::Wholly,
         Some(Value::String(s)) if s == "true" => Ignore::Wholly,
         Some(Value::String(s)) if s == "sync_only" => Ignore::WhenPruning,

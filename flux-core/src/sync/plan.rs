@@ -8,8 +8,8 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Action, CHECKSUM_ANNOTATION, Desired, DesiredObject, FieldDiff, MARK_LABEL, Owned, Reason, Step,
-    SyncOptions, SyncPlan,
+    Action, ApplyOptions, CHECKSUM_ANNOTATION, Desired, DesiredObject, FieldDiff, MARK_LABEL, Owned, Reason,
+    Step, SyncOptions, SyncPlan,
     differences::{Differences, outermost},
     fields::Managers,
     kinds, mark,
@@ -106,6 +106,8 @@ struct Planner<'a> {
     observed: &'a Observation<Observed>,
     options: &'a SyncOptions,
     defined: BTreeMap<(String, String), KindInfo>,
+    /// The values of `apiVersion` under which git's own definitions serve a (group, kind).
+    served_by_git: BTreeMap<(String, String), BTreeSet<String>>,
     autoscaled: Autoscaled,
     /// Every id that git names.
     ids: BTreeSet<ResourceId>,
@@ -122,6 +124,7 @@ impl<'a> Planner<'a> {
             observed,
             options,
             defined: desired.objects.iter().flat_map(|o| kinds::defined_by(&o.object)).collect(),
+            served_by_git: desired.objects.iter().filter_map(|o| kinds::served_by(&o.object)).collect(),
             autoscaled: Autoscaled::default(),
             ids: BTreeSet::new(),
             steps: Vec::new(),
@@ -262,8 +265,9 @@ impl<'a> Planner<'a> {
             Some(ours) => differences.values(Some(ours), seen.fidelity == Fidelity::Normalised),
             None => differences.values(managers.ours(), true),
         };
-        let mut changed =
-            outermost(changed.into_iter().filter(|path| !yielded.fields.contains(path) && !is_mark(path)));
+        let different: BTreeSet<FieldPath> =
+            changed.into_iter().filter(|path| !yielded.fields.contains(path) && !is_mark(path)).collect();
+        let mut changed = outermost(different.iter().cloned());
         let released: BTreeMap<FieldPath, Option<String>> = ownership
             .released(&sent, &managers, is_drift)
             .into_iter()
@@ -288,13 +292,24 @@ impl<'a> Planner<'a> {
             released: path.0.iter().map(|elem| elem.to_fields_v1()).collect(),
             ..diff(path, live, &managers)
         }));
+        let mut replaces = "";
         let action = if leave {
             Action::Leave
         } else {
-            let takeover = ownership.takeover(&sent, tracked.is_none(), &changed).map(Box::new);
-            Action::Apply { object: Arc::new(sent), content_equal, takeover }
+            let may_replace = object::says(&desired.object, "force", true);
+            let options = Box::new(ApplyOptions {
+                takeover: ownership.takeover(&sent, tracked.is_none(), &different),
+                replace: may_replace
+                    .then(|| object::text(&live["metadata"], "uid").map(str::to_owned))
+                    .flatten(),
+                force_conflicts: !object::says(&desired.object, "force-conflicts", false),
+            });
+            if may_replace && !content_equal {
+                replaces = "it may be deleted and created anew, if the API server does not let it be changed";
+            }
+            Action::Apply { object: Arc::new(sent), content_equal, options }
         };
-        let mut messages = vec![yielded.message];
+        let mut messages = vec![yielded.message, replaces.to_owned()];
         if !contested.is_empty() {
             let all: Vec<String> = contested.iter().map(ToString::to_string).collect();
             messages.push(format!("{} is left, because it is set again after each sync", all.join(" and ")));
@@ -315,14 +330,15 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn kind_of<'k>(&self, id: &'k ResourceId, desired: &'k DesiredObject) -> KindOf<'k>
-    where
-        'a: 'k,
-    {
+    fn kind_of<'k>(&'k self, id: &'k ResourceId, desired: &'k DesiredObject) -> KindOf<'k> {
         KindOf {
             group: &id.group,
             api_version: object::text(&desired.object, "apiVersion").unwrap_or_default(),
-            served: self.observed.value.versions.get(&(id.group.clone(), id.kind.clone())),
+            // A definition of git's is applied before its objects.
+            served: self
+                .served_by_git
+                .get(&(id.group.clone(), id.kind.clone()))
+                .or_else(|| self.observed.value.versions.get(&(id.group.clone(), id.kind.clone()))),
         }
     }
 

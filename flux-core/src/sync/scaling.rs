@@ -83,15 +83,10 @@ impl Autoscaled {
     }
 }
 
-/// The kinds of autoscalers, by group.
-const AUTOSCALERS: [(&str, &str); 2] =
-    [("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
-
-/// Returns `true` if a kind is one of autoscalers, all objects of which a
+/// The kinds of autoscalers (group, kind), all objects of which a
 /// [`Cluster`](crate::backend::Cluster) has to show.
-pub fn is_autoscaler(group: &str, kind: &str) -> bool {
-    AUTOSCALERS.contains(&(group, kind))
-}
+pub const AUTOSCALERS: [(&str, &str); 2] =
+    [("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
 
 /// Returns the object that an autoscaler scales; `None` if the object is no autoscaler.
 fn target(id: &ResourceId, object: &Value) -> Option<ResourceId> {

@@ -255,13 +255,15 @@ impl<'a> Ownership<'a> {
     ) -> Option<Takeover> {
         let stays = || fields::released(&self.taken, sent).iter().any(|path| path.get(self.live).is_some());
         let is_needed = self.is_stale || self.is_disowned || (!self.taken.is_empty() && (adopts || stays()));
-        let before = is_needed.then(|| self.managed_fields(&self.ours, &self.others));
+        let settled = self.managed_fields(&self.ours, &self.others);
         let if_refused = self.if_refused(sent, changed);
+        let before = is_needed.then_some(settled);
         if before.is_none() && if_refused.is_none() {
             return None;
         }
         let resource_version = self.live["metadata"]["resourceVersion"].as_str()?.to_owned();
-        Some(Takeover { resource_version, before, if_refused })
+        let seen = self.live["metadata"]["managedFields"].clone();
+        Some(Takeover { resource_version, seen, before, if_refused })
     }
 
     fn managed_fields(&self, ours: &Map<String, Value>, others: &[Value]) -> Value {
@@ -307,7 +309,8 @@ impl<'a> Ownership<'a> {
             }
         }
         others.retain(|entry| entry["fieldsV1"].as_object().is_none_or(|fields| !fields.is_empty()));
-        Some(IfRefused { managed_fields: self.managed_fields(&ours, &others), fields })
+        let managed_fields = self.managed_fields(&ours, &others);
+        Some(IfRefused { managed_fields, fields })
     }
 
     /// Returns the fields of an object that git does not name and nobody owns.

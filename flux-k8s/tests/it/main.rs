@@ -8,5 +8,6 @@ mod connection;
 mod faults;
 mod observe;
 mod open;
+mod ownership;
 mod support;
 mod workloads;

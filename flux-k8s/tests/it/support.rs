@@ -7,8 +7,12 @@ use std::sync::{
 
 use flux_core::{
     backend::{Cluster as _, Observed, Scope, Wanted},
+    deployer::Deployer,
     manifest::ResourceId,
-    sync::{Action, MARK_LABEL, Outcome, Reason, ResourceReport, Step, SyncPlan, SyncReport},
+    memory::{MemoryRegistry, MemoryRepo},
+    sync::{
+        Action, MARK_LABEL, Outcome, Reason, ResourceReport, Step, SyncOptions, SyncPlan, SyncReport, SyncSet,
+    },
 };
 use flux_k8s::KubeCluster;
 use flux_test_support::KubeServer;
@@ -48,6 +52,104 @@ pub(crate) fn marked(mut object: Value) -> Value {
     object
 }
 
+/// A team: a repository in memory, and a deployer between it and a real API server.
+pub(crate) struct Team {
+    pub(crate) server: KubeServer,
+    pub(crate) namespace: String,
+    pub(crate) cluster: Arc<KubeCluster>,
+    pub(crate) options: SyncOptions,
+    repo: MemoryRepo,
+    deployer: Deployer,
+}
+
+impl Team {
+    pub(crate) async fn new(server: KubeServer, name: &str) -> Self {
+        let cluster = open(&server).await;
+        Self::with_cluster(server, name, cluster)
+    }
+
+    pub(crate) fn with_cluster(server: KubeServer, name: &str, cluster: KubeCluster) -> Self {
+        let namespace = server.namespace(name);
+        let cluster = Arc::new(cluster);
+        let repo = MemoryRepo::new([("all.yaml", "")]);
+        let deployer =
+            Deployer::new(Arc::new(repo.clone()), Arc::new(MemoryRegistry::new()), cluster.clone());
+        let options = SyncOptions { prune: true, ..SyncOptions::new(SyncSet::new(namespace.clone())) };
+        Self { server, namespace, cluster, options, repo, deployer }
+    }
+
+    /// Commits the objects as all that git has.
+    pub(crate) fn commit(&self, objects: &[Value]) {
+        let documents: Vec<String> = objects.iter().map(ToString::to_string).collect();
+        self.repo.push_file("all.yaml", documents.join("\n---\n"), "Change");
+    }
+
+    pub(crate) async fn plan(&self) -> SyncPlan {
+        self.deployer.plan_sync(&self.options).await.unwrap()
+    }
+
+    /// Syncs, and expects that nothing fails.
+    pub(crate) async fn sync(&self) -> SyncReport {
+        let report = self.deployer.sync(&self.options, &()).await.unwrap();
+        assert!(report.resources.iter().all(|r| r.outcome != Outcome::Failed), "{report}");
+        report
+    }
+
+    /// Syncs, whatever becomes of it.
+    pub(crate) async fn try_sync(&self) -> SyncReport {
+        self.deployer.sync(&self.options, &()).await.unwrap()
+    }
+
+    /// Commits objects, syncs, and expects that a second sync has nothing to send.
+    pub(crate) async fn settle(&self, objects: &[Value]) -> SyncReport {
+        self.commit(objects);
+        let report = self.sync().await;
+        let again = self.plan().await;
+        assert_eq!(again.changes().map(ToString::to_string).collect::<Vec<_>>(), [""; 0], "after {report}");
+        report
+    }
+
+    /// Waits until the cluster's watches have delivered the object as the API server has it.
+    pub(crate) async fn seen(&self, object: &Value) {
+        let key = id(object);
+        let scope = scope([object]);
+        eventually("the watch has caught up", async || {
+            let live = self.live(object);
+            let observed = self.cluster.observe(&scope).await.unwrap().value;
+            let version = |object: &Value| object["metadata"]["resourceVersion"].clone();
+            observed.objects.get(&key).is_some_and(|seen| version(seen) == version(&live)).then_some(())
+        })
+        .await;
+    }
+
+    /// Runs kubectl in the namespace.
+    #[track_caller]
+    pub(crate) fn kubectl(&self, args: &[&str]) -> String {
+        self.server.kubectl(&[&["-n", &self.namespace], args].concat())
+    }
+
+    /// Runs kubectl in the namespace with an object on its standard input.
+    #[track_caller]
+    pub(crate) fn kubectl_with(&self, args: &[&str], object: &Value) -> String {
+        self.server.kubectl_with(&[&["-n", &self.namespace], args].concat(), &object.to_string())
+    }
+
+    /// Returns an object as the API server has it.
+    #[track_caller]
+    pub(crate) fn live(&self, object: &Value) -> Value {
+        let id = id(object);
+        let kind = if id.group.is_empty() { id.kind } else { format!("{}.{}", id.kind, id.group) };
+        let text = self.kubectl(&["get", &kind, &id.name, "-o", "json", "--show-managed-fields"]);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Edits an object as `kubectl edit` does: `script` is one of sed, over the YAML.
+    pub(crate) fn kubectl_edit(&self, object: &Value, script: &str) {
+        let id = id(object);
+        self.server.kubectl_edit(&["-n", &self.namespace, "edit", &id.kind, &id.name], script);
+    }
+}
+
 pub(crate) fn config_map(namespace: &str, name: &str, value: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
@@ -72,11 +174,17 @@ fn step(object: &Value, stage: u8, action: Action, reason: Reason) -> Step {
 }
 
 pub(crate) fn create(stage: u8, object: Value) -> Step {
-    step(&object.clone(), stage, Action::Create { object: Arc::new(object) }, Reason::NotInCluster)
+    step(
+        &object.clone(),
+        stage,
+        Action::Create { object: Arc::new(object), mark_if_created: None },
+        Reason::NotInCluster,
+    )
 }
 
 pub(crate) fn change(stage: u8, object: Value) -> Step {
-    let action = Action::Apply { object: Arc::new(object.clone()), content_equal: false };
+    let action =
+        Action::Apply { object: Arc::new(object.clone()), content_equal: false, options: Box::default() };
     step(&object, stage, action, Reason::ChangedInGit)
 }
 

@@ -105,6 +105,16 @@ impl KubeServer {
         must(output_with(self.command().args(args), input.as_bytes()))
     }
 
+    /// Runs `kubectl edit` with an editor that changes the YAML by a script of sed.
+    ///
+    /// # Panics
+    /// kubectl's exit code was not 0.
+    #[track_caller]
+    pub fn kubectl_edit(&self, args: &[&str], script: &str) {
+        let editor = format!("sed -i '{script}'");
+        must(output(self.command().args(args).env("KUBE_EDITOR", editor)));
+    }
+
     /// Returns the API server's metrics in Prometheus' text form, with `apiserver_request_total`.
     #[track_caller]
     pub fn metrics(&self) -> String {

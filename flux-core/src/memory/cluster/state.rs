@@ -132,8 +132,8 @@ impl State {
     pub(super) fn carry_out(&mut self, step: &Step) -> StepOutcome {
         let done = match &step.action {
             Action::Create { object, .. } => self.apply(object),
-            Action::Apply { object, takeover, .. } => {
-                self.take_over(&step.id, takeover.as_deref()).and_then(|()| self.apply(object))
+            Action::Apply { object, options, .. } => {
+                self.take_over(&step.id, options.takeover.as_ref()).and_then(|()| self.apply(object))
             }
             Action::Prune { uid, resource_version } => {
                 self.prune(&step.id, uid.as_deref(), resource_version.as_deref())

@@ -193,8 +193,10 @@ fn encode_strings(object: &mut Value) {
 /// Returns `true` if every object of the kind of an object was seen.
 pub(super) fn is_seen(observed: &Observation<Observed>, id: &ResourceId) -> bool {
     let unseen = &observed.value.unseen;
-    let of_kind = unseen.iter().any(|(group, kind)| *group == id.group && *kind == id.kind);
-    observed.completeness.is_complete() || (!unseen.is_empty() && !of_kind)
+    let of_kind =
+        |(group, kind): &(String, String)| *group == id.group && (kind.is_empty() || *kind == id.kind);
+    let known_what = observed.completeness.is_complete() || !unseen.is_empty();
+    known_what && !unseen.iter().any(of_kind)
 }
 
 /// Returns the SHA-256, in hex, of the JSON of a content with its keys sorted.
