@@ -49,6 +49,8 @@ pub struct KubeCluster {
 pub(crate) struct Discovered {
     /// The kinds; none before the first look, and when an apply has changed them.
     pub(crate) kinds: Option<Arc<Kinds>>,
+    /// When they were asked for.
+    pub(crate) asked: Option<Instant>,
     /// The kinds (group, kind) that were looked through for marked objects, and when that was
     /// forbidden if it was.
     pub(crate) searched: BTreeMap<(String, String), Option<Instant>>,

@@ -32,6 +32,10 @@ use crate::{
 /// After this time a kind that must not be listed is looked through again.
 const FORBIDDEN_AGAIN: Duration = Duration::from_secs(600);
 
+/// After this time a group that git does not name, and whose API service did not answer, is asked for
+/// again.
+const SILENT_AGAIN: Duration = Duration::from_secs(60);
+
 impl KubeCluster {
     pub(crate) async fn observe_scope(&self, scope: &Scope) -> Result<Observation<Observed>, Failure> {
         let mut gaps = Gaps::default();
@@ -99,9 +103,10 @@ impl KubeCluster {
     /// The kinds of the server; asked for again if git names one that is not among them.
     async fn kinds_for(&self, scope: &Scope, gaps: &mut Gaps) -> Result<Arc<Kinds>, Failure> {
         let lacks = |kinds: &Kinds| scope.wanted.iter().any(|w| kinds.get(&w.api_version, &w.kind).is_none());
-        let before = self.with_discovered(|discovered| discovered.kinds.clone());
+        let (before, asked) = self.with_discovered(|discovered| (discovered.kinds.clone(), discovered.asked));
+        let is_recent = || asked.is_some_and(|asked| asked.elapsed() < SILENT_AGAIN);
         let kinds = match before {
-            Some(kinds) if !lacks(&kinds) && kinds.silent.is_empty() => kinds,
+            Some(kinds) if !lacks(&kinds) && (kinds.silent.is_empty() || is_recent()) => kinds,
             old => match (self.discover().await, old) {
                 (Ok(kinds), _) => kinds,
                 (Err(failure), Some(old)) => {
@@ -134,7 +139,10 @@ impl KubeCluster {
     pub(crate) async fn discover(&self) -> Result<Arc<Kinds>, Failure> {
         let _alone = self.asking.lock().await;
         let kinds = Arc::new(self.http.reads(|| Kinds::discover(&self.http.client)).await?);
-        self.with_discovered(|discovered| discovered.kinds = Some(kinds.clone()));
+        self.with_discovered(|discovered| {
+            discovered.kinds = Some(kinds.clone());
+            discovered.asked = Some(Instant::now());
+        });
         Ok(kinds)
     }
 

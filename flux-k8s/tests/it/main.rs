@@ -6,6 +6,7 @@ mod apply;
 mod conformance;
 mod connection;
 mod faults;
+mod field;
 mod observe;
 mod open;
 mod ownership;
