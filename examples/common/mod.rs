@@ -57,6 +57,16 @@ pub(crate) struct BackendArgs {
     /// The context of the kubeconfig [default: its current context]
     #[arg(long, global = true, env = "FLUX_KUBE_CONTEXT", value_name = "NAME")]
     pub(crate) context: Option<String>,
+    /// A namespace that may be looked at and touched; repeatable. A Role in each is then enough
+    /// [default: all]
+    #[arg(
+        long,
+        global = true,
+        env = "FLUX_K8S_ALLOW_NAMESPACE",
+        value_name = "NAMESPACE",
+        value_delimiter = ','
+    )]
+    pub(crate) k8s_allow_namespace: Vec<String>,
     /// Instead of a real cluster: `memory` (runs what the repository's tip says), or a file that
     /// holds the cluster's objects
     #[arg(long, global = true, env = "FLUX_CLUSTER", value_name = "memory|FILE", conflicts_with_all = ["kubeconfig", "context"])]
@@ -101,10 +111,79 @@ pub(crate) struct BackendArgs {
 pub(crate) struct Composition {
     /// The deployer over the three backends.
     pub(crate) deployer: Deployer,
-    /// The name of the sync set.
-    pub(crate) sync_set: SyncSet,
+    /// The repository.
+    pub(crate) repo: Arc<GitRepo>,
+    /// The address of the repository, as it was given.
+    pub(crate) url: String,
+    /// The paths in it, as they were given.
+    pub(crate) paths: Vec<String>,
+    /// The namespaces that may be touched; `None` for all.
+    pub(crate) namespaces: Option<Vec<String>>,
     /// The file that holds the cluster, if there is one.
     pub(crate) cluster_file: Option<ClusterFile>,
+}
+
+/// The flags of a sync.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SyncArgs {
+    /// The name of the sync set: what one configuration keeps equal to one cluster [default: made of
+    /// the URL, the branch and the paths]
+    #[arg(long, env = "FLUX_SYNC_SET", value_name = "NAME")]
+    sync_set: Option<String>,
+    /// A sync set whose objects this one takes over, marks anew and may prune; repeatable
+    #[arg(long, value_name = "NAME")]
+    take_over: Vec<String>,
+    /// Delete what this tool created and git no longer names
+    #[arg(long, visible_alias = "sync-garbage-collection")]
+    prune: bool,
+    /// Only say what --prune would delete
+    #[arg(long, visible_alias = "sync-garbage-collection-dry")]
+    prune_dry_run: bool,
+    /// Let --prune delete more than half of the objects at once
+    #[arg(long)]
+    prune_all: bool,
+}
+
+impl Composition {
+    /// Returns the options of a sync.
+    ///
+    /// The branch is asked for where none was given: its name is part of the name of the set.
+    pub(crate) async fn sync_options(&self, args: &SyncArgs) -> Result<SyncOptions, Failure> {
+        let branch = self.repo.branch().await?;
+        let own = SyncSet::of_repository(&self.url, &branch, &self.paths);
+        // As v1 named it, and as it was named where no branch was given.
+        let former = [branch.as_str(), ""].map(|branch| SyncSet::v1(&self.url, branch, &self.paths));
+        let sync_set = args.sync_set.as_ref().map_or_else(|| own.clone(), SyncSet::new);
+        let mut takes_over: Vec<SyncSet> = args.take_over.iter().map(SyncSet::new).collect();
+        takes_over.extend([own].into_iter().chain(former).filter(|set| *set != sync_set));
+        takes_over.dedup();
+        Ok(SyncOptions {
+            takes_over,
+            prune: args.prune,
+            prune_dry_run: args.prune_dry_run,
+            prune_all: args.prune_all,
+            namespaces: self.namespaces.clone(),
+            ..SyncOptions::new(sync_set)
+        })
+    }
+}
+
+impl Composition {
+    /// Lets a cluster in memory run what the repository's tip says.
+    async fn run_all_in(&self, cluster: &MemoryCluster) -> Result<(), Failure> {
+        let options = self.sync_options(&SyncArgs::default()).await?;
+        self.deployer.sync(&options, &()).await?;
+        // It runs all workloads of the tip, also those that policy excludes from a sync.
+        for located in self.deployer.load().await?.manifests.workloads() {
+            if cluster.get(&located.id).is_none() {
+                let mut object = serde_json::Value::clone(&located.resource.object);
+                object["metadata"]["namespace"] = located.id.namespace.clone().into();
+                // The sync has reported the objects that cannot be created.
+                let _ = cluster.create(object);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl BackendArgs {
@@ -118,47 +197,48 @@ impl BackendArgs {
             Some(now) => Arc::new(FixedClock(now)),
             None => Arc::new(SystemClock),
         };
-        let sync_set = SyncSet::v1(url, self.git_branch.as_deref().unwrap_or_default(), &self.git_path);
-        let compose = |cluster: Arc<dyn Cluster>| {
-            Deployer::new(repo.clone(), registry.clone(), cluster)
-                .with_clock(clock.clone())
-                .with_parse_cache(parsed.clone())
-                .with_generation(self.generation())
-        };
-        let (deployer, cluster_file) = match self.cluster.as_deref() {
-            None => {
-                let mut builder = KubeCluster::builder();
-                if let Some(file) = &self.kubeconfig {
-                    builder = builder.kubeconfig(file);
-                }
-                if let Some(context) = &self.context {
-                    builder = builder.context(context);
-                }
-                (compose(Arc::new(builder.open().await?)), None)
-            }
+        let mut memory = None;
+        let (cluster, cluster_file): (Arc<dyn Cluster>, _) = match self.cluster.as_deref() {
+            None => (Arc::new(self.kube().await?), None),
             Some("memory") => {
                 let cluster = Arc::new(MemoryCluster::new());
-                let deployer = compose(cluster.clone());
-                let options = SyncOptions::new(sync_set.clone());
-                deployer.sync(&options, &()).await?;
-                // The cluster runs all workloads of the tip, also those that policy excludes from a
-                // sync.
-                for located in deployer.load().await?.manifests.workloads() {
-                    if cluster.get(&located.id).is_none() {
-                        let mut object = serde_json::Value::clone(&located.resource.object);
-                        object["metadata"]["namespace"] = located.id.namespace.clone().into();
-                        // The sync has reported the objects that cannot be created.
-                        let _ = cluster.create(object);
-                    }
-                }
-                (deployer, None)
+                memory = Some(cluster.clone());
+                (cluster, None)
             }
             Some(file) => {
                 let file = ClusterFile::open(Path::new(file))?;
-                (compose(file.cluster()), Some(file))
+                (file.cluster(), Some(file))
             }
         };
-        Ok(Composition { deployer, sync_set, cluster_file })
+        let composition = Composition {
+            deployer: Deployer::new(repo.clone(), registry, cluster)
+                .with_clock(clock)
+                .with_parse_cache(parsed)
+                .with_generation(self.generation()),
+            cluster_file,
+            repo,
+            url: url.to_owned(),
+            paths: self.git_path.clone(),
+            namespaces: (!self.k8s_allow_namespace.is_empty()).then(|| self.k8s_allow_namespace.clone()),
+        };
+        if let Some(memory) = memory {
+            composition.run_all_in(&memory).await?;
+        }
+        Ok(composition)
+    }
+
+    async fn kube(&self) -> Result<KubeCluster, Failure> {
+        let mut builder = KubeCluster::builder();
+        if let Some(file) = &self.kubeconfig {
+            builder = builder.kubeconfig(file);
+        }
+        if let Some(context) = &self.context {
+            builder = builder.context(context);
+        }
+        if !self.k8s_allow_namespace.is_empty() {
+            builder = builder.limited_to(self.k8s_allow_namespace.clone());
+        }
+        Ok(builder.open().await?)
     }
 
     fn check_paths(&self) -> Result<(), Failure> {

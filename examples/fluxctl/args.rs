@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::common::{BackendArgs, Failure};
+use crate::common::{BackendArgs, Failure, SyncArgs};
 
 /// Keeps a cluster equal to git, and git equal to the newest images that policy allows.
 #[derive(Parser, Debug)]
@@ -225,9 +225,12 @@ pub(crate) struct Explain {
 
 #[derive(Args, Debug)]
 pub(crate) struct Sync {
-    /// Delete what this tool created and git no longer names
-    #[arg(long)]
-    pub(crate) prune: bool,
+    #[command(flatten)]
+    pub(crate) how: SyncArgs,
+    /// An object, as shop:job/migrate, that may be deleted and created anew if a field of it cannot
+    /// be changed; repeatable
+    #[arg(long, value_name = "ID")]
+    pub(crate) force: Vec<String>,
     /// Print what would be done and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -140,7 +140,8 @@ async fn explain(args: &Explain, with: &Composition, out: &mut Out) -> Result<u8
 }
 
 async fn sync(args: &Sync, with: &Composition, out: &mut Out) -> Result<u8, Failure> {
-    let options = SyncOptions { prune: args.prune, ..SyncOptions::new(with.sync_set.clone()) };
+    let force = args.force.iter().cloned().collect();
+    let options = SyncOptions { force, ..with.sync_options(&args.how).await? };
     let report = if args.dry_run {
         with.deployer.plan_sync(&options).await?.dry_run()
     } else {

@@ -15,7 +15,6 @@ use flux::{
     image::{ImageInfo, ImageName, Tag},
     manifest::ResourceId,
     memory::{ImagesFile, MemoryCluster, MemoryRegistry},
-    sync::{SyncOptions, SyncSet},
     yaml,
 };
 use serde_json::json;
@@ -23,7 +22,7 @@ use serde_json::json;
 use crate::{
     args::{Cli, Demo},
     commands,
-    common::{Composition, Failure},
+    common::{Composition, Failure, SyncArgs},
     output::Out,
     sock_shop,
 };
@@ -81,12 +80,12 @@ impl Story {
         let registry = Arc::new(MemoryRegistry::from_images(&images)?);
         let cluster = Arc::new(MemoryCluster::new());
         let url = git.display().to_string();
-        let repo = GitRepo::builder(&url).open()?;
-        let deployer = Deployer::new(Arc::new(repo), registry.clone(), cluster.clone())
+        let repo = Arc::new(GitRepo::builder(&url).open()?);
+        let deployer = Deployer::new(repo.clone(), registry.clone(), cluster.clone())
             .with_clock(Arc::new(FixedClock(sock_shop::NOW.parse()?)));
-        let sync_set = SyncSet::v1(&url, "", &[]);
-        deployer.sync(&SyncOptions::new(sync_set.clone()), &()).await?;
-        let with = Composition { deployer, sync_set, cluster_file: None };
+        let with =
+            Composition { deployer, cluster_file: None, repo, url, paths: Vec::new(), namespaces: None };
+        with.deployer.sync(&with.sync_options(&SyncArgs::default()).await?, &()).await?;
         Ok(Self { git, registry, cluster, with })
     }
 

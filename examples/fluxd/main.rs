@@ -12,10 +12,10 @@ use clap::Parser;
 use flux::{
     daemon::{Daemon, Event, Observer, Settings},
     release::Status,
-    sync::{Outcome, SyncOptions},
+    sync::Outcome,
 };
 
-use common::{BackendArgs, Failure, duration, flags};
+use common::{BackendArgs, Failure, SyncArgs, duration, flags};
 
 /// Keeps the cluster equal to git, and git equal to the newest images that policy allows.
 #[derive(Parser, Debug)]
@@ -35,9 +35,8 @@ struct Cli {
     /// Release nothing
     #[arg(long)]
     no_automation: bool,
-    /// Delete what this tool created and git no longer names
-    #[arg(long)]
-    prune: bool,
+    #[command(flatten)]
+    sync: SyncArgs,
 }
 
 #[tokio::main]
@@ -55,14 +54,24 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     let with = cli.backends.compose().await?;
-    let sync = SyncOptions { prune: cli.prune, ..SyncOptions::new(with.sync_set.clone()) };
+    let stop = stopped()?;
+    let mut stop = std::pin::pin!(stop);
+    let sync = loop {
+        match with.sync_options(&cli.sync).await {
+            Ok(sync) => break sync,
+            Err(failure) => tracing::warn!("the branch cannot be asked for: {}", failure.message),
+        }
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            () = tokio::time::sleep(cli.git_poll_interval) => {}
+        }
+    };
     let settings = Settings {
         git_poll_interval: cli.git_poll_interval,
         sync_interval: cli.sync_interval,
         automation_interval: (!cli.no_automation).then_some(cli.automation_interval),
         sync,
     };
-    let stop = stopped()?;
     Daemon::new(with.deployer, settings, Arc::new(Log)).run(stop).await;
     if let Some(file) = &with.cluster_file {
         file.write_back()?;

@@ -175,6 +175,8 @@ codes! {
     ApplyFailed = "apply-failed", Error;
     /// Pruning was held back by a guard.
     PruneHeldBack = "prune-held-back", Warning;
+    /// Objects that git names carry the mark of another sync set.
+    OtherSyncSet = "other-sync-set", Warning;
     /// Git no longer names a field, and it stays, because another field manager owns it too.
     FieldKept = "field-kept", Warning;
     /// Something in the cluster sets a field again each time it is made what git says; it is

@@ -144,6 +144,10 @@ impl Upstream for Local {
         self.tip(&repo, &self.branch_ref(&repo)?)
     }
 
+    fn branch(&self, _: &Cancel) -> Result<String> {
+        self.branch_ref(&*self.store()?)
+    }
+
     fn notes_tip(&self, repo: &Repository) -> Option<Oid> {
         repo.refname_to_id(&self.notes_ref).ok()
     }

@@ -73,6 +73,16 @@ impl GitRepo {
         self.inner.url.to_string()
     }
 
+    /// Returns the name of the branch: the one given, or that of upstream's `HEAD`, which is asked
+    /// for if nothing was asked yet.
+    ///
+    /// # Errors
+    /// Those of [`head`](flux_core::backend::ConfigRepo::head).
+    pub async fn branch(&self) -> Result<String> {
+        let branch = self.work(|inner, cancel| inner.upstream.branch(cancel)).await?;
+        Ok(branch.strip_prefix("refs/heads/").unwrap_or(&branch).to_owned())
+    }
+
     /// Does blocking work, which is signalled when nobody waits for it any more.
     async fn work<T: Send + 'static>(
         &self,

@@ -40,6 +40,9 @@ pub(crate) trait Upstream: fmt::Debug + Send + Sync {
     /// The tip of the branch, now; its objects are in the store then.
     fn head(&self, cancel: &Cancel) -> Result<Oid>;
 
+    /// The full name of the branch: the configured one, or that of upstream's `HEAD`.
+    fn branch(&self, cancel: &Cancel) -> Result<String>;
+
     /// The tip of the notes' history as far as it is in the store.
     fn notes_tip(&self, repo: &Repository) -> Option<Oid>;
 

@@ -1,6 +1,6 @@
 //! The inputs of the planner: what git describes, and how it is to be synced.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde_json::Value;
 
@@ -67,10 +67,25 @@ impl Desired {
 pub struct SyncOptions {
     /// The name of this sync set.
     pub sync_set: SyncSet,
+    /// Former names of this sync set, or sets that it takes the place of.
+    ///
+    /// What they created counts as created by this set: it is marked anew, and pruned when git no
+    /// longer names it. None by default.
+    pub takes_over: Vec<SyncSet>,
     /// Deletes objects that git no longer names.
     ///
     /// Off by default.
     pub prune: bool,
+    /// Only says what pruning would delete, and deletes nothing.
+    ///
+    /// Off by default; it wins over `prune`.
+    pub prune_dry_run: bool,
+    /// The ids of objects, as `shop:job/migrate`, that may be deleted and created anew if the API
+    /// server does not let a field be changed: as if git had the annotation `fluxcd.io/force` on
+    /// them.
+    ///
+    /// None by default.
+    pub force: BTreeSet<String>,
     /// The namespaces that may be touched; `None` for all.
     pub namespaces: Option<Vec<String>>,
     /// Lets pruning delete more than half of what is ours.
@@ -83,6 +98,14 @@ pub struct SyncOptions {
 impl SyncOptions {
     /// Returns the options of a sync set that prunes nothing and may touch every namespace.
     pub fn new(sync_set: SyncSet) -> Self {
-        Self { sync_set, prune: false, namespaces: None, prune_all: false }
+        Self {
+            sync_set,
+            takes_over: Vec::new(),
+            prune: false,
+            prune_dry_run: false,
+            force: BTreeSet::new(),
+            namespaces: None,
+            prune_all: false,
+        }
     }
 }

@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{SyncSet, object};
+use super::{SyncOptions, SyncSet, object};
 use crate::{manifest::ResourceId, plan::sync::MARK_LABEL};
 
 /// Whose an object is, by its mark.
@@ -46,6 +46,31 @@ pub fn owned(object: &Value, sync_set: &SyncSet) -> Owned {
         .into_iter()
         .find(|owned| value(*owned, sync_set, &id) == mark)
         .unwrap_or(Owned::No)
+}
+
+/// The mark of an object of the cluster, as a sync reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Whose the object is.
+    pub(super) owned: Owned,
+    /// `true` if the mark is that of the sync set itself, `false` if it is that of one taken over,
+    /// or none.
+    pub(super) is_current: bool,
+}
+
+/// Reads the mark of an object of the cluster.
+pub(super) fn read(object: &Value, options: &SyncOptions) -> Mark {
+    let current = owned(object, &options.sync_set);
+    if current != Owned::No {
+        return Mark { owned: current, is_current: true };
+    }
+    let former = options.takes_over.iter().map(|set| owned(object, set)).find(|owned| *owned != Owned::No);
+    Mark { owned: former.unwrap_or(Owned::No), is_current: false }
+}
+
+/// Returns `true` if an object carries a mark, whoever put it there.
+pub(super) fn is_marked(object: &Value) -> bool {
+    object["metadata"]["labels"].get(MARK_LABEL).is_some()
 }
 
 #[cfg(test)]

@@ -111,6 +111,8 @@ struct Planner<'a> {
     autoscaled: Autoscaled,
     /// Every id that git names.
     ids: BTreeSet<ResourceId>,
+    /// Those that carry the mark of another sync set.
+    of_others: BTreeSet<ResourceId>,
     steps: Vec<Step>,
     findings: Vec<Finding>,
 }
@@ -127,6 +129,7 @@ impl<'a> Planner<'a> {
             served_by_git: desired.objects.iter().filter_map(|o| kinds::served_by(&o.object)).collect(),
             autoscaled: Autoscaled::default(),
             ids: BTreeSet::new(),
+            of_others: BTreeSet::new(),
             steps: Vec::new(),
             findings,
         }
@@ -246,7 +249,10 @@ impl<'a> Planner<'a> {
     fn update(&mut self, id: &ResourceId, desired: &DesiredObject, form: Value, live: &Value) {
         let checksum = object::checksum(&form);
         let unchanged_in_git = live["metadata"]["annotations"][CHECKSUM_ANNOTATION] == checksum.as_str();
-        let owned = mark::owned(live, &self.options.sync_set);
+        let mark::Mark { owned, is_current } = mark::read(live, self.options);
+        if owned == Owned::No && mark::is_marked(live) {
+            self.of_others.insert(id.clone());
+        }
         let managers = Managers::read(live);
 
         let mut sent = form;
@@ -280,7 +286,9 @@ impl<'a> Planner<'a> {
         let equal = changed.is_empty() && removed.is_empty();
         let (leave, reason) = match (owned, tracked.is_some()) {
             (Owned::No, _) => (false, Reason::Adopted),
-            _ if is_drift && equal => (true, Reason::UpToDate),
+            _ if is_drift && equal && is_current => (true, Reason::UpToDate),
+            // Of a set that is taken over: it gets the mark of this one.
+            _ if equal && !is_current => (false, Reason::Adopted),
             _ if is_drift => (false, Reason::Drifted),
             // Marked, but not by server-side apply of ours: v1 did it.
             (_, false) if equal => (false, Reason::Adopted),
@@ -296,7 +304,8 @@ impl<'a> Planner<'a> {
         let action = if leave {
             Action::Leave
         } else {
-            let may_replace = object::says(&desired.object, "force", true);
+            let may_replace =
+                object::says(&desired.object, "force", true) || self.options.force.contains(&id.to_string());
             let options = Box::new(ApplyOptions {
                 takeover: ownership.takeover(&sent, tracked.is_none(), &different),
                 replace: may_replace
@@ -381,6 +390,7 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(mut self) -> SyncPlan {
+        self.findings.extend(other_sync_set(&self.of_others));
         self.findings.sort();
         self.findings.dedup();
         let wanted = NamedByGit { ids: &self.ids, findings: &self.findings };
@@ -435,6 +445,27 @@ fn kept_field(id: &ResourceId, desired: &DesiredObject, path: &FieldPath, keeper
         evidence: format!("git no longer names {path}, and it stays: the field manager {keeper} owns it too"),
         remedy: format!("If it should go, remove it where {keeper} sets it, or by hand."),
     }
+}
+
+/// Returns the finding about objects that carry the mark of another sync set.
+fn other_sync_set(of_others: &BTreeSet<ResourceId>) -> Option<Finding> {
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> = of_others.iter().take(SHOWN).map(ToString::to_string).collect();
+    if of_others.len() > SHOWN {
+        names.push(format!("{} more", of_others.len() - SHOWN));
+    }
+    (!of_others.is_empty()).then(|| Finding {
+        code: Code::OtherSyncSet,
+        subject: "sync".to_owned(),
+        place: None,
+        evidence: format!(
+            "{} of the objects that git names carry the mark of another sync set: {}",
+            of_others.len(),
+            names.join(", ")
+        ),
+        remedy: "If it is a former name of this set (another URL, branch or list of paths), take that set over, so that what it created can be pruned; if it is another repository's, let only one of the two name these objects, or they are written in turns."
+            .to_owned(),
+    })
 }
 
 /// Returns a finding for each part of the cluster that was not seen.

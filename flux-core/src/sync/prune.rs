@@ -14,8 +14,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    Action, FieldDiff, Owned, Reason, Step, SyncOptions,
-    mark::owned,
+    Action, FieldDiff, Owned, Reason, Step, SyncOptions, mark,
     object::{self, Ignore},
     order,
 };
@@ -52,7 +51,7 @@ pub(super) fn prune(
     let mut unseen = Vec::new();
     let mut ours = 0_usize;
     for (id, live) in seen {
-        let owned = owned(live, &options.sync_set);
+        let owned = mark::read(live, options).owned;
         ours += usize::from(owned == Owned::Created);
         let same_object = uid(live).is_some_and(|uid| wanted_uids.contains(uid));
         if owned == Owned::No || wanted.ids.contains(id) || same_object {
@@ -83,6 +82,10 @@ pub(super) fn prune(
     for (id, live) in &candidates {
         steps.push(match &held {
             Some((evidence, _)) => step(id, live, Action::Skip, Reason::PruneHeldBack, evidence.clone()),
+            None if options.prune_dry_run => {
+                let message = "only a dry run of pruning was asked for, which would delete it".to_owned();
+                step(id, live, Action::Skip, Reason::PruneOff, message)
+            }
             None => {
                 let action = Action::Prune {
                     uid: uid(live).map(str::to_owned),
@@ -132,7 +135,7 @@ fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -
         let word = |key: &str| object::text(owner, key).unwrap_or("?").to_owned();
         return Some((Reason::NotCreatedByFlux, format!("it belongs to {} {}", word("kind"), word("name"))));
     }
-    if !options.prune {
+    if !options.prune && !options.prune_dry_run {
         return Some((Reason::PruneOff, String::new()));
     }
     if metadata["deletionTimestamp"].is_string() {

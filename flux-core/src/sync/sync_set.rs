@@ -38,6 +38,29 @@ impl SyncSet {
     }
 }
 
+impl SyncSet {
+    /// Returns the name of what one branch of a repository describes under some paths, however the
+    /// URL is spelled and in whatever order the paths are given.
+    ///
+    /// It is v1's formula over one spelling of the URL: without `.git`, a default port or a slash at
+    /// its end, with the host in lower case. `branch` is the branch itself, also where it is that of
+    /// the repository's `HEAD`.
+    ///
+    /// ```
+    /// use flux_core::sync::SyncSet;
+    ///
+    /// let set = SyncSet::of_repository("git@git.example.com:shop/config.git", "main", &[]);
+    /// let same = SyncSet::of_repository("ssh://git@Git.example.com:22/shop/config", "main", &[]);
+    /// assert_eq!(set, same);
+    /// ```
+    pub fn of_repository(url: &str, branch: &str, paths: &[String]) -> Self {
+        let mut paths: Vec<String> = paths.iter().map(|path| path.trim_matches('/').to_owned()).collect();
+        paths.sort();
+        paths.dedup();
+        Self::v1(&plain_url(&safe_url(url)), branch, &paths)
+    }
+}
+
 impl fmt::Display for SyncSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -66,9 +89,57 @@ fn safe_url(url: &str) -> String {
     }
 }
 
+/// Returns the one spelling of a URL that [`safe_url`] returned.
+fn plain_url(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(user, host)| (user, host));
+    let scheme = scheme.to_lowercase();
+    let port = match scheme.as_str() {
+        "ssh" => ":22",
+        "http" => ":80",
+        "https" => ":443",
+        _ => "",
+    };
+    let host = host.to_lowercase();
+    let host = if port.is_empty() { &host } else { host.strip_suffix(port).unwrap_or(&host) };
+    let at = if user.is_empty() { "" } else { "@" };
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    format!("{scheme}://{user}{at}{host}{path}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_repository_is_one_set_however_it_is_spelled() {
+        let of = |url: &str| SyncSet::of_repository(url, "main", &[]);
+        for (one, other) in [
+            ("https://example.com/org/repo", "https://Example.com:443/org/repo.git/"),
+            ("git@example.com:org/repo", "ssh://git@example.com/org/repo.git"),
+            ("/srv/config", "file:///srv/config/"),
+        ] {
+            assert_eq!(of(one), of(other));
+        }
+        for (one, other) in [
+            ("https://example.com/org/repo", "https://example.com:8443/org/repo"),
+            ("https://example.com/org/repo", "https://example.com/org/Repo"),
+            ("https://example.com/org/repo", "http://example.com/org/repo"),
+        ] {
+            assert_ne!(of(one), of(other));
+        }
+        let paths = |paths: &[&str]| paths.iter().map(|&path| path.to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            SyncSet::of_repository("/r", "b", &paths(&["a", "b/"])),
+            SyncSet::of_repository("/r", "b", &paths(&["b", "a", "b"]))
+        );
+        assert_eq!(
+            of("https://example.com/org/repo"),
+            SyncSet::v1("https://example.com/org/repo", "main", &[])
+        );
+    }
 
     #[test]
     fn the_sync_set_hashes_the_url_without_its_password() {

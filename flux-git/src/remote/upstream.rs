@@ -20,6 +20,10 @@ impl Upstream for Remote {
         self.refresh_or_repair(cancel).map(|heads| heads.tip)
     }
 
+    fn branch(&self, cancel: &Cancel) -> Result<String> {
+        self.branch_ref(cancel)
+    }
+
     fn notes_tip(&self, repo: &Repository) -> Option<Oid> {
         self.mirrored_notes_tip(repo)
     }

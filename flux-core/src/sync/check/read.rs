@@ -120,6 +120,12 @@ fn mark_hash(sync_set: &SyncSet, id: &ResourceId) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(bound))
 }
 
+/// Reads the mark of an object, as that of a sync set or of one that it takes over.
+pub(super) fn mark_of(object: &Value, options: &SyncOptions, id: &ResourceId) -> Mark {
+    let sets = std::iter::once(&options.sync_set).chain(&options.takes_over);
+    sets.map(|set| mark(object, set, id)).find(|mark| *mark != Mark::None).unwrap_or(Mark::None)
+}
+
 /// Reads the mark of an object.
 pub(super) fn mark(object: &Value, sync_set: &SyncSet, id: &ResourceId) -> Mark {
     let label = object["metadata"]["labels"][MARK_LABEL].as_str().and_then(|mark| mark.split_once('.'));

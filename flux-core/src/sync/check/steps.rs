@@ -8,7 +8,7 @@ use super::{
     compare::{differences, display, unmet},
     read::{
         Autoscalers, Identity, Mark, Scopes, applied_fields, checksum, content, covers, is_allowed,
-        is_encrypted, is_ignored, is_seen, mark,
+        is_encrypted, is_ignored, is_seen, mark, mark_of,
     },
     violation::{Protection, Violation},
 };
@@ -230,7 +230,7 @@ impl Checker<'_> {
         }
         let set = &self.options.sync_set;
         let may_be_ours = match live {
-            Some(live) => mark(live, set, &step.id) == Mark::Created,
+            Some(live) => mark_of(live, self.options, &step.id) == Mark::Created,
             None => is_seen(self.observed, &step.id),
         };
         let expected = if may_be_ours { Mark::Created } else { Mark::Adopted };
