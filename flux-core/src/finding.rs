@@ -167,6 +167,8 @@ codes! {
     ImageUnreadable = "image-unreadable", Warning;
     /// The answers of the registry are incomplete or old.
     PartialImages = "partial-images", Warning;
+    /// The config repository could not be reached; the last revision known was used.
+    RepositoryUnavailable = "repository-unavailable", Warning;
     /// The answers of the cluster are incomplete or old.
     PartialCluster = "partial-cluster", Warning;
     /// A kind is neither built in nor defined in git or the cluster.

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use flux_core::{
     backend::{self, Progress},
+    manifest::ResourceId,
     sync::{Action, ApplyOptions, Reason, Step, StepOutcome, SyncPlan, SyncReport, applied},
 };
 use futures::StreamExt as _;
@@ -123,14 +124,49 @@ impl KubeCluster {
             Err(failure) => return self.failed(step, &failure, run),
         };
         let body = Arc::new(answer.body);
-        for (_, watch) in self.watches_of(step) {
+        for (_, watch) in self.watches_of(&step.id) {
             watch.we_applied(&body);
+        }
+        if let Some(record) = &step.record
+            && let Err(failure) = self.keep_record(record, run).await
+        {
+            return self.failed(step, &failure, run);
         }
         let defines = definitions::of(&step.id, &body);
         if defines.is_some() || definitions::changes_kinds(&step.id) {
             self.with_discovered(|discovered| discovered.kinds = None);
         }
         Done { defines, outcome: applied(step, &body, answer.created) }
+    }
+
+    /// Applies the record that a Job has run.
+    async fn keep_record(&self, record: &Value, run: &Run) -> Result<(), Failure> {
+        let of = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let id = ResourceId {
+            namespace: of("/metadata/namespace"),
+            kind: of("/kind").unwrap_or_default(),
+            name: of("/metadata/name").unwrap_or_default(),
+            group: String::new(),
+        };
+        let api_version = of("/apiVersion").unwrap_or_default();
+        let kind = self.find_kind(&api_version, &id.kind, run).await?.ok_or_else(|| {
+            Failure::new(
+                FailureKind::NotFound,
+                format!("the server has no kind {} in {api_version}", id.kind),
+            )
+        })?;
+        let to = Recipient {
+            http: &self.http,
+            resource: &kind.resource,
+            namespace: id.namespace.as_deref(),
+            name: &id.name,
+        };
+        let answer = to.apply(record, &ApplyOptions::default()).await?;
+        let body = Arc::new(answer.body);
+        for (_, watch) in self.watches_of(&id) {
+            watch.we_applied(&body);
+        }
+        Ok(())
     }
 
     async fn prune(&self, step: &Step, uid: Option<&str>, resource_version: Option<&str>, run: &Run) -> Done {
@@ -147,7 +183,7 @@ impl KubeCluster {
             // What has finalizers, or ends gracefully, is there until that is done.
             Ok(answer) if text(&answer.body, "deletionTimestamp").is_some() => {
                 let object = Arc::new(answer.body);
-                for (_, watch) in self.watches_of(step) {
+                for (_, watch) in self.watches_of(&step.id) {
                     watch.we_applied(&object);
                 }
             }
@@ -163,14 +199,14 @@ impl KubeCluster {
 
     fn is_gone(&self, step: &Step, uid: Option<&str>) {
         let key = (step.id.namespace.clone(), step.id.name.clone());
-        for (_, watch) in self.watches_of(step) {
+        for (_, watch) in self.watches_of(&step.id) {
             watch.with(|store| store.we_deleted(key.clone(), uid.unwrap_or_default()));
         }
     }
 
-    /// The running watches of a step's kind, in any version.
-    fn watches_of(&self, step: &Step) -> Vec<(WatchKey, Arc<Watch>)> {
-        self.watches.all(|key| key.kind == step.id.kind && key.group() == step.id.group)
+    /// The running watches of an object's kind, in any version.
+    fn watches_of(&self, id: &ResourceId) -> Vec<(WatchKey, Arc<Watch>)> {
+        self.watches.all(|key| key.kind == id.kind && key.group() == id.group)
     }
 
     async fn kind_of(&self, step: &Step, run: &Run) -> Result<Kind, Box<Done>> {
@@ -179,24 +215,29 @@ impl KubeCluster {
             // The finding is that of the object with which it was noticed.
             return Err(Box::new(Done::new(step.failed(Reason::Unavailable, message).without_finding())));
         }
-        let find = |kinds: &Kinds| kinds.get(&step.api_version, &step.id.kind).cloned();
-        if let Some(kind) =
-            self.with_discovered(|discovered| discovered.kinds.as_ref().and_then(|kinds| find(kinds)))
-        {
-            return Ok(kind);
+        match self.find_kind(&step.api_version, &step.id.kind, run).await {
+            Ok(Some(kind)) => Ok(kind),
+            Ok(None) => {
+                let message = format!(
+                    "the server has no kind {} in {}; its CustomResourceDefinition is not there",
+                    step.id.kind, step.api_version
+                );
+                Err(Box::new(Done::new(step.failed(Reason::UnknownKind, message))))
+            }
+            Err(failure) => Err(Box::new(self.failed(step, &failure, run))),
         }
-        let kinds = run
-            .kinds
-            .get_or_try_init(|| self.discover())
-            .await
-            .map_err(|failure| Box::new(self.failed(step, &failure, run)))?;
-        find(kinds).ok_or_else(|| {
-            let message = format!(
-                "the server has no kind {} in {}; its CustomResourceDefinition is not there",
-                step.id.kind, step.api_version
-            );
-            Box::new(Done::new(step.failed(Reason::UnknownKind, message)))
-        })
+    }
+
+    /// Returns a kind of the server, which is asked once more for one that is not known.
+    async fn find_kind(&self, api_version: &str, kind: &str, run: &Run) -> Result<Option<Kind>, Failure> {
+        let find = |kinds: &Kinds| kinds.get(api_version, kind).cloned();
+        let known =
+            self.with_discovered(|discovered| discovered.kinds.as_ref().and_then(|kinds| find(kinds)));
+        if known.is_some() {
+            return Ok(known);
+        }
+        let kinds = run.kinds.get_or_try_init(|| self.discover()).await?;
+        Ok(find(kinds))
     }
 
     fn failed(&self, step: &Step, failure: &Failure, run: &Run) -> Done {

@@ -18,6 +18,10 @@ impl Cluster for KubeCluster {
         self.apply_plan(plan, progress).await
     }
 
+    async fn changed(&self) {
+        self.watches.changed().await;
+    }
+
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         self.observe_workloads(namespace).await.map_err(|failure| failure.error(&self.http.target))
     }

@@ -67,6 +67,21 @@ pub(crate) fn version(object: &Value) -> Option<u64> {
     text(object, "resourceVersion")?.parse().ok()
 }
 
+/// Returns `true` if two states of an object differ in nothing but their status and what the server
+/// keeps on record.
+fn says_the_same(a: &Value, b: &Value) -> bool {
+    const RECORDS: [&str; 4] = ["generation", "managedFields", "resourceVersion", "uid"];
+    let said = |object: &Value| {
+        let mut said = object.as_object().cloned().unwrap_or_default();
+        said.remove("status");
+        if let Some(metadata) = said.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.retain(|key, _| !RECORDS.contains(&key.as_str()));
+        }
+        said
+    };
+    said(a) == said(b)
+}
+
 impl Store {
     /// A list begins. What was there stays until it is complete.
     pub(crate) fn list_begins(&mut self) {
@@ -87,18 +102,25 @@ impl Store {
         self.ours.retain(|key, ours| ours.lists >= lists && !ours.is_confirmed_by(watched.get(key)));
     }
 
-    /// Takes in a new or changed object from the watch.
-    pub(crate) fn observed(&mut self, object: Arc<Value>) {
+    /// Takes in a new or changed object from the watch; returns `true` if somebody else has changed
+    /// more of it than its status.
+    pub(crate) fn observed(&mut self, object: Arc<Value>) -> bool {
         let key = key(&object);
+        let by_others = self.get(&key).is_none_or(|known| {
+            at_least(&object, known) && version(known) != version(&object) && !says_the_same(known, &object)
+        });
         if self.ours.get(&key).is_some_and(|ours| ours.is_confirmed_by(Some(&object))) {
             self.ours.remove(&key);
         }
         self.watched.insert(key, object);
+        by_others
     }
 
-    /// Removes an object that is gone, or no longer among those watched.
-    pub(crate) fn gone(&mut self, object: &Value) {
+    /// Removes an object that is gone, or no longer among those watched; returns `true` if it was
+    /// somebody else who removed it.
+    pub(crate) fn gone(&mut self, object: &Value) -> bool {
         let key = key(object);
+        let by_others = self.get(&key).is_some();
         let is_confirmed = match self.ours.get(&key).map(|ours| &ours.did) {
             Some(Did::Apply(applied)) => at_least(object, applied),
             Some(Did::Delete(uid)) => text(object, "uid") == Some(uid),
@@ -113,6 +135,7 @@ impl Store {
         }
         let end = End { uid: text(object, "uid").unwrap_or_default().to_owned(), version: version(object) };
         self.ends.insert(key, end);
+        by_others
     }
 
     /// We applied an object; this is how the server has it.

@@ -182,6 +182,8 @@ pub(crate) struct Watch {
 
 struct Shared {
     key: WatchKey,
+    /// Is told of changes by others.
+    changes: Arc<Notify>,
     store: Mutex<Store>,
     health: watch::Sender<Health>,
     /// Wakes the task from its pause between tries.
@@ -195,7 +197,7 @@ impl Drop for Watch {
 }
 
 impl Watch {
-    fn start(http: &Http, resource: &ApiResource, key: WatchKey) -> Self {
+    fn start(http: &Http, resource: &ApiResource, key: WatchKey, changes: Arc<Notify>) -> Self {
         let api = |namespace: &Option<String>| match namespace {
             Some(namespace) => Api::namespaced_with(http.client.clone(), namespace, resource),
             None => Api::all_with(http.client.clone(), resource),
@@ -212,6 +214,7 @@ impl Watch {
         };
         let shared = Arc::new(Shared {
             key,
+            changes,
             store: Mutex::default(),
             health: watch::Sender::default(),
             kick: Notify::new(),
@@ -322,6 +325,13 @@ impl Shared {
         }
     }
 
+    /// Says that others have changed something, where that may have to be undone.
+    fn report(&self, by_others: bool) {
+        if by_others && !matches!(self.key.selection, Selection::Workloads { .. }) {
+            self.changes.notify_one();
+        }
+    }
+
     fn failed(&self, failure: Failure) {
         tracing::debug!(kind = %self.key.kind, reason = %failure.message, "a watch failed");
         self.health.send_modify(|health| {
@@ -348,11 +358,11 @@ impl Shared {
             }
             Event::Apply(live) => {
                 let object = whole(live);
-                self.with(|store| store.observed(object));
+                self.report(self.with(|store| store.observed(object)));
                 self.recovered();
             }
             Event::Delete(live) => {
-                self.with(|store| store.gone(&live.value));
+                self.report(self.with(|store| store.gone(&live.value)));
                 self.recovered();
             }
             Event::InitDone => {
@@ -422,12 +432,15 @@ pub(crate) async fn recovered(watch: &Watch) -> Health {
 
 /// All watches of a cluster.
 #[derive(Default)]
-pub(crate) struct Watches(Mutex<BTreeMap<WatchKey, Arc<Watch>>>);
+pub(crate) struct Watches {
+    running: Mutex<BTreeMap<WatchKey, Arc<Watch>>>,
+    changes: Arc<Notify>,
+}
 
 impl Watches {
     fn with<T>(&self, f: impl FnOnce(&mut BTreeMap<WatchKey, Arc<Watch>>) -> T) -> T {
         // No code that can panic runs under the lock.
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.running.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The watch, started if it is not running.
@@ -436,7 +449,9 @@ impl Watches {
         self.with(|watches| {
             watches
                 .entry(key)
-                .or_insert_with_key(|key| Arc::new(Watch::start(http, resource, key.clone())))
+                .or_insert_with_key(|key| {
+                    Arc::new(Watch::start(http, resource, key.clone(), self.changes.clone()))
+                })
                 .clone()
         })
     }
@@ -455,6 +470,11 @@ impl Watches {
                 .map(|(key, watch)| (key.clone(), watch.clone()))
                 .collect()
         })
+    }
+
+    /// Waits until others have changed something.
+    pub(crate) async fn changed(&self) {
+        self.changes.notified().await;
     }
 
     /// Ends watches.

@@ -243,7 +243,7 @@ impl fmt::Display for RolloutState {
 
 /// A cluster.
 ///
-/// To bring one of your own, implement the three methods and run
+/// To bring one of your own, implement the four methods and run
 /// `flux_core::testing::cluster_conformance!` (feature `testing`) over it.
 ///
 /// ```
@@ -271,6 +271,13 @@ pub trait Cluster: fmt::Debug + Send + Sync {
 
     /// Carries out a plan, and returns what became of each object.
     async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport>;
+
+    /// Waits until something that an earlier [`observe`](Self::observe) showed was changed by
+    /// somebody else.
+    ///
+    /// It may be ready when nothing has changed that matters. Of a cluster that reports no changes
+    /// it never is.
+    async fn changed(&self);
 
     /// Returns the workloads of a namespace, or of all, with their images and rollouts.
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>>;

@@ -62,6 +62,10 @@ macro_rules! point {
                 (**self).apply(plan, progress).await
             }
 
+            async fn changed(&self) {
+                (**self).changed().await;
+            }
+
             async fn workloads(
                 &self,
                 namespace: Option<&str>,

@@ -1,8 +1,9 @@
 //! Timers and triggers around the [`Deployer`]: calls it, decides nothing.
 //!
 //! Three things happen on their own: the branch is polled for its tip, the cluster is made equal to
-//! git, and automated workloads are released. A sync also follows at once when the tip moved or a
-//! release landed. They take turns: each works on what the one before it left. A failure is an
+//! git, and automated workloads are released. A sync also follows at once when the tip moved, a
+//! release landed, or the cluster reports that somebody changed what git decides. Only polls ask the
+//! git server: while it is away, repairs go on. They take turns: each works on what the one before it left. A failure is an
 //! [`Event`], and is tried again at its next turn.
 
 #[cfg(test)]
@@ -10,7 +11,7 @@ mod tests;
 
 use std::{fmt, future::Future, pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
     backend::Revision,
@@ -33,6 +34,8 @@ pub struct Settings {
     ///
     /// With nothing changed, a sync makes no request beyond the watches of the cluster.
     pub sync_interval: Duration,
+    /// Repairs what others change as soon as the cluster reports it, and not at the next sync.
+    pub repair_at_once: bool,
     /// The time between two runs of automation, which ask the registries for newer images; `None`
     /// to release nothing.
     pub automation_interval: Option<Duration>,
@@ -41,17 +44,21 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Returns the defaults: a poll every minute, a sync every 30 seconds, automation every 5
-    /// minutes.
+    /// Returns the defaults: a poll every minute, a sync every 30 seconds, repairs at once,
+    /// automation every 5 minutes.
     pub fn new(sync: SyncOptions) -> Self {
         Self {
             git_poll_interval: Duration::from_secs(60),
             sync_interval: Duration::from_secs(30),
+            repair_at_once: true,
             automation_interval: Some(Duration::from_secs(300)),
             sync,
         }
     }
 }
+
+/// How long a change in the cluster waits for others, before they are repaired.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// An event in the life of a daemon.
 #[derive(Debug)]
@@ -156,25 +163,35 @@ impl Daemon {
         let (mut poll, mut sync) = (start, start);
         let mut automation = self.settings.automation_interval.map(|_| start);
         let mut synced: Option<Revision> = None;
+        // The branch is asked for its tip by the polls; in between, the cluster is held against what
+        // was loaded last.
+        let mut has_moved = true;
         loop {
             let next = [Some(poll), Some(sync), automation].into_iter().flatten().min().unwrap_or(sync);
-            sleep_until(next).await;
+            if self.until(next).await {
+                sync = Instant::now();
+            }
             if poll <= Instant::now() {
                 match self.deployer.head().await {
-                    Ok(head) if synced.as_ref() != Some(&head) => sync = Instant::now(),
+                    Ok(head) if synced.as_ref() != Some(&head) => {
+                        has_moved = true;
+                        sync = Instant::now();
+                    }
                     Ok(_) => {}
                     Err(error) => self.observer.event(&Event::PollFailed(&error)),
                 }
                 poll = Instant::now() + self.settings.git_poll_interval;
             }
             if sync <= Instant::now() {
-                if let Some(revision) = self.sync().await {
+                if let Some(revision) = self.sync(has_moved).await {
+                    has_moved = false;
                     synced = Some(revision);
                 }
                 sync = Instant::now() + self.settings.sync_interval;
             }
             if automation.is_some_and(|at| at <= Instant::now()) {
                 if self.release().await {
+                    has_moved = true;
                     sync = Instant::now();
                 }
                 automation = self.settings.automation_interval.map(|interval| Instant::now() + interval);
@@ -182,8 +199,31 @@ impl Daemon {
         }
     }
 
-    async fn sync(&self) -> Option<Revision> {
-        match self.deployer.sync(&self.settings.sync, &()).await {
+    /// Waits until it is time, or until the cluster reports a change that is to be repaired at once;
+    /// returns `true` for the latter.
+    async fn until(&self, time: Instant) -> bool {
+        if !self.settings.repair_at_once {
+            sleep_until(time).await;
+            return false;
+        }
+        tokio::select! {
+            () = sleep_until(time) => false,
+            () = self.deployer.cluster_changed() => {
+                // What comes together is repaired together.
+                sleep(GATHER).await;
+                true
+            }
+        }
+    }
+
+    /// Syncs, or repairs if the branch has not moved; returns the revision.
+    async fn sync(&self, has_moved: bool) -> Option<Revision> {
+        let options = &self.settings.sync;
+        let done = match has_moved {
+            true => self.deployer.sync(options, &()).await,
+            false => self.deployer.repair(options, &()).await,
+        };
+        match done {
             Ok(report) => {
                 self.observer.event(&Event::Synced(&report));
                 report.revision

@@ -1,9 +1,16 @@
 //! The daemon on its own, in time that passes only when everything waits.
 
-use std::sync::Mutex;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
 
 use super::*;
 use crate::{
+    backend::{Change, Commit, ConfigRepo, ContentId, Error, FileBody, Range, Result, Tree},
+    finding::Code,
     image::{ImageInfo, ImageName},
     manifest::ResourceId,
     memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
@@ -70,6 +77,7 @@ impl World {
         let settings = Settings {
             git_poll_interval: Duration::from_secs(10),
             sync_interval: Duration::from_secs(25),
+            repair_at_once: false,
             automation_interval: Some(Duration::from_secs(60)),
             sync: SyncOptions::new(SyncSet::new("test")),
         };
@@ -91,7 +99,7 @@ async fn run(daemon: Daemon, script: impl Future<Output = ()>) {
 async fn after(seconds: u64) {
     // The clock is paused: this is over as soon as nothing else is due.
     tokio::time::advance(Duration::ZERO).await;
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    sleep(Duration::from_secs(seconds)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,6 +132,83 @@ async fn a_hand_edit_is_undone_at_the_next_sync() {
         after(25).await;
         assert_eq!(world.log.take(), ["synced 1"]);
         assert_eq!(world.cluster.get(&world.web).unwrap()["spec"]["replicas"], 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hand_edit_is_undone_at_once_where_the_settings_say_so() {
+    let (world, daemon) = World::new();
+    let settings = Settings { repair_at_once: true, ..daemon.settings.clone() };
+    let daemon = Daemon { settings, ..daemon };
+    run(daemon, async {
+        after(1).await;
+        world.log.take();
+        world.cluster.edit(&world.web, |object| object["spec"]["replicas"] = 9.into()).unwrap();
+        after(1).await;
+        assert_eq!(world.log.take(), ["synced 1"]);
+        assert_eq!(world.cluster.get(&world.web).unwrap()["spec"]["replicas"], 1);
+    })
+    .await;
+}
+
+/// A repository whose server can go away.
+#[derive(Debug)]
+struct Remote {
+    repo: MemoryRepo,
+    is_away: AtomicBool,
+}
+
+impl Remote {
+    fn answers(&self) -> Result<&MemoryRepo> {
+        let away = || Error::unavailable("git", "the git server is away");
+        if self.is_away.load(Ordering::SeqCst) { Err(away()) } else { Ok(&self.repo) }
+    }
+}
+
+#[async_trait]
+impl ConfigRepo for Remote {
+    async fn head(&self) -> Result<Revision> {
+        self.answers()?.head().await
+    }
+
+    async fn tree(&self, at: &Revision) -> Result<Tree> {
+        self.answers()?.tree(at).await
+    }
+
+    async fn read(&self, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>> {
+        self.answers()?.read(ids, limit).await
+    }
+
+    async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision> {
+        self.answers()?.commit(base, change).await
+    }
+
+    async fn history(&self, range: &Range) -> Result<Vec<Commit>> {
+        self.answers()?.history(range).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn repairs_do_not_need_the_git_server() {
+    let (world, daemon) = World::new();
+    let remote = Arc::new(Remote { repo: world.repo.clone(), is_away: AtomicBool::new(false) });
+    let deployer = Deployer::new(remote.clone(), world.registry.clone(), world.cluster.clone());
+    let daemon = Daemon { deployer: deployer.clone(), ..daemon };
+    run(daemon, async {
+        after(1).await;
+        world.log.take();
+        remote.is_away.store(true, Ordering::SeqCst);
+        world.cluster.edit(&world.web, |object| object["spec"]["replicas"] = 9.into()).unwrap();
+        after(25).await;
+        let log = world.log.take();
+        assert!(log.contains(&"synced 1".to_owned()), "{log:?}");
+        assert!(log.iter().any(|event| event.starts_with("PollFailed")), "{log:?}");
+        assert_eq!(world.cluster.get(&world.web).unwrap()["spec"]["replicas"], 1);
+        // Who asks for a sync hears that the server is away.
+        let options = SyncOptions::new(SyncSet::new("test"));
+        let plan = deployer.plan_sync(&options).await.unwrap();
+        assert_eq!(plan.findings.iter().map(|f| f.code).collect::<Vec<_>>(), [Code::RepositoryUnavailable]);
     })
     .await;
 }

@@ -102,6 +102,11 @@ impl Loader {
         Self::new(self.cache.clone(), generation)
     }
 
+    /// Returns what was loaded last.
+    pub(super) fn last(&self) -> Option<Arc<LoadedRepo>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|last| last.loaded.clone())
+    }
+
     /// Loads a revision, or returns the last load if it is the same.
     pub(super) async fn load(
         &self,

@@ -153,6 +153,11 @@ impl Deployer {
         Ok(self.repo.head().await?)
     }
 
+    /// Waits until the cluster reports that somebody changed an object: see [`Cluster::changed`].
+    pub async fn cluster_changed(&self) {
+        self.cluster.changed().await;
+    }
+
     /// Loads what git describes at the tip.
     ///
     /// Files that were parsed before are not read again.

@@ -2,28 +2,48 @@
 
 use super::{DeployError, Deployer, LoadedRepo};
 use crate::{
-    backend::Progress,
+    backend::{self, Progress},
+    finding::{Code, Finding},
     sync::{self, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
 };
 
 impl Deployer {
     /// Plans what makes the cluster equal to git, and stops there.
     ///
-    /// Sends nothing to the cluster.
+    /// Sends nothing to the cluster. While the repository cannot be reached, the plan is made of the
+    /// revision that was loaded last, and a finding says so.
     ///
     /// # Errors
-    /// [`DeployError`] if the repository or the cluster as a whole cannot be looked at.
+    /// [`DeployError`] if the repository was never reached, or the cluster as a whole cannot be
+    /// looked at.
     pub async fn plan_sync(&self, options: &SyncOptions) -> Result<SyncPlan, DeployError> {
-        let loaded = self.load().await?;
-        let desired = desired(&loaded);
+        let (loaded, finding) = match self.load().await {
+            Ok(loaded) => (loaded, None),
+            Err(DeployError::Repo(error)) if error.is_retryable() => match self.loader.last() {
+                Some(last) => {
+                    let finding = unreachable(&error, &last);
+                    (last, Some(finding))
+                }
+                None => return Err(DeployError::Repo(error)),
+            },
+            Err(error) => return Err(error),
+        };
+        self.plan_sync_of(&loaded, finding, options).await
+    }
+
+    async fn plan_sync_of(
+        &self,
+        loaded: &LoadedRepo,
+        finding: Option<Finding>,
+        options: &SyncOptions,
+    ) -> Result<SyncPlan, DeployError> {
+        let mut desired = desired(loaded);
+        desired.findings.extend(finding);
         let mut observed = self.cluster.observe(&desired.scope()).await.map_err(DeployError::Cluster)?;
         observed.value.contests = self.contests.at(self.clock.now());
         let plan = sync::plan(&desired, &observed, options);
         let violations = sync::check(&plan, &desired, &observed, options);
-        if !violations.is_empty() {
-            return Err(DeployError::SyncViolations(violations));
-        }
-        Ok(plan)
+        if violations.is_empty() { Ok(plan) } else { Err(DeployError::SyncViolations(violations)) }
     }
 
     /// Makes the cluster equal to git.
@@ -37,6 +57,26 @@ impl Deployer {
         progress: &dyn Progress,
     ) -> Result<SyncReport, DeployError> {
         let plan = self.plan_sync(options).await?;
+        self.apply(&plan, progress).await
+    }
+
+    /// Makes the cluster equal to what git said when it was loaded last, without asking whether it
+    /// has moved.
+    ///
+    /// So repairing what others change needs no git server. If nothing was loaded yet, this is
+    /// [`sync`](Self::sync).
+    ///
+    /// # Errors
+    /// As [`sync`](Self::sync).
+    pub async fn repair(
+        &self,
+        options: &SyncOptions,
+        progress: &dyn Progress,
+    ) -> Result<SyncReport, DeployError> {
+        let Some(last) = self.loader.last() else { return self.sync(options, progress).await };
+        // What failed when it was loaded is tried again.
+        let loaded = self.load_at(&last.revision).await.unwrap_or(last);
+        let plan = self.plan_sync_of(&loaded, None, options).await?;
         self.apply(&plan, progress).await
     }
 
@@ -71,6 +111,20 @@ impl Deployer {
         report.findings.sort();
         report.findings.dedup();
         Ok(report)
+    }
+}
+
+/// Returns the finding about a repository that cannot be reached.
+fn unreachable(error: &backend::Error, last: &LoadedRepo) -> Finding {
+    Finding {
+        code: Code::RepositoryUnavailable,
+        subject: "git".to_owned(),
+        place: None,
+        evidence: format!(
+            "{error}; the cluster is held against {}, which was loaded last",
+            last.revision.short()
+        ),
+        remedy: "See that the git server can be reached; until then changes in git are not seen.".to_owned(),
     }
 }
 

@@ -6,8 +6,9 @@ mod workloads;
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
 };
 
 use async_trait::async_trait;
@@ -129,6 +130,7 @@ impl MemoryCluster {
         let manager = Manager::updates("kubectl-create", None);
         let made = merge::edit(&empty, object, manager, Schema::of_group(&id.group));
         state.put(&id, made);
+        state.edited();
         Ok(id)
     }
 
@@ -163,12 +165,16 @@ impl MemoryCluster {
         let manager = Manager::updates(manager, subresource);
         let edited = merge::edit(live, edited, manager, Schema::of_group(&id.group));
         state.put(id, edited);
+        state.edited();
         Ok(())
     }
 
     /// Deletes an object; returns whether it was there.
     pub fn delete(&self, id: &ResourceId) -> bool {
-        self.state().objects.remove(id).is_some()
+        let mut state = self.state();
+        let was_there = state.objects.remove(id).is_some();
+        state.edited();
+        was_there
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -211,6 +217,18 @@ impl Cluster for MemoryCluster {
             outcomes.push(outcome);
         }
         Ok(plan.report(outcomes))
+    }
+
+    async fn changed(&self) {
+        let edited = |context: &mut Context<'_>| {
+            let mut state = self.state();
+            if std::mem::take(&mut state.is_edited) {
+                return Poll::Ready(());
+            }
+            state.waiting.push(context.waker().clone());
+            Poll::Pending
+        };
+        future::poll_fn(edited).await;
     }
 
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {

@@ -78,6 +78,9 @@ pub struct Step {
     pub fields: Vec<FieldDiff>,
     /// The place of the object in git; `None` if git does not name it.
     pub place: Option<Place>,
+    /// An object to apply after this one was: the record that a Job has run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Arc<Value>>,
 }
 
 impl Step {
@@ -91,7 +94,8 @@ impl Step {
         reason: Reason,
     ) -> Self {
         let (message, fields, place) = (String::new(), Vec::new(), None);
-        Self { id, api_version: api_version.into(), action, stage, reason, message, fields, place }
+        let api_version = api_version.into();
+        Self { id, api_version, action, stage, reason, message, fields, place, record: None }
     }
 
     /// Returns `true` if the cluster is asked for anything.
@@ -347,6 +351,8 @@ reasons! {
     NotCreatedByFlux = "not-created-by-flux";
     /// Git no longer names it, but a guard held pruning back.
     PruneHeldBack = "prune-held-back";
+    /// It is a Job that has run, and its own time limit took it away.
+    HasRun = "has-run";
     /// Its `fluxcd.io/ignore` annotation says to leave it alone.
     Ignored = "ignored";
     /// It is encrypted with SOPS: what it says cannot be read.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde_json::Value;
 
-use super::{SyncSet, object};
+use super::{SyncSet, job, object};
 use crate::{
     backend::{Revision, Scope, Wanted},
     finding::{Finding, Place},
@@ -54,9 +54,16 @@ impl Desired {
         let wanted = self.objects.iter().filter_map(|desired| {
             let id = object::id_of(&desired.object)?;
             let api_version = object::text(&desired.object, "apiVersion")?.to_owned();
-            Some(Wanted { api_version, kind: id.kind, namespace: id.namespace, name: id.name })
+            let record = job::record_id(&id, &desired.object).map(|record| Wanted {
+                api_version: "v1".to_owned(),
+                kind: record.kind,
+                namespace: record.namespace,
+                name: record.name,
+            });
+            let wanted = Wanted { api_version, kind: id.kind, namespace: id.namespace, name: id.name };
+            Some(std::iter::once(wanted).chain(record))
         });
-        Scope { wanted: wanted.collect() }
+        Scope { wanted: wanted.flatten().collect() }
     }
 }
 

@@ -12,6 +12,7 @@ mod compare;
 mod differences;
 mod fields;
 mod input;
+mod job;
 pub(crate) mod kinds;
 mod mark;
 pub(crate) mod object;

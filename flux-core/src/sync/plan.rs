@@ -12,7 +12,7 @@ use super::{
     Step, SyncOptions, SyncPlan,
     differences::{Differences, outermost},
     fields::Managers,
-    kinds, mark,
+    job, kinds, mark,
     object::{self, Ignore},
     order,
     prune::{self, NamedByGit},
@@ -97,6 +97,8 @@ pub fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncO
             _ => planner.duplicate(id, objects),
         }
     }
+    let records = identified.iter().flat_map(|(id, all)| all.iter().map(move |one| (id, &*one.object)));
+    planner.ids.extend(records.filter_map(|(id, object)| job::record_id(id, object)).collect::<Vec<_>>());
     planner.ids.extend(identified.into_keys());
     planner.finish()
 }
@@ -233,6 +235,16 @@ impl<'a> Planner<'a> {
 
     fn create(&mut self, id: &ResourceId, desired: &DesiredObject, mut form: Value) {
         let checksum = object::checksum(&form);
+        let record_id = job::record_id(id, &form);
+        let past = record_id.as_ref().and_then(|id| self.observed.value.objects.get(id));
+        if let (Some(record_id), true) = (&record_id, past.is_some_and(|past| job::has_run(past, &checksum)))
+        {
+            let message = format!(
+                "it has run, and its time limit took it away; to run it again, change it or delete {record_id}"
+            );
+            return self.push(id, desired, Action::Skip, Reason::HasRun, message);
+        }
+        let record = job::record(id, &form, &checksum, self.options);
         let mark = |owned| mark::value(owned, &self.options.sync_set, id);
         // What could not be seen may have been there before: then it must never be pruned, unless
         // the cluster says that it was not.
@@ -244,6 +256,9 @@ impl<'a> Planner<'a> {
         object::put_mark(&mut form, mark(owned), checksum);
         let action = Action::Create { object: Arc::new(form), mark_if_created };
         self.push(id, desired, action, Reason::NotInCluster, String::new());
+        if let Some(step) = self.steps.last_mut() {
+            step.record = record;
+        }
     }
 
     fn update(&mut self, id: &ResourceId, desired: &DesiredObject, form: Value, live: &Value) {
@@ -255,6 +270,7 @@ impl<'a> Planner<'a> {
         }
         let managers = Managers::read(live);
 
+        let record = job::record(id, &form, &checksum, self.options);
         let mut sent = form;
         let yielded = self.autoscaled.yield_fields(&mut sent, id, live, &managers);
         let mark = if owned == Owned::Created { Owned::Created } else { Owned::Adopted };
@@ -335,6 +351,7 @@ impl<'a> Planner<'a> {
         messages.retain(|message| !message.is_empty());
         self.push(id, desired, action, reason, messages.join("; "));
         if let Some(step) = self.steps.last_mut() {
+            step.record = record.filter(|_| matches!(step.action, Action::Apply { .. }));
             step.fields = fields;
         }
     }
@@ -386,6 +403,7 @@ impl<'a> Planner<'a> {
             message,
             fields: Vec::new(),
             place: Some(desired.place.clone()),
+            record: None,
         });
     }
 

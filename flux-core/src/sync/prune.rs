@@ -221,6 +221,7 @@ fn step(id: &ResourceId, live: &Value, action: Action, reason: Reason, message: 
         message,
         fields: Vec::<FieldDiff>::new(),
         place: None,
+        record: None,
     }
 }
 

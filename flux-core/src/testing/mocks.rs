@@ -69,6 +69,11 @@ impl Cluster for MockCluster {
         Ok(report)
     }
 
+    /// A mock reports no changes.
+    async fn changed(&self) {
+        std::future::pending().await
+    }
+
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         Self::workloads(self, namespace.map(str::to_owned))
     }

@@ -396,3 +396,40 @@ async fn a_role_in_one_namespace_is_enough() {
     assert_eq!(of(&report, "a").outcome, Outcome::Pruned, "{report}");
     assert_eq!(report.findings, []);
 }
+
+#[tokio::test]
+async fn a_job_that_its_time_limit_took_away_does_not_run_again() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let team = Team::new(server, "jobs").await;
+    let job = |image: &str| {
+        json!({"apiVersion": "batch/v1", "kind": "Job",
+            "metadata": {"name": "migrate", "namespace": team.namespace},
+            "spec": {"ttlSecondsAfterFinished": 0, "template": {"spec": {"restartPolicy": "Never",
+                "containers": [{"name": "migrate", "image": image}]}}}})
+    };
+    let gone = async || {
+        let args = ["-n", &team.namespace, "delete", "job", "migrate", "--ignore-not-found"];
+        // As the controller of such Jobs does it, whose kubelet here lets no pod finish.
+        team.server.kubectl(&args);
+        let observed = scope([&job("migrate:1")]);
+        eventually("the Job is gone", async || {
+            let seen = flux_core::backend::Cluster::observe(&*team.cluster, &observed).await.unwrap().value;
+            (!seen.objects.contains_key(&id(&job("migrate:1")))).then_some(())
+        })
+        .await;
+    };
+    let report = team.settle(&[job("migrate:1")]).await;
+    assert_eq!(of(&report, "migrate").outcome, Outcome::Created);
+    gone().await;
+    let report = team.settle(&[job("migrate:1")]).await;
+    assert_eq!(
+        (of(&report, "migrate").outcome, of(&report, "migrate").reason),
+        (Outcome::Skipped, Reason::HasRun)
+    );
+    let report = team.settle(&[job("migrate:2")]).await;
+    assert_eq!(of(&report, "migrate").outcome, Outcome::Created, "what git changes runs: {report}");
+    // The record goes with the Job.
+    let report = team.settle(&[config_map(&team.namespace, "other", "1")]).await;
+    let pruned = report.resources.iter().filter(|r| r.outcome == Outcome::Pruned).count();
+    assert_eq!(pruned, 2, "{report}");
+}

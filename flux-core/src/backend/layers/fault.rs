@@ -165,6 +165,10 @@ impl<T: Cluster> Cluster for Fault<T> {
         self.struck(self.inner.apply(plan, progress)).await
     }
 
+    async fn changed(&self) {
+        self.inner.changed().await;
+    }
+
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         self.struck(self.inner.workloads(namespace)).await
     }

@@ -1,6 +1,6 @@
 //! The objects of a cluster in memory, and what happens to them as a server would do it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, task::Waker};
 
 use serde_json::Value;
 
@@ -27,6 +27,10 @@ pub(super) struct State {
     pub(super) objects: BTreeMap<ResourceId, Value>,
     /// The last resource version given.
     pub(super) version: u64,
+    /// `true` if something was changed by hand since it was last asked for.
+    pub(super) is_edited: bool,
+    /// Those who wait for that.
+    pub(super) waiting: Vec<Waker>,
 }
 
 impl State {
@@ -50,6 +54,12 @@ impl State {
             ));
         }
         Ok(resolve(written, Some(known)))
+    }
+
+    /// Takes note of a change by hand.
+    pub(super) fn edited(&mut self) {
+        self.is_edited = true;
+        self.waiting.drain(..).for_each(Waker::wake);
     }
 
     /// Gives every object what a server would have given it.
@@ -140,6 +150,7 @@ impl State {
             }
             Action::Leave | Action::Skip | Action::Fail => Ok(()),
         };
+        let done = done.and_then(|()| step.record.as_ref().map_or(Ok(()), |record| self.apply(record)));
         match done {
             Ok(()) => step.done(),
             Err(problem) => step.failed(Reason::Rejected, problem),

@@ -31,7 +31,7 @@ pub(super) fn check(
     // One object may be seen under two API groups.
     let described: BTreeSet<&str> =
         git.objects.keys().chain(git.unknown_kinds.keys()).filter_map(uid).collect();
-    let in_git = |id: &ResourceId| git.describes(id) || uid(id).is_some_and(|uid| described.contains(uid));
+    let in_git = |id: &ResourceId| git.needs(id) || uid(id).is_some_and(|uid| described.contains(uid));
 
     let mut violations = forgotten(plan, observed, options, &in_git);
     let pruned: Vec<&Step> =

@@ -1,6 +1,6 @@
 //! The rules of single steps: every object has its one step, and the step is right for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -25,6 +25,8 @@ pub(super) struct Git<'a> {
     pub(super) objects: BTreeMap<ResourceId, Vec<&'a DesiredObject>>,
     /// The ids of objects of unknown kinds.
     pub(super) unknown_kinds: BTreeMap<ResourceId, Vec<&'a DesiredObject>>,
+    /// The ids of the records of Jobs that go by their own time limit.
+    pub(super) records: BTreeSet<ResourceId>,
     /// The places of documents that are no objects.
     pub(super) no_objects: Vec<&'a Place>,
 }
@@ -32,11 +34,22 @@ pub(super) struct Git<'a> {
 impl<'a> Git<'a> {
     pub(super) fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
         let scopes = Scopes::new(desired, observed);
-        let mut git =
-            Self { objects: BTreeMap::new(), unknown_kinds: BTreeMap::new(), no_objects: Vec::new() };
+        let mut git = Self {
+            objects: BTreeMap::new(),
+            unknown_kinds: BTreeMap::new(),
+            records: BTreeSet::new(),
+            no_objects: Vec::new(),
+        };
         for object in &desired.objects {
             match scopes.identify(&object.object) {
-                Identity::Known(id) => git.objects.entry(id).or_default().push(object),
+                Identity::Known(id) => {
+                    if id.kind == "Job" && object.object.pointer("/spec/ttlSecondsAfterFinished").is_some() {
+                        let name = format!("{}.has-run.fluxcd.io", id.name);
+                        let (kind, group) = ("ConfigMap".to_owned(), String::new());
+                        git.records.insert(ResourceId { namespace: id.namespace.clone(), kind, name, group });
+                    }
+                    git.objects.entry(id).or_default().push(object);
+                }
                 Identity::UnknownKind(id) => git.unknown_kinds.entry(id).or_default().push(object),
                 Identity::NoObject => git.no_objects.push(&object.place),
             }
@@ -52,6 +65,11 @@ impl<'a> Git<'a> {
 
     pub(super) fn describes(&self, id: &ResourceId) -> bool {
         self.objects.contains_key(id) || self.unknown_kinds.contains_key(id)
+    }
+
+    /// Returns `true` if git describes an object, or one that has it as its record.
+    pub(super) fn needs(&self, id: &ResourceId) -> bool {
+        self.describes(id) || self.records.contains(id)
     }
 }
 
@@ -150,6 +168,7 @@ fn explains(reason: Reason, action: &Action) -> bool {
                 | Reason::NotCreatedByFlux
                 | Reason::PruneHeldBack
                 | Reason::Ignored
+                | Reason::HasRun
                 | Reason::Encrypted
                 | Reason::NamespaceNotAllowed
         ),
@@ -209,6 +228,7 @@ impl Checker<'_> {
             Reason::NamespaceNotAllowed => !is_allowed(&step.id, self.options),
             Reason::Ignored => is_ignored(object) || live.is_some_and(is_ignored),
             Reason::Encrypted => is_encrypted(object),
+            Reason::HasRun => live.is_none() && step.id.kind == "Job",
             // Reasons that only what git no longer describes can have.
             Reason::PruneOff | Reason::PruneHeldBack | Reason::NotInGit | Reason::NotCreatedByFlux => false,
             _ => true,
