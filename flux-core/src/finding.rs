@@ -269,10 +269,8 @@ pub struct Problem {
     pub code: Code,
     /// The subject, if it is not the file itself.
     pub subject: Option<String>,
-    /// The line, counted from 1.
-    pub line: u32,
-    /// The column in characters, counted from 1.
-    pub column: u32,
+    /// The position.
+    pub position: Position,
     /// The evidence: the observed facts.
     pub evidence: String,
     /// The remedy.
@@ -280,15 +278,10 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Makes a problem at a line and column of a file.
-    pub(crate) fn new(
-        code: Code,
-        (line, column): (u32, u32),
-        evidence: impl Into<String>,
-        remedy: &str,
-    ) -> Self {
+    /// Makes a problem at a position of a file.
+    pub(crate) fn new(code: Code, position: Position, evidence: impl Into<String>, remedy: &str) -> Self {
         let (evidence, remedy) = (evidence.into(), remedy.to_owned());
-        Self { code, subject: None, line, column, evidence, remedy }
+        Self { code, subject: None, position, evidence, remedy }
     }
 
     /// Returns the same problem, with a named part of the file as the subject.
@@ -301,7 +294,7 @@ impl Problem {
         Finding {
             code: self.code,
             subject: self.subject.clone().unwrap_or_else(|| path.to_owned()),
-            place: Some(Place::in_file(path, Position { line: self.line, column: self.column })),
+            place: Some(Place::in_file(path, self.position)),
             evidence: self.evidence.clone(),
             remedy: self.remedy.clone(),
         }

@@ -126,7 +126,7 @@ pub struct Located<'a> {
 impl Located<'_> {
     /// Returns the place of the object.
     pub fn place(&self) -> Place {
-        self.place_of(Position { line: self.resource.line, column: self.resource.column })
+        self.place_of(self.resource.position)
     }
 
     /// Returns the place of a position in the object's file, or in the output that the object is
@@ -138,8 +138,7 @@ impl Located<'_> {
 
     /// Returns the finding about a problem of the object's file, or of the output that it is from.
     pub fn finding(&self, problem: &Problem) -> Finding {
-        let position = Position { line: problem.line, column: problem.column };
-        Finding { place: Some(self.place_of(position)), ..problem.at(self.path) }
+        Finding { place: Some(self.place_of(problem.position)), ..problem.at(self.path) }
     }
 
     /// Returns the id in v1's text form.
@@ -406,10 +405,8 @@ fn duplicate(
     files: &BTreeMap<String, Arc<ParsedFile>>,
     generated: &BTreeMap<String, Generated>,
 ) -> Finding {
-    let place = |&(path, index): &(&str, usize)| {
-        let resource = &files[path].resources[index];
-        place_in(generated, path, Position { line: resource.line, column: resource.column })
-    };
+    let place =
+        |&(path, index): &(&str, usize)| place_in(generated, path, files[path].resources[index].position);
     let (last, others) = places.split_last().map_or((None, places), |(last, others)| (Some(last), others));
     let mut named: Vec<String> = others.iter().take(PLACES_NAMED).map(|at| place(at).to_string()).collect();
     named.extend(

@@ -242,8 +242,7 @@ impl Reader<'_> {
 
     /// Returns the place of a pointer, or of the nearest thing around it that has one.
     fn place(&self, at: &str) -> Place {
-        let (line, column) = self.places.nearest(at).unwrap_or((1, 1));
-        Place::in_file(self.path, Position { line, column })
+        Place::in_file(self.path, self.places.nearest(at).unwrap_or(Position::START))
     }
 }
 
@@ -327,10 +326,10 @@ mod tests {
             ("version: 1\ncommandUpdated:\n  generators: [{command: a}]\n  updaters: yes\n", (4, 3)),
             ("version: 1\nscanForFiles: {}\n---\na: 1\n", (3, 1)),
         ];
-        for (text, spot) in table {
+        for (text, (line, column)) in table {
             let InvalidConfig(findings) = Config::parse("x/.flux.yaml", text.as_bytes()).unwrap_err();
-            let place = findings[0].place.as_ref().map(|place| (place.position.line, place.position.column));
-            assert_eq!(place, Some(spot), "{text:?}: {findings:?}");
+            let position = findings[0].place.as_ref().map(|place| place.position);
+            assert_eq!(position, Some(Position { line, column }), "{text:?}: {findings:?}");
             assert!(findings.iter().all(|f| !f.remedy.is_empty() && f.subject == "x/.flux.yaml"), "{text:?}");
         }
     }

@@ -13,6 +13,7 @@ use crate::{
         kustomization::{is_file, is_kustomization},
         kustomization_keys::{Names, lists},
     },
+    position::Position,
     repo_path::{folder, resolve},
 };
 
@@ -141,7 +142,7 @@ impl Chains {
     /// Returns a kustomization as the place where an image is set.
     pub(crate) fn origin(&self, at: usize) -> ImageOrigin {
         let (path, resource) = self.all[at].clone();
-        ImageOrigin { path, resource, pointer: String::new(), line: 1, column: 1, name: String::new() }
+        ImageOrigin { path, resource, pointer: String::new(), position: Position::START, name: String::new() }
     }
 
     /// Returns the kustomizations that govern a file; `None` if there are none.

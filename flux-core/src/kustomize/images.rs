@@ -25,8 +25,7 @@ pub(crate) fn misplaced(path: &str, resource: &Resource) -> Finding {
     let problem = Problem {
         code: Code::NotForKubernetes,
         subject: None,
-        line: resource.line,
-        column: resource.column,
+        position: resource.position,
         evidence: format!("it is a {KIND}, which is read from {} only", FILES.join(", ")),
         remedy: "give the file that name, or keep it outside of the synced paths".to_owned(),
     };
@@ -116,12 +115,10 @@ pub(crate) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Findin
 
 /// Returns the finding about an entry whose result is no valid image.
 fn no_image(origin: &ImageOrigin, entry: &Entry, bad: &BadImage) -> Finding {
-    let (line, column) = entry.place();
     let problem = Problem {
         code: Code::InvalidImage,
         subject: None,
-        line,
-        column,
+        position: entry.position(),
         evidence: format!(
             "the entry for `{}` makes `{}`, which is no image: {}",
             entry.name, bad.text, bad.problem
@@ -231,9 +228,8 @@ pub(crate) fn put(
             let path = origin.path.clone();
             let site = |(part, leaf): (Part, Option<&ScalarRef>)| Some(shared(leaf?.site(part), uses, &path));
             container.sites = leaves.into_iter().filter_map(site).collect();
-            let (line, column) = entry.place();
-            container.origin =
-                Some(ImageOrigin { pointer, name: entry.name.clone(), line, column, ..origin });
+            let (name, position) = (entry.name.clone(), entry.position());
+            container.origin = Some(ImageOrigin { pointer, name, position, ..origin });
         }
     }
     container.image = outcome.image();

@@ -26,6 +26,7 @@ use super::{
     shared::{Others, Passing, User, Users, can_be_written, share, user_of},
 };
 use crate::manifest::{Container, ImageOrigin, ParsedFile, Resource, Site, kustomization::is_file};
+use crate::position::Position;
 
 /// A build of a kustomization, and the files that belong to it.
 #[derive(Clone, Debug, Default)]
@@ -160,8 +161,7 @@ impl Raw<'_> {
             path: self.path.to_owned(),
             resource: self.index,
             pointer: String::new(),
-            line: container.line,
-            column: container.column,
+            position: container.position,
             name: self.resource.name.clone(),
         };
         Container { origin: Some(origin), sites: container.sites.clone(), ..built.clone() }
@@ -261,8 +261,7 @@ impl<'a> Tracer<'a> {
             path: self.build.root.clone(),
             resource: 0,
             pointer: String::new(),
-            line: 1,
-            column: 1,
+            position: Position::START,
             name: String::new(),
         };
         let sites =

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Site;
-use crate::image::{ImageName, ImageRef, InvalidImage};
+use crate::{
+    image::{ImageName, ImageRef, InvalidImage},
+    position::Position,
+};
 
 /// A place in a workload that names an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,10 +19,8 @@ pub struct Container {
     pub role: ContainerRole,
     /// The image as written; an error if there is none or it cannot be parsed.
     pub image: Result<ImageRef, BadImage>,
-    /// The line of the image, counted from 1.
-    pub line: u32,
-    /// The column of the image in characters, counted from 1.
-    pub column: u32,
+    /// The position of the image.
+    pub position: Position,
     /// The scalars that an edit of the image rewrites.
     pub sites: Vec<Site>,
     /// The document that holds the scalars, if they are not in the object: an entry of a
@@ -39,12 +40,10 @@ pub struct ImageOrigin {
     pub path: String,
     /// The index of the document in its file.
     pub resource: usize,
-    /// The position of the image in the object itself, as a JSON pointer.
+    /// The path of the image in the object itself, as a JSON pointer.
     pub pointer: String,
-    /// The line of the entry or value that sets the image there, counted from 1.
-    pub line: u32,
-    /// Its column in characters, counted from 1.
-    pub column: u32,
+    /// The position of the entry or value that sets the image there.
+    pub position: Position,
     /// The `name` of the entry of `images:`, if the document is a kustomization; else that of the
     /// object that it describes.
     pub name: String,

@@ -38,4 +38,4 @@ pub const MAX_FILE_BYTES: u64 = Limit::BYTES as u64;
 /// The version of the format of a [`ParsedFile`], for caches that outlive the process.
 ///
 /// It changes whenever the same bytes would be parsed into something else.
-pub const PARSE_FORMAT: u32 = 4;
+pub const PARSE_FORMAT: u32 = 5;

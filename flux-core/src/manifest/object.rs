@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CLUSTER, Container, ScalarRef, Scope, WorkloadId, scope_of, sops};
-use crate::finding::Problem;
+use crate::{finding::Problem, position::Position};
 
 /// The parse of one file.
 ///
@@ -34,10 +34,8 @@ pub struct Resource {
     pub namespace: Option<String>,
     /// `metadata.name`.
     pub name: String,
-    /// The line at which the object starts, counted from 1.
-    pub line: u32,
-    /// The column at which the object starts, in characters, counted from 1.
-    pub column: u32,
+    /// The position at which the object starts.
+    pub position: Position,
     /// The object as Kubernetes reads it.
     pub object: Arc<Value>,
     /// The annotations, with the positions of their values.
@@ -93,8 +91,6 @@ impl Resource {
 pub struct Annotation {
     /// The value.
     pub value: String,
-    /// The line, counted from 1.
-    pub line: u32,
-    /// The column in characters, counted from 1.
-    pub column: u32,
+    /// The position of the value.
+    pub position: Position,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     pointer::last_key,
+    position::Position,
     yaml::{
         cursor::{Cursor, Inherited},
         layout::{Lines, NewKey, new_key},
@@ -80,10 +81,8 @@ pub struct SharedScalar {
 pub struct ScalarRef {
     /// The text as YAML reads it, whatever its type.
     pub text: String,
-    /// The line, counted from 1.
-    pub line: u32,
-    /// The column in characters, counted from 1.
-    pub column: u32,
+    /// The position of the text.
+    pub position: Position,
     /// The place that an edit writes.
     pub site: Site,
 }
@@ -99,11 +98,9 @@ impl ScalarRef {
 ///
 /// `read_only_reason` is the reason that nothing in its object is edited, if there is one.
 pub(crate) fn scalar_ref(at: &Cursor<'_, '_>, read_only_reason: Option<&str>) -> Option<ScalarRef> {
-    let (line, column) = at.place();
     Some(ScalarRef {
         text: at.scalar()?.0.to_owned(),
-        line,
-        column,
+        position: at.position(),
         site: site(at, Part::Image, read_only_reason)?,
     })
 }

@@ -58,10 +58,9 @@ pub struct PolicyText {
     /// The annotation key that it was read from; of a rule its place in the document, such as
     /// `spec.rules[0].policy.tag`.
     pub key: String,
-    /// Line, counted from 1.
-    pub line: u32,
-    /// Column in characters, counted from 1.
-    pub column: u32,
+    /// The position of the value.
+    #[serde(flatten)]
+    pub position: Position,
     /// The file of the rule that sets it; `None` if it is an annotation of the workload itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -187,8 +186,7 @@ impl Policies {
     /// rule that sets it.
     pub fn from<'p>(&'p self, policy: &str, path: &'p str) -> Option<(&'p str, Position)> {
         let text = self.all.get(policy)?;
-        let position = Position { line: text.line, column: text.column };
-        Some((text.rule.as_deref().unwrap_or(path), position))
+        Some((text.rule.as_deref().unwrap_or(path), text.position))
     }
 
     /// Returns the annotation keys under which a policy stands, the one that counts first: all of
@@ -219,8 +217,7 @@ pub(super) fn texts(annotations: &BTreeMap<String, Annotation>) -> BTreeMap<Stri
             all.entry(format!("{stands_for}{name}")).or_insert_with(|| PolicyText {
                 value: annotation.value.clone(),
                 key: key.clone(),
-                line: annotation.line,
-                column: annotation.column,
+                position: annotation.position,
                 rule: None,
             });
         }
@@ -299,8 +296,7 @@ impl Reader<'_> {
             self.problems.push(Problem {
                 code,
                 subject: None,
-                line: text.line,
-                column: text.column,
+                position: text.position,
                 evidence,
                 remedy: remedy.to_string(),
             });

@@ -24,7 +24,6 @@ use crate::{
     manifest_set::Located,
     plan::{ImageTarget, Reason, Request, Selection},
     policy::{self, Choice, Frozen, Hold, Lock, Policies, Rejection, Rule, Stop, TagPattern, Verdict},
-    position::Position,
     workload::Class,
 };
 
@@ -147,10 +146,8 @@ fn explained(
     now: Timestamp,
 ) -> Explanation {
     let written = policies.pattern_text(&container.name);
-    let from = written.map(|text| {
-        let position = Position { line: text.line, column: text.column };
-        snapshot.manifests.place(text.rule.as_deref().unwrap_or(located.path), position)
-    });
+    let from = written
+        .map(|text| snapshot.manifests.place(text.rule.as_deref().unwrap_or(located.path), text.position));
     let text = written.map_or_else(|| TagPattern::any().to_string(), |text| text.value.clone());
     let mut explanation = Explanation {
         id: located.workload_id(),

@@ -12,6 +12,7 @@ use crate::{
     manifest_set::Located,
     plan::{GeneratedChange, PolicyChange, PolicyUpdate, Reason},
     policy::{Policies, PolicyText, TagPattern},
+    position::Position,
 };
 
 /// The pseudo policy that sets the pattern of every container.
@@ -196,17 +197,17 @@ fn against_rules(
     }
     for (name, value) in &wanted {
         if let Some(value) = value {
-            let annotation = Annotation { value: value.clone(), line: 1, column: 1 };
+            let annotation = Annotation { value: value.clone(), position: Position::START };
             annotations.insert(policies.key(name), annotation);
         }
     }
     let after = context.index.policies_with(located, &annotations);
     for (name, value) in &wanted {
         let set = after.all.get(name);
-        if let (Some(value), Some(PolicyText { value: has, rule: Some(path), line, .. })) = (value, set)
+        if let (Some(value), Some(PolicyText { value: has, rule: Some(path), position, .. })) = (value, set)
             && value != has
         {
-            return Err(format!("`{name}` stays `{has}`: {path}:{line} enforces it"));
+            return Err(format!("`{name}` stays `{has}`: {path}:{} enforces it", position.line));
         }
     }
     Ok(wanted)

@@ -12,7 +12,6 @@ use crate::{
     manifest::Annotation,
     manifest_set::{Located, Manifests},
     policy::{Patterns, Policies, PolicyRules, PolicySubject, is_policy_document},
-    position::Position,
 };
 
 /// The rules that the policy documents of a repository set.
@@ -165,7 +164,7 @@ fn of_workload(located: &Located<'_>, own: &Policies, findings: &mut Vec<Finding
         findings.push(Finding {
             code: Code::UnknownContainer,
             subject: subject(),
-            place: Some(located.place_of(Position { line: text.line, column: text.column })),
+            place: Some(located.place_of(text.position)),
             evidence: format!(
                 "`{}` names the container `{container}`, and there is none of that name",
                 text.key

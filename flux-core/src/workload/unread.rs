@@ -13,6 +13,7 @@ use crate::{
         scope_of,
     },
     pointer::escape,
+    position::Position,
     yaml::{
         cursor::Cursor,
         scalar::{Scalar, Style},
@@ -72,12 +73,10 @@ fn tag_places(at: &Cursor<'_, '_>, read_only_reason: Option<&str>) -> Vec<Scalar
         if item.get("newTag").is_some() {
             return None;
         }
-        let (line, column) = digest.place();
         let pointer = format!("{}/newTag", item.pointer);
         Some(ScalarRef {
             text: String::new(),
-            line,
-            column,
+            position: digest.position(),
             site: beside(&digest, item, pointer, read_only_reason),
         })
     };
@@ -130,18 +129,18 @@ impl Resource {
         self.scalars.iter().find(|leaf| leaf.site.pointer == pointer)
     }
 
-    /// Returns the line and the column of a JSON pointer, both counted from 1.
+    /// Returns the position of a JSON pointer.
     ///
-    /// They are those of the first scalar at the pointer or below it, else those of the object.
-    pub(crate) fn spot(&self, pointer: &str) -> (u32, u32) {
+    /// It is that of the first scalar at the pointer or below it, else that of the object.
+    pub(crate) fn position_of(&self, pointer: &str) -> Position {
         let within = |leaf: &&ScalarRef| {
             leaf.site
                 .pointer
                 .strip_prefix(pointer)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let first = self.scalars.iter().filter(within).map(|leaf| (leaf.line, leaf.column)).min();
-        first.unwrap_or((self.line, self.column))
+        let first = self.scalars.iter().filter(within).map(|leaf| leaf.position).min();
+        first.unwrap_or(self.position)
     }
 }
 

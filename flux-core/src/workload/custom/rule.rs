@@ -229,7 +229,7 @@ impl Reader<'_> {
 
     fn wrong(&mut self, at: &str, what: &str, remedy: String) {
         let evidence = format!("`{}` {what}", at.trim_start_matches('/').replace('/', "."));
-        let problem = Problem::new(Code::InvalidPolicy, self.document.spot(at), evidence, &remedy);
+        let problem = Problem::new(Code::InvalidPolicy, self.document.position_of(at), evidence, &remedy);
         self.problems.push(problem.about(format!("FluxPolicy {}", self.document.name)));
     }
 }
