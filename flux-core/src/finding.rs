@@ -4,9 +4,13 @@
 //! The codes are stable and are all listed in [`Code`]; `docs/codes.md` repeats them for people who
 //! script against the JSON.
 
+mod findings;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use findings::Findings;
 
 use crate::position::Position;
 

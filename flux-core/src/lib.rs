@@ -60,5 +60,5 @@ pub mod testing;
 pub mod workload;
 pub mod yaml;
 
-pub use finding::{Code, Finding, OutputPlace, Place, Severity};
+pub use finding::{Code, Finding, Findings, OutputPlace, Place, Severity};
 pub use position::Position;

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    finding::{Code, Finding, Place, Problem},
+    finding::{Code, Finding, Findings, Place, Problem},
     kustomize::{self, Build, Described, Origins, PartFiles},
     manifest::{ParsedFile, Resource, ResourceId, Scope, WorkloadId, kustomization, scope_of},
     position::Position,
@@ -32,7 +32,7 @@ pub struct Manifests {
     /// The workloads by their ids, as indexes into `objects`.
     workloads: HashMap<WorkloadId, usize>,
     /// The findings about the files together.
-    findings: Vec<Finding>,
+    findings: Findings,
     generated: BTreeMap<String, Generated>,
     /// The builds of kustomize, by the path under which their objects are.
     builds: BTreeMap<String, Build>,
@@ -80,16 +80,12 @@ fn place_in(generated: &BTreeMap<String, Generated>, path: &str, position: Posit
     printed.unwrap_or_else(|| Place::in_file(path, position))
 }
 
-/// Returns a finding with its place in the output of the commands, if it is about generated
-/// objects.
-fn placed(generated: &BTreeMap<String, Generated>, mut finding: Finding) -> Finding {
-    if let Some(place) = &mut finding.place
-        && place.output.is_none()
-        && generated.contains_key(&place.path)
-    {
-        *place = place_in(generated, &place.path, place.position);
+/// Returns the place in the output of the commands for one under the path of generated objects.
+fn printed_place(generated: &BTreeMap<String, Generated>, place: &Place) -> Option<Place> {
+    if place.output.is_some() {
+        return None;
     }
-    finding
+    generated.get(&place.path)?.place(place.position)
 }
 
 #[derive(Clone, Debug)]
@@ -205,7 +201,8 @@ impl Manifests {
                 by_text.entry(object.id.workload_id()).or_default().push(at);
             }
         }
-        let findings = findings.into_iter().map(|finding| placed(&generated, finding)).collect();
+        let mut findings = Findings::from(findings);
+        findings.relocate(|place| printed_place(&generated, place));
         let mut workloads = HashMap::new();
         for (id, found) in by_text {
             let several = found.len() > 1;
@@ -327,7 +324,9 @@ impl Manifests {
         scope_in(api_version, kind, &self.kinds)
     }
 
-    /// Returns the findings about the files and about objects that are described twice, sorted.
+    /// Returns the findings about the files and about objects that are described twice.
+    ///
+    /// They are in the order of their places.
     pub fn findings(&self) -> Vec<Finding> {
         let problems = self.files.iter().flat_map(|(path, file)| {
             // In the file of a kustomization, only the kustomization counts.
@@ -338,11 +337,12 @@ impl Manifests {
             let counted = file.problems.iter().filter(move |p| {
                 !(objects(p.code) && kustomization::is_file(path) || is_part && !whole(p.code))
             });
-            counted.map(|problem| placed(&self.generated, problem.at(path)))
+            counted.map(|problem| problem.at(path))
         });
-        let mut findings: Vec<_> = problems.chain(self.findings.iter().cloned()).collect();
-        findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
-        findings
+        let mut findings: Findings = problems.collect();
+        findings.relocate(|place| printed_place(&self.generated, place));
+        findings.extend(self.findings.iter().cloned());
+        findings.by_place()
     }
 
     fn located<'a>(&'a self, object: &'a Object) -> Located<'a> {

@@ -149,8 +149,6 @@ impl Deployer {
         mention_hidden_objects(&mut plan, loaded);
         plan.findings.extend(loaded.findings.iter().cloned());
         plan.findings.extend(cluster_findings);
-        plan.findings.sort();
-        plan.findings.dedup();
         Ok((PreparedRelease { plan, files }, snapshot.images))
     }
 

@@ -3,6 +3,7 @@
 use super::{DeployError, Deployer, LoadedRepo};
 use crate::{
     backend::Progress,
+    finding::Findings,
     sync::{self, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
 };
 
@@ -22,9 +23,8 @@ impl Deployer {
         if !violations.is_empty() {
             return Err(DeployError::SyncViolations(violations));
         }
-        plan.findings.extend(observed.completeness.cluster_findings());
-        plan.findings.sort();
-        plan.findings.dedup();
+        let unseen = observed.completeness.cluster_findings();
+        plan.findings = plan.findings.into_iter().chain(unseen).collect::<Findings>().into_vec();
         Ok(plan)
     }
 
@@ -69,8 +69,7 @@ impl Deployer {
 
     async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, DeployError> {
         let mut report = self.cluster.apply(plan, progress).await.map_err(DeployError::Cluster)?;
-        report.findings.sort();
-        report.findings.dedup();
+        report.findings = Findings::from(report.findings).into_vec();
         Ok(report)
     }
 }
@@ -83,7 +82,7 @@ fn desired(loaded: &LoadedRepo) -> Desired {
         .filter(|located| !is_for_tools(&located.resource.api_version))
         .map(|located| DesiredObject { object: located.resource.object.clone(), place: located.place() })
         .collect();
-    Desired { revision: Some(loaded.revision.clone()), objects, findings: loaded.findings.clone() }
+    Desired { revision: Some(loaded.revision.clone()), objects, findings: loaded.findings.to_vec() }
 }
 
 /// Returns `true` if a document speaks to tools and is never sent to a cluster.

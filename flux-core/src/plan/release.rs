@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     edit::{self, Edit, EditError, Intent},
-    finding::Finding,
+    finding::Findings,
     image::ImageRef,
     manifest::WorkloadId,
     revision::Revision,
@@ -47,7 +47,7 @@ pub struct ReleasePlan {
     #[serde(default)]
     pub generated: Vec<GeneratedEdit>,
     /// Findings beside the verdicts: what could not be read or decided.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
 }
 
 /// An edit of a file of the repository.

@@ -18,7 +18,7 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    finding::Finding,
+    finding::Findings,
     image::{ImageRef, Tag},
     manifest::Container,
     manifest_set::Located,
@@ -83,13 +83,11 @@ pub fn explain(
     snapshot: &Snapshot,
     request: &ExplainRequest,
     now: Timestamp,
-) -> (Vec<Explanation>, Vec<Finding>) {
+) -> (Vec<Explanation>, Findings) {
     let mut missing = Needs::default();
     let index = PolicyIndex::of(snapshot, &mut missing);
-    let mut findings = image_findings(&snapshot.images);
+    let mut findings = Findings::from(image_findings(&snapshot.images));
     findings.extend(index.findings(&snapshot.manifests));
-    findings.sort();
-    findings.dedup();
     let Some(located) = snapshot.manifests.workload(&request.workload) else { return (Vec::new(), findings) };
     let policies = index.policies(&located);
     let mut stops = read_only(&located);
