@@ -23,6 +23,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod api_version;
 pub mod backend;
 #[cfg(feature = "daemon")]
 pub mod daemon;

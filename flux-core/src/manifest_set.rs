@@ -8,6 +8,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
+    api_version::group_of,
     finding::{Code, Finding, Findings, Place, Problem},
     kustomize::{self, Build, Described, Origins, PartFiles},
     manifest::{ParsedFile, Resource, ResourceId, Scope, WorkloadId, kustomization, scope_of},
@@ -358,15 +359,15 @@ impl Manifests {
 }
 
 fn scope_in(api_version: &str, kind: &str, defined: &BTreeMap<(String, String), Scope>) -> Option<Scope> {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    scope_of(api_version, kind).or_else(|| defined.get(&(group.to_owned(), kind.to_owned())).copied())
+    let of = || (group_of(api_version).to_owned(), kind.to_owned());
+    scope_of(api_version, kind).or_else(|| defined.get(&of()).copied())
 }
 
 /// Returns the identity of an object.
 ///
 /// If the kind is unknown, the namespace is the written one.
 fn identity(resource: &Resource, defined: &BTreeMap<(String, String), Scope>) -> ResourceId {
-    let scope = scope_in(&resource.api_version, &resource.kind, defined)
+    let scope = scope_in(resource.api_version.as_str(), &resource.kind, defined)
         .or_else(|| resource.workload.as_ref().map(|_| Scope::Namespaced));
     let namespace = match scope {
         Some(Scope::Cluster) => None,

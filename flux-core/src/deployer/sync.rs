@@ -4,6 +4,7 @@ use super::{DeployError, Deployer, LoadedRepo};
 use crate::{
     backend::Progress,
     finding::Findings,
+    manifest::ApiVersion,
     sync::{self, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
 };
 
@@ -86,6 +87,6 @@ fn desired(loaded: &LoadedRepo) -> Desired {
 }
 
 /// Returns `true` if a document speaks to tools and is never sent to a cluster.
-fn is_for_tools(api_version: &str) -> bool {
-    api_version == "fluxcd.io/v1alpha1" || api_version.starts_with("kustomize.config.k8s.io/")
+fn is_for_tools(api_version: &ApiVersion) -> bool {
+    *api_version == "fluxcd.io/v1alpha1" || api_version.group() == "kustomize.config.k8s.io"
 }

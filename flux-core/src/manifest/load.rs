@@ -347,7 +347,7 @@ impl<'s> Loader<'s, '_> {
         let subject = WorkloadId::new(namespace.as_deref().unwrap_or("default"), &kind, &name).to_string();
         let mut problems = Vec::new();
         let mut resource = Resource {
-            api_version,
+            api_version: api_version.into(),
             kind,
             namespace,
             name,

@@ -30,6 +30,7 @@ pub use paths::manifest_paths;
 pub use policy_document::{POLICY_GROUP, POLICY_KIND, is_policy_document};
 pub use scalar_ref::{Part, ScalarRef, SharedScalar, Site};
 
+pub use crate::api_version::ApiVersion;
 use crate::yaml::limits::Limit;
 
 /// The bytes that a file may have; a larger one is not read.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CLUSTER, Container, ScalarRef, Scope, WorkloadId, scope_of, sops};
-use crate::{finding::Problem, position::Position};
+use crate::{api_version::ApiVersion, finding::Problem, position::Position};
 
 /// The parse of one file.
 ///
@@ -27,7 +27,7 @@ pub struct ParsedFile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resource {
     /// `apiVersion`.
-    pub api_version: String,
+    pub api_version: ApiVersion,
     /// `kind`, as written.
     pub kind: String,
     /// `metadata.namespace`, if written.
@@ -58,7 +58,7 @@ pub struct Resource {
 impl Resource {
     /// Returns the API group; empty for the core group.
     pub fn group(&self) -> &str {
-        self.api_version.split_once('/').map_or("", |(group, _)| group)
+        self.api_version.group()
     }
 
     /// Returns `true` if an id may name this object.
@@ -66,7 +66,7 @@ impl Resource {
     /// An object without a namespace of its own is in `default`, or in none if its kind is
     /// cluster-scoped; for kinds that are not built in, either may be the case.
     pub fn is(&self, id: &WorkloadId) -> bool {
-        let is_there = match (self.namespace.as_deref(), scope_of(&self.api_version, &self.kind)) {
+        let is_there = match (self.namespace.as_deref(), scope_of(self.api_version.as_str(), &self.kind)) {
             (_, Some(Scope::Cluster)) => id.namespace() == CLUSTER,
             (Some(namespace), _) => id.namespace() == namespace,
             (None, Some(Scope::Namespaced)) => id.namespace() == "default",

@@ -88,7 +88,7 @@ impl PolicyRules {
             reader.document(&document.object);
         } else {
             let remedy = format!("write apiVersion: {VERSION}");
-            reader.problem(Code::InvalidPolicy, "/apiVersion", document.api_version.clone(), remedy);
+            reader.problem(Code::InvalidPolicy, "/apiVersion", document.api_version.to_string(), remedy);
             reader.broken_document();
         }
         let (rules, problems) = reader.done();

@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+pub(crate) use crate::api_version::group_of;
 use crate::{
     manifest::ResourceId,
     plan::sync::{CHECKSUM_ANNOTATION, MARK_LABEL},
@@ -29,11 +30,6 @@ const PREFIXES: [&str; 2] = ["fluxcd.io/", "flux.weave.works/"];
 /// Returns a top-level string of an object.
 pub(crate) fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get(key).and_then(Value::as_str)
-}
-
-/// Returns the group of an `apiVersion`, empty for the core group.
-pub(crate) fn group_of(api_version: &str) -> &str {
-    api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 /// Returns the id of an object as it is written: the namespace is the one it names.

@@ -46,7 +46,7 @@ impl Default for ScalarBudget {
 /// The result is `None` if the kind is built in or known, or if the scalars exceed the budget.
 pub(crate) fn scalars(at: &Cursor<'_, '_>, resource: &Resource, budget: &mut ScalarBudget) -> Vec<ScalarRef> {
     let (group, kind) = (resource.group(), resource.kind.as_str());
-    if is_known(group, kind) || scope_of(&resource.api_version, kind).is_some() {
+    if is_known(group, kind) || scope_of(resource.api_version.as_str(), kind).is_some() {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -57,7 +57,7 @@ pub(crate) fn scalars(at: &Cursor<'_, '_>, resource: &Resource, budget: &mut Sca
             return Vec::new();
         }
     }
-    if kustomization::is_kind(&resource.api_version, kind) {
+    if kustomization::is_kind(resource.api_version.as_str(), kind) {
         found.extend(tag_places(at, read_only_reason));
     }
     found

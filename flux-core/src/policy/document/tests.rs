@@ -22,7 +22,7 @@ fn document(text: &str) -> Resource {
     let object: Value = serde_yaml::from_str(text).unwrap();
     let field = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
     Resource {
-        api_version: field("apiVersion"),
+        api_version: field("apiVersion").into(),
         kind: field("kind"),
         namespace: None,
         name: "platform".to_owned(),
