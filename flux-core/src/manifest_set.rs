@@ -11,7 +11,7 @@ use crate::{
     api_version::group_of,
     finding::{Code, Finding, Findings, Place, Problem},
     kustomize::{self, Build, Described, Origins, PartFiles},
-    manifest::{ParsedFile, Resource, ResourceId, Scope, WorkloadId, kustomization, scope_of},
+    manifest::{DocumentId, ParsedFile, Resource, ResourceId, Scope, WorkloadId, kustomization, scope_of},
     position::Position,
     workload,
 };
@@ -91,8 +91,7 @@ fn printed_place(generated: &BTreeMap<String, Generated>, place: &Place) -> Opti
 
 #[derive(Clone, Debug)]
 struct Object {
-    path: String,
-    index: usize,
+    document: DocumentId,
     id: ResourceId,
     /// Its id as a workload, with the API group if another object has the same id without it.
     workload: WorkloadId,
@@ -170,12 +169,13 @@ impl Manifests {
         let mut findings = workload::apply(&mut files);
         findings.extend(kustomize::apply(&mut files));
         let parts = kustomize::parts(&files);
-        let mut places: BTreeMap<ResourceId, Vec<(&str, usize)>> = BTreeMap::new();
+        let mut places: BTreeMap<ResourceId, Vec<DocumentId>> = BTreeMap::new();
         for (path, file) in files.iter().filter(|(path, _)| !parts.contains(path)) {
             for (index, resource) in file.resources.iter().enumerate() {
                 match (kustomization::is_file(path), kustomization::is_kustomization(resource)) {
                     (false, false) => {
-                        places.entry(identity(resource, &kinds)).or_default().push((path, index));
+                        let document = DocumentId::new(path, index);
+                        places.entry(identity(resource, &kinds)).or_default().push(document);
                     }
                     (false, true) => findings.push(kustomize::misplaced(path, resource)),
                     (true, _) => {}
@@ -187,18 +187,18 @@ impl Manifests {
         findings.extend(parts.alone(&files, &described));
         let mut objects = Vec::new();
         for (id, places) in places {
-            match *places.as_slice() {
-                [(path, index)] => {
+            match <[DocumentId; 1]>::try_from(places) {
+                Ok([document]) => {
                     let workload = id.workload_id();
-                    objects.push(Object { path: path.to_owned(), index, id, workload });
+                    objects.push(Object { document, id, workload });
                 }
-                _ => findings.push(duplicate(&id.to_string(), &places, &files, &generated)),
+                Err(places) => findings.push(duplicate(&id.to_string(), &places, &files, &generated)),
             }
         }
-        objects.sort_by(|a, b| (&a.path, a.index).cmp(&(&b.path, b.index)));
+        objects.sort_by(|a: &Object, b| a.document.cmp(&b.document));
         let mut by_text: BTreeMap<WorkloadId, Vec<usize>> = BTreeMap::new();
         for (at, object) in objects.iter().enumerate() {
-            if files[&object.path].resources[object.index].workload.is_some() {
+            if object.document.find(&files).is_some_and(|resource| resource.workload.is_some()) {
                 by_text.entry(object.id.workload_id()).or_default().push(at);
             }
         }
@@ -250,10 +250,10 @@ impl Manifests {
     /// The object itself comes first, then its patches, in the order in which they apply. There are
     /// none for other objects, and for those that no file is known to describe.
     pub fn described(&self, at: &Located<'_>) -> Vec<(&Described, &Resource)> {
-        let documents = self.origins.get(&(at.path.to_owned(), at.index)).into_iter().flatten();
+        let documents = self.origins.get(&DocumentId::new(at.path, at.index)).into_iter().flatten();
         let files = self.builds.get(at.path).map(|build| &build.files);
-        let resource = |document: &Described| files?.get(&document.path)?.resources.get(document.resource);
-        documents.filter_map(|document| Some((document, resource(document)?))).collect()
+        let resource = |described: &Described| described.document.find(files?);
+        documents.filter_map(|described| Some((described, resource(described)?))).collect()
     }
 
     /// Returns the origin of an annotation that none of the documents of a built object has, for
@@ -348,12 +348,12 @@ impl Manifests {
 
     fn located<'a>(&'a self, object: &'a Object) -> Located<'a> {
         Located {
-            path: &object.path,
-            index: object.index,
-            resource: &self.files[&object.path].resources[object.index],
+            path: &object.document.path,
+            index: object.document.index,
+            resource: &self.files[&object.document.path].resources[object.document.index],
             id: object.id.clone(),
             workload: object.workload.clone(),
-            generated: self.generated.get(&object.path),
+            generated: self.generated.get(&object.document.path),
         }
     }
 }
@@ -402,12 +402,13 @@ const PLACES_NAMED: usize = 20;
 /// Returns the finding about an id that several objects have, at the last of its places.
 fn duplicate(
     id: &str,
-    places: &[(&str, usize)],
+    places: &[DocumentId],
     files: &BTreeMap<String, Arc<ParsedFile>>,
     generated: &BTreeMap<String, Generated>,
 ) -> Finding {
-    let place =
-        |&(path, index): &(&str, usize)| place_in(generated, path, files[path].resources[index].position);
+    let place = |DocumentId { path, index }: &DocumentId| {
+        place_in(generated, path, files[path].resources[*index].position)
+    };
     let (last, others) = places.split_last().map_or((None, places), |(last, others)| (Some(last), others));
     let mut named: Vec<String> = others.iter().take(PLACES_NAMED).map(|at| place(at).to_string()).collect();
     named.extend(

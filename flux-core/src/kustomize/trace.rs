@@ -25,8 +25,10 @@ use super::{
     origins::{Described, Origins},
     shared::{Others, Passing, User, Users, can_be_written, share, user_of},
 };
-use crate::manifest::{Container, ImageOrigin, ParsedFile, Resource, Site, kustomization::is_file};
-use crate::position::Position;
+use crate::{
+    manifest::{Container, DocumentId, ImageOrigin, ParsedFile, Resource, Site, kustomization::is_file},
+    position::Position,
+};
 
 /// A build of a kustomization, and the files that belong to it.
 #[derive(Clone, Debug, Default)]
@@ -74,16 +76,16 @@ pub(crate) fn trace(
                 let container = tracer.container(raw, container);
                 let mut behind = BTreeSet::new();
                 if let (Some(origin), None) = (&container.origin, resource.read_only_reason()) {
-                    behind = raw.map(|raw| tracer.behind(raw, &origin.path)).unwrap_or_default();
+                    behind = raw.map(|raw| tracer.behind(raw, &origin.document.path)).unwrap_or_default();
                     for site in container.sites.iter().filter(|site| can_be_written(site)) {
-                        let user = user_of(&origin.path, site);
+                        let user = user_of(&origin.document.path, site);
                         for &k in &behind {
                             *passing.entry((user.clone(), path.clone(), k)).or_default() += 1;
                         }
                         *users.entry(user).or_default() += 1;
                     }
                 }
-                places.push((path.clone(), index, at, container, behind));
+                places.push((DocumentId::new(path, index), at, container, behind));
             }
             if let Some(raw) = raw {
                 let mut documents = vec![raw.described()];
@@ -92,13 +94,13 @@ pub(crate) fn trace(
                     documents.retain(|document| *document != patch);
                     documents.push(patch);
                 }
-                origins.insert((path.clone(), index), documents);
+                origins.insert(DocumentId::new(path, index), documents);
             }
         }
         chains.insert(path, tracer.chains);
     }
     share(&mut origins, &mut others);
-    for (path, index, at, mut container, behind) in places {
+    for (DocumentId { path, index }, at, mut container, behind) in places {
         let Some(file) = built.get_mut(&path) else { continue };
         let alone = |user: &User| {
             let once = |k: &&usize| passing.get(&(user.clone(), path.clone(), **k)) == Some(&1);
@@ -148,7 +150,7 @@ struct Raw<'a> {
 
 impl Raw<'_> {
     fn described(&self) -> Described {
-        Described { path: self.path.to_owned(), resource: self.index, refused: None }
+        Described { document: DocumentId::new(self.path, self.index), refused: None }
     }
 
     fn container(&self, like: &Container) -> Option<&Container> {
@@ -158,8 +160,7 @@ impl Raw<'_> {
     /// Returns a container of the file as one of the built object.
     fn place(&self, container: &Container, built: &Container) -> Container {
         let origin = ImageOrigin {
-            path: self.path.to_owned(),
-            resource: self.index,
+            document: DocumentId::new(self.path, self.index),
             pointer: String::new(),
             position: container.position,
             name: self.resource.name.clone(),
@@ -258,8 +259,7 @@ impl<'a> Tracer<'a> {
             Err(why) => refused.unwrap_or(why),
         };
         let origin = ImageOrigin {
-            path: self.build.root.clone(),
-            resource: 0,
+            document: DocumentId::new(&self.build.root, 0),
             pointer: String::new(),
             position: Position::START,
             name: String::new(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Site;
+use super::{DocumentId, Site};
 use crate::{
     image::{ImageName, ImageRef, InvalidImage},
     position::Position,
@@ -36,10 +36,8 @@ pub struct Container {
 /// The document that sets the image of an object in another file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageOrigin {
-    /// Its file.
-    pub path: String,
-    /// The index of the document in its file.
-    pub resource: usize,
+    /// The document.
+    pub document: DocumentId,
     /// The path of the image in the object itself, as a JSON pointer.
     pub pointer: String,
     /// The position of the entry or value that sets the image there.

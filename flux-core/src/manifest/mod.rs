@@ -3,6 +3,7 @@
 
 mod annotations;
 mod container;
+mod document_id;
 mod id;
 pub(crate) mod kinds;
 pub(crate) mod kustomization;
@@ -20,6 +21,7 @@ pub(crate) mod sops;
 mod template;
 
 pub use container::{BadImage, Container, ContainerRole, ImageOrigin};
+pub use document_id::DocumentId;
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
 pub(crate) use kustomization::FILES as KUSTOMIZATION_FILES;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CLUSTER, Container, ScalarRef, Scope, WorkloadId, scope_of, sops};
+use super::{CLUSTER, Container, DocumentId, ScalarRef, Scope, WorkloadId, scope_of, sops};
 use crate::{api_version::ApiVersion, finding::Problem, position::Position};
 
 /// The parse of one file.
@@ -83,6 +83,13 @@ impl Resource {
     /// It is not the object that the cluster should get, and an edit would invalidate its MAC.
     pub fn is_encrypted(&self) -> bool {
         self.object.as_object().is_some_and(sops::is_sealed)
+    }
+}
+
+impl DocumentId {
+    /// Returns the document; `None` if these files do not have it.
+    pub fn find<'a>(&self, files: &'a BTreeMap<String, Arc<ParsedFile>>) -> Option<&'a Resource> {
+        files.get(&self.path)?.resources.get(self.index)
     }
 }
 
