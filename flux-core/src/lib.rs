@@ -63,3 +63,4 @@ pub mod yaml;
 
 pub use finding::{Code, Finding, Findings, OutputPlace, Place, Severity};
 pub use position::Position;
+pub use repo_path::{InvalidPath, RepoPath};

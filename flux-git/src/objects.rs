@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use flux_core::backend::{
-    Author, Change, ContentId, Entry, Error, FileBody, Result, Revision, Tree, invalid_path,
-};
+use flux_core::backend::{Author, Change, ContentId, Entry, Error, FileBody, Result, Revision, Tree};
 use git2::{FileMode, ObjectType, Oid, Repository, build::TreeUpdateBuilder};
 use jiff::Timestamp;
 
@@ -150,9 +148,7 @@ pub(crate) fn build(
     let root = repo.find_commit(base).and_then(|commit| commit.tree()).map_err(failed)?;
     let mut update = TreeUpdateBuilder::new();
     for (path, body) in &change.files {
-        if let Some(why) = invalid_path(path) {
-            return Err(Error::invalid(path, format!("the path `{path}` cannot be written: it {why}")));
-        }
+        let path = path.as_str();
         let mode = match entry(repo, &root, path).map_err(failed)? {
             None => new_file(repo, &root, base, path, change)?,
             Some((_, mode)) => file_mode(mode).ok_or_else(|| {
@@ -164,7 +160,7 @@ pub(crate) fn build(
             let text = format!("{path} is outside of the configured paths; add its folder to them");
             return Err(Error::invalid(path, text));
         }
-        update.upsert(path.as_str(), repo.blob(body).map_err(failed)?, mode);
+        update.upsert(path, repo.blob(body).map_err(failed)?, mode);
     }
     let tree = update.create_updated(repo, &root).map_err(failed)?;
     if tree == root.id() {

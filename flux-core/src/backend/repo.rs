@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ContentId, Result, Revision, Tree};
+use crate::repo_path::RepoPath;
 
 /// The content of a file, as far as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub struct Change {
     ///
     /// A file that the base revision has keeps its mode; another one is added as a plain file, with
     /// the folders that it needs.
-    pub files: BTreeMap<String, Bytes>,
+    pub files: BTreeMap<RepoPath, Bytes>,
     /// The commit message.
     pub message: String,
     /// The author; the committer is the backend's identity, and the author too when this is none.
@@ -120,10 +121,9 @@ pub trait ConfigRepo: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Moved`](super::ErrorKind::Moved) if the branch upstream is no longer at `base`;
     /// [`Rejected`](super::ErrorKind::Rejected) if upstream's hooks or rights refuse;
-    /// [`Invalid`](super::ErrorKind::Invalid) for a path outside of the configured ones or of the
-    /// repository, for one that leads through a file or a link or to something that is no file (see
-    /// [`invalid_path`](super::invalid_path)), and for a change that makes no difference: there are
-    /// no empty commits.
+    /// [`Invalid`](super::ErrorKind::Invalid) for a path outside of the configured ones, for one
+    /// that leads through a file or a link or to something that is no file, and for a change that
+    /// makes no difference: there are no empty commits.
     async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision>;
 
     /// Returns the commits of a range that touched the configured paths, newest first.

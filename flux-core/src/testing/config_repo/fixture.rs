@@ -118,7 +118,7 @@ pub(super) fn change(files: &[(&str, &str)]) -> Change {
     Change {
         files: files
             .iter()
-            .map(|(path, body)| ((*path).to_owned(), Bytes::copy_from_slice(body.as_bytes())))
+            .map(|(path, body)| (good("a path", path.parse()), Bytes::copy_from_slice(body.as_bytes())))
             .collect(),
         message: "Release\n".into(),
         author: None,
