@@ -45,6 +45,8 @@ pub struct Manifests {
 }
 
 /// The origin of objects that no file holds, as commands printed them.
+///
+/// Exhaustive: whoever runs the commands makes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Generated {
     /// The reason that their images cannot be changed, if they cannot.
@@ -56,6 +58,8 @@ pub struct Generated {
 }
 
 /// A command and the place of its output among the outputs under one path.
+///
+/// Exhaustive: whoever runs the commands makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandOutput {
     /// The line at which the output of the command starts, counted from 1 in all outputs together.

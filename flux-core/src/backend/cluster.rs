@@ -20,6 +20,8 @@ use crate::{
 };
 
 /// The objects that a sync wants to know of.
+///
+/// Exhaustive: callers of a cluster make it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// The objects that git names.
@@ -27,6 +29,8 @@ pub struct Scope {
 }
 
 /// An object that git names.
+///
+/// Exhaustive: callers of a cluster make it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Wanted {
     /// `apiVersion` as written.
@@ -51,6 +55,8 @@ pub enum Fidelity {
 }
 
 /// The facts about a kind that the cluster tells.
+///
+/// Exhaustive: implementors of a cluster make it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindInfo {
     /// `true` if its objects live in namespaces.
@@ -60,6 +66,8 @@ pub struct KindInfo {
 /// The objects and kinds that a cluster has for a [`Scope`].
 ///
 /// Its `Debug` form names the objects without their content.
+///
+/// Exhaustive: implementors of a cluster make it.
 #[derive(Clone)]
 pub struct Observed {
     /// Every object that carries this library's mark (of any sync set), and those of the wanted
@@ -111,6 +119,8 @@ impl Progress for () {
 }
 
 /// A workload as it runs.
+///
+/// Exhaustive: implementors of a cluster make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterWorkload {
     /// Its id.
@@ -123,6 +133,8 @@ pub struct ClusterWorkload {
 }
 
 /// A container of a running workload.
+///
+/// Exhaustive: implementors of a cluster make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningContainer {
     /// The container's name.
@@ -151,6 +163,8 @@ impl RunningContainer {
 }
 
 /// How far a rollout is, in pods.
+///
+/// Exhaustive: implementors of a cluster make it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
     /// The state in one word.
@@ -170,6 +184,8 @@ pub struct Rollout {
 }
 
 /// The state of a rollout, in the words of Flux v1, which are all that there are.
+///
+/// Exhaustive: a reader that waits for a rollout must know every state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RolloutState {

@@ -11,6 +11,8 @@ use super::{ContentId, Result, Revision, Tree};
 use crate::repo_path::RepoPath;
 
 /// The content of a file, as far as it was read.
+///
+/// Exhaustive: a reader must handle what was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileBody {
     /// All of it.
@@ -23,6 +25,8 @@ pub enum FileBody {
 }
 
 /// The author of a commit.
+///
+/// Exhaustive: callers and implementors make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
     /// The name.
@@ -32,6 +36,8 @@ pub struct Author {
 }
 
 /// The content of one commit.
+///
+/// Exhaustive: callers make it, and an implementor must land all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// New contents by path.
@@ -50,6 +56,8 @@ pub struct Change {
 }
 
 /// A range of commits.
+///
+/// Exhaustive: callers make it, and an implementor must heed all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
     /// Stop before this revision; `None` for the whole history.
@@ -61,6 +69,8 @@ pub struct Range {
 }
 
 /// A commit that touched the configured paths.
+///
+/// Exhaustive: implementors of a repository make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// Its revision.

@@ -10,6 +10,8 @@ use crate::{
 };
 
 /// An image that a container is to get.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Copy, Debug)]
 pub struct ImageChange<'a> {
     /// The file of the container's object.
@@ -21,6 +23,8 @@ pub struct ImageChange<'a> {
 }
 
 /// An edit, its file, and the change that it is intended to make there.
+///
+/// Exhaustive: to apply it is to know all of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlacedEdit {
     /// The file.

@@ -14,6 +14,8 @@ use crate::{
 const LONGEST: usize = 63;
 
 /// The edits of an object's version labels that follow its images.
+///
+/// Exhaustive: callers report what is skipped and apply the rest.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VersionLabels {
     /// The edits, in the file of the object.
@@ -23,6 +25,8 @@ pub struct VersionLabels {
 }
 
 /// A label that repeats an old tag and is left as it is.
+///
+/// Exhaustive: callers make a finding of it, field by field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedLabel {
     /// The path of the label within its object, as a JSON pointer.

@@ -74,6 +74,8 @@ pub struct Updater {
 }
 
 /// The mistakes of a `.flux.yaml`, which is not used.
+///
+/// Exhaustive: it is its findings and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not valid", .0.first().map_or("the file", |finding| &finding.subject))]
 pub struct InvalidConfig(pub Vec<Finding>);

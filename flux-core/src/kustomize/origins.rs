@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::manifest::DocumentId;
 
 /// A document that describes a built object, wholly or in part.
+///
+/// Exhaustive: a writer must know why a document is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
     /// The document.

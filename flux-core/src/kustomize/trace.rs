@@ -31,6 +31,8 @@ use crate::{
 };
 
 /// A build of a kustomization, and the files that belong to it.
+///
+/// Exhaustive: whoever reads the repository makes it.
 #[derive(Clone, Debug, Default)]
 pub struct Build {
     /// The path of the kustomization.

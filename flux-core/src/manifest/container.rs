@@ -9,6 +9,8 @@ use crate::{
 };
 
 /// A place in a workload that names an image.
+///
+/// Exhaustive: a writer of images must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// The index of its object in the file.
@@ -34,6 +36,8 @@ pub struct Container {
 }
 
 /// The document that sets the image of an object in another file.
+///
+/// Exhaustive: a writer of images must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageOrigin {
     /// The document.
@@ -48,6 +52,8 @@ pub struct ImageOrigin {
 }
 
 /// The text of an image that cannot be parsed.
+///
+/// Exhaustive: it is a text and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadImage {
     /// The text as written.
@@ -72,6 +78,8 @@ impl From<InvalidImage> for BadImage {
 }
 
 /// The list of a pod that a container stands in.
+///
+/// Exhaustive: a pod has these lists and no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ContainerRole {

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The identity of a document: its file, and its place among the objects of the file.
+///
+/// Exhaustive: it is an identity, and two are equal if all of it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DocumentId {
     /// The file's path.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::api_version::group_of;
 
 /// The scope of a kind: namespaced or cluster-scoped.
+///
+/// Exhaustive: Kubernetes has these two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Scope {
     /// Each object has a namespace.

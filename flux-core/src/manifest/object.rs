@@ -11,6 +11,8 @@ use crate::{api_version::ApiVersion, finding::Problem, position::Position};
 /// The parse of one file.
 ///
 /// It holds no path: equal bytes have equal parses.
+///
+/// Exhaustive: caches and readers of other formats make it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ParsedFile {
     /// The objects, in the order in which they stand.
@@ -24,6 +26,8 @@ pub struct ParsedFile {
 }
 
 /// One Kubernetes object of a file.
+///
+/// Exhaustive: caches and readers of other formats make it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resource {
     /// `apiVersion`.
@@ -94,6 +98,8 @@ impl DocumentId {
 }
 
 /// The value of an annotation and its position.
+///
+/// Exhaustive: callers make those that a workload is to get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {
     /// The value.

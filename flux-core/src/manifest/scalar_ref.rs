@@ -15,6 +15,8 @@ use crate::{
 };
 
 /// A scalar that holds an image or a part of one.
+///
+/// Exhaustive: a writer of images must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// The part of the image reference that it holds.
@@ -43,6 +45,8 @@ pub struct Site {
 }
 
 /// The part of an image reference that a scalar holds.
+///
+/// Exhaustive: a writer of images must know every part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
@@ -64,6 +68,8 @@ pub enum Part {
 ///
 /// They have it by aliases, by merge keys, or because they take it from one entry of a
 /// kustomization.
+///
+/// Exhaustive: a writer of images must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedScalar {
     /// The first byte of its source text, after its anchor.
@@ -77,6 +83,8 @@ pub struct SharedScalar {
 }
 
 /// A scalar of an object with its text, its position, and the data that an edit needs.
+///
+/// Exhaustive: a writer of images must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScalarRef {
     /// The text as YAML reads it, whatever its type.

@@ -51,6 +51,8 @@ pub struct ReleasePlan {
 }
 
 /// An edit of a file of the repository.
+///
+/// Exhaustive: to apply it is to know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileEdit {
     /// The file's path from the root of the repository.

@@ -67,6 +67,8 @@ pub struct PolicyText {
 }
 
 /// A lock.
+///
+/// Exhaustive: it is what v1's two annotations of a lock say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
     /// The person who locked it.
@@ -76,6 +78,8 @@ pub struct Lock {
 }
 
 /// How a workload is left alone.
+///
+/// Exhaustive: v1 has these two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ignore {

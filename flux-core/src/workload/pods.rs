@@ -21,6 +21,8 @@ struct PodKind {
 }
 
 /// The support that flux has for the workloads of a kind.
+///
+/// Exhaustive: a reader must tell what is released from what is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// They are released, and every cluster reports which of them run.

@@ -10,6 +10,8 @@ use super::{
 use serde::{Deserialize, Serialize};
 
 /// The text that an edit writes before the value that it adds to a mapping.
+///
+/// Exhaustive: a writer of edits must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewKey {
     /// The text between the neighbour before it and the value: a comma or a line end, the key, a
