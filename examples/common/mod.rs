@@ -126,8 +126,8 @@ pub(crate) struct Composition {
 /// The flags of a sync.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SyncArgs {
-    /// The name of the sync set: what one configuration keeps equal to one cluster [default: made of
-    /// the URL, the branch and the paths]
+    /// The name of the sync set: what one configuration keeps equal to one cluster [default: made
+    /// of the URL, the branch and the paths]
     #[arg(long, env = "FLUX_SYNC_SET", value_name = "NAME")]
     sync_set: Option<String>,
     /// A sync set whose objects this one takes over, marks anew and may prune; repeatable

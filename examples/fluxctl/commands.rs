@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use flux::{
-    Code,
+    Code, Findings,
     manifest::WorkloadId,
     release::{ExplainRequest, Request},
     sync::{Outcome, SyncOptions},
@@ -107,7 +107,7 @@ async fn land(request: Request, how: &Landing, with: &Composition, out: &mut Out
 
 async fn explain(args: &Explain, with: &Composition, out: &mut Out) -> Result<u8, Failure> {
     let mut explanations = Vec::new();
-    let mut findings = Vec::new();
+    let mut findings = Findings::new();
     let mut code = DONE;
     for workload in workloads::named(&args.which, &with.deployer).await? {
         let inquiry = ExplainRequest { workload: workload.clone(), container: args.container.clone() };
@@ -125,8 +125,6 @@ async fn explain(args: &Explain, with: &Composition, out: &mut Out) -> Result<u8
         explanations.extend(listing.entries);
         findings.extend(listing.findings);
     }
-    findings.sort();
-    findings.dedup();
     match out.format {
         Format::Json => out.json(&explanations)?,
         Format::Table => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flux::{
+    Position,
     image::ImageRef,
     manifest::{Annotation, WorkloadId},
     policy::{Policies, TagPattern},
@@ -89,7 +90,7 @@ pub(crate) async fn policy(args: &Policy, with: &Composition) -> Result<Request,
     }
     for text in &args.set {
         let (name, value) = split(text, "POLICY=VALUE")?;
-        let annotation = Annotation { value: value.to_owned(), line: 1, column: 1 };
+        let annotation = Annotation { value: value.to_owned(), position: Position::START };
         let read = Policies::of(&[(format!("fluxcd.io/{name}"), annotation)].into());
         if let Some(problem) = read.problems.first() {
             return Err(Failure::usage(format!("`{text}`: {}; {}", problem.evidence, problem.remedy)));

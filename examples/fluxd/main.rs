@@ -12,7 +12,7 @@ use clap::Parser;
 use flux::{
     daemon::{Daemon, Event, Observer, Settings},
     release::Status,
-    sync::Outcome,
+    sync::{Outcome, SyncOptions},
 };
 
 use common::{BackendArgs, Failure, SyncArgs, duration, flags};
@@ -29,6 +29,9 @@ struct Cli {
     /// How often the cluster is held against git
     #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
     sync_interval: Duration,
+    /// When a change by others in the cluster is undone
+    #[arg(long, value_enum, default_value_t = Repair::AtOnce)]
+    repair: Repair,
     /// How often the registries are asked for newer images
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
     automation_interval: Duration,
@@ -37,6 +40,17 @@ struct Cli {
     no_automation: bool,
     #[command(flatten)]
     sync: SyncArgs,
+}
+
+/// When a change by others in the cluster is undone.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Repair {
+    /// As soon as the cluster reports it
+    AtOnce,
+    /// At the next sync
+    Interval,
+    /// Never: it is only reported
+    Report,
 }
 
 #[tokio::main]
@@ -58,7 +72,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let mut stop = std::pin::pin!(stop);
     let sync = loop {
         match with.sync_options(&cli.sync).await {
-            Ok(sync) => break sync,
+            Ok(sync) => break SyncOptions { report_drift: cli.repair == Repair::Report, ..sync },
             Err(failure) => tracing::warn!("the branch cannot be asked for: {}", failure.message),
         }
         tokio::select! {
@@ -69,6 +83,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let settings = Settings {
         git_poll_interval: cli.git_poll_interval,
         sync_interval: cli.sync_interval,
+        repair_at_once: cli.repair == Repair::AtOnce,
         automation_interval: (!cli.no_automation).then_some(cli.automation_interval),
         sync,
     };

@@ -4,9 +4,13 @@
 //! The codes are stable and are all listed in [`Code`]; `docs/codes.md` repeats them for people who
 //! script against the JSON.
 
+mod findings;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use findings::Findings;
 
 use crate::position::Position;
 
@@ -88,6 +92,8 @@ impl fmt::Display for OutputPlace {
 }
 
 /// The severity of a finding.
+///
+/// Exhaustive: exit codes tell the two apart, and there is no third.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The file may not have the meaning that its author intended; every request was carried out.
@@ -179,6 +185,8 @@ codes! {
     PruneHeldBack = "prune-held-back", Warning;
     /// Objects that git names carry the mark of another sync set.
     OtherSyncSet = "other-sync-set", Warning;
+    /// Others changed what git decides, and it is only reported.
+    Drifted = "drifted", Warning;
     /// Git no longer names a field, and it stays, because another field manager owns it too.
     FieldKept = "field-kept", Warning;
     /// Something in the cluster sets a field again each time it is made what git says; it is
@@ -247,6 +255,8 @@ impl fmt::Display for Code {
 }
 
 /// A report for people: the rule, the subject, the place, the evidence and the remedy.
+///
+/// Exhaustive: embedders add findings of their own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Finding {
     /// The code of the rule that is broken.
@@ -272,16 +282,16 @@ impl Finding {
 }
 
 /// A finding about a file whose path is not known yet.
+///
+/// Exhaustive: with a path it becomes a finding, field by field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The code of the rule that is broken.
     pub code: Code,
     /// The subject, if it is not the file itself.
     pub subject: Option<String>,
-    /// The line, counted from 1.
-    pub line: u32,
-    /// The column in characters, counted from 1.
-    pub column: u32,
+    /// The position.
+    pub position: Position,
     /// The evidence: the observed facts.
     pub evidence: String,
     /// The remedy.
@@ -289,15 +299,10 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Makes a problem at a line and column of a file.
-    pub(crate) fn new(
-        code: Code,
-        (line, column): (u32, u32),
-        evidence: impl Into<String>,
-        remedy: &str,
-    ) -> Self {
+    /// Makes a problem at a position of a file.
+    pub(crate) fn new(code: Code, position: Position, evidence: impl Into<String>, remedy: &str) -> Self {
         let (evidence, remedy) = (evidence.into(), remedy.to_owned());
-        Self { code, subject: None, line, column, evidence, remedy }
+        Self { code, subject: None, position, evidence, remedy }
     }
 
     /// Returns the same problem, with a named part of the file as the subject.
@@ -310,7 +315,7 @@ impl Problem {
         Finding {
             code: self.code,
             subject: self.subject.clone().unwrap_or_else(|| path.to_owned()),
-            place: Some(Place::in_file(path, Position { line: self.line, column: self.column })),
+            place: Some(Place::in_file(path, self.position)),
             evidence: self.evidence.clone(),
             remedy: self.remedy.clone(),
         }

@@ -23,6 +23,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod api_version;
 pub mod backend;
 #[cfg(feature = "daemon")]
 pub mod daemon;
@@ -60,5 +61,6 @@ pub mod testing;
 pub mod workload;
 pub mod yaml;
 
-pub use finding::{Code, Finding, OutputPlace, Place, Severity};
+pub use finding::{Code, Finding, Findings, OutputPlace, Place, Severity};
 pub use position::Position;
+pub use repo_path::{InvalidPath, RepoPath};

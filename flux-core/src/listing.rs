@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     backend::RolloutState,
-    finding::Finding,
+    finding::Findings,
     image::{Digest, Tag},
     manifest::WorkloadId,
 };
@@ -18,8 +18,8 @@ use crate::{
 pub struct Listing<T> {
     /// The entries, sorted by id.
     pub entries: Vec<T>,
-    /// The findings, sorted.
-    pub findings: Vec<Finding>,
+    /// The findings.
+    pub findings: Findings,
 }
 
 /// A workload with the images that run.

@@ -8,9 +8,10 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    finding::{Code, Finding, Place, Problem},
+    api_version::group_of,
+    finding::{Code, Finding, Findings, Place, Problem},
     kustomize::{self, Build, Described, Origins, PartFiles},
-    manifest::{ParsedFile, Resource, ResourceId, Scope, WorkloadId, kustomization, scope_of},
+    manifest::{DocumentId, ParsedFile, Resource, ResourceId, Scope, WorkloadId, kustomization, scope_of},
     position::Position,
     workload,
 };
@@ -32,7 +33,7 @@ pub struct Manifests {
     /// The workloads by their ids, as indexes into `objects`.
     workloads: HashMap<WorkloadId, usize>,
     /// The findings about the files together.
-    findings: Vec<Finding>,
+    findings: Findings,
     generated: BTreeMap<String, Generated>,
     /// The builds of kustomize, by the path under which their objects are.
     builds: BTreeMap<String, Build>,
@@ -44,6 +45,8 @@ pub struct Manifests {
 }
 
 /// The origin of objects that no file holds, as commands printed them.
+///
+/// Exhaustive: whoever runs the commands makes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Generated {
     /// The reason that their images cannot be changed, if they cannot.
@@ -55,6 +58,8 @@ pub struct Generated {
 }
 
 /// A command and the place of its output among the outputs under one path.
+///
+/// Exhaustive: whoever runs the commands makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandOutput {
     /// The line at which the output of the command starts, counted from 1 in all outputs together.
@@ -80,22 +85,17 @@ fn place_in(generated: &BTreeMap<String, Generated>, path: &str, position: Posit
     printed.unwrap_or_else(|| Place::in_file(path, position))
 }
 
-/// Returns a finding with its place in the output of the commands, if it is about generated
-/// objects.
-fn placed(generated: &BTreeMap<String, Generated>, mut finding: Finding) -> Finding {
-    if let Some(place) = &mut finding.place
-        && place.output.is_none()
-        && generated.contains_key(&place.path)
-    {
-        *place = place_in(generated, &place.path, place.position);
+/// Returns the place in the output of the commands for one under the path of generated objects.
+fn printed_place(generated: &BTreeMap<String, Generated>, place: &Place) -> Option<Place> {
+    if place.output.is_some() {
+        return None;
     }
-    finding
+    generated.get(&place.path)?.place(place.position)
 }
 
 #[derive(Clone, Debug)]
 struct Object {
-    path: String,
-    index: usize,
+    document: DocumentId,
     id: ResourceId,
     /// Its id as a workload, with the API group if another object has the same id without it.
     workload: WorkloadId,
@@ -126,7 +126,7 @@ pub struct Located<'a> {
 impl Located<'_> {
     /// Returns the place of the object.
     pub fn place(&self) -> Place {
-        self.place_of(Position { line: self.resource.line, column: self.resource.column })
+        self.place_of(self.resource.position)
     }
 
     /// Returns the place of a position in the object's file, or in the output that the object is
@@ -138,8 +138,7 @@ impl Located<'_> {
 
     /// Returns the finding about a problem of the object's file, or of the output that it is from.
     pub fn finding(&self, problem: &Problem) -> Finding {
-        let position = Position { line: problem.line, column: problem.column };
-        Finding { place: Some(self.place_of(position)), ..problem.at(self.path) }
+        Finding { place: Some(self.place_of(problem.position)), ..problem.at(self.path) }
     }
 
     /// Returns the id in v1's text form.
@@ -174,12 +173,13 @@ impl Manifests {
         let mut findings = workload::apply(&mut files);
         findings.extend(kustomize::apply(&mut files));
         let parts = kustomize::parts(&files);
-        let mut places: BTreeMap<ResourceId, Vec<(&str, usize)>> = BTreeMap::new();
+        let mut places: BTreeMap<ResourceId, Vec<DocumentId>> = BTreeMap::new();
         for (path, file) in files.iter().filter(|(path, _)| !parts.contains(path)) {
             for (index, resource) in file.resources.iter().enumerate() {
                 match (kustomization::is_file(path), kustomization::is_kustomization(resource)) {
                     (false, false) => {
-                        places.entry(identity(resource, &kinds)).or_default().push((path, index));
+                        let document = DocumentId::new(path, index);
+                        places.entry(identity(resource, &kinds)).or_default().push(document);
                     }
                     (false, true) => findings.push(kustomize::misplaced(path, resource)),
                     (true, _) => {}
@@ -191,22 +191,23 @@ impl Manifests {
         findings.extend(parts.alone(&files, &described));
         let mut objects = Vec::new();
         for (id, places) in places {
-            match *places.as_slice() {
-                [(path, index)] => {
+            match <[DocumentId; 1]>::try_from(places) {
+                Ok([document]) => {
                     let workload = id.workload_id();
-                    objects.push(Object { path: path.to_owned(), index, id, workload });
+                    objects.push(Object { document, id, workload });
                 }
-                _ => findings.push(duplicate(&id.to_string(), &places, &files, &generated)),
+                Err(places) => findings.push(duplicate(&id.to_string(), &places, &files, &generated)),
             }
         }
-        objects.sort_by(|a, b| (&a.path, a.index).cmp(&(&b.path, b.index)));
+        objects.sort_by(|a: &Object, b| a.document.cmp(&b.document));
         let mut by_text: BTreeMap<WorkloadId, Vec<usize>> = BTreeMap::new();
         for (at, object) in objects.iter().enumerate() {
-            if files[&object.path].resources[object.index].workload.is_some() {
+            if object.document.find(&files).is_some_and(|resource| resource.workload.is_some()) {
                 by_text.entry(object.id.workload_id()).or_default().push(at);
             }
         }
-        let findings = findings.into_iter().map(|finding| placed(&generated, finding)).collect();
+        let mut findings = Findings::from(findings);
+        findings.relocate(|place| printed_place(&generated, place));
         let mut workloads = HashMap::new();
         for (id, found) in by_text {
             let several = found.len() > 1;
@@ -253,10 +254,10 @@ impl Manifests {
     /// The object itself comes first, then its patches, in the order in which they apply. There are
     /// none for other objects, and for those that no file is known to describe.
     pub fn described(&self, at: &Located<'_>) -> Vec<(&Described, &Resource)> {
-        let documents = self.origins.get(&(at.path.to_owned(), at.index)).into_iter().flatten();
+        let documents = self.origins.get(&DocumentId::new(at.path, at.index)).into_iter().flatten();
         let files = self.builds.get(at.path).map(|build| &build.files);
-        let resource = |document: &Described| files?.get(&document.path)?.resources.get(document.resource);
-        documents.filter_map(|document| Some((document, resource(document)?))).collect()
+        let resource = |described: &Described| described.document.find(files?);
+        documents.filter_map(|described| Some((described, resource(described)?))).collect()
     }
 
     /// Returns the origin of an annotation that none of the documents of a built object has, for
@@ -328,7 +329,9 @@ impl Manifests {
         scope_in(api_version, kind, &self.kinds)
     }
 
-    /// Returns the findings about the files and about objects that are described twice, sorted.
+    /// Returns the findings about the files and about objects that are described twice.
+    ///
+    /// They are in the order of their places.
     pub fn findings(&self) -> Vec<Finding> {
         let problems = self.files.iter().flat_map(|(path, file)| {
             // In the file of a kustomization, only the kustomization counts.
@@ -339,35 +342,36 @@ impl Manifests {
             let counted = file.problems.iter().filter(move |p| {
                 !(objects(p.code) && kustomization::is_file(path) || is_part && !whole(p.code))
             });
-            counted.map(|problem| placed(&self.generated, problem.at(path)))
+            counted.map(|problem| problem.at(path))
         });
-        let mut findings: Vec<_> = problems.chain(self.findings.iter().cloned()).collect();
-        findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
-        findings
+        let mut findings: Findings = problems.collect();
+        findings.relocate(|place| printed_place(&self.generated, place));
+        findings.extend(self.findings.iter().cloned());
+        findings.by_place()
     }
 
     fn located<'a>(&'a self, object: &'a Object) -> Located<'a> {
         Located {
-            path: &object.path,
-            index: object.index,
-            resource: &self.files[&object.path].resources[object.index],
+            path: &object.document.path,
+            index: object.document.index,
+            resource: &self.files[&object.document.path].resources[object.document.index],
             id: object.id.clone(),
             workload: object.workload.clone(),
-            generated: self.generated.get(&object.path),
+            generated: self.generated.get(&object.document.path),
         }
     }
 }
 
 fn scope_in(api_version: &str, kind: &str, defined: &BTreeMap<(String, String), Scope>) -> Option<Scope> {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    scope_of(api_version, kind).or_else(|| defined.get(&(group.to_owned(), kind.to_owned())).copied())
+    let of = || (group_of(api_version).to_owned(), kind.to_owned());
+    scope_of(api_version, kind).or_else(|| defined.get(&of()).copied())
 }
 
 /// Returns the identity of an object.
 ///
 /// If the kind is unknown, the namespace is the written one.
 fn identity(resource: &Resource, defined: &BTreeMap<(String, String), Scope>) -> ResourceId {
-    let scope = scope_in(&resource.api_version, &resource.kind, defined)
+    let scope = scope_in(resource.api_version.as_str(), &resource.kind, defined)
         .or_else(|| resource.workload.as_ref().map(|_| Scope::Namespaced));
     let namespace = match scope {
         Some(Scope::Cluster) => None,
@@ -402,13 +406,12 @@ const PLACES_NAMED: usize = 20;
 /// Returns the finding about an id that several objects have, at the last of its places.
 fn duplicate(
     id: &str,
-    places: &[(&str, usize)],
+    places: &[DocumentId],
     files: &BTreeMap<String, Arc<ParsedFile>>,
     generated: &BTreeMap<String, Generated>,
 ) -> Finding {
-    let place = |&(path, index): &(&str, usize)| {
-        let resource = &files[path].resources[index];
-        place_in(generated, path, Position { line: resource.line, column: resource.column })
+    let place = |DocumentId { path, index }: &DocumentId| {
+        place_in(generated, path, files[path].resources[*index].position)
     };
     let (last, others) = places.split_last().map_or((None, places), |(last, others)| (Some(last), others));
     let mut named: Vec<String> = others.iter().take(PLACES_NAMED).map(|at| place(at).to_string()).collect();

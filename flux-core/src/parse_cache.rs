@@ -10,6 +10,7 @@ use crate::{
     backend::{ConfigRepo, ContentId, Error as BackendError, FileBody},
     finding::{Code, Problem},
     manifest::{self, ParsedFile},
+    position::Position,
     workload,
 };
 
@@ -111,8 +112,7 @@ fn parse_body(body: &FileBody) -> ParsedFile {
             problems: vec![Problem {
                 code: Code::TooLarge,
                 subject: None,
-                line: 1,
-                column: 1,
+                position: Position::START,
                 evidence: format!("the file has {size} bytes; at most {} are read", manifest::MAX_FILE_BYTES),
                 remedy: "split the file, or keep it outside the configured paths".to_owned(),
             }],

@@ -1,4 +1,124 @@
 //! Paths in the repository: steps with `/` between them, from the root, whose own path is empty.
+//!
+//! [`RepoPath`] is one that a file can have. The functions take any text, as trees and
+//! kustomizations have paths that nobody could write to.
+
+use std::{borrow::Borrow, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// The path of a file or a folder of the repository, from the root, with `/` between the steps.
+///
+/// It leads nowhere else: it is not absolute, has no step that is empty, `.` or `..`, and no step
+/// that a checkout could not have, as `.git`. The root itself has no such path.
+///
+/// ```
+/// use flux_core::RepoPath;
+///
+/// let path: RepoPath = "shop/web.yaml".parse()?;
+/// assert_eq!((path.folder(), path.name()), ("shop", "web.yaml"));
+/// assert!(path.is_under("shop"));
+/// assert!("../web.yaml".parse::<RepoPath>().is_err());
+/// # Ok::<(), flux_core::InvalidPath>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RepoPath(String);
+
+/// The error for a text that is no [`RepoPath`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the path `{path}` cannot be written: it {problem}")]
+#[non_exhaustive]
+pub struct InvalidPath {
+    /// The text.
+    pub path: String,
+    /// The problem with it.
+    pub problem: &'static str,
+}
+
+impl RepoPath {
+    /// Returns the path as a text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns `true` if it is `path`, or below it.
+    pub fn is_under(&self, path: &str) -> bool {
+        is_under(&self.0, path)
+    }
+
+    /// Returns the path of its folder; empty for the root.
+    pub fn folder(&self) -> &str {
+        folder(&self.0)
+    }
+
+    /// Returns its last step.
+    pub fn name(&self) -> &str {
+        name(&self.0)
+    }
+
+    /// Returns the folders around it, the root last.
+    pub fn ancestors(&self) -> impl Iterator<Item = &str> {
+        ancestors(&self.0).skip(1)
+    }
+
+    /// Returns the path of something in this folder.
+    ///
+    /// # Errors
+    /// [`InvalidPath`] if `name` leads out of the folder, or to nothing that it could have.
+    pub fn join(&self, name: &str) -> Result<Self, InvalidPath> {
+        join(&self.0, name).parse()
+    }
+
+    /// Returns a path relative to this folder as one from the root; `None` if it is absolute, leads
+    /// out of the repository, or to its root.
+    pub fn resolve(&self, written: &str) -> Option<Self> {
+        resolve(&self.0, written)?.parse().ok()
+    }
+}
+
+impl FromStr for RepoPath {
+    type Err = InvalidPath;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPath> {
+        text.to_owned().try_into()
+    }
+}
+
+impl TryFrom<String> for RepoPath {
+    type Error = InvalidPath;
+
+    fn try_from(path: String) -> Result<Self, InvalidPath> {
+        match invalid_path(&path) {
+            None => Ok(Self(path)),
+            Some(problem) => Err(InvalidPath { path, problem }),
+        }
+    }
+}
+
+impl From<RepoPath> for String {
+    fn from(path: RepoPath) -> Self {
+        path.0
+    }
+}
+
+impl AsRef<str> for RepoPath {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for RepoPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// Returns `true` if `file` is `path`, or below it.
 pub fn is_under(file: &str, path: &str) -> bool {
@@ -46,6 +166,23 @@ pub(crate) fn resolve(folder: &str, written: &str) -> Option<String> {
         }
     }
     Some(steps.join("/"))
+}
+
+/// Returns why nothing can be written to a path, whatever the repository has there: it leads out,
+/// or no checkout could have it.
+///
+/// `None` if it can be.
+pub(crate) fn invalid_path(path: &str) -> Option<&'static str> {
+    let part = |part: &str| match part {
+        "" => Some("is absolute, ends in a slash or has two in a row"),
+        "." | ".." => Some("has a step `.` or `..`"),
+        // As git has it: file systems take some of these for the same.
+        part if part.trim_end_matches(['.', ' ']).eq_ignore_ascii_case(".git") => Some("leads into `.git`"),
+        part if part.eq_ignore_ascii_case("git~1") => Some("leads into `.git`"),
+        part if part.contains(['\0', '\\']) => Some("has a NUL or a backslash"),
+        _ => None,
+    };
+    path.split('/').find_map(part)
 }
 
 #[cfg(test)]
@@ -103,5 +240,37 @@ mod tests {
         for (folder, written, path) in table {
             assert_eq!(resolve(folder, written).as_deref(), path, "{folder} {written}");
         }
+    }
+
+    #[test]
+    fn a_path_of_a_file_leads_nowhere_else() {
+        for (text, problem) in [
+            ("", "absolute"),
+            ("/etc/passwd", "absolute"),
+            ("a/", "slash"),
+            ("a//b", "slash"),
+            ("./a", "step"),
+            ("a/../b", "step"),
+            ("a/.git/config", ".git"),
+            ("a\\b", "backslash"),
+        ] {
+            let error = text.parse::<RepoPath>().unwrap_err();
+            assert!(error.path == text && error.to_string().contains(problem), "{error}");
+            assert!(serde_json::from_value::<RepoPath>(text.into()).is_err(), "{text}");
+        }
+        let path: RepoPath = "a/b.yaml".parse().unwrap();
+        assert_eq!(serde_json::to_value(&path).unwrap(), "a/b.yaml");
+        assert_eq!(serde_json::from_value::<RepoPath>("a/b.yaml".into()).unwrap(), path);
+    }
+
+    #[test]
+    fn what_stands_around_and_below_a_path_is_named_from_the_root() {
+        let path: RepoPath = "a/b".parse().unwrap();
+        assert_eq!(path.ancestors().collect::<Vec<_>>(), ["a", ""]);
+        assert_eq!(path.join("c.yaml").unwrap().as_str(), "a/b/c.yaml");
+        assert!(path.join("../c.yaml").is_err());
+        let resolved = |written| path.resolve(written).map(String::from);
+        assert_eq!(resolved("../c.yaml").as_deref(), Some("a/c.yaml"));
+        assert_eq!((resolved("../.."), resolved("../../../c"), resolved("/c")), (None, None, None));
     }
 }

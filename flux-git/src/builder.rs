@@ -75,20 +75,25 @@ impl GitRepo {
 }
 
 impl GitRepoBuilder {
-    /// The branch. By default that of upstream's `HEAD`, asked anew each time.
+    /// Sets the branch.
+    ///
+    /// By default it is that of upstream's `HEAD`, asked anew each time.
     pub fn branch(self, name: impl Into<String>) -> Self {
         Self { branch: Some(name.into()), ..self }
     }
 
-    /// The files, and folders with all that is below them, that are looked at; relative to the root
-    /// of the repository. By default all.
+    /// Sets the files and folders that are looked at, with all that is below them.
+    ///
+    /// They are relative to the root of the repository; by default it is all of it.
     pub fn paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         Self { paths: paths.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// The folder of the mirror. It is kept, and several processes and several repositories may use
-    /// it at once. By default a temporary one that goes with the [`GitRepo`]. A repository on this
-    /// machine needs no mirror and ignores this.
+    /// Sets the folder of the mirror.
+    ///
+    /// It is kept, and several processes and several repositories may use it at once. By default it
+    /// is a temporary one that goes with the [`GitRepo`]. A repository on this machine needs no
+    /// mirror and ignores this.
     pub fn mirror(self, folder: impl Into<PathBuf>) -> Self {
         Self { mirror: Some(folder.into()), ..self }
     }
@@ -98,8 +103,9 @@ impl GitRepoBuilder {
         Self { committer: Author { name: name.into(), email: email.into() }, ..self }
     }
 
-    /// Where the notes of commits are kept. By default `refs/notes/flux`; a short name is taken to
-    /// be under `refs/notes/`.
+    /// Sets the reference under which the notes of commits are kept.
+    ///
+    /// By default it is `refs/notes/flux`; a short name is taken to be under `refs/notes/`.
     pub fn notes_ref(self, name: impl Into<String>) -> Self {
         let name = name.into();
         let notes_ref = if name.starts_with("refs/") { name } else { format!("refs/notes/{name}") };
@@ -111,15 +117,18 @@ impl GitRepoBuilder {
         Self { credentials, ..self }
     }
 
-    /// A PEM file of certificate authorities to trust for https, beside the system's. libgit2 knows
-    /// one set of them for the whole process: they are then trusted for every repository of the
-    /// process.
+    /// Trusts a PEM file of certificate authorities for https, beside the system's.
+    ///
+    /// libgit2 knows one set of them for the whole process: they are then trusted for every
+    /// repository of the process.
     pub fn ca_file(self, path: impl Into<PathBuf>) -> Self {
         Self { ca_file: Some(path.into()), ..self }
     }
 
-    /// How long a server may stay silent. By default 30 s. libgit2 knows one limit for the whole
-    /// process: the longest that any of its repositories asked for holds.
+    /// Sets how long a server may stay silent.
+    ///
+    /// By default it is 30 s. libgit2 knows one limit for the whole process: the longest that any
+    /// of its repositories asked for holds.
     pub fn timeout(self, silence: Duration) -> Self {
         Self { timeout: silence, ..self }
     }

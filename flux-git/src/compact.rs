@@ -93,8 +93,9 @@ mod tests {
     use super::*;
     use crate::objects;
 
-    /// A repository with as many commits under `refs/flux`, all loose, and one that no reference
-    /// names.
+    /// Makes a repository with so many commits under `refs/flux`, and one that nothing names.
+    ///
+    /// All are loose.
     fn grown(path: &Path, commits: usize) -> (Repository, Oid, Oid) {
         let repo = Repository::init_bare(path).unwrap();
         let me = Signature::now("a", "a@example.com").unwrap();

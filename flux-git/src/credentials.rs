@@ -47,33 +47,35 @@ impl Default for Credentials {
 }
 
 impl Credentials {
-    /// Only what is in the URL: no agent, no helper. For daemons, whose surroundings should not
-    /// matter.
+    /// Makes credentials of the URL alone: no agent, no helper.
+    ///
+    /// They are for daemons, whose surroundings should not matter.
     #[must_use]
     pub fn none() -> Self {
         Self { ssh_agent: false, credential_helpers: false, ..Self::default() }
     }
 
-    /// A user name and password (or token), and nothing of the machine's.
+    /// Makes credentials of a user name and a password (or token), and nothing of the machine's.
     #[must_use]
     pub fn basic(user: impl Into<String>, password: impl Into<String>) -> Self {
         Self { basic: Some((user.into(), Secret::new(password))), ..Self::none() }
     }
 
-    /// The file of a private key for SSH, in the form of OpenSSH or PEM.
+    /// Sets the file of a private key for SSH, in the form of OpenSSH or PEM.
     #[must_use]
     pub fn ssh_identity(self, private_key: impl Into<PathBuf>) -> Self {
         Self { identity: Some(private_key.into()), ..self }
     }
 
-    /// The passphrase of the private key.
+    /// Sets the passphrase of the private key.
     #[must_use]
     pub fn ssh_passphrase(self, passphrase: impl Into<String>) -> Self {
         Self { passphrase: Some(Secret::new(passphrase)), ..self }
     }
 
-    /// The file of the host keys that are trusted, in the form of OpenSSH's `known_hosts`; no other
-    /// is then looked at.
+    /// Sets the file of the host keys that are trusted, in the form of OpenSSH's `known_hosts`.
+    ///
+    /// No other file is then looked at.
     #[must_use]
     pub fn known_hosts(self, file: impl Into<PathBuf>) -> Self {
         Self { known_hosts: Some(file.into()), ..self }
@@ -126,7 +128,7 @@ impl AuthMethod {
         }
     }
 
-    /// The credential of this way, if it fits what upstream allows and is to be had.
+    /// Returns the credential of this way, if it fits what upstream allows and is to be had.
     pub(crate) fn credential(
         self,
         from: &Credentials,
@@ -160,12 +162,12 @@ impl AuthMethod {
 }
 
 impl Credentials {
-    /// The user name to give when upstream asks for that alone.
+    /// Returns the user name to give when upstream asks for that alone.
     pub(crate) fn user_name<'a>(&'a self, user: Option<&'a str>) -> &'a str {
         user.or(self.basic.as_ref().map(|(user, _)| user.as_str())).unwrap_or("git")
     }
 
-    /// Why the key file cannot be used, if it is given and cannot be read.
+    /// Returns why the key file cannot be used, if it is given and cannot be read.
     pub(crate) fn identity_problem(&self) -> Option<String> {
         let file = self.identity.as_deref()?;
         let problem = std::fs::File::open(file).err()?;

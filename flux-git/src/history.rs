@@ -15,7 +15,7 @@ use crate::{
     paths::Paths,
 };
 
-/// The commits of a range that touched the paths, newest first.
+/// Returns the commits of a range that touched the paths, newest first.
 ///
 /// All of them, also those that came in by a merge; a merge itself only if it differs from each of
 /// its parents.
@@ -89,8 +89,8 @@ struct Ancestry<'r> {
 }
 
 impl Ancestry<'_> {
-    /// The parents of a commit, each replaced by the commit that made the paths what they are in
-    /// it.
+    /// Returns the parents of a commit, each replaced by the commit that made the paths what they
+    /// are in it.
     fn parents(&mut self, commit: &git2::Commit<'_>) -> Result<Vec<Revision>, git2::Error> {
         let mut parents = Vec::with_capacity(commit.parent_count());
         for parent in commit.parent_ids() {

@@ -63,7 +63,7 @@ pub(crate) fn check(file: &str, host: &str, port: u16, key: &[u8]) -> HostKey {
     verdict
 }
 
-/// The name of a key's type, from its wire form.
+/// Returns the name of a key's type, from its wire form.
 pub(crate) fn key_type(key: &[u8]) -> String {
     let length = key.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize);
     let name = key.get(4..).and_then(|rest| rest.get(..length)).unwrap_or_default();
@@ -100,7 +100,9 @@ fn matches_hash(salt_and_hash: &str, name: &str) -> bool {
     })
 }
 
-/// `*` stands for any text, `?` for one character. Linear in the text for each star.
+/// Returns `true` if a text matches a pattern.
+///
+/// `*` stands for any text, `?` for one character. It is linear in the text for each star.
 fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

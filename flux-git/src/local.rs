@@ -36,7 +36,7 @@ impl Local {
         Self { url, store: Store::new(path), branch, notes_ref }
     }
 
-    /// The full name of the branch: the configured one, or that of `HEAD`.
+    /// Returns the full name of the branch: the configured one, or that of `HEAD`.
     fn branch_ref(&self, repo: &Repository) -> Result<String> {
         if let Some(branch) = &self.branch {
             return Ok(format!("refs/heads/{branch}"));
@@ -120,6 +120,8 @@ impl Local {
         Ok(Swap::Done)
     }
 
+    /// Logs that a note is lost.
+    ///
     /// The branch decides: nothing about notes fails a release.
     fn note_is_lost(&self, landing: &Landing<'_>, why: &str) {
         tracing::warn!(url = %self.url, commit = %landing.commit, why, "the note of the commit is lost");
@@ -186,7 +188,7 @@ impl Upstream for Local {
     }
 }
 
-/// The error for a branch that upstream doesn't have.
+/// Returns the error for a branch that upstream doesn't have.
 pub(crate) fn no_branch(url: &RepoUrl, branch_ref: &str) -> Error {
     let branch = branch_ref.strip_prefix("refs/heads/").unwrap_or(branch_ref);
     let text =

@@ -56,7 +56,9 @@ impl Mirror {
         Self { folder, opened: OnceLock::new(), opening: Mutex::new(()), patience }
     }
 
-    /// A repository over the mirror. One that cannot be opened is made anew, empty.
+    /// Opens a repository over the mirror.
+    ///
+    /// One that cannot be opened is made anew, empty.
     pub(crate) fn open(&self) -> Result<Loan<'_>> {
         let opened = self.opened()?;
         if let Ok(loan) = opened.store.open() {

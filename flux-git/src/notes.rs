@@ -8,7 +8,7 @@ use git2::{FileMode, ObjectType, Oid, Repository};
 
 use crate::objects::{Stamp, write_commit};
 
-/// The note of a commit, under a tip of the notes' history.
+/// Returns the note of a commit, under a tip of the notes' history.
 pub(crate) fn find(repo: &Repository, tip: Oid, of: Oid) -> Result<Option<String>, git2::Error> {
     let name = of.to_string();
     let mut folder = repo.find_commit(tip)?.tree()?;
@@ -83,7 +83,7 @@ fn file_below(repo: &Repository, folder: Option<Oid>, name: &str, blob: Oid) -> 
     file(repo, folder.as_ref(), name, blob, false)
 }
 
-/// The notes of a folder that are named as long as this one and begin alike.
+/// Returns the notes of a folder that are named as long as this one and begin alike.
 fn flat_beside(folder: Option<&git2::Tree<'_>>, name: &str, first: &str) -> Vec<(String, Oid)> {
     let entries = folder.into_iter().flat_map(|folder| folder.iter());
     entries

@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use flux_core::backend::{
-    Author, Change, ContentId, Entry, Error, FileBody, Result, Revision, Tree, invalid_path,
-};
+use flux_core::backend::{Author, Change, ContentId, Entry, Error, FileBody, Result, Revision, Tree};
 use git2::{FileMode, ObjectType, Oid, Repository, build::TreeUpdateBuilder};
 use jiff::Timestamp;
 
@@ -18,7 +16,9 @@ pub(crate) struct Stamp<'a> {
     pub(crate) when: Timestamp,
 }
 
-/// The id of a whole object, of 40 digits. libgit2 would take a part of one too.
+/// Returns the id of a whole object, of 40 digits.
+///
+/// libgit2 would take a part of one too.
 pub(crate) fn full_id(text: &str) -> Option<Oid> {
     if text.len() == 40 { Oid::from_str(text).ok() } else { None }
 }
@@ -27,7 +27,7 @@ pub(crate) fn revision(id: Oid) -> Revision {
     Revision::new(id)
 }
 
-/// The commit of a revision.
+/// Returns the commit of a revision.
 pub(crate) fn find_commit<'r>(repo: &'r Repository, at: &Revision) -> Result<git2::Commit<'r>> {
     full_id(at.as_str()).and_then(|id| repo.find_commit(id).ok()).ok_or_else(|| {
         let text =
@@ -36,7 +36,7 @@ pub(crate) fn find_commit<'r>(repo: &'r Repository, at: &Revision) -> Result<git
     })
 }
 
-/// The files under the paths.
+/// Returns the files under the paths.
 pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree> {
     let failed = |error| git_error(&error, "reading the tree of", at);
     let root = repo.find_commit(at).and_then(|commit| commit.tree()).map_err(failed)?;
@@ -109,14 +109,16 @@ fn is_file(mode: i32) -> bool {
     file_mode(mode).is_some()
 }
 
-/// The mode of a file, if it is one.
+/// Returns the mode of a file, if it is one.
 fn file_mode(mode: i32) -> Option<FileMode> {
     [FileMode::Blob, FileMode::BlobGroupWritable, FileMode::BlobExecutable]
         .into_iter()
         .find(|file| i32::from(*file) == mode)
 }
 
-/// The contents of blobs. The size is looked up first, so that what is too large is not read.
+/// Reads the contents of blobs.
+///
+/// The size is looked up first, so that what is too large is not read.
 pub(crate) fn read(repo: &Repository, ids: &[ContentId], limit: u64) -> Result<Vec<FileBody>> {
     let failed = |error| git_error(&error, "opening the objects of", repo.path().display());
     let odb = repo.odb().map_err(failed)?;
@@ -150,9 +152,7 @@ pub(crate) fn build(
     let root = repo.find_commit(base).and_then(|commit| commit.tree()).map_err(failed)?;
     let mut update = TreeUpdateBuilder::new();
     for (path, body) in &change.files {
-        if let Some(why) = invalid_path(path) {
-            return Err(Error::invalid(path, format!("the path `{path}` cannot be written: it {why}")));
-        }
+        let path = path.as_str();
         let mode = match entry(repo, &root, path).map_err(failed)? {
             None => new_file(repo, &root, base, path, change)?,
             Some((_, mode)) => file_mode(mode).ok_or_else(|| {
@@ -164,7 +164,7 @@ pub(crate) fn build(
             let text = format!("{path} is outside of the configured paths; add its folder to them");
             return Err(Error::invalid(path, text));
         }
-        update.upsert(path.as_str(), repo.blob(body).map_err(failed)?, mode);
+        update.upsert(path, repo.blob(body).map_err(failed)?, mode);
     }
     let tree = update.create_updated(repo, &root).map_err(failed)?;
     if tree == root.id() {
@@ -176,7 +176,8 @@ pub(crate) fn build(
     write_commit(repo, tree, Some(base), &author, &committer, &change.message).map_err(failed)
 }
 
-/// The mode of a file that the base doesn't have, if the way to it leads through folders only.
+/// Returns the mode of a file that the base doesn't have, if the way to it leads through folders
+/// only.
 fn new_file(
     repo: &Repository,
     root: &git2::Tree<'_>,
@@ -225,7 +226,7 @@ pub(crate) fn write_commit(
     repo.odb()?.write(ObjectType::Commit, text.as_bytes())
 }
 
-/// A name or address without what would end it, as git does it.
+/// Returns a name or address without what would end it, as git does it.
 fn person(text: &str) -> String {
     let kept: String = text.chars().filter(|c| !matches!(c, '<' | '>') && !c.is_control()).collect();
     kept.trim_matches(|c: char| c.is_whitespace() || ".,:;\"\\'".contains(c)).to_owned()

@@ -68,7 +68,7 @@ impl GitRepo {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The address, without its secrets.
+    /// Returns the address, without its secrets.
     pub fn url(&self) -> String {
         self.inner.url.to_string()
     }

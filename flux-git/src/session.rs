@@ -85,7 +85,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The callbacks for libgit2.
+    /// Returns the callbacks for libgit2.
     pub(crate) fn callbacks(&self) -> RemoteCallbacks<'_> {
         let mut callbacks = RemoteCallbacks::new();
         callbacks
@@ -99,7 +99,7 @@ impl<'a> Session<'a> {
         callbacks
     }
 
-    /// The callbacks for a push, which is only sent if upstream is found as expected.
+    /// Returns the callbacks for a push, which is only sent if upstream is found as expected.
     pub(crate) fn push_callbacks<'s>(&'s self, expected: Expected<'s>) -> RemoteCallbacks<'s> {
         let mut callbacks = self.callbacks();
         callbacks
@@ -134,7 +134,7 @@ impl<'a> Session<'a> {
         lines.join(" ")
     }
 
-    /// The error to report for libgit2's.
+    /// Returns the error to report for libgit2's.
     pub(crate) fn error(&self, error: &Error, doing: &str) -> backend::Error {
         if let Some(verdict) = self.verdict.borrow_mut().take() {
             return verdict;
@@ -234,7 +234,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Type and fingerprint of a host key, as OpenSSH prints them.
+/// Returns the type and the fingerprint of a host key, as OpenSSH prints them.
 fn describe(key: &CertHostkey<'_>) -> String {
     let kind = known_hosts::key_type(key.hostkey().unwrap_or_default());
     match key.hash_sha256() {

@@ -33,7 +33,7 @@ impl Store {
         &self.path
     }
 
-    /// One for the caller alone.
+    /// Opens a repository for the caller alone.
     pub(crate) fn open(&self) -> Result<Loan<'_>, git2::Error> {
         let (generation, idle) = {
             let mut idle = self.lock();

@@ -21,7 +21,8 @@ pub(crate) struct Landing<'a> {
 }
 
 impl Landing<'_> {
-    /// The commit of the notes' history on `tip` that holds the note, if there is one to land.
+    /// Returns the commit of the notes' history on `tip` that holds the note, if there is one to
+    /// land.
     pub(crate) fn attach_note(
         &self,
         repo: &Repository,
@@ -34,16 +35,16 @@ impl Landing<'_> {
 
 /// The repository that has the branch. All methods block.
 pub(crate) trait Upstream: fmt::Debug + Send + Sync {
-    /// The objects that are here already.
+    /// Returns the objects that are here already.
     fn store(&self) -> Result<Loan<'_>>;
 
-    /// The tip of the branch, now; its objects are in the store then.
+    /// Returns the tip of the branch, now; its objects are in the store then.
     fn head(&self, cancel: &Cancel) -> Result<Oid>;
 
-    /// The full name of the branch: the configured one, or that of upstream's `HEAD`.
+    /// Returns the full name of the branch: the configured one, or that of upstream's `HEAD`.
     fn branch(&self, cancel: &Cancel) -> Result<String>;
 
-    /// The tip of the notes' history as far as it is in the store.
+    /// Returns the tip of the notes' history as far as it is in the store.
     fn notes_tip(&self, repo: &Repository) -> Option<Oid>;
 
     /// Moves the branch from the base to the commit, which is in the store, and the notes with it.
@@ -59,8 +60,9 @@ pub(crate) trait Upstream: fmt::Debug + Send + Sync {
 /// How often something that others hold just now is tried again.
 pub(crate) const ATTEMPTS: u32 = 12;
 
-/// The wait before another attempt: 5 ms doubling to 320 ms, under 3 s in all. By process and
-/// attempt, so that two who met part.
+/// Waits before another attempt: 5 ms doubling to 320 ms, under 3 s in all.
+///
+/// The wait depends on process and attempt, so that two who met part.
 pub(crate) fn pause(attempt: u32) {
     let jitter = Duration::from_millis(u64::from(std::process::id() % 7));
     std::thread::sleep(Duration::from_millis(5 << attempt.min(6)) + jitter);

@@ -104,7 +104,7 @@ impl RepoUrl {
         Ok(Self { place: Place::Path(path), userinfo: None, shown: text.to_owned() })
     }
 
-    /// The path, of a repository on this machine.
+    /// Returns the path, of a repository on this machine.
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Path(path) => Some(path),
@@ -121,7 +121,7 @@ impl RepoUrl {
         }
     }
 
-    /// Host and port.
+    /// Returns the host and the port.
     pub(crate) fn host(&self) -> (&str, u16) {
         match &self.place {
             Place::Path(_) => ("localhost", 0),

@@ -30,8 +30,8 @@ impl Kind {
         (self.resource.group.clone(), self.resource.kind.clone())
     }
 
-    /// Returns `true` if the label of an object does not tell whether it is ours: the cluster copies
-    /// labels.
+    /// Returns `true` if the label of an object does not tell whether it is ours: the cluster
+    /// copies labels.
     pub(crate) fn has_copied_labels(&self) -> bool {
         MADE_BY_CLUSTER.contains(&(self.resource.group.as_str(), self.resource.kind.as_str()))
     }

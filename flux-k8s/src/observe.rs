@@ -32,8 +32,8 @@ use crate::{
 /// After this time a kind that must not be listed is looked through again.
 const FORBIDDEN_AGAIN: Duration = Duration::from_secs(600);
 
-/// After this time a group that git does not name, and whose API service did not answer, is asked for
-/// again.
+/// After this time a group that git does not name, and whose API service did not answer, is asked
+/// for again.
 const SILENT_AGAIN: Duration = Duration::from_secs(60);
 
 impl KubeCluster {
@@ -164,7 +164,7 @@ impl KubeCluster {
     /// Returns the namespaces in which objects of a kind are looked for, `None` standing for all at
     /// once.
     ///
-    /// What is in no namespace is not looked for by a cluster that is limited to some.
+    /// A cluster that is limited to namespaces looks for nothing that is in none.
     fn places_of(&self, kind: &Kind) -> Vec<Option<String>> {
         match (kind.namespaced, &self.namespaces) {
             (true, _) => self.everywhere(),
@@ -330,8 +330,8 @@ impl KubeCluster {
     }
 }
 
-/// Returns `true` if objects of an `apiVersion` may be scaled by an autoscaler: workloads, and those
-/// of custom kinds.
+/// Returns `true` if objects of an `apiVersion` may be scaled by an autoscaler: workloads, and
+/// those of custom kinds.
 fn may_be_scaled(api_version: &str) -> bool {
     let group = group_of(api_version);
     group == "apps" || (group.contains('.') && !group.ends_with(".k8s.io"))

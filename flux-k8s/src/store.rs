@@ -22,8 +22,8 @@ pub(crate) struct Store {
     incoming: BTreeMap<Key, Arc<Value>>,
     /// How many lists were begun.
     lists: u64,
-    /// The last end of an object that the watch reported, by key: the answer to an apply of ours may
-    /// come in after it.
+    /// The last end of an object that the watch reported, by key: the answer to an apply of ours
+    /// may come in after it.
     ends: BTreeMap<Key, End>,
 }
 
@@ -71,15 +71,15 @@ pub(crate) fn version(object: &Value) -> Option<u64> {
 /// keeps on record.
 fn says_the_same(a: &Value, b: &Value) -> bool {
     const RECORDS: [&str; 4] = ["generation", "managedFields", "resourceVersion", "uid"];
-    let said = |object: &Value| {
-        let mut said = object.as_object().cloned().unwrap_or_default();
-        said.remove("status");
-        if let Some(metadata) = said.get_mut("metadata").and_then(Value::as_object_mut) {
+    let content = |object: &Value| {
+        let mut content = object.as_object().cloned().unwrap_or_default();
+        content.remove("status");
+        if let Some(metadata) = content.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.retain(|key, _| !RECORDS.contains(&key.as_str()));
         }
-        said
+        content
     };
-    said(a) == said(b)
+    content(a) == content(b)
 }
 
 impl Store {

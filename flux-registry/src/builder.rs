@@ -80,23 +80,26 @@ impl OciRegistryBuilder {
         Self { credentials, ..self }
     }
 
-    /// One more host, `host:port` or `host` for all its ports, that is asked over plain HTTP:
-    /// without protection of passwords. Loopback addresses and `localhost` are, unless they are
-    /// listed as [secure](Self::secure_host).
+    /// Asks one more host over plain HTTP: without protection of passwords.
+    ///
+    /// It is `host:port`, or `host` for all its ports. Loopback addresses and `localhost` are asked
+    /// so, unless they are listed as [secure](Self::secure_host).
     pub fn insecure_host(mut self, host: &str) -> Self {
         self.transports.insert(host, Transport::Plain);
         self
     }
 
-    /// One more host, `host:port` or `host` for all its ports, that is asked over TLS although it
-    /// is this machine.
+    /// Asks one more host over TLS although it is this machine.
+    ///
+    /// It is `host:port`, or `host` for all its ports.
     pub fn secure_host(mut self, host: &str) -> Self {
         self.transports.insert(host, Transport::Tls);
         self
     }
 
-    /// One more file of PEM certificates that are trusted beside the system's, read by
-    /// [`build`](Self::build).
+    /// Trusts one more file of PEM certificates beside the system's.
+    ///
+    /// It is read by [`build`](Self::build).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_files.push(path.into());
         self
@@ -117,8 +120,9 @@ impl OciRegistryBuilder {
         Self { concurrency: requests.max(1), ..self }
     }
 
-    /// How many pages of tags are read of one repository; what is beyond is declared missing.
-    /// Default 1000, at least 1.
+    /// Sets how many pages of tags are read of one repository.
+    ///
+    /// Tags on further pages are declared missing. The default is 1000, the least 1.
     pub fn max_pages(self, pages: usize) -> Self {
         Self { max_pages: pages.max(1), ..self }
     }
@@ -133,18 +137,21 @@ impl OciRegistryBuilder {
         Self { clock, ..self }
     }
 
-    /// Where image details outlive the process, such as a [`DirStore`](crate::DirStore). Default:
-    /// nowhere.
+    /// Keeps image details in a store that outlives the process.
+    ///
+    /// A [`DirStore`](crate::DirStore) is one; by default there is none.
     pub fn store(self, store: Arc<dyn ImageStore>) -> Self {
         Self { store: Some(store), ..self }
     }
 
-    /// Of how many images the details are kept in memory. Default 20,000, at least 1.
+    /// Sets of how many images the details are kept in memory.
+    ///
+    /// The default is 20,000, the least 1.
     pub fn cached_images(self, images: usize) -> Self {
         Self { cached_images: images, ..self }
     }
 
-    /// The registry.
+    /// Builds the registry.
     ///
     /// # Errors
     /// [`Invalid`](flux_core::backend::ErrorKind::Invalid) if a file of certificates cannot be
@@ -197,7 +204,7 @@ fn client(connect: Duration, authorities: &[Certificate], direct: bool) -> Resul
     builder.build().map_err(failed)
 }
 
-/// The certificates of a PEM file.
+/// Returns the certificates of a PEM file.
 fn certificates(path: &Path) -> Result<Vec<Certificate>> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";

@@ -36,7 +36,7 @@ pub struct DirStore {
 }
 
 impl DirStore {
-    /// A store in `folder`, which is made when something is first put.
+    /// Makes a store in `folder`, which is made when something is first put.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), written: AtomicU64::new(0) }
     }

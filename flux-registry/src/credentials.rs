@@ -21,7 +21,7 @@ use crate::host::{credential_key, credential_keys};
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself: for sending, not for showing.
+    /// Returns the text itself: for sending, not for showing.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -63,8 +63,9 @@ impl Login {
         }
     }
 
-    /// The text with what is secret of this login struck out: a registry may repeat what it was
-    /// sent.
+    /// Returns the text with what is secret of this login struck out.
+    ///
+    /// A registry may repeat what it was sent.
     pub(crate) fn redact(&self, text: &str) -> String {
         let (secret, encoded) = match self {
             Self::Basic { username, password } => {
@@ -114,18 +115,22 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// No logins: everything is asked anonymously.
+    /// Makes an empty set of logins: everything is asked anonymously.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// These logins and one more, by name and password; a later one for the same host wins.
+    /// Adds a login by name and password.
+    ///
+    /// A later one for the same host wins.
     #[must_use]
     pub fn with_basic(self, host: &str, username: impl Into<String>, password: impl Into<String>) -> Self {
         self.with(host, Login::Basic { username: username.into(), password: Secret::from(password.into()) })
     }
 
-    /// These logins and one more; a later one for the same host wins.
+    /// Adds a login.
+    ///
+    /// A later one for the same host wins.
     ///
     /// The host may be written as a URL, with a port, as one of Docker Hub's names, and with a path
     /// (`quay.io/team`) that narrows the login to the repositories below it.
@@ -138,7 +143,7 @@ impl Credentials {
         self
     }
 
-    /// These logins and others, which win where both have one.
+    /// Adds other logins, which win where both have one.
     #[must_use]
     pub fn merged(mut self, others: Self) -> Self {
         for key in others.logins.keys() {
@@ -150,8 +155,10 @@ impl Credentials {
         self
     }
 
-    /// The logins of a Docker configuration: a `config.json`, or what a Kubernetes secret of type
-    /// `dockerconfigjson` or `dockercfg` holds.
+    /// Reads the logins of a Docker configuration.
+    ///
+    /// It is a `config.json`, or what a Kubernetes secret of type `dockerconfigjson` or `dockercfg`
+    /// holds.
     ///
     /// Credential helpers (`credsStore`, `credHelpers`) and identity tokens are not used; when a
     /// host that has one refuses, the error says so. One entry that makes no sense does not stop
@@ -204,7 +211,7 @@ impl Credentials {
         Ok(credentials)
     }
 
-    /// As [`from_docker_config`](Self::from_docker_config), from a file.
+    /// Reads a file as [`from_docker_config`](Self::from_docker_config) reads a text.
     ///
     /// # Errors
     /// When the file cannot be read, or is not a Docker configuration.
@@ -216,8 +223,9 @@ impl Credentials {
         Self::from_docker_config(&text)
     }
 
-    /// Where Docker keeps its configuration on this machine: `$DOCKER_CONFIG/config.json` or
-    /// `$HOME/.docker/config.json`, if there is such a file.
+    /// Returns the file in which Docker keeps its configuration on this machine, if it exists.
+    ///
+    /// It is `$DOCKER_CONFIG/config.json` or `$HOME/.docker/config.json`.
     pub fn docker_config_path() -> Option<PathBuf> {
         let folder = std::env::var_os("DOCKER_CONFIG")
             .filter(|folder| !folder.is_empty())
@@ -226,12 +234,12 @@ impl Credentials {
         Some(folder.join("config.json")).filter(|path| path.is_file())
     }
 
-    /// The login for an image: the one with the longest path that the image lies below.
+    /// Returns the login for an image: the one with the longest path that the image lies below.
     pub fn login(&self, name: &ImageName) -> Option<&Login> {
         credential_keys(name).iter().find_map(|key| self.logins.get(key))
     }
 
-    /// Why there may be no login for an image although its user thinks there is one.
+    /// Returns why there may be no login for an image although its user thinks there is one.
     pub(crate) fn hint(&self, name: &ImageName) -> Option<&str> {
         credential_keys(name)
             .iter()

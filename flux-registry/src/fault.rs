@@ -79,7 +79,7 @@ impl Fault {
         !matches!(self, Self::Missing | Self::NotAnImage(_) | Self::Invalid(_))
     }
 
-    /// The fault that an answer other than success is.
+    /// Returns the fault that an answer other than success is.
     pub(crate) fn of_answer(status: StatusCode, body: &[u8], until: Option<Timestamp>) -> Self {
         let envelope = serde_json::from_slice::<OciEnvelope>(body).ok();
         Self::of_status(status, envelope.as_ref(), until)
@@ -112,8 +112,9 @@ impl Fault {
         }
     }
 
-    /// The fault that a failed request is. Addresses are left out: those of redirects can carry
-    /// signatures.
+    /// Returns the fault that a failed request is.
+    ///
+    /// Addresses are left out: those of redirects can carry signatures.
     pub(crate) fn of_request(error: reqwest::Error) -> Self {
         let what = if error.is_timeout() {
             "no answer in time"
@@ -195,7 +196,7 @@ fn refused_by_token_server(body: &str) -> Fault {
     }
 }
 
-/// The beginning of a text, on one line and without what terminals act on.
+/// Returns the beginning of a text, on one line and without what terminals act on.
 fn printable(text: &str) -> String {
     const LONGEST: usize = 200;
     let line: String =
@@ -218,13 +219,13 @@ pub(crate) struct About<'a> {
 }
 
 impl About<'_> {
-    /// The fault as the error of a whole repository.
+    /// Returns the fault as the error of a whole repository.
     pub(crate) fn error(&self, fault: &Fault) -> Error {
         let message = self.message(fault, &format!("image repository {}", self.name));
         Error::new(fault.kind(), self.name, message).with_retry_at(fault.retry_at())
     }
 
-    /// The fault as the error of one tag.
+    /// Returns the fault as the error of one tag.
     pub(crate) fn inspect_error(&self, tag: &Tag, fault: &Fault) -> InspectError {
         InspectError {
             missing: matches!(fault, Fault::Missing | Fault::NoRepository),

@@ -13,9 +13,11 @@ const DOCKER_HUB: &[&str] = &["docker.io", DEFAULT_REGISTRY, HUB_ENDPOINT, "regi
 /// Where Docker Hub answers registry requests.
 const HUB_ENDPOINT: &str = "registry-1.docker.io";
 
-/// A host as a key of credentials: without scheme, API version and trailing slashes, in lower case,
-/// Docker Hub by its canonical name. A path that narrows the credentials to some repositories
-/// stays. None if nothing is left.
+/// Returns a host as a key of credentials.
+///
+/// It is without scheme, API version and trailing slashes, in lower case, and Docker Hub has its
+/// canonical name. A path that narrows the credentials to some repositories stays. `None` if
+/// nothing is left.
 pub(crate) fn credential_key(written: &str) -> Option<String> {
     let rest = written.trim().split_once("://").map_or(written.trim(), |(_, rest)| rest);
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -30,7 +32,7 @@ pub(crate) fn credential_key(written: &str) -> Option<String> {
     }
 }
 
-/// The keys under which credentials for an image may stand, the narrowest first.
+/// Returns the keys under which credentials for an image may stand, the narrowest first.
 pub(crate) fn credential_keys(name: &ImageName) -> Vec<String> {
     let mut key = format!("{}/{}", canonical(name.registry()), name.repository());
     let mut keys = vec![key.clone()];
@@ -76,7 +78,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint for an image.
+    /// Returns the endpoint for an image.
     pub(crate) fn of(name: &ImageName, transports: &Transports) -> Self {
         let host = canonical(name.registry());
         let loopback = is_loopback(&host);
@@ -89,7 +91,7 @@ impl Endpoint {
         Self { authority, plain, loopback }
     }
 
-    /// The address that all requests start with.
+    /// Returns the address that all requests start with.
     pub(crate) fn base(&self) -> String {
         format!("{}://{}", if self.plain { "http" } else { "https" }, self.authority)
     }
@@ -103,7 +105,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// The client for an endpoint: this machine is not asked through a proxy.
+    /// Returns the client for an endpoint: this machine is not asked through a proxy.
     pub(crate) fn of(&self, endpoint: &Endpoint) -> &reqwest::Client {
         if endpoint.loopback { &self.direct } else { &self.proxied }
     }

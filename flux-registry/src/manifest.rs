@@ -95,7 +95,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Manifest, Fault> {
     }
 }
 
-/// The entry of an index, if it is an image: not an attestation, not an artifact.
+/// Returns the entry of an index, if it is an image: not an attestation, not an artifact.
 fn child(entry: &ImageIndexEntry) -> Option<Child> {
     const MANIFESTS: &[&str] = &[
         OCI_IMAGE_MEDIA_TYPE,
@@ -154,8 +154,9 @@ pub(crate) fn read_config(digest: Digest, body: &[u8]) -> Result<ImageInfo, Faul
     Ok(ImageInfo { digest: Some(digest), created, labels, platforms: platform.into_iter().collect() })
 }
 
-/// When an image was built: as its configuration says, or its labels where that is missing or a
-/// builder's zero.
+/// Returns when an image was built.
+///
+/// Its configuration says it, or its labels where that is missing or a builder's zero.
 fn built(created: Option<&str>, labels: &BTreeMap<String, String>) -> Option<Timestamp> {
     const LABELS: [&str; 2] = ["org.opencontainers.image.created", "org.label-schema.build-date"];
     let written = std::iter::once(created).chain(LABELS.map(|label| labels.get(label).map(String::as_str)));

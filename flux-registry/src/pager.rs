@@ -34,7 +34,7 @@ pub(crate) struct Pager {
 }
 
 impl Pager {
-    /// A pager that starts at `first` and looks at `max_pages` pages at most.
+    /// Makes a pager that starts at `first` and looks at `max_pages` pages at most.
     pub(crate) fn new(first: Url, max_pages: usize) -> Self {
         Self { seen: HashSet::from([first.clone()]), first, max_pages, idle: 0, tags: BTreeSet::new() }
     }
@@ -86,13 +86,14 @@ impl Pager {
         Next::Page(next)
     }
 
-    /// All tags that were seen.
+    /// Returns all tags that were seen.
     pub(crate) fn into_tags(self) -> Vec<Tag> {
         self.tags.into_iter().collect()
     }
 
-    /// Where a link leads, if that is on the same host. Credentials go with the request, so no
-    /// other host gets it.
+    /// Returns where a link leads, if that is on the same host.
+    ///
+    /// Credentials go with the request, so no other host gets it.
     fn resolve(&self, at: &Url, link: &str) -> Result<Url, String> {
         let url =
             at.join(link).map_err(|_| "the registry's link to the next page of tags is no URL".to_owned())?;
@@ -117,14 +118,14 @@ impl Pager {
     }
 }
 
-/// The page after a tag.
+/// Returns the page after a tag.
 fn after(first: &Url, last: &str) -> Url {
     let mut next = first.clone();
     next.query_pairs_mut().append_pair("last", last);
     next
 }
 
-/// The target of a link to the next page in the value of a `Link` header.
+/// Returns the target of a link to the next page in the value of a `Link` header.
 fn next_link(header: &str) -> Option<&str> {
     let mut rest = header;
     loop {

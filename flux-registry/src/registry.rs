@@ -82,7 +82,7 @@ impl OciRegistry {
         Ok(session)
     }
 
-    /// All tags of a repository, and why some are missing.
+    /// Lists all tags of a repository, and why some are missing.
     async fn list(&self, session: &Session, repository: &str) -> Result<(Tags, Option<String>), Fault> {
         #[derive(Deserialize)]
         struct Page {

@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// When the server wants to be asked again, if its answer says so: in seconds or as a date.
+/// Returns when the server wants to be asked again, if its answer says so.
+///
+/// It says it in seconds or as a date.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse::<u32>() {

@@ -146,14 +146,16 @@ impl Session {
         })
     }
 
-    /// The address of something of a repository, such as `manifests/v1`.
+    /// Returns the address of something of a repository, such as `manifests/v1`.
     pub(crate) fn url(&self, repository: &str, what: &str) -> Result<Url, Fault> {
         let text = format!("{}/v2/{repository}/{what}", self.endpoint.base());
         Url::parse(&text).map_err(|e| Fault::Invalid(format!("the name gives no address: {e}")))
     }
 
-    /// Asks, with a login if one is wanted: again with a new token when the old one is refused, and
-    /// again after a while when the registry is out of order, unreachable, or wants a short pause.
+    /// Asks, with a login if one is wanted.
+    ///
+    /// It asks again with a new token when the old one is refused, and again after a while when the
+    /// registry is out of order, unreachable, or wants a short pause.
     pub(crate) async fn ask(&self, repository: &str, request: Request<'_>) -> Result<Answer, Fault> {
         let reference =
             Reference::with_tag(self.endpoint.authority.clone(), repository.to_owned(), "latest".to_owned());
@@ -359,7 +361,7 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 /// anyway.
 const LEAST_LIFE: SignedDuration = SignedDuration::from_secs(5);
 
-/// When a token should be renewed: some time before it ends, if it says when.
+/// Returns when a token should be renewed: some time before it ends, if it says when.
 fn token_fresh_until(token: &str, now: Timestamp) -> Timestamp {
     #[derive(Deserialize)]
     struct Claims {

@@ -23,6 +23,8 @@ impl Clock for SystemClock {
 }
 
 /// A clock that stands still: for tests, and for asking "what would have happened at …".
+///
+/// Exhaustive: it is its time and nothing else.
 #[derive(Clone, Copy, Debug)]
 pub struct FixedClock(pub Timestamp);
 

@@ -21,6 +21,8 @@ use crate::{
 };
 
 /// The objects that a sync wants to know of.
+///
+/// Exhaustive: callers of a cluster make it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// The objects that git names.
@@ -28,6 +30,8 @@ pub struct Scope {
 }
 
 /// An object that git names.
+///
+/// Exhaustive: callers of a cluster make it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Wanted {
     /// `apiVersion` as written.
@@ -52,6 +56,8 @@ pub enum Fidelity {
 }
 
 /// The facts about a kind that the cluster tells.
+///
+/// Exhaustive: implementors of a cluster make it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindInfo {
     /// `true` if its objects live in namespaces.
@@ -106,8 +112,8 @@ impl Default for Observed {
 }
 
 impl Observation<Observed> {
-    /// Returns `true` if every object of a kind was seen, as it is now: one that is missing does not
-    /// exist.
+    /// Returns `true` if every object of a kind was seen, as it is now: one that is missing does
+    /// not exist.
     pub fn has_seen(&self, group: &str, kind: &str) -> bool {
         let unseen = &self.value.unseen;
         let is_unseen = |kind: &str| unseen.contains(&(group.to_owned(), kind.to_owned()));
@@ -154,6 +160,8 @@ impl Progress for () {
 }
 
 /// A workload as it runs.
+///
+/// Exhaustive: implementors of a cluster make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterWorkload {
     /// Its id.
@@ -166,6 +174,8 @@ pub struct ClusterWorkload {
 }
 
 /// A container of a running workload.
+///
+/// Exhaustive: implementors of a cluster make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningContainer {
     /// The container's name.
@@ -194,6 +204,8 @@ impl RunningContainer {
 }
 
 /// How far a rollout is, in pods.
+///
+/// Exhaustive: implementors of a cluster make it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
     /// The state in one word.
@@ -213,6 +225,8 @@ pub struct Rollout {
 }
 
 /// The state of a rollout, in the words of Flux v1, which are all that there are.
+///
+/// Exhaustive: a reader that waits for a rollout must know every state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RolloutState {

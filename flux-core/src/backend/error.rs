@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Revision;
+use crate::repo_path::InvalidPath;
 
 /// The answer of a backend's method.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -173,6 +174,12 @@ impl ErrorKind {
     /// Returns `true` if the same operation may succeed later with nothing else changed.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Moved | Self::RateLimited | Self::Unavailable)
+    }
+}
+
+impl From<InvalidPath> for Error {
+    fn from(error: InvalidPath) -> Self {
+        Self::invalid(&error.path, error.to_string())
     }
 }
 

@@ -26,7 +26,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use observation::{Completeness, Observation};
 pub use registry::{Images, Registry, Tags};
 pub use repo::{Author, Change, Commit, ConfigRepo, FileBody, Range};
-pub use tree::{Entry, Tree, invalid_path};
+pub use tree::{Entry, Tree};
 
 // The traits stay object safe.
 const _: fn(&dyn ConfigRepo, &dyn Registry) = |_, _| {};

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Code, Finding};
 
 /// A thing that a backend saw, how complete it is, and on whose authority.
+///
+/// Exhaustive: implementors of the traits make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation<T> {
     /// The thing itself.

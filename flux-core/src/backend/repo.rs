@@ -8,8 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ContentId, Result, Revision, Tree};
+use crate::repo_path::RepoPath;
 
 /// The content of a file, as far as it was read.
+///
+/// Exhaustive: a reader must handle what was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileBody {
     /// All of it.
@@ -22,6 +25,8 @@ pub enum FileBody {
 }
 
 /// The author of a commit.
+///
+/// Exhaustive: callers and implementors make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
     /// The name.
@@ -31,13 +36,15 @@ pub struct Author {
 }
 
 /// The content of one commit.
+///
+/// Exhaustive: callers make it, and an implementor must land all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// New contents by path.
     ///
     /// A file that the base revision has keeps its mode; another one is added as a plain file, with
     /// the folders that it needs.
-    pub files: BTreeMap<String, Bytes>,
+    pub files: BTreeMap<RepoPath, Bytes>,
     /// The commit message.
     pub message: String,
     /// The author; the committer is the backend's identity, and the author too when this is none.
@@ -49,6 +56,8 @@ pub struct Change {
 }
 
 /// A range of commits.
+///
+/// Exhaustive: callers make it, and an implementor must heed all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
     /// Stop before this revision; `None` for the whole history.
@@ -60,6 +69,8 @@ pub struct Range {
 }
 
 /// A commit that touched the configured paths.
+///
+/// Exhaustive: implementors of a repository make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// Its revision.
@@ -120,10 +131,9 @@ pub trait ConfigRepo: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Moved`](super::ErrorKind::Moved) if the branch upstream is no longer at `base`;
     /// [`Rejected`](super::ErrorKind::Rejected) if upstream's hooks or rights refuse;
-    /// [`Invalid`](super::ErrorKind::Invalid) for a path outside of the configured ones or of the
-    /// repository, for one that leads through a file or a link or to something that is no file (see
-    /// [`invalid_path`](super::invalid_path)), and for a change that makes no difference: there are
-    /// no empty commits.
+    /// [`Invalid`](super::ErrorKind::Invalid) for a path outside of the configured ones, for one
+    /// that leads through a file or a link or to something that is no file, and for a change that
+    /// makes no difference: there are no empty commits.
     async fn commit(&self, base: &Revision, change: &Change) -> Result<Revision>;
 
     /// Returns the commits of a range that touched the configured paths, newest first.

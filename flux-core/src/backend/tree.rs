@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::ContentId;
-use crate::repo_path::is_under;
+use crate::repo_path::{invalid_path, is_under};
 
 /// The kinds of things that a [`Tree`] has at a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,23 +221,6 @@ impl Tree {
         }
         self.is_link(path).then(|| format!("{path} is a link or a submodule"))
     }
-}
-
-/// Returns why nothing can be written to a path, whatever the repository has there: it leads out,
-/// or no checkout could have it.
-///
-/// `None` if it can be.
-pub fn invalid_path(path: &str) -> Option<&'static str> {
-    let part = |part: &str| match part {
-        "" => Some("is absolute, ends in a slash or has two in a row"),
-        "." | ".." => Some("has a step `.` or `..`"),
-        // As git has it: file systems take some of these for the same.
-        part if part.trim_end_matches(['.', ' ']).eq_ignore_ascii_case(".git") => Some("leads into `.git`"),
-        part if part.eq_ignore_ascii_case("git~1") => Some("leads into `.git`"),
-        part if part.contains(['\0', '\\']) => Some("has a NUL or a backslash"),
-        _ => None,
-    };
-    path.split('/').find_map(part)
 }
 
 #[cfg(test)]

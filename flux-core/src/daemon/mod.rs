@@ -2,9 +2,9 @@
 //!
 //! Three things happen on their own: the branch is polled for its tip, the cluster is made equal to
 //! git, and automated workloads are released. A sync also follows at once when the tip moved, a
-//! release landed, or the cluster reports that somebody changed what git decides. Only polls ask the
-//! git server: while it is away, repairs go on. They take turns: each works on what the one before it left. A failure is an
-//! [`Event`], and is tried again at its next turn.
+//! release landed, or the cluster reports that somebody changed what git decides. Only polls ask
+//! the git server: while it is away, repairs go on. They take turns: each works on what the one
+//! before it left. A failure is an [`Event`], and is tried again at its next turn.
 
 #[cfg(test)]
 mod tests;
@@ -163,8 +163,8 @@ impl Daemon {
         let (mut poll, mut sync) = (start, start);
         let mut automation = self.settings.automation_interval.map(|_| start);
         let mut synced: Option<Revision> = None;
-        // The branch is asked for its tip by the polls; in between, the cluster is held against what
-        // was loaded last.
+        // The branch is asked for its tip by the polls; in between, the cluster is held against
+        // what was loaded last.
         let mut has_moved = true;
         loop {
             let next = [Some(poll), Some(sync), automation].into_iter().flatten().min().unwrap_or(sync);
@@ -199,8 +199,8 @@ impl Daemon {
         }
     }
 
-    /// Waits until it is time, or until the cluster reports a change that is to be repaired at once;
-    /// returns `true` for the latter.
+    /// Waits until it is time, or until the cluster reports a change that is to be repaired at
+    /// once; returns `true` for the latter.
     async fn until(&self, time: Instant) -> bool {
         if !self.settings.repair_at_once {
             sleep_until(time).await;

@@ -42,8 +42,6 @@ impl Deployer {
         findings.extend(release::policy_findings(&loaded.manifests, |path| {
             sources.get(path).map(String::as_str)
         }));
-        findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
-        findings.dedup();
-        Ok(CheckReport { loaded, findings })
+        Ok(CheckReport { loaded, findings: findings.by_place() })
     }
 }

@@ -25,7 +25,6 @@ impl Deployer {
             .await?;
         let (entries, mut findings) = release::explain(&snapshot, inquiry, now);
         findings.extend(loaded.findings.iter().cloned());
-        findings.sort();
         Ok(Listing { entries, findings })
     }
 }

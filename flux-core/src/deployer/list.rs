@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{DeployError, Deployer};
 use crate::{
     backend::RolloutState,
-    finding::Finding,
+    finding::Findings,
     image::{ImageInfo, ImageRef},
     listing::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView},
     manifest::WorkloadId,
@@ -78,8 +78,6 @@ impl Deployer {
             .collect();
         let mut findings = listed.findings;
         findings.extend(release::image_findings(&facts));
-        findings.sort();
-        findings.dedup();
         Ok(Listing { entries, findings })
     }
 
@@ -91,8 +89,6 @@ impl Deployer {
         let mut findings = loaded.findings.clone();
         findings.extend(book.findings(&loaded.manifests));
         findings.extend(seen.completeness.cluster_findings());
-        findings.sort();
-        findings.dedup();
         let mut workloads: BTreeMap<WorkloadId, ListedWorkload> = BTreeMap::new();
         for located in loaded.manifests.workloads() {
             let id = located.workload_id();
@@ -123,7 +119,7 @@ impl Deployer {
 /// The workloads of git and of the cluster.
 struct Listed {
     workloads: BTreeMap<WorkloadId, ListedWorkload>,
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 /// A workload: its containers as the cluster runs them, or as git has them when the cluster does

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{DeployError, Options};
 use crate::{
     backend::{Clock, ConfigRepo, ContentId, Error as BackendError, Revision},
-    finding::{Code, Finding},
+    finding::{Code, Findings},
     generate::{self, Engine, GeneratedManifests, Generation, Method},
     kustomize_checks,
     manifest::ParsedFile,
@@ -33,8 +33,8 @@ pub struct LoadedRepo {
     pub built_from: BTreeMap<String, ContentId>,
     /// The manifests that commands made, by the paths that they are known under.
     pub generated: BTreeMap<String, GeneratedManifests>,
-    /// The findings about files and paths, sorted.
-    pub findings: Vec<Finding>,
+    /// The findings about files and paths.
+    pub findings: Findings,
     /// The cost of loading it.
     pub stats: LoadStats,
 }
@@ -155,15 +155,13 @@ impl Loader {
         by_path.extend(generated.iter().map(|(path, of)| (path.clone(), of.file.clone())));
         let marks = generated.iter().map(|(path, of)| (path.clone(), of.to_generated())).collect();
         let manifests = Arc::new(Manifests::of(by_path, marks).with_builds(builds));
-        let mut findings = manifests.findings();
+        let mut findings = Findings::from(manifests.findings());
         findings.extend(sources.not_loaded(&self.generation, &tree));
         findings.extend(failed);
         let of_kustomize = sources.generated.iter().filter(|source| source.method == Method::Kustomize);
         let built = of_kustomize.map(|source| source.by.clone());
         findings.extend(kustomize_checks::check(parser, &tree, &files, &parsed, built).await?);
         findings.extend(sources.findings);
-        findings.sort();
-        findings.dedup();
         let stats = LoadStats { files: files.len(), parsed: fresh };
         Ok(LoadedRepo { revision: at.clone(), manifests, files, built_from, generated, findings, stats })
     }

@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{DeployError, Deployer, LoadedRepo, PreparedRelease};
 use crate::{
-    backend::{Author, Change, ErrorKind, FileBody, Revision},
+    backend::{Author, Change, Error as BackendError, ErrorKind, FileBody, Revision},
     finding::{Code, Finding},
     generate::{Engine, Files, RefusedPath},
     manifest,
     plan::{Reason, ReleasePlan, Request},
     release::{self, ClusterFacts, ImageFacts, Snapshot},
+    repo_path::InvalidPath,
 };
 
 /// The result of a release.
@@ -100,8 +101,9 @@ impl Deployer {
         if plan.is_empty() {
             return Ok(ReleaseReport { plan, revision: None });
         }
+        let files = files.into_iter().map(|(path, body)| Ok((path.try_into()?, body)));
         let change = Change {
-            files,
+            files: files.collect::<Result<_, InvalidPath>>().map_err(BackendError::from)?,
             message: plan.message(),
             author: plan.request.cause.user.as_deref().map(author),
             time: self.clock.now(),
@@ -149,8 +151,6 @@ impl Deployer {
         mention_hidden_objects(&mut plan, loaded);
         plan.findings.extend(loaded.findings.iter().cloned());
         plan.findings.extend(cluster_findings);
-        plan.findings.sort();
-        plan.findings.dedup();
         Ok((PreparedRelease { plan, files }, snapshot.images))
     }
 

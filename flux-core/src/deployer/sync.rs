@@ -3,15 +3,16 @@
 use super::{DeployError, Deployer, LoadedRepo};
 use crate::{
     backend::{self, Progress},
-    finding::{Code, Finding},
+    finding::{Code, Finding, Findings},
+    manifest::ApiVersion,
     sync::{self, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
 };
 
 impl Deployer {
     /// Plans what makes the cluster equal to git, and stops there.
     ///
-    /// Sends nothing to the cluster. While the repository cannot be reached, the plan is made of the
-    /// revision that was loaded last, and a finding says so.
+    /// Sends nothing to the cluster. While the repository cannot be reached, the plan is made of
+    /// the revision that was loaded last, and a finding says so.
     ///
     /// # Errors
     /// [`DeployError`] if the repository was never reached, or the cluster as a whole cannot be
@@ -108,8 +109,7 @@ impl Deployer {
     async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, DeployError> {
         let mut report = self.cluster.apply(plan, progress).await.map_err(DeployError::Cluster)?;
         self.contests.note(plan, &report, self.clock.now());
-        report.findings.sort();
-        report.findings.dedup();
+        report.findings = Findings::from(report.findings).into_vec();
         Ok(report)
     }
 }
@@ -136,10 +136,10 @@ fn desired(loaded: &LoadedRepo) -> Desired {
         .filter(|located| !is_for_tools(&located.resource.api_version))
         .map(|located| DesiredObject { object: located.resource.object.clone(), place: located.place() })
         .collect();
-    Desired { revision: Some(loaded.revision.clone()), objects, findings: loaded.findings.clone() }
+    Desired { revision: Some(loaded.revision.clone()), objects, findings: loaded.findings.to_vec() }
 }
 
 /// Returns `true` if a document speaks to tools and is never sent to a cluster.
-fn is_for_tools(api_version: &str) -> bool {
-    api_version == "fluxcd.io/v1alpha1" || api_version.starts_with("kustomize.config.k8s.io/")
+fn is_for_tools(api_version: &ApiVersion) -> bool {
+    *api_version == "fluxcd.io/v1alpha1" || api_version.group() == "kustomize.config.k8s.io"
 }

@@ -106,7 +106,7 @@ impl<'t, 's> Editor<'t, 's> {
             owned(tree, annotations, "annotations")?;
         }
         let lines = Lines::of(source);
-        let outer = object.at.tree[object.at.node].column;
+        let outer = object.at.tree[object.at.node].position.column;
         let layout = Layout::of(tree, &lines, metadata.node).ok_or("`metadata` is no mapping")?;
         let metadata = layout.with_step(tree, &lines, metadata.node, outer);
         let entry = annotations.and_then(|at| metadata.entries.iter().copied().rfind(|e| e.1 == at.node));

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A replacement of bytes in one file.
+///
+/// Exhaustive: to apply it is to know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Edit {
     /// The first byte replaced.
@@ -19,6 +21,8 @@ pub struct Edit {
 /// The change of a value that an edit is intended to make.
 ///
 /// [`prove`](super::prove) checks the result against it.
+///
+/// Exhaustive: to prove an edit is to know all that it may change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     /// The index of the object in the file.

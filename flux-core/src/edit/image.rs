@@ -10,6 +10,8 @@ use crate::{
 };
 
 /// An image that a container is to get.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Copy, Debug)]
 pub struct ImageChange<'a> {
     /// The file of the container's object.
@@ -21,6 +23,8 @@ pub struct ImageChange<'a> {
 }
 
 /// An edit, its file, and the change that it is intended to make there.
+///
+/// Exhaustive: to apply it is to know all of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlacedEdit {
     /// The file.
@@ -105,7 +109,7 @@ pub(crate) fn own_edits(container: &Container, to: &ImageRef) -> Result<Vec<(Edi
     if let Some(origin) = &container.origin {
         return Err(EditError::Unsupported(format!(
             "container {}: its image is set in {}",
-            container.name, origin.path
+            container.name, origin.document.path
         )));
     }
     let change = ImageChange { path: "", container, to };
@@ -290,7 +294,7 @@ fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Resu
     };
     let (from, to) = (as_written(from), as_written(to));
     let (file, resource) = match &container.origin {
-        Some(origin) => (origin.path.as_str(), origin.resource),
+        Some(origin) => (origin.document.path.as_str(), origin.document.index),
         None => (path, container.resource),
     };
     let mut writes = Vec::new();

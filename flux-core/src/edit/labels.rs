@@ -7,12 +7,15 @@ use crate::{
     image::ImageRef,
     manifest::{Container, Resource, ScalarRef},
     pointer::last_key,
+    position::Position,
 };
 
 /// The longest value that a label may have, in bytes.
 const LONGEST: usize = 63;
 
 /// The edits of an object's version labels that follow its images.
+///
+/// Exhaustive: callers report what is skipped and apply the rest.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VersionLabels {
     /// The edits, in the file of the object.
@@ -22,14 +25,14 @@ pub struct VersionLabels {
 }
 
 /// A label that repeats an old tag and is left as it is.
+///
+/// Exhaustive: callers make a finding of it, field by field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedLabel {
     /// The path of the label within its object, as a JSON pointer.
     pub pointer: String,
-    /// The line of its value, counted from 1.
-    pub line: u32,
-    /// The column of its value in characters, counted from 1.
-    pub column: u32,
+    /// The position of its value.
+    pub position: Position,
     /// The reason.
     pub why: String,
 }
@@ -51,8 +54,8 @@ pub fn version_label_edits(
     let containers = resource.workload.as_deref().unwrap_or_default();
     let selector = resource.object.pointer("/spec/selector/matchLabels");
     let mut skip = |leaf: &ScalarRef, why: String| {
-        let (pointer, line, column) = (leaf.site.pointer.clone(), leaf.line, leaf.column);
-        labels.skipped.push(SkippedLabel { pointer, line, column, why });
+        let (pointer, position) = (leaf.site.pointer.clone(), leaf.position);
+        labels.skipped.push(SkippedLabel { pointer, position, why });
     };
     let mut follow_them = Vec::new();
     for leaf in &resource.version_labels {

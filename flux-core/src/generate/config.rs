@@ -74,6 +74,8 @@ pub struct Updater {
 }
 
 /// The mistakes of a `.flux.yaml`, which is not used.
+///
+/// Exhaustive: it is its findings and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not valid", .0.first().map_or("the file", |finding| &finding.subject))]
 pub struct InvalidConfig(pub Vec<Finding>);
@@ -242,8 +244,7 @@ impl Reader<'_> {
 
     /// Returns the place of a pointer, or of the nearest thing around it that has one.
     fn place(&self, at: &str) -> Place {
-        let (line, column) = self.places.nearest(at).unwrap_or((1, 1));
-        Place::in_file(self.path, Position { line, column })
+        Place::in_file(self.path, self.places.nearest(at).unwrap_or(Position::START))
     }
 }
 
@@ -327,10 +328,10 @@ mod tests {
             ("version: 1\ncommandUpdated:\n  generators: [{command: a}]\n  updaters: yes\n", (4, 3)),
             ("version: 1\nscanForFiles: {}\n---\na: 1\n", (3, 1)),
         ];
-        for (text, spot) in table {
+        for (text, (line, column)) in table {
             let InvalidConfig(findings) = Config::parse("x/.flux.yaml", text.as_bytes()).unwrap_err();
-            let place = findings[0].place.as_ref().map(|place| (place.position.line, place.position.column));
-            assert_eq!(place, Some(spot), "{text:?}: {findings:?}");
+            let position = findings[0].place.as_ref().map(|place| place.position);
+            assert_eq!(position, Some(Position { line, column }), "{text:?}: {findings:?}");
             assert!(findings.iter().all(|f| !f.remedy.is_empty() && f.subject == "x/.flux.yaml"), "{text:?}");
         }
     }

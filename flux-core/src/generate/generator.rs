@@ -116,6 +116,8 @@ pub trait Checkout: fmt::Debug + Send {
 }
 
 /// A command that is to be run.
+///
+/// Exhaustive: an implementor of a generator must heed all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// The text, for `/bin/sh -c`.
@@ -131,6 +133,8 @@ pub struct Run {
 }
 
 /// The output of a command.
+///
+/// Exhaustive: implementors of a generator make it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// To standard output.

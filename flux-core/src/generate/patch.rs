@@ -6,6 +6,7 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    api_version::group_of,
     manifest::WorkloadId,
     schema::{
         lists::{Schema, Shape},
@@ -93,7 +94,7 @@ struct Identity {
 impl Identity {
     fn of(object: &Value) -> Option<Self> {
         let text = |at: &str| object.pointer(at).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let group = text("/apiVersion")?.split_once('/').map_or("", |(group, _)| group);
+        let group = group_of(text("/apiVersion")?);
         let namespace = text("/metadata/namespace").unwrap_or("default");
         let id = WorkloadId::new(namespace, text("/kind")?, text("/metadata/name")?);
         Some(Self { group: group.to_owned(), id })

@@ -48,10 +48,10 @@ impl Patched {
         let generated = objects_of(printed);
         let mut objects = generated.clone();
         for (at, error) in apply_patches(&mut objects, &objects_of(&patches)) {
-            let place = patches.resources.get(at).map_or_else(
-                || source.place(),
-                |patch| Place::in_file(path, Position { line: patch.line, column: patch.column }),
-            );
+            let place = patches
+                .resources
+                .get(at)
+                .map_or_else(|| source.place(), |patch| Place::in_file(path, patch.position));
             let remedy = "remove the patch, or correct its kind, namespace and name";
             findings.push(failed(source, place, error.to_string(), remedy));
         }
@@ -105,10 +105,10 @@ fn not_rewritten(wrong: &Finding) -> String {
 /// written.
 fn replaced(printed: &ParsedFile, generated: &[Value], objects: &[Value]) -> ParsedFile {
     let mut file = ParsedFile::default();
-    let starts: Vec<(u32, u32)> = printed.resources.iter().map(|r| (r.line, r.column)).collect();
+    let starts: Vec<Position> = printed.resources.iter().map(|r| r.position).collect();
     let is_new: Vec<bool> = generated.iter().zip(objects).map(|(was, is)| was != is).collect();
     for problem in &printed.problems {
-        let object = starts.partition_point(|start| *start <= (problem.line, problem.column)).checked_sub(1);
+        let object = starts.partition_point(|start| *start <= problem.position).checked_sub(1);
         // What is wrong with the documents themselves is so whatever patches do; what is wrong with
         // an object, patches may mend.
         if problem.subject.is_none() || !object.is_some_and(|at| is_new[at]) {
@@ -141,18 +141,17 @@ fn numbered(mut resource: Resource, index: usize) -> Resource {
 /// Gives a patched object the lines of the printed one: the text between them is never shown.
 fn stand_as_printed(file: &mut ParsedFile, printed: &Resource) {
     for problem in &mut file.problems {
-        (problem.line, problem.column) = (printed.line, printed.column);
+        problem.position = printed.position;
     }
     for resource in &mut file.resources {
-        (resource.line, resource.column) = (printed.line, printed.column);
+        resource.position = printed.position;
         for (key, annotation) in &mut resource.annotations {
-            let spot = printed.annotations.get(key).map(|printed| (printed.line, printed.column));
-            (annotation.line, annotation.column) = spot.unwrap_or((printed.line, printed.column));
+            let same = printed.annotations.get(key);
+            annotation.position = same.map_or(printed.position, |other| other.position);
         }
         for container in resource.workload.iter_mut().flatten() {
             let same = printed.workload.iter().flatten().find(|other| other.name == container.name);
-            let spot = same.map(|other| (other.line, other.column));
-            (container.line, container.column) = spot.unwrap_or((printed.line, printed.column));
+            container.position = same.map_or(printed.position, |other| other.position);
         }
     }
 }

@@ -72,7 +72,7 @@ fn annotate(object: &mut Value, key: &str, value: Option<&str>) {
 }
 
 fn id(resource: &Resource) -> WorkloadId {
-    let none = match scope_of(&resource.api_version, &resource.kind) {
+    let none = match scope_of(resource.api_version.as_str(), &resource.kind) {
         Some(Scope::Cluster) => CLUSTER,
         Some(Scope::Namespaced) | None => "default",
     };

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Digest, InvalidImage};
 
 /// An image as its registry describes it.
+///
+/// Exhaustive: implementors of a registry make it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ImageInfo {
@@ -35,6 +37,8 @@ impl ImageInfo {
 }
 
 /// A platform, `os/architecture[/variant]`.
+///
+/// Exhaustive: implementors of a registry make it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Platform {

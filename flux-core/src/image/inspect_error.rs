@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// The reason that the image of one tag could not be read.
+///
+/// Exhaustive: implementors of a registry make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct InspectError {

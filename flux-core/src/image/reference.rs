@@ -11,6 +11,8 @@ use super::{
 };
 
 /// A reference to an image: `name[:tag][@digest]`, kept as written.
+///
+/// Exhaustive: a reference has these parts and no others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ImageRef {
@@ -26,6 +28,8 @@ pub struct ImageRef {
 /// known.
 ///
 /// The digest decides which image runs, so that the tag beside it would be wrong.
+///
+/// Exhaustive: it is what its message says and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{image}` is pinned by its digest, and the digest of tag `{tag}` is not known")]
 pub struct Pinned {

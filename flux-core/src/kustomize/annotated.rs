@@ -23,10 +23,9 @@ pub(crate) fn annotated_by(build: &Build, key: &str) -> Option<String> {
 
 fn set_in(kustomization: &Resource, key: &str) -> Option<String> {
     let object = &kustomization.object;
-    let at = |(line, _): (u32, u32)| format!("line {line}");
     if object.get("commonAnnotations").is_some_and(|all| all.get(key).is_some()) {
-        let place = kustomization.spot(&format!("/commonAnnotations/{}", escape(key)));
-        return Some(format!("the `commonAnnotations` ({})", at(place)));
+        let line = kustomization.position_of(&format!("/commonAnnotations/{}", escape(key))).line;
+        return Some(format!("the `commonAnnotations` (line {line})"));
     }
     let list = |key: &str| object.get(key).and_then(Value::as_array).into_iter().flatten();
     let patches = list("patches").chain(list("patchesJson6902")).filter_map(|patch| patch.get("patch"));

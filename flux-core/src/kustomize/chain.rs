@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use crate::{
     manifest::{
-        ImageOrigin, ParsedFile, Resource,
+        DocumentId, ImageOrigin, ParsedFile, Resource,
         kustomization::{is_file, is_kustomization},
         kustomization_keys::{Names, lists},
     },
+    position::Position,
     repo_path::{folder, resolve},
 };
 
@@ -35,8 +36,8 @@ const MOST_WAYS: usize = 100;
 /// The kustomizations of a repository and what they list.
 #[derive(Debug, Default)]
 pub(crate) struct Chains {
-    /// The kustomizations, by path and the index of the document in its file.
-    all: Vec<(String, usize)>,
+    /// The kustomizations.
+    all: Vec<DocumentId>,
     /// The kustomizations that list a file or a folder.
     listed: HashMap<String, Vec<Listing>>,
     /// The kustomizations by their folders.
@@ -92,7 +93,7 @@ impl Chains {
         for (path, file) in files.iter().filter(|(path, _)| is_file(path) && counts(path)) {
             let Some(index) = file.resources.iter().position(is_kustomization) else { continue };
             let by = chains.all.len();
-            chains.all.push((path.clone(), index));
+            chains.all.push(DocumentId::new(path, index));
             chains.by_folder.entry(folder(path).to_owned()).or_insert(by);
             let mut components = Vec::new();
             for (names, listed) in listed(path, &file.resources[index]) {
@@ -125,12 +126,12 @@ impl Chains {
         &self,
         files: &'a BTreeMap<String, Arc<ParsedFile>>,
     ) -> impl Iterator<Item = &'a Resource> {
-        self.all.iter().map(|(path, index)| &files[path].resources[*index])
+        self.all.iter().filter_map(|document| document.find(files))
     }
 
     /// Returns the path of a kustomization.
     pub(crate) fn path(&self, at: usize) -> &str {
-        &self.all[at].0
+        &self.all[at].path
     }
 
     /// Returns the files that a kustomization names as patches.
@@ -140,8 +141,8 @@ impl Chains {
 
     /// Returns a kustomization as the place where an image is set.
     pub(crate) fn origin(&self, at: usize) -> ImageOrigin {
-        let (path, resource) = self.all[at].clone();
-        ImageOrigin { path, resource, pointer: String::new(), line: 1, column: 1, name: String::new() }
+        let (document, position) = (self.all[at].clone(), Position::START);
+        ImageOrigin { document, pointer: String::new(), position, name: String::new() }
     }
 
     /// Returns the kustomizations that govern a file; `None` if there are none.
@@ -252,7 +253,8 @@ impl Chains {
             listings.iter().for_each(|listing| lists[listing.by].push(path));
         }
         let (mut through, mut wanted) = (BTreeSet::new(), BTreeSet::new());
-        let mut next: Vec<usize> = self.all.iter().position(|(path, _)| path == root).into_iter().collect();
+        let mut next: Vec<usize> =
+            self.all.iter().position(|document| document.path == root).into_iter().collect();
         while let Some(at) = next.pop() {
             if through.insert(self.path(at).to_owned()) {
                 next.extend(lists[at].iter().filter_map(|listed| self.by_folder.get(*listed)));

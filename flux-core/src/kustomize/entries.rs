@@ -12,6 +12,7 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use crate::manifest::{Resource, ScalarRef};
+use crate::position::Position;
 
 /// The expression that kustomize appends to a name.
 const REST: &str = "(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?$";
@@ -36,8 +37,8 @@ pub(crate) struct Entry {
     /// The place for a tag, if there is no tag yet.
     pub(crate) tag_place: Option<ScalarRef>,
     pub(crate) suffix: bool,
-    /// The line and the column of the entry, counted from 1.
-    place: (u32, u32),
+    /// The position of the entry.
+    position: Position,
 }
 
 impl Entry {
@@ -50,7 +51,6 @@ impl Entry {
         let entry = |(index, entry): (usize, &Value)| {
             let at = |key: &str| leaves.get(&*format!("/images/{index}/{key}")).copied();
             let leaf = |key: &str| at(key).filter(|leaf| !leaf.text.is_empty()).cloned();
-            let place = at("name").map_or((resource.line, resource.column), |leaf| (leaf.line, leaf.column));
             Some(Self {
                 name: entry.get("name")?.as_str()?.to_owned(),
                 new_name: leaf("newName"),
@@ -58,7 +58,7 @@ impl Entry {
                 digest: leaf("digest"),
                 tag_place: at("newTag").filter(|leaf| leaf.text.is_empty()).cloned(),
                 suffix: entry.get("tagSuffix").is_some(),
-                place,
+                position: at("name").map_or(resource.position, |leaf| leaf.position),
             })
         };
         entries.enumerate().filter_map(entry).collect()
@@ -68,12 +68,12 @@ impl Entry {
         self.tag.is_some() || self.digest.is_some()
     }
 
-    /// Returns the line and the column at which the entry sets the image, counted from 1.
+    /// Returns the position at which the entry sets the image.
     ///
-    /// They are those of its tag, else of its digest, else of its name.
-    pub(crate) fn place(&self) -> (u32, u32) {
+    /// It is that of its tag, else of its digest, else of its name.
+    pub(crate) fn position(&self) -> Position {
         let telling = [&self.tag, &self.digest, &self.new_name].into_iter().flatten().next();
-        telling.map_or(self.place, |leaf| (leaf.line, leaf.column))
+        telling.map_or(self.position, |leaf| leaf.position)
     }
 
     /// Returns the image that the entry makes of one, taken apart and put together as kustomize

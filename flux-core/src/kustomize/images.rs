@@ -15,7 +15,8 @@ use crate::{
     finding::{Code, Finding, Problem},
     image::ImageRef,
     manifest::{
-        BadImage, Container, ImageOrigin, ParsedFile, Part, Resource, ScalarRef, SharedScalar, Site,
+        BadImage, Container, DocumentId, ImageOrigin, ParsedFile, Part, Resource, ScalarRef, SharedScalar,
+        Site,
         kustomization::{FILES, KIND},
     },
 };
@@ -25,8 +26,7 @@ pub(crate) fn misplaced(path: &str, resource: &Resource) -> Finding {
     let problem = Problem {
         code: Code::NotForKubernetes,
         subject: None,
-        line: resource.line,
-        column: resource.column,
+        position: resource.position,
         evidence: format!("it is a {KIND}, which is read from {} only", FILES.join(", ")),
         remedy: "give the file that name, or keep it outside of the synced paths".to_owned(),
     };
@@ -61,8 +61,8 @@ pub(crate) struct Outcome {
     pub(crate) refused: Option<String>,
 }
 
-/// The containers whose images kustomizations set, by file, object and place in the object.
-type Outcomes = BTreeMap<(String, usize, usize), Outcome>;
+/// The containers whose images kustomizations set, by object and place in the object.
+type Outcomes = BTreeMap<(DocumentId, usize), Outcome>;
 
 /// Gives containers the images that kustomizations set, and returns findings.
 ///
@@ -84,13 +84,13 @@ pub(crate) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Findin
                 if let (Some(entry), None) = (outcome.set_by, resource.read_only_reason()) {
                     *users.entry(entry).or_default() += 1;
                 }
-                outcomes.insert((path.clone(), index, at), outcome);
+                outcomes.insert((DocumentId::new(path, index), at), outcome);
             }
         }
     }
     let place = |id: EntryId| Some((chains.origin(id.0), entries.get(id.0)?.get(id.1)?));
     let mut wrong: BTreeMap<EntryId, Finding> = BTreeMap::new();
-    for ((path, index, at), outcome) in outcomes {
+    for ((DocumentId { path, index }, at), outcome) in outcomes {
         let uses = outcome.set_by.and_then(|entry| users.get(&entry).copied()).unwrap_or(1);
         let (last, set_by) = (outcome.last, outcome.set_by.and_then(place));
         let by = last.and_then(|id| Some((id, place(id)?)));
@@ -116,12 +116,10 @@ pub(crate) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Findin
 
 /// Returns the finding about an entry whose result is no valid image.
 fn no_image(origin: &ImageOrigin, entry: &Entry, bad: &BadImage) -> Finding {
-    let (line, column) = entry.place();
     let problem = Problem {
         code: Code::InvalidImage,
         subject: None,
-        line,
-        column,
+        position: entry.position(),
         evidence: format!(
             "the entry for `{}` makes `{}`, which is no image: {}",
             entry.name, bad.text, bad.problem
@@ -129,7 +127,7 @@ fn no_image(origin: &ImageOrigin, entry: &Entry, bad: &BadImage) -> Finding {
         remedy: "give it a `newTag` that is a tag, a `digest` as `sha256:…`, and a `newName` without either"
             .to_owned(),
     };
-    problem.at(&origin.path)
+    problem.at(&origin.document.path)
 }
 
 /// Returns the image of a container after a chain; `None` if no entry applies to it.
@@ -228,12 +226,11 @@ pub(crate) fn put(
             let name = entry.new_name.as_ref().filter(|_| outcome.named_there);
             let tag = entry.tag.as_ref().or(entry.tag_place.as_ref());
             let leaves = [(Part::Name, name), (Part::Tag, tag), (Part::Digest, entry.digest.as_ref())];
-            let path = origin.path.clone();
+            let path = origin.document.path.clone();
             let site = |(part, leaf): (Part, Option<&ScalarRef>)| Some(shared(leaf?.site(part), uses, &path));
             container.sites = leaves.into_iter().filter_map(site).collect();
-            let (line, column) = entry.place();
-            container.origin =
-                Some(ImageOrigin { pointer, name: entry.name.clone(), line, column, ..origin });
+            let (name, position) = (entry.name.clone(), entry.position());
+            container.origin = Some(ImageOrigin { pointer, name, position, ..origin });
         }
     }
     container.image = outcome.image();

@@ -19,7 +19,6 @@ use crate::{
         kustomization::{is_file, is_kustomization},
         kustomization_keys::{Names, lists},
     },
-    position::Position,
     repo_path::folder,
 };
 
@@ -57,7 +56,7 @@ impl PartFiles {
                 Finding {
                 code: Code::PatchAlone,
                 subject: patch.name.clone(),
-                place: Some(Place::in_file(path, Position { line: patch.line, column: patch.column })),
+                place: Some(Place::in_file(path, patch.position)),
                 evidence: format!(
                     "a kustomization names it as a patch, and no file that is loaded describes the {} itself",
                     patch.kind

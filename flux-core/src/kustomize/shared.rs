@@ -6,21 +6,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{chain::Chains, origins::Origins};
 use crate::{
-    manifest::{Container, SharedScalar, Site, kustomization::is_file},
+    manifest::{Container, DocumentId, SharedScalar, Site, kustomization::is_file},
     repo_path::folder,
 };
 
 /// Marks the documents that describe several objects.
 pub(crate) fn share(origins: &mut Origins, others: &mut Others<'_>) {
-    let mut users: BTreeMap<(String, usize), u32> = BTreeMap::new();
-    for document in origins.values().flatten() {
-        *users.entry((document.path.clone(), document.resource)).or_default() += 1;
+    let mut users: BTreeMap<DocumentId, u32> = BTreeMap::new();
+    for described in origins.values().flatten() {
+        *users.entry(described.document.clone()).or_default() += 1;
     }
-    for document in origins.values_mut().flatten() {
-        let several = users.get(&(document.path.clone(), document.resource)).is_some_and(|&users| users > 1);
-        document.refused = match others.building(&document.path) {
-            Some(other) => Some(format!("{} is also what {other} is built from", document.path)),
-            None if several => Some(format!("several workloads are built from {}", document.path)),
+    for described in origins.values_mut().flatten() {
+        let several = users.get(&described.document).is_some_and(|&users| users > 1);
+        let path = &described.document.path;
+        described.refused = match others.building(path) {
+            Some(other) => Some(format!("{path} is also what {other} is built from")),
+            None if several => Some(format!("several workloads are built from {path}")),
             None => None,
         };
     }
@@ -84,7 +85,7 @@ impl<'a> Others<'a> {
         users: &Users,
         alone: &dyn Fn(&User) -> Option<String>,
     ) {
-        let Some(path) = container.origin.as_ref().map(|origin| origin.path.clone()) else { return };
+        let Some(path) = container.origin.as_ref().map(|origin| origin.document.path.clone()) else { return };
         let other = self.building(&path);
         for site in container.sites.iter_mut().filter(|site| can_be_written(site)) {
             let user = user_of(&path, site);

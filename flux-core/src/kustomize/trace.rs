@@ -25,9 +25,14 @@ use super::{
     origins::{Described, Origins},
     shared::{Others, Passing, User, Users, can_be_written, share, user_of},
 };
-use crate::manifest::{Container, ImageOrigin, ParsedFile, Resource, Site, kustomization::is_file};
+use crate::{
+    manifest::{Container, DocumentId, ImageOrigin, ParsedFile, Resource, Site, kustomization::is_file},
+    position::Position,
+};
 
 /// A build of a kustomization, and the files that belong to it.
+///
+/// Exhaustive: whoever reads the repository makes it.
 #[derive(Clone, Debug, Default)]
 pub struct Build {
     /// The path of the kustomization.
@@ -73,16 +78,16 @@ pub(crate) fn trace(
                 let container = tracer.container(raw, container);
                 let mut behind = BTreeSet::new();
                 if let (Some(origin), None) = (&container.origin, resource.read_only_reason()) {
-                    behind = raw.map(|raw| tracer.behind(raw, &origin.path)).unwrap_or_default();
+                    behind = raw.map(|raw| tracer.behind(raw, &origin.document.path)).unwrap_or_default();
                     for site in container.sites.iter().filter(|site| can_be_written(site)) {
-                        let user = user_of(&origin.path, site);
+                        let user = user_of(&origin.document.path, site);
                         for &k in &behind {
                             *passing.entry((user.clone(), path.clone(), k)).or_default() += 1;
                         }
                         *users.entry(user).or_default() += 1;
                     }
                 }
-                places.push((path.clone(), index, at, container, behind));
+                places.push((DocumentId::new(path, index), at, container, behind));
             }
             if let Some(raw) = raw {
                 let mut documents = vec![raw.described()];
@@ -91,13 +96,13 @@ pub(crate) fn trace(
                     documents.retain(|document| *document != patch);
                     documents.push(patch);
                 }
-                origins.insert((path.clone(), index), documents);
+                origins.insert(DocumentId::new(path, index), documents);
             }
         }
         chains.insert(path, tracer.chains);
     }
     share(&mut origins, &mut others);
-    for (path, index, at, mut container, behind) in places {
+    for (DocumentId { path, index }, at, mut container, behind) in places {
         let Some(file) = built.get_mut(&path) else { continue };
         let alone = |user: &User| {
             let once = |k: &&usize| passing.get(&(user.clone(), path.clone(), **k)) == Some(&1);
@@ -147,7 +152,7 @@ struct Raw<'a> {
 
 impl Raw<'_> {
     fn described(&self) -> Described {
-        Described { path: self.path.to_owned(), resource: self.index, refused: None }
+        Described { document: DocumentId::new(self.path, self.index), refused: None }
     }
 
     fn container(&self, like: &Container) -> Option<&Container> {
@@ -157,11 +162,9 @@ impl Raw<'_> {
     /// Returns a container of the file as one of the built object.
     fn place(&self, container: &Container, built: &Container) -> Container {
         let origin = ImageOrigin {
-            path: self.path.to_owned(),
-            resource: self.index,
+            document: DocumentId::new(self.path, self.index),
             pointer: String::new(),
-            line: container.line,
-            column: container.column,
+            position: container.position,
             name: self.resource.name.clone(),
         };
         Container { origin: Some(origin), sites: container.sites.clone(), ..built.clone() }
@@ -258,11 +261,9 @@ impl<'a> Tracer<'a> {
             Err(why) => refused.unwrap_or(why),
         };
         let origin = ImageOrigin {
-            path: self.build.root.clone(),
-            resource: 0,
+            document: DocumentId::new(&self.build.root, 0),
             pointer: String::new(),
-            line: 1,
-            column: 1,
+            position: Position::START,
             name: String::new(),
         };
         let sites =

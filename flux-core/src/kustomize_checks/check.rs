@@ -16,6 +16,7 @@ use super::{
     shape::{Mistake, is_of_another_group, mistakes},
 };
 use crate::{
+    api_version::group_of,
     backend::{ContentId, Error as BackendError, Tree},
     finding::{Code, Finding, Place},
     manifest::{ParsedFile, kustomization::is_file},
@@ -114,7 +115,7 @@ fn not_built(object: &Value) -> Option<Mistake> {
 /// Returns the mistake of an object in a file where only a kustomization counts.
 fn of_another_group(object: &Value) -> Mistake {
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
-    let group = text("apiVersion").split('/').next().unwrap_or_default();
+    let group = group_of(text("apiVersion"));
     let kind = text("kind");
     let evidence = format!("it is a {kind} of {group}; of a file of this name only a kustomization is read");
     Mistake::warning("", evidence, "give the file another name")

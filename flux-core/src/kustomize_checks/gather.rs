@@ -81,7 +81,7 @@ async fn read(
             Some(resource) => found.push(Kustomization {
                 path: path.clone(),
                 object: resource.object.clone(),
-                line: resource.line,
+                line: resource.position.line,
             }),
             None if unreadable(file).next().is_some() => broken.extend(
                 unreadable(file)

@@ -36,17 +36,16 @@ impl Mistakes {
     ///
     /// The kustomization starts at `line`.
     pub(super) fn findings(self, path: &str, text: &str, line: u32) -> Vec<Finding> {
-        let (places, start) = (Places::of(text, line), (line, 1));
-        let place = |(line, column)| Place::in_file(path, Position { line, column });
+        let (places, start) = (Places::of(text, line), Position { line, column: 1 });
         let at_its_place = |mistake: Mistake| {
-            let spot = places.nearest(&mistake.pointer).unwrap_or(start);
-            finding(mistake, place(spot))
+            let position = places.nearest(&mistake.pointer).unwrap_or(start);
+            finding(mistake, Place::in_file(path, position))
         };
         let mut findings: Vec<Finding> = self.reported.into_iter().map(at_its_place).collect();
         if self.more > 0 {
             let evidence = format!("there are {} mistakes more", self.more);
             let mistake = Mistake::error("", evidence, "correct those that are reported first");
-            findings.push(finding(mistake, place(start)));
+            findings.push(finding(mistake, Place::in_file(path, start)));
         }
         findings
     }

@@ -8,6 +8,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
+    api_version::group_of,
     finding::Code,
     kustomize::is_no_expression,
     manifest::{
@@ -48,7 +49,8 @@ impl Mistake {
 pub(crate) fn is_of_another_group(object: &Value) -> bool {
     let text = |key| object.get(key).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
     let (Some(version), Some(_)) = (text("apiVersion"), text("kind")) else { return false };
-    version.split_once('/').is_some_and(|(group, _)| group.contains('.') && group != GROUP)
+    let group = group_of(version);
+    group.contains('.') && group != GROUP
 }
 
 /// Returns the mistakes in the shape of a kustomization.

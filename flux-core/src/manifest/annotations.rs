@@ -22,8 +22,7 @@ pub(crate) fn annotations(at: &Cursor<'_, '_>, metadata: Option<&Value>) -> BTre
             // lost.
             other => other.to_string(),
         };
-        let (line, column) = at.place();
-        Some((key, Annotation { value, line, column }))
+        Some((key, Annotation { value, position: at.position() }))
     };
     entries.into_iter().filter_map(annotation).collect()
 }

@@ -2,10 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Site;
-use crate::image::{ImageName, ImageRef, InvalidImage};
+use super::{DocumentId, Site};
+use crate::{
+    image::{ImageName, ImageRef, InvalidImage},
+    position::Position,
+};
 
 /// A place in a workload that names an image.
+///
+/// Exhaustive: a writer of images must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// The index of its object in the file.
@@ -16,10 +21,8 @@ pub struct Container {
     pub role: ContainerRole,
     /// The image as written; an error if there is none or it cannot be parsed.
     pub image: Result<ImageRef, BadImage>,
-    /// The line of the image, counted from 1.
-    pub line: u32,
-    /// The column of the image in characters, counted from 1.
-    pub column: u32,
+    /// The position of the image.
+    pub position: Position,
     /// The scalars that an edit of the image rewrites.
     pub sites: Vec<Site>,
     /// The document that holds the scalars, if they are not in the object: an entry of a
@@ -33,24 +36,24 @@ pub struct Container {
 }
 
 /// The document that sets the image of an object in another file.
+///
+/// Exhaustive: a writer of images must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageOrigin {
-    /// Its file.
-    pub path: String,
-    /// The index of the document in its file.
-    pub resource: usize,
-    /// The position of the image in the object itself, as a JSON pointer.
+    /// The document.
+    pub document: DocumentId,
+    /// The path of the image in the object itself, as a JSON pointer.
     pub pointer: String,
-    /// The line of the entry or value that sets the image there, counted from 1.
-    pub line: u32,
-    /// Its column in characters, counted from 1.
-    pub column: u32,
+    /// The position of the entry or value that sets the image there.
+    pub position: Position,
     /// The `name` of the entry of `images:`, if the document is a kustomization; else that of the
     /// object that it describes.
     pub name: String,
 }
 
 /// The text of an image that cannot be parsed.
+///
+/// Exhaustive: it is a text and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadImage {
     /// The text as written.
@@ -75,6 +78,8 @@ impl From<InvalidImage> for BadImage {
 }
 
 /// The list of a pod that a container stands in.
+///
+/// Exhaustive: a pod has these lists and no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ContainerRole {

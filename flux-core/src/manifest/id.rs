@@ -22,6 +22,8 @@ pub struct WorkloadId {
 }
 
 /// The error for a text that is no [`WorkloadId`].
+///
+/// Exhaustive: it is its text and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a workload id: write namespace:kind/name, as in shop:deployment/web")]
 pub struct InvalidId {
@@ -125,6 +127,8 @@ impl From<WorkloadId> for String {
 /// The identity of any Kubernetes object: group, kind, namespace and name.
 ///
 /// The version is no part of it. Its text is v1's, without the group.
+///
+/// Exhaustive: it is an identity, and two are equal if all of it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ResourceId {
     /// The namespace; `None` for a cluster-scoped object.

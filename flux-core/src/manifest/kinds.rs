@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api_version::group_of;
+
 /// The scope of a kind: namespaced or cluster-scoped.
+///
+/// Exhaustive: Kubernetes has these two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Scope {
     /// Each object has a namespace.
@@ -23,7 +27,7 @@ pub enum Scope {
 /// assert_eq!(scope_of("example.com/v1", "Deployment"), None);
 /// ```
 pub fn scope_of(api_version: &str, kind: &str) -> Option<Scope> {
-    let name = api_version.split_once('/').map_or("", |(group, _)| group);
+    let name = group_of(api_version);
     let group = GROUPS.iter().find(|group| group.name == name)?;
     if group.namespaced.contains(&kind) {
         Some(Scope::Namespaced)

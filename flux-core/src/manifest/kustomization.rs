@@ -6,7 +6,7 @@ use super::{
     Resource,
     kustomization_keys::{FORMER, KEYS},
 };
-use crate::repo_path::name;
+use crate::{api_version::group_of, repo_path::name};
 
 /// The API version of kustomizations that name none.
 pub(crate) const VERSION: &str = "kustomize.config.k8s.io/v1beta1";
@@ -30,13 +30,12 @@ pub(crate) fn is_file(path: &str) -> bool {
 
 /// Returns `true` if an object is a kustomization.
 pub(crate) fn is_kustomization(resource: &Resource) -> bool {
-    is_kind(&resource.api_version, &resource.kind)
+    is_kind(resource.api_version.as_str(), &resource.kind)
 }
 
 /// Returns `true` if objects of this version and kind are kustomizations.
 pub(crate) fn is_kind(api_version: &str, kind: &str) -> bool {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    group == GROUP && matches!(kind, KIND | COMPONENT)
+    group_of(api_version) == GROUP && matches!(kind, KIND | COMPONENT)
 }
 
 /// Returns the version and the kind of an object, where a kustomization may leave out either.

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     finding::{Code, Problem},
+    position::Position,
     yaml::{
         cursor::Cursor,
         dialect,
@@ -198,9 +199,9 @@ impl<'s> Loader<'s, '_> {
         }
         let at = self.at(at);
         if template::is_template(document) || self.line(at.byte).contains("{{") {
-            return self.problem(template::problem((at.line, at.column), &error.to_string()));
+            return self.problem(template::problem(at.position, &error.to_string()));
         }
-        self.unreadable((at.line, at.column), error.to_string())
+        self.unreadable(at.position, error.to_string())
     }
 
     /// Returns the line of a byte.
@@ -209,8 +210,8 @@ impl<'s> Loader<'s, '_> {
         from(self.text, start).lines().next().unwrap_or_default()
     }
 
-    fn unreadable(&mut self, place: (u32, u32), evidence: String) -> Result<(), Stop> {
-        self.problem(Problem::new(Code::InvalidYaml, place, evidence, INVALID))
+    fn unreadable(&mut self, position: Position, evidence: String) -> Result<(), Stop> {
+        self.problem(Problem::new(Code::InvalidYaml, position, evidence, INVALID))
     }
 
     /// Reads a document that is YAML.
@@ -226,20 +227,20 @@ impl<'s> Loader<'s, '_> {
         match read {
             Ok(value) => {
                 if let Some((node, evidence)) = dialect::differs(&tree, self.text, text, self.is_json) {
-                    return self.unreadable((tree[node].line, tree[node].column), evidence);
+                    return self.unreadable(tree[node].position, evidence);
                 }
                 self.duplicates(&tree, &duplicates)?;
                 tree.set_uses(uses::count(&tree));
                 tree.is_marked = self.mark.is_some_and(|mark| text.contains(mark));
                 self.object(&Cursor::at(&tree, self.text, root), value, None)
             }
-            Err(Unreadable::TooLarge(limit)) => self.too_large_at(limit, tree.place(root)),
+            Err(Unreadable::TooLarge(limit)) => self.too_large_at(limit, tree[root].position),
             Err(Unreadable::Invalid(node, evidence))
                 if template::is_template(text) || self.line(tree[node].start).contains("{{") =>
             {
-                self.problem(template::problem(tree.place(node), &evidence))
+                self.problem(template::problem(tree[node].position, &evidence))
             }
-            Err(Unreadable::Invalid(node, evidence)) => self.unreadable(tree.place(node), evidence),
+            Err(Unreadable::Invalid(node, evidence)) => self.unreadable(tree[node].position, evidence),
         }
     }
 
@@ -253,10 +254,13 @@ impl<'s> Loader<'s, '_> {
             } else {
                 let text: String =
                     tree.scalar(second).map_or("", |(text, _)| text).chars().take(80).collect();
-                format!("the key `{text}` stands on line {} already; the last one counts", tree[first].line)
+                format!(
+                    "the key `{text}` stands on line {} already; the last one counts",
+                    tree[first].position.line
+                )
             };
-            let place = tree.place(second);
-            self.problem(Problem::new(Code::DuplicateKey, place, evidence, "keep one of them"))?;
+            let position = tree[second].position;
+            self.problem(Problem::new(Code::DuplicateKey, position, evidence, "keep one of them"))?;
         }
         Ok(())
     }
@@ -317,7 +321,6 @@ impl<'s> Loader<'s, '_> {
         kind: String,
         object: Map<String, Value>,
     ) -> Result<(), Stop> {
-        let (line, column) = at.place();
         let metadata = object.get("metadata");
         let name = match metadata.and_then(|m| m.get("name")) {
             Some(Value::String(name)) if !name.is_empty() => name.clone(),
@@ -328,7 +331,7 @@ impl<'s> Loader<'s, '_> {
                     None => format!("a {kind} has no `metadata.name`"),
                 };
                 let remedy = "give it a name, between quotes if YAML reads it as something else";
-                return self.problem(Problem::new(Code::MissingName, at.place(), evidence, remedy));
+                return self.problem(Problem::new(Code::MissingName, at.position(), evidence, remedy));
             }
         };
         let namespace = match metadata.and_then(|m| m.get("namespace")) {
@@ -344,12 +347,11 @@ impl<'s> Loader<'s, '_> {
         let subject = WorkloadId::new(namespace.as_deref().unwrap_or("default"), &kind, &name).to_string();
         let mut problems = Vec::new();
         let mut resource = Resource {
-            api_version,
+            api_version: api_version.into(),
             kind,
             namespace,
             name,
-            line,
-            column,
+            position: at.position(),
             annotations: annotations(at, metadata),
             object: Arc::new(Value::Object(object)),
             workload: None,
@@ -375,27 +377,31 @@ impl<'s> Loader<'s, '_> {
     ///
     /// It blocks nothing.
     fn not_for_kubernetes(&mut self, at: &Cursor<'_, '_>, evidence: &str) -> Result<(), Stop> {
-        self.problem(Problem::new(Code::NotForKubernetes, at.place(), evidence, NOT_AN_OBJECT))
+        self.problem(Problem::new(Code::NotForKubernetes, at.position(), evidence, NOT_AN_OBJECT))
     }
 
     fn not_an_object(&mut self, at: &Cursor<'_, '_>, evidence: &str) -> Result<(), Stop> {
-        self.problem(Problem::new(Code::NotAnObject, at.place(), evidence, NOT_AN_OBJECT))
+        self.problem(Problem::new(Code::NotAnObject, at.position(), evidence, NOT_AN_OBJECT))
     }
 
     fn too_large(&mut self, limit: Limit, at: &Marker) -> Result<(), Stop> {
         let at = self.at(at);
-        self.too_large_at(limit, (at.line, at.column))
+        self.too_large_at(limit, at.position)
     }
 
-    fn too_large_at(&mut self, limit: Limit, place: (u32, u32)) -> Result<(), Stop> {
-        self.file.problems.push(Problem::new(Code::TooLarge, place, limit.evidence(), TOO_LARGE));
+    fn too_large_at(&mut self, limit: Limit, position: Position) -> Result<(), Stop> {
+        self.file.problems.push(Problem::new(Code::TooLarge, position, limit.evidence(), TOO_LARGE));
         Err(Stop)
     }
 
     fn problem(&mut self, problem: Problem) -> Result<(), Stop> {
-        let place = (problem.line, problem.column);
+        let position = problem.position;
         self.file.problems.push(problem);
-        if self.file.problems.len() < PROBLEMS { Ok(()) } else { self.too_large_at(Limit::Problems, place) }
+        if self.file.problems.len() < PROBLEMS {
+            Ok(())
+        } else {
+            self.too_large_at(Limit::Problems, position)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod annotations;
 mod container;
+mod document_id;
 mod id;
 pub(crate) mod kinds;
 pub(crate) mod kustomization;
@@ -20,6 +21,7 @@ pub(crate) mod sops;
 mod template;
 
 pub use container::{BadImage, Container, ContainerRole, ImageOrigin};
+pub use document_id::DocumentId;
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
 pub(crate) use kustomization::FILES as KUSTOMIZATION_FILES;
@@ -30,6 +32,7 @@ pub use paths::manifest_paths;
 pub use policy_document::{POLICY_GROUP, POLICY_KIND, is_policy_document};
 pub use scalar_ref::{Part, ScalarRef, SharedScalar, Site};
 
+pub use crate::api_version::ApiVersion;
 use crate::yaml::limits::Limit;
 
 /// The bytes that a file may have; a larger one is not read.
@@ -38,4 +41,4 @@ pub const MAX_FILE_BYTES: u64 = Limit::BYTES as u64;
 /// The version of the format of a [`ParsedFile`], for caches that outlive the process.
 ///
 /// It changes whenever the same bytes would be parsed into something else.
-pub const PARSE_FORMAT: u32 = 4;
+pub const PARSE_FORMAT: u32 = 5;

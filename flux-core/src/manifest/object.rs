@@ -5,12 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CLUSTER, Container, ScalarRef, Scope, WorkloadId, scope_of, sops};
-use crate::finding::Problem;
+use super::{CLUSTER, Container, DocumentId, ScalarRef, Scope, WorkloadId, scope_of, sops};
+use crate::{api_version::ApiVersion, finding::Problem, position::Position};
 
 /// The parse of one file.
 ///
 /// It holds no path: equal bytes have equal parses.
+///
+/// Exhaustive: caches and readers of other formats make it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ParsedFile {
     /// The objects, in the order in which they stand.
@@ -24,20 +26,20 @@ pub struct ParsedFile {
 }
 
 /// One Kubernetes object of a file.
+///
+/// Exhaustive: caches and readers of other formats make it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resource {
     /// `apiVersion`.
-    pub api_version: String,
+    pub api_version: ApiVersion,
     /// `kind`, as written.
     pub kind: String,
     /// `metadata.namespace`, if written.
     pub namespace: Option<String>,
     /// `metadata.name`.
     pub name: String,
-    /// The line at which the object starts, counted from 1.
-    pub line: u32,
-    /// The column at which the object starts, in characters, counted from 1.
-    pub column: u32,
+    /// The position at which the object starts.
+    pub position: Position,
     /// The object as Kubernetes reads it.
     pub object: Arc<Value>,
     /// The annotations, with the positions of their values.
@@ -60,7 +62,7 @@ pub struct Resource {
 impl Resource {
     /// Returns the API group; empty for the core group.
     pub fn group(&self) -> &str {
-        self.api_version.split_once('/').map_or("", |(group, _)| group)
+        self.api_version.group()
     }
 
     /// Returns `true` if an id may name this object.
@@ -68,7 +70,7 @@ impl Resource {
     /// An object without a namespace of its own is in `default`, or in none if its kind is
     /// cluster-scoped; for kinds that are not built in, either may be the case.
     pub fn is(&self, id: &WorkloadId) -> bool {
-        let is_there = match (self.namespace.as_deref(), scope_of(&self.api_version, &self.kind)) {
+        let is_there = match (self.namespace.as_deref(), scope_of(self.api_version.as_str(), &self.kind)) {
             (_, Some(Scope::Cluster)) => id.namespace() == CLUSTER,
             (Some(namespace), _) => id.namespace() == namespace,
             (None, Some(Scope::Namespaced)) => id.namespace() == "default",
@@ -88,13 +90,20 @@ impl Resource {
     }
 }
 
+impl DocumentId {
+    /// Returns the document; `None` if these files do not have it.
+    pub fn find<'a>(&self, files: &'a BTreeMap<String, Arc<ParsedFile>>) -> Option<&'a Resource> {
+        files.get(&self.path)?.resources.get(self.index)
+    }
+}
+
 /// The value of an annotation and its position.
+///
+/// Exhaustive: callers make those that a workload is to get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {
     /// The value.
     pub value: String,
-    /// The line, counted from 1.
-    pub line: u32,
-    /// The column in characters, counted from 1.
-    pub column: u32,
+    /// The position of the value.
+    pub position: Position,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     pointer::last_key,
+    position::Position,
     yaml::{
         cursor::{Cursor, Inherited},
         layout::{Lines, NewKey, new_key},
@@ -14,6 +15,8 @@ use crate::{
 };
 
 /// A scalar that holds an image or a part of one.
+///
+/// Exhaustive: a writer of images must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// The part of the image reference that it holds.
@@ -42,6 +45,8 @@ pub struct Site {
 }
 
 /// The part of an image reference that a scalar holds.
+///
+/// Exhaustive: a writer of images must know every part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
@@ -63,6 +68,8 @@ pub enum Part {
 ///
 /// They have it by aliases, by merge keys, or because they take it from one entry of a
 /// kustomization.
+///
+/// Exhaustive: a writer of images must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedScalar {
     /// The first byte of its source text, after its anchor.
@@ -76,14 +83,14 @@ pub struct SharedScalar {
 }
 
 /// A scalar of an object with its text, its position, and the data that an edit needs.
+///
+/// Exhaustive: a writer of images must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScalarRef {
     /// The text as YAML reads it, whatever its type.
     pub text: String,
-    /// The line, counted from 1.
-    pub line: u32,
-    /// The column in characters, counted from 1.
-    pub column: u32,
+    /// The position of the text.
+    pub position: Position,
     /// The place that an edit writes.
     pub site: Site,
 }
@@ -99,11 +106,9 @@ impl ScalarRef {
 ///
 /// `read_only_reason` is the reason that nothing in its object is edited, if there is one.
 pub(crate) fn scalar_ref(at: &Cursor<'_, '_>, read_only_reason: Option<&str>) -> Option<ScalarRef> {
-    let (line, column) = at.place();
     Some(ScalarRef {
         text: at.scalar()?.0.to_owned(),
-        line,
-        column,
+        position: at.position(),
         site: site(at, Part::Image, read_only_reason)?,
     })
 }

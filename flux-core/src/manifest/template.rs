@@ -1,6 +1,9 @@
 //! Recognising templates: files that become YAML only when a template engine renders them.
 
-use crate::finding::{Code, Problem};
+use crate::{
+    finding::{Code, Problem},
+    position::Position,
+};
 
 /// Returns `true` if a text that cannot be read as YAML is a template.
 ///
@@ -15,8 +18,8 @@ pub(crate) fn is_template(text: &str) -> bool {
 }
 
 /// Returns the problem of a template.
-pub(crate) fn problem(place: (u32, u32), parser: &str) -> Problem {
+pub(crate) fn problem(position: Position, parser: &str) -> Problem {
     let evidence = format!("it is a template (`{{{{ … }}}}`), not YAML: {parser}");
     let remedy = "keep templates outside of the synced paths, in a chart folder (one with Chart.yaml and values.yaml) for example";
-    Problem::new(Code::Template, place, evidence, remedy)
+    Problem::new(Code::Template, position, evidence, remedy)
 }

@@ -14,9 +14,9 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     backend::{
         Author, Change, Commit, ConfigRepo, ContentId, Entry as TreeEntry, Error, FileBody, Range, Result,
-        Revision, Tree, invalid_path,
+        Revision, Tree,
     },
-    repo_path::is_under,
+    repo_path::{RepoPath, is_under},
 };
 
 /// A [`ConfigRepo`] in memory.
@@ -241,14 +241,13 @@ impl ConfigRepo for MemoryRepo {
         let mut files = upstream.commits[at].files.clone();
         let before = files.clone();
         for path in change.files.keys() {
-            if let Some(why) = invalid_path(path) {
-                return Err(Error::invalid(path, format!("the path `{path}` cannot be written: it {why}")));
-            }
+            let path = path.as_str();
             if !self.covers(path) {
                 let what = format!("{path} is outside of the configured paths; add its folder to them");
                 return Err(Error::invalid(path, what));
             }
-            let all = || files.keys().chain(change.files.keys());
+            let changed = change.files.keys().map(RepoPath::as_str);
+            let all = || files.keys().map(String::as_str).chain(changed.clone());
             if let Some(below) = all().find(|other| *other != path && is_under(other, path)) {
                 let what =
                     format!("{path} cannot be a file: there is {below} in it, at {base} or by this change");
@@ -261,7 +260,7 @@ impl ConfigRepo for MemoryRepo {
             }
         }
         for (path, body) in &change.files {
-            files.insert(path.clone(), upstream.store(body.clone()));
+            files.insert(path.to_string(), upstream.store(body.clone()));
         }
         if files == before {
             let text = format!("the change makes no difference to {base}; there is nothing to commit");

@@ -15,6 +15,7 @@
 //! | `note` | the note that goes with the commit, in v1's form |
 //! | `sync` | the plan of a sync: steps in stages, and why each is taken |
 //! | `sync_report` | the outcome of each step |
+//! | `takeover` | how an object is applied that is there already |
 //! | `contest` | the fields that others set again after each sync |
 
 pub(crate) mod contest;
@@ -28,6 +29,7 @@ mod release;
 mod request;
 pub(crate) mod sync;
 pub(crate) mod sync_report;
+pub(crate) mod takeover;
 mod verdict;
 
 pub use generated::{GeneratedChange, GeneratedEdit};

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     edit::{self, Edit, EditError, Intent},
-    finding::Finding,
+    finding::Findings,
     image::ImageRef,
     manifest::WorkloadId,
     revision::Revision,
@@ -47,10 +47,12 @@ pub struct ReleasePlan {
     #[serde(default)]
     pub generated: Vec<GeneratedEdit>,
     /// Findings beside the verdicts: what could not be read or decided.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
 }
 
 /// An edit of a file of the repository.
+///
+/// Exhaustive: to apply it is to know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileEdit {
     /// The file's path from the root of the repository.

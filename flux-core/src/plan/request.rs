@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{image::ImageRef, manifest::WorkloadId, revision::Revision};
 
 /// A request for a release.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The operation that is asked for.
@@ -63,6 +65,8 @@ impl Operation {
 }
 
 /// Named images to named containers: all of it, or nothing if any of it cannot be done.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainersRelease {
     /// The images that each workload's containers are to run.
@@ -76,6 +80,8 @@ pub struct ContainersRelease {
 }
 
 /// An image for a container.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerUpdate {
     /// The container's name.
@@ -87,6 +93,8 @@ pub struct ContainerUpdate {
 }
 
 /// A change of the policies of some workloads, written as annotations.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyChange {
     /// The change for each workload.
@@ -94,6 +102,8 @@ pub struct PolicyChange {
 }
 
 /// A change of the policies of a workload, by v1's names (`automated`, `locked`, `tag.web`, …).
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyUpdate {
     /// Policies set, with their values.
@@ -110,6 +120,8 @@ pub struct PolicyUpdate {
 /// Back to the images of an earlier revision, by a new commit.
 ///
 /// Nothing but images goes back.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollback {
     /// The revision whose images are wanted.
@@ -122,6 +134,8 @@ pub struct Rollback {
 }
 
 /// A release of images that a person asks for.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageRelease {
     /// The workloads that get images.
@@ -149,6 +163,8 @@ impl ImageRelease {
 }
 
 /// The workloads that a request is about.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
@@ -159,6 +175,8 @@ pub enum Selection {
 }
 
 /// The images that a request wants.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageTarget {
@@ -169,6 +187,8 @@ pub enum ImageTarget {
 }
 
 /// The person who asks, and the reason.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// The user, as `Name <address>` or a name.

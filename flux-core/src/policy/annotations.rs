@@ -58,16 +58,17 @@ pub struct PolicyText {
     /// The annotation key that it was read from; of a rule its place in the document, such as
     /// `spec.rules[0].policy.tag`.
     pub key: String,
-    /// Line, counted from 1.
-    pub line: u32,
-    /// Column in characters, counted from 1.
-    pub column: u32,
+    /// The position of the value.
+    #[serde(flatten)]
+    pub position: Position,
     /// The file of the rule that sets it; `None` if it is an annotation of the workload itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
 }
 
 /// A lock.
+///
+/// Exhaustive: it is what v1's two annotations of a lock say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
     /// The person who locked it.
@@ -77,6 +78,8 @@ pub struct Lock {
 }
 
 /// How a workload is left alone.
+///
+/// Exhaustive: v1 has these two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ignore {
@@ -111,9 +114,18 @@ const NAMES: [&str; 14] = [
     "version-labels",
 ];
 
-/// Keys under the same prefixes that are no policies: Flux v1's own marks.
-const MARKS: [&str; 6] =
-    ["antecedent", "force", "force-conflicts", "sync-checksum", "sync-gc-mark", "sync-hwm"];
+/// Keys under the same prefixes that are no policies of releases: Flux v1's own marks, and what is
+/// said about syncs.
+const MARKS: [&str; 8] = [
+    "antecedent",
+    "drift",
+    "force",
+    "force-conflicts",
+    "ignore-fields",
+    "sync-checksum",
+    "sync-gc-mark",
+    "sync-hwm",
+];
 
 /// The name under which a rule keeps a pattern for every container.
 pub(super) const EVERY_CONTAINER: &str = "tag.*";
@@ -188,8 +200,7 @@ impl Policies {
     /// rule that sets it.
     pub fn from<'p>(&'p self, policy: &str, path: &'p str) -> Option<(&'p str, Position)> {
         let text = self.all.get(policy)?;
-        let position = Position { line: text.line, column: text.column };
-        Some((text.rule.as_deref().unwrap_or(path), position))
+        Some((text.rule.as_deref().unwrap_or(path), text.position))
     }
 
     /// Returns the annotation keys under which a policy stands, the one that counts first: all of
@@ -220,8 +231,7 @@ pub(super) fn texts(annotations: &BTreeMap<String, Annotation>) -> BTreeMap<Stri
             all.entry(format!("{stands_for}{name}")).or_insert_with(|| PolicyText {
                 value: annotation.value.clone(),
                 key: key.clone(),
-                line: annotation.line,
-                column: annotation.column,
+                position: annotation.position,
                 rule: None,
             });
         }
@@ -300,8 +310,7 @@ impl Reader<'_> {
             self.problems.push(Problem {
                 code,
                 subject: None,
-                line: text.line,
-                column: text.column,
+                position: text.position,
                 evidence,
                 remedy: remedy.to_string(),
             });

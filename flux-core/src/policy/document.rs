@@ -82,13 +82,13 @@ impl PolicyRules {
     /// `source` is the text of the file, for the places of problems; without it they stand at the
     /// document's start.
     pub fn add(&mut self, path: &str, document: &Resource, source: Option<&str>) -> Vec<Problem> {
-        let places = source.map(|source| Places::of(source, document.line)).unwrap_or_default();
+        let places = source.map(|source| Places::of(source, document.position.line)).unwrap_or_default();
         let mut reader = Reader::new(path, document, places);
         if document.api_version == VERSION {
             reader.document(&document.object);
         } else {
             let remedy = format!("write apiVersion: {VERSION}");
-            reader.problem(Code::InvalidPolicy, "/apiVersion", document.api_version.clone(), remedy);
+            reader.problem(Code::InvalidPolicy, "/apiVersion", document.api_version.to_string(), remedy);
             reader.broken_document();
         }
         let (rules, problems) = reader.done();

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use crate::{image::Tag, manifest::WorkloadId};
 
 /// A workload of a group, and the tags of its containers.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug)]
 pub struct Member<'a> {
     /// The workload.

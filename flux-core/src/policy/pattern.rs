@@ -71,6 +71,8 @@ impl Order {
 }
 
 /// A tag with the facts that order it.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// The tag.

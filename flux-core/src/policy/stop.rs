@@ -96,10 +96,10 @@ impl fmt::Display for Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Annotation;
+    use crate::{manifest::Annotation, position::Position};
 
     fn stop(annotations: &[(&str, &str)], automatic: bool) -> Option<String> {
-        let annotation = |value: &str| Annotation { value: value.to_owned(), line: 1, column: 1 };
+        let annotation = |value: &str| Annotation { value: value.to_owned(), position: Position::START };
         let all = annotations.iter().map(|(k, v)| (format!("fluxcd.io/{k}"), annotation(v))).collect();
         let now = "2026-11-21T12:00:00Z".parse().unwrap();
         Policies::of(&all).stop(now, automatic).map(|stop| stop.to_string())

@@ -102,8 +102,6 @@ impl PlanBuilder {
         findings.extend_from_slice(context.index.document_findings());
         findings.extend(image_findings(&context.snapshot.images));
         findings.extend(edits.findings);
-        findings.sort();
-        findings.dedup();
         let edits: Vec<FileEdit> = self.edits.into_iter().collect();
         let generated: Vec<GeneratedEdit> = self.generated.into_iter().collect();
         let id = Identity {
@@ -124,7 +122,7 @@ impl PlanBuilder {
             intents: self.intents,
             verified: self.verified,
             generated,
-            findings,
+            findings: findings.into(),
         }
     }
 }

@@ -121,7 +121,7 @@ impl Chooser<'_> {
 
     /// Returns the file that the image is written in.
     fn place(&self) -> &str {
-        self.container.origin.as_ref().map_or(self.located.path, |elsewhere| &elsewhere.path)
+        self.container.origin.as_ref().map_or(self.located.path, |elsewhere| &elsewhere.document.path)
     }
 
     /// Reports that somebody wrote down that there is no hold.

@@ -144,7 +144,7 @@ impl WorkloadDecision<'_> {
 /// Returns where the image of a container is written, as `path:line:column`.
 pub(super) fn container_place(path: &str, container: &Container) -> String {
     match &container.origin {
-        Some(at) => format!("{}:{}:{}", at.path, at.line, at.column),
-        None => format!("{path}:{}:{}", container.line, container.column),
+        Some(at) => format!("{}:{}", at.document.path, at.position),
+        None => format!("{path}:{}", container.position),
     }
 }

@@ -14,7 +14,6 @@ use crate::{
     finding::{Code, Finding},
     image::ImageRef,
     plan::Reason,
-    position::Position,
 };
 
 /// The edits of all decisions that are left.
@@ -144,7 +143,7 @@ impl Edits {
         self.findings.extend(labels.skipped.into_iter().map(|label| Finding {
             code: Code::VersionLabelLeft,
             subject: located.workload_id().to_string(),
-            place: Some(located.place_of(Position { line: label.line, column: label.column })),
+            place: Some(located.place_of(label.position)),
             evidence: format!("`{}` stays at the old tag: {}", label.pointer, label.why),
             remedy: "change it by hand, or take the policy `version-labels` off".to_owned(),
         }));

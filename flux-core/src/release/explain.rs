@@ -18,13 +18,12 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    finding::Finding,
+    finding::Findings,
     image::{ImageRef, Tag},
     manifest::Container,
     manifest_set::Located,
     plan::{ImageTarget, Reason, Request, Selection},
     policy::{self, Choice, Frozen, Hold, Lock, Policies, Rejection, Rule, Stop, TagPattern, Verdict},
-    position::Position,
     workload::Class,
 };
 
@@ -84,13 +83,11 @@ pub fn explain(
     snapshot: &Snapshot,
     request: &ExplainRequest,
     now: Timestamp,
-) -> (Vec<Explanation>, Vec<Finding>) {
+) -> (Vec<Explanation>, Findings) {
     let mut missing = Needs::default();
     let index = PolicyIndex::of(snapshot, &mut missing);
-    let mut findings = image_findings(&snapshot.images);
+    let mut findings = Findings::from(image_findings(&snapshot.images));
     findings.extend(index.findings(&snapshot.manifests));
-    findings.sort();
-    findings.dedup();
     let Some(located) = snapshot.manifests.workload(&request.workload) else { return (Vec::new(), findings) };
     let policies = index.policies(&located);
     let mut stops = read_only(&located);
@@ -147,10 +144,8 @@ fn explained(
     now: Timestamp,
 ) -> Explanation {
     let written = policies.pattern_text(&container.name);
-    let from = written.map(|text| {
-        let position = Position { line: text.line, column: text.column };
-        snapshot.manifests.place(text.rule.as_deref().unwrap_or(located.path), position)
-    });
+    let from = written
+        .map(|text| snapshot.manifests.place(text.rule.as_deref().unwrap_or(located.path), text.position));
     let text = written.map_or_else(|| TagPattern::any().to_string(), |text| text.value.clone());
     let mut explanation = Explanation {
         id: located.workload_id(),

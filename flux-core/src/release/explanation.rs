@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{finding::Place, image::Tag, manifest::WorkloadId};
 
 /// A request for an explanation.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainRequest {
     /// The workload.
@@ -73,6 +75,8 @@ pub struct TagReason {
 }
 
 /// The outcome for a tag.
+///
+/// Exhaustive: a reader must tell every one apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TagStatus {

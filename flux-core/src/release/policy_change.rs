@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     edit,
-    manifest::{Annotation, Resource},
+    manifest::{Annotation, DocumentId, Resource},
     manifest_set::Located,
     plan::{GeneratedChange, PolicyChange, PolicyUpdate, Reason},
     policy::{Policies, PolicyText, TagPattern},
+    position::Position,
 };
 
 /// The pseudo policy that sets the pattern of every container.
@@ -93,7 +94,7 @@ fn in_its_files<'a>(
     changes: Vec<GeneratedChange>,
 ) -> Decision<'a> {
     let documents = context.snapshot.manifests.described(located);
-    let mut by_document: BTreeMap<(&str, usize), BTreeMap<String, Option<String>>> = BTreeMap::new();
+    let mut by_document: BTreeMap<&DocumentId, BTreeMap<String, Option<String>>> = BTreeMap::new();
     for change in &changes {
         let GeneratedChange::Policy { key, value, .. } = change else { continue };
         let has_it = |(_, resource): &&(_, &Resource)| resource.annotations.contains_key(key);
@@ -123,17 +124,17 @@ fn in_its_files<'a>(
             if let Some(why) = &at.refused {
                 return not_editable(format!("{why}: set it in a patch of this one alone"));
             }
-            by_document.entry((&at.path, at.resource)).or_default().insert(key.clone(), value.clone());
+            by_document.entry(&at.document).or_default().insert(key.clone(), value.clone());
         }
     }
     let mut texts = Vec::new();
-    for ((path, resource), changes) in by_document {
+    for (DocumentId { path, index }, changes) in by_document {
         let Some(source) = context.snapshot.sources.get(path) else {
             context.ask_source(path);
             return unread(path);
         };
-        match edit::annotation_edits(source, resource, &changes) {
-            Ok((edits, intents)) => texts.push((path.to_owned(), edits, intents)),
+        match edit::annotation_edits(source, *index, &changes) {
+            Ok((edits, intents)) => texts.push((path.clone(), edits, intents)),
             Err(error) => return not_editable(format!("{path}: {error}")),
         }
     }
@@ -196,17 +197,17 @@ fn against_rules(
     }
     for (name, value) in &wanted {
         if let Some(value) = value {
-            let annotation = Annotation { value: value.clone(), line: 1, column: 1 };
+            let annotation = Annotation { value: value.clone(), position: Position::START };
             annotations.insert(policies.key(name), annotation);
         }
     }
     let after = context.index.policies_with(located, &annotations);
     for (name, value) in &wanted {
         let set = after.all.get(name);
-        if let (Some(value), Some(PolicyText { value: has, rule: Some(path), line, .. })) = (value, set)
+        if let (Some(value), Some(PolicyText { value: has, rule: Some(path), position, .. })) = (value, set)
             && value != has
         {
-            return Err(format!("`{name}` stays `{has}`: {path}:{line} enforces it"));
+            return Err(format!("`{name}` stays `{has}`: {path}:{} enforces it", position.line));
         }
     }
     Ok(wanted)

@@ -7,12 +7,11 @@ use serde_json::Value;
 
 use super::{needs::Needs, snapshot::Snapshot};
 use crate::{
-    finding::{Code, Finding},
+    finding::{Code, Finding, Findings},
     image::ImageName,
     manifest::Annotation,
     manifest_set::{Located, Manifests},
     policy::{Patterns, Policies, PolicyRules, PolicySubject, is_policy_document},
-    position::Position,
 };
 
 /// The rules that the policy documents of a repository set.
@@ -116,14 +115,14 @@ impl PolicyIndex {
     }
 
     /// Returns the findings about policy documents and about the policies of workloads.
-    pub fn findings(&self, manifests: &Manifests) -> Vec<Finding> {
+    pub fn findings(&self, manifests: &Manifests) -> Findings {
         let mut findings = self.findings.clone();
         let mut patterns = Patterns::default();
         for located in manifests.workloads() {
             let own = Policies::reading(&located.resource.annotations, &mut patterns);
             of_workload(&located, &own, &mut findings);
         }
-        findings
+        findings.into()
     }
 
     /// Returns the findings about policy documents.
@@ -142,11 +141,8 @@ pub fn policy_documents(manifests: &Manifests) -> impl Iterator<Item = &str> {
 /// Returns the findings about the policies of a repository: annotations and policy documents.
 ///
 /// `source` gives the texts of files; the findings about a document without one name its start.
-pub fn policy_findings<'a>(manifests: &Manifests, source: impl Fn(&str) -> Option<&'a str>) -> Vec<Finding> {
-    let mut findings = PolicyIndex::read(manifests, source).findings(manifests);
-    findings.sort();
-    findings.dedup();
-    findings
+pub fn policy_findings<'a>(manifests: &Manifests, source: impl Fn(&str) -> Option<&'a str>) -> Findings {
+    PolicyIndex::read(manifests, source).findings(manifests)
 }
 
 /// Adds the findings about the annotations of a workload.
@@ -165,7 +161,7 @@ fn of_workload(located: &Located<'_>, own: &Policies, findings: &mut Vec<Finding
         findings.push(Finding {
             code: Code::UnknownContainer,
             subject: subject(),
-            place: Some(located.place_of(Position { line: text.line, column: text.column })),
+            place: Some(located.place_of(text.position)),
             evidence: format!(
                 "`{}` names the container `{container}`, and there is none of that name",
                 text.key

@@ -34,6 +34,8 @@ use crate::{
 /// assert_eq!(plan.verdict("shop:deployment/web").unwrap().reason.as_str(), "incomplete");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The revision that the manifests were read at.
@@ -129,6 +131,8 @@ impl Snapshot {
 }
 
 /// A commit that changed a file, with the file before it.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug)]
 pub struct PastFile {
     /// The commit.
@@ -138,6 +142,8 @@ pub struct PastFile {
 }
 
 /// The workloads that a cluster has.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterFacts {
     /// Their ids.
@@ -147,6 +153,8 @@ pub struct ClusterFacts {
 }
 
 /// The facts of the registries, by canonical name.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImageFacts {
     /// One entry a repository asked for.
@@ -154,6 +162,8 @@ pub struct ImageFacts {
 }
 
 /// The facts of one image repository.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RepositoryFacts {
     /// Its tags, in no particular order.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Action, Outcome, Step, StepOutcome, compare::Compare, fields::Managers};
+use super::{Action, Outcome, Step, StepOutcome, compare::Compare, fields::Managers, findings};
 use crate::{
     finding::{Code, Finding},
     plan::contest::digest,
@@ -44,7 +44,12 @@ pub fn applied(step: &Step, answer: &Value, created: bool) -> StepOutcome {
             Some(path) => {
                 let now = path.get(answer);
                 if let (Some(_), Some(keeper)) = (now, managers.owner(&path)) {
-                    outcome.findings.push(kept(step, &field.path, &keeper));
+                    outcome.findings.push(findings::kept(
+                        &step.id,
+                        step.place.as_ref(),
+                        &field.path,
+                        &keeper,
+                    ));
                 }
                 digest(now)
             }
@@ -78,18 +83,6 @@ fn changed_on_the_way(step: &Step, fields: &[FieldPath]) -> Finding {
             fields.join(" and ")
         ),
         remedy: "Write into git what the policy makes of it, or change the policy.".to_owned(),
-    }
-}
-
-fn kept(step: &Step, field: &str, keeper: &str) -> Finding {
-    Finding {
-        code: Code::FieldKept,
-        subject: step.id.to_string(),
-        place: step.place.clone(),
-        evidence: format!(
-            "git no longer names {field}, and it stays: the field manager {keeper} owns it too"
-        ),
-        remedy: format!("If it should go, remove it where {keeper} sets it, or by hand."),
     }
 }
 

@@ -84,7 +84,7 @@ impl Compare {
         match (desired, live) {
             (Value::Null, _) => {}
             (Value::Object(desired), Some(Value::Object(live))) => {
-                self.fields(desired, live, tree, path, out)
+                self.fields(desired, live, tree, path, out);
             }
             (Value::Array(desired), Some(Value::Array(live))) => self.lists(desired, live, tree, path, out),
             (Value::Object(desired), None) if !desired.is_empty() => {

@@ -37,8 +37,8 @@ impl Differences<'_> {
         paths
     }
 
-    /// Returns the fields with another value. With `defaults`, the items of lists that are one value
-    /// may have fields that git does not name.
+    /// Returns the fields with another value. With `defaults`, the items of lists that are one
+    /// value may have fields that git does not name.
     ///
     /// `ours` are the fields that we own, if we own any.
     pub(super) fn values(&self, ours: Option<&Map<String, Value>>, defaults: bool) -> Vec<FieldPath> {

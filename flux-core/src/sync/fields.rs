@@ -26,8 +26,8 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// Returns `true` if it may be an autoscaler: something that scales through the subresource, and
-    /// is not a person with kubectl.
+    /// Returns `true` if it may be an autoscaler: something that scales through the subresource,
+    /// and is not a person with kubectl.
     fn scales(&self) -> bool {
         self.subresource == "scale" && !self.manager.starts_with("kubectl")
     }

@@ -76,8 +76,8 @@ pub struct SyncOptions {
     pub sync_set: SyncSet,
     /// Former names of this sync set, or sets that it takes the place of.
     ///
-    /// What they created counts as created by this set: it is marked anew, and pruned when git no
-    /// longer names it. None by default.
+    /// The objects that they created count as created by this set: they are marked anew, and pruned
+    /// when git no longer names them. None by default.
     pub takes_over: Vec<SyncSet>,
     /// Deletes objects that git no longer names.
     ///
@@ -87,6 +87,11 @@ pub struct SyncOptions {
     ///
     /// Off by default; it wins over `prune`.
     pub prune_dry_run: bool,
+    /// Only reports the changes of others, and leaves them as they are, unless the annotation
+    /// `fluxcd.io/drift: repair` in git says otherwise for an object.
+    ///
+    /// Off by default; `fluxcd.io/drift: report` turns it on for an object.
+    pub report_drift: bool,
     /// The ids of objects, as `shop:job/migrate`, that may be deleted and created anew if the API
     /// server does not let a field be changed: as if git had the annotation `fluxcd.io/force` on
     /// them.
@@ -110,6 +115,7 @@ impl SyncOptions {
             takes_over: Vec::new(),
             prune: false,
             prune_dry_run: false,
+            report_drift: false,
             force: BTreeSet::new(),
             namespaces: None,
             prune_all: false,

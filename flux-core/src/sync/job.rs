@@ -1,14 +1,19 @@
 //! Jobs that go by their own time limit (`ttlSecondsAfterFinished`).
 //!
-//! To a sync, a Job that has run and is gone looks like one that was never there: it would run again
-//! and again. So a record stands in for it: a ConfigMap beside it that holds the checksum of what was
-//! run. It is written when the Job was created, and pruned when git no longer names the Job.
+//! To a sync, a Job that has run and is gone looks like one that was never there: it would run
+//! again and again. So a record stands in for it: a ConfigMap beside it that holds the checksum of
+//! what was run. It is written when the Job was created, and pruned when git no longer names the
+//! Job.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Owned, SyncOptions, mark, object};
+use super::{
+    SyncSet,
+    mark::{self, Owned},
+    object,
+};
 use crate::manifest::ResourceId;
 
 /// The end of the name of a record.
@@ -33,7 +38,7 @@ pub(super) fn record(
     id: &ResourceId,
     object: &Value,
     checksum: &str,
-    options: &SyncOptions,
+    sync_set: &SyncSet,
 ) -> Option<Arc<Value>> {
     let record_id = record_id(id, object)?;
     let mut record = json!({
@@ -41,7 +46,7 @@ pub(super) fn record(
         "metadata": {"name": record_id.name, "namespace": record_id.namespace},
         "data": {"job": id.name, CHECKSUM: checksum},
     });
-    let mark = mark::value(Owned::Created, &options.sync_set, &record_id);
+    let mark = mark::value(Owned::Created, sync_set, &record_id);
     let of_record = object::checksum(&record);
     object::put_mark(&mut record, mark, of_record);
     Some(Arc::new(record))

@@ -28,8 +28,8 @@ pub(crate) fn defined_by(object: &Value) -> BTreeMap<(String, String), KindInfo>
         .collect()
 }
 
-/// Returns the (group, kind) that a CustomResourceDefinition defines, and the values of `apiVersion`
-/// under which it serves it; `None` if the object is something else.
+/// Returns the (group, kind) that a CustomResourceDefinition defines, and the values of
+/// `apiVersion` under which it serves it; `None` if the object is something else.
 pub(super) fn served_by(object: &Value) -> Option<((String, String), BTreeSet<String>)> {
     let (group, kind) = definition(object)?;
     let versions = object["spec"]["versions"].as_array()?.iter().filter(|version| version["served"] == true);

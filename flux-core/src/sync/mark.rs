@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{SyncOptions, SyncSet, object};
+use super::{SyncSet, object};
 use crate::{manifest::ResourceId, plan::sync::MARK_LABEL};
 
 /// Whose an object is, by its mark.
@@ -58,13 +58,13 @@ pub(super) struct Mark {
     pub(super) is_current: bool,
 }
 
-/// Reads the mark of an object of the cluster.
-pub(super) fn read(object: &Value, options: &SyncOptions) -> Mark {
-    let current = owned(object, &options.sync_set);
+/// Reads the mark of an object of the cluster, as that of a sync set or of one that it takes over.
+pub(super) fn read(object: &Value, sync_set: &SyncSet, takes_over: &[SyncSet]) -> Mark {
+    let current = owned(object, sync_set);
     if current != Owned::No {
         return Mark { owned: current, is_current: true };
     }
-    let former = options.takes_over.iter().map(|set| owned(object, set)).find(|owned| *owned != Owned::No);
+    let former = takes_over.iter().map(|set| owned(object, set)).find(|owned| *owned != Owned::No);
     Mark { owned: former.unwrap_or(Owned::No), is_current: false }
 }
 

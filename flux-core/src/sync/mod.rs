@@ -11,6 +11,8 @@ mod check;
 mod compare;
 mod differences;
 mod fields;
+mod findings;
+mod ignored;
 mod input;
 mod job;
 pub(crate) mod kinds;
@@ -27,11 +29,9 @@ mod takeover;
 
 pub use crate::plan::{
     contest::Contest,
-    sync::{
-        Action, ApplyOptions, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, IfRefused, MARK_LABEL, Reason,
-        Step, SyncPlan, Takeover,
-    },
+    sync::{Action, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, MARK_LABEL, Reason, Step, SyncPlan},
     sync_report::{Outcome, ResourceReport, StepOutcome, SyncReport},
+    takeover::{ApplyOptions, IfRefused, Takeover},
 };
 pub use applied::applied;
 pub use check::{Protection, PruneRule, Violation, check};

@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
+pub(crate) use crate::api_version::group_of;
 use crate::{
     manifest::ResourceId,
     plan::{
@@ -29,11 +30,6 @@ const PREFIXES: [&str; 2] = ["fluxcd.io/", "flux.weave.works/"];
 /// Returns a top-level string of an object.
 pub(crate) fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get(key).and_then(Value::as_str)
-}
-
-/// Returns the group of an `apiVersion`, empty for the core group.
-pub(crate) fn group_of(api_version: &str) -> &str {
-    api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 /// Returns the id of an object as it is written: the namespace is the one it names.
@@ -66,7 +62,7 @@ pub(super) enum Ignore {
 }
 
 /// Returns the value of an annotation of this library, under either prefix.
-fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
+pub(super) fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
     let annotations = &object["metadata"]["annotations"];
     PREFIXES.iter().find_map(|prefix| annotations.get(format!("{prefix}{key}")))
 }
@@ -74,8 +70,8 @@ fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
 /// Returns `true` if an annotation of this library says `true` or `false`.
 pub(super) fn says(object: &Value, key: &str, truth: bool) -> bool {
     annotation(object, key).is_some_and(|value| match value {
-        Value::Bool(said) => *said == truth,
-        Value::String(said) => *said == truth.to_string(),
+        Value::Bool(value) => *value == truth,
+        Value::String(text) => *text == truth.to_string(),
         _ => false,
     })
 }

@@ -8,23 +8,16 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Action, ApplyOptions, CHECKSUM_ANNOTATION, Desired, DesiredObject, FieldDiff, MARK_LABEL, Owned, Reason,
-    Step, SyncOptions, SyncPlan,
-    differences::{Differences, outermost},
-    fields::Managers,
-    job, kinds, mark,
+    Action, Desired, DesiredObject, Owned, Reason, Step, SyncOptions, SyncPlan, findings, job, kinds, mark,
     object::{self, Ignore},
     order,
     prune::{self, NamedByGit},
     scaling::Autoscaled,
-    takeover::{KindOf, Ownership, is_item},
 };
 use crate::{
-    backend::{Completeness, Fidelity, KindInfo, Observation, Observed},
+    backend::{KindInfo, Observation, Observed},
     finding::{Code, Finding},
     manifest::ResourceId,
-    plan::contest::digest,
-    schema::path::FieldPath,
 };
 
 /// Plans what makes the cluster equal to git.
@@ -33,15 +26,20 @@ use crate::{
 /// objects. Each object is decided on its own; what is wrong with one is its own failed step and a
 /// finding.
 ///
-/// - An object that is missing is created, marked as ours. If the cluster could not be seen in
-///   full, it may have been there unseen: it is then marked as adopted.
+/// - An object that is missing is created, marked as ours. If objects of its kind could not be
+///   seen, it may have been there: it is then marked as adopted, and as ours only if the cluster
+///   answers that it was not.
 /// - An object that carries no mark of this sync set (none, a copied one, or another sync set's) is
 ///   adopted: applied, marked as adopted, and reported as unchanged if its content is what git
-///   says.
+///   says. The marks of sets that are taken over count as this one's.
 /// - An object of ours is applied again if git has changed since ([`Reason::ChangedInGit`]), or if
-///   someone else changed a field that git decides ([`Reason::Drifted`]). Fields that git does not
-///   name are ignored here.
-/// - Replicas that an autoscaler decides are left to it once the object exists.
+///   a field that git decides has another value or owner ([`Reason::Drifted`]). Fields that git
+///   never named are ignored.
+/// - Fields that git has dropped go, also where those own them who wrote manifests to the cluster
+///   before: kubectl, Flux v1.
+/// - Replicas that an autoscaler decides are left to it once the object exists, as are the fields
+///   that an annotation names, and those that something sets again after each sync.
+/// - A Job that has run and that its own time limit took away is not created again.
 /// - An object of ours that is not in git is pruned if [`SyncOptions::prune`] says so and no guard
 ///   holds it back.
 ///
@@ -122,7 +120,7 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(desired: &'a Desired, observed: &'a Observation<Observed>, options: &'a SyncOptions) -> Self {
         let mut findings = desired.findings.clone();
-        findings.extend(incomplete(observed));
+        findings.extend(findings::incomplete(observed));
         Self {
             desired,
             observed,
@@ -244,7 +242,7 @@ impl<'a> Planner<'a> {
             );
             return self.push(id, desired, Action::Skip, Reason::HasRun, message);
         }
-        let record = job::record(id, &form, &checksum, self.options);
+        let record = job::record(id, &form, &checksum, &self.options.sync_set);
         let mark = |owned| mark::value(owned, &self.options.sync_set, id);
         // What could not be seen may have been there before: then it must never be pruned, unless
         // the cluster says that it was not.
@@ -259,131 +257,6 @@ impl<'a> Planner<'a> {
         if let Some(step) = self.steps.last_mut() {
             step.record = record;
         }
-    }
-
-    fn update(&mut self, id: &ResourceId, desired: &DesiredObject, form: Value, live: &Value) {
-        let checksum = object::checksum(&form);
-        let unchanged_in_git = live["metadata"]["annotations"][CHECKSUM_ANNOTATION] == checksum.as_str();
-        let mark::Mark { owned, is_current } = mark::read(live, self.options);
-        if owned == Owned::No && mark::is_marked(live) {
-            self.of_others.insert(id.clone());
-        }
-        let managers = Managers::read(live);
-
-        let record = job::record(id, &form, &checksum, self.options);
-        let mut sent = form;
-        let yielded = self.autoscaled.yield_fields(&mut sent, id, live, &managers);
-        let mark = if owned == Owned::Created { Owned::Created } else { Owned::Adopted };
-        object::put_mark(&mut sent, mark::value(mark, &self.options.sync_set, id), checksum.clone());
-
-        let seen = &self.observed.value;
-        let tracked = managers.ours().filter(|_| owned != Owned::No);
-        let is_drift = tracked.is_some() && unchanged_in_git;
-        let ownership =
-            Ownership::new(live, self.kind_of(id, desired), &sent, &yielded.fields, tracked.is_none());
-        let differences = Differences { sent: &sent, live, group: &id.group, fidelity: seen.fidelity };
-        let changed = match tracked {
-            Some(ours) if is_drift => differences.drift(ours),
-            Some(ours) => differences.values(Some(ours), seen.fidelity == Fidelity::Normalised),
-            None => differences.values(managers.ours(), true),
-        };
-        let different: BTreeSet<FieldPath> =
-            changed.into_iter().filter(|path| !yielded.fields.contains(path) && !is_mark(path)).collect();
-        let mut changed = outermost(different.iter().cloned());
-        let released: BTreeMap<FieldPath, Option<String>> = ownership
-            .released(&sent, &managers, is_drift)
-            .into_iter()
-            .filter(|(path, _)| !is_mark(path) && !changed.iter().any(|outer| outer.contains(path)))
-            .collect();
-        let contested = self.contested(id, live, &checksum, &mut changed);
-
-        let removed =
-            outermost(released.iter().filter(|(_, keeper)| keeper.is_none()).map(|(path, _)| path.clone()));
-        let equal = changed.is_empty() && removed.is_empty();
-        let (leave, reason) = match (owned, tracked.is_some()) {
-            (Owned::No, _) => (false, Reason::Adopted),
-            _ if is_drift && equal && is_current => (true, Reason::UpToDate),
-            // Of a set that is taken over: it gets the mark of this one.
-            _ if equal && !is_current => (false, Reason::Adopted),
-            _ if is_drift => (false, Reason::Drifted),
-            // Marked, but not by server-side apply of ours: v1 did it.
-            (_, false) if equal => (false, Reason::Adopted),
-            _ => (false, Reason::ChangedInGit),
-        };
-        let content_equal = equal && reason == Reason::Adopted;
-        let mut fields: Vec<FieldDiff> = changed.iter().map(|path| diff(path, live, &managers)).collect();
-        fields.extend(removed.iter().map(|path| FieldDiff {
-            released: path.0.iter().map(|elem| elem.to_fields_v1()).collect(),
-            ..diff(path, live, &managers)
-        }));
-        let mut replaces = "";
-        let action = if leave {
-            Action::Leave
-        } else {
-            let may_replace =
-                object::says(&desired.object, "force", true) || self.options.force.contains(&id.to_string());
-            let options = Box::new(ApplyOptions {
-                takeover: ownership.takeover(&sent, tracked.is_none(), &different),
-                replace: may_replace
-                    .then(|| object::text(&live["metadata"], "uid").map(str::to_owned))
-                    .flatten(),
-                force_conflicts: !object::says(&desired.object, "force-conflicts", false),
-            });
-            if may_replace && !content_equal {
-                replaces = "it may be deleted and created anew, if the API server does not let it be changed";
-            }
-            Action::Apply { object: Arc::new(sent), content_equal, options }
-        };
-        let mut messages = vec![yielded.message, replaces.to_owned()];
-        if !contested.is_empty() {
-            let all: Vec<String> = contested.iter().map(ToString::to_string).collect();
-            messages.push(format!("{} is left, because it is set again after each sync", all.join(" and ")));
-            self.findings.push(contest(id, desired, &contested));
-        }
-        if live["metadata"]["deletionTimestamp"].is_string() {
-            messages.push("it is being deleted in the cluster, and git still names it".to_owned());
-        }
-        let kept = released.into_iter().filter(|(path, _)| !is_item(path));
-        let kept = kept.filter_map(|(path, keeper)| Some((path, keeper?)));
-        // Our own entry forgets the field with this apply: later syncs do not know of it.
-        self.findings
-            .extend(kept.filter(|_| !leave).map(|(path, keeper)| kept_field(id, desired, &path, &keeper)));
-        messages.retain(|message| !message.is_empty());
-        self.push(id, desired, action, reason, messages.join("; "));
-        if let Some(step) = self.steps.last_mut() {
-            step.record = record.filter(|_| matches!(step.action, Action::Apply { .. }));
-            step.fields = fields;
-        }
-    }
-
-    fn kind_of<'k>(&'k self, id: &'k ResourceId, desired: &'k DesiredObject) -> KindOf<'k> {
-        KindOf {
-            group: &id.group,
-            api_version: object::text(&desired.object, "apiVersion").unwrap_or_default(),
-            // A definition of git's is applied before its objects.
-            served: self
-                .served_by_git
-                .get(&(id.group.clone(), id.kind.clone()))
-                .or_else(|| self.observed.value.versions.get(&(id.group.clone(), id.kind.clone()))),
-        }
-    }
-
-    /// Takes the fields out of `changed` that are set again after each sync, and returns them.
-    fn contested(
-        &self,
-        id: &ResourceId,
-        live: &Value,
-        checksum: &str,
-        changed: &mut BTreeSet<FieldPath>,
-    ) -> Vec<FieldPath> {
-        let contest = self.observed.value.contests.get(id).filter(|contest| contest.checksum == checksum);
-        let Some(contest) = contest else { return Vec::new() };
-        let is_contested = |path: &FieldPath| {
-            contest.fields.get(&path.to_string()).is_some_and(|value| *value == digest(path.get(live)))
-        };
-        let found: Vec<FieldPath> = changed.iter().filter(|path| is_contested(path)).cloned().collect();
-        changed.retain(|path| !found.contains(path));
-        found
     }
 
     fn push(
@@ -408,7 +281,7 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(mut self) -> SyncPlan {
-        self.findings.extend(other_sync_set(&self.of_others));
+        self.findings.extend(findings::other_sync_set(&self.of_others));
         self.findings.sort();
         self.findings.dedup();
         let wanted = NamedByGit { ids: &self.ids, findings: &self.findings };
@@ -421,89 +294,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Returns `true` if a field is the mark or the checksum, which are no content.
-fn is_mark(path: &FieldPath) -> bool {
-    *path == FieldPath::from_fields(&["metadata", "labels", MARK_LABEL])
-        || *path == FieldPath::from_fields(&["metadata", "annotations", CHECKSUM_ANNOTATION])
-}
-
-/// Returns a difference with the value that the cluster has.
-fn diff(path: &FieldPath, live: &Value, managers: &Managers<'_>) -> FieldDiff {
-    FieldDiff {
-        path: path.to_string(),
-        owner: managers.owner(path),
-        released: Vec::new(),
-        live: digest(path.get(live)),
-    }
-}
-
-/// Returns the finding about fields that something sets again after each sync.
-fn contest(id: &ResourceId, desired: &DesiredObject, fields: &[FieldPath]) -> Finding {
-    let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
-    Finding {
-        code: Code::FieldContested,
-        subject: id.to_string(),
-        place: Some(desired.place.clone()),
-        evidence: format!(
-            "{} does not keep the value that git has: something in the cluster sets it again after each sync",
-            fields.join(" and ")
-        ),
-        remedy:
-            "Take the field out of git, or change the admission policy, webhook or controller that sets it."
-                .to_owned(),
-    }
-}
-
-/// Returns the finding about a field that git has dropped and another manager keeps.
-fn kept_field(id: &ResourceId, desired: &DesiredObject, path: &FieldPath, keeper: &str) -> Finding {
-    Finding {
-        code: Code::FieldKept,
-        subject: id.to_string(),
-        place: Some(desired.place.clone()),
-        evidence: format!("git no longer names {path}, and it stays: the field manager {keeper} owns it too"),
-        remedy: format!("If it should go, remove it where {keeper} sets it, or by hand."),
-    }
-}
-
-/// Returns the finding about objects that carry the mark of another sync set.
-fn other_sync_set(of_others: &BTreeSet<ResourceId>) -> Option<Finding> {
-    const SHOWN: usize = 5;
-    let mut names: Vec<String> = of_others.iter().take(SHOWN).map(ToString::to_string).collect();
-    if of_others.len() > SHOWN {
-        names.push(format!("{} more", of_others.len() - SHOWN));
-    }
-    (!of_others.is_empty()).then(|| Finding {
-        code: Code::OtherSyncSet,
-        subject: "sync".to_owned(),
-        place: None,
-        evidence: format!(
-            "{} of the objects that git names carry the mark of another sync set: {}",
-            of_others.len(),
-            names.join(", ")
-        ),
-        remedy: "If it is a former name of this set (another URL, branch or list of paths), take that set over, so that what it created can be pruned; if it is another repository's, let only one of the two name these objects, or they are written in turns."
-            .to_owned(),
-    })
-}
-
-/// Returns a finding for each part of the cluster that was not seen.
-fn incomplete(observed: &Observation<Observed>) -> Vec<Finding> {
-    let finding = |evidence: String| Finding {
-        code: Code::PartialCluster,
-        subject: "cluster".to_owned(),
-        place: None,
-        evidence,
-        remedy: format!(
-            "See that {} may list and watch what is named; until then nothing is pruned.",
-            observed.authority
-        ),
-    };
-    match &observed.completeness {
-        Completeness::Complete => Vec::new(),
-        Completeness::Partial(missing) => missing.iter().cloned().map(finding).collect(),
-        Completeness::Stale { age, reason } => vec![finding(format!("seen {age:#} ago: {reason}"))],
-    }
-}
+mod update;
 
 #[cfg(test)]
 mod tests;

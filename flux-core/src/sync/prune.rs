@@ -1,9 +1,9 @@
 //! The deletions of a sync, and the guards that hold them back.
 //!
 //! Only objects that carry this sync set's mark of creation and that git does not name are ever
-//! deleted. All of it is held back when anything is in doubt: something of git could not be read, git
-//! names nothing at all, or more than ten objects and more than half of ours would go. Objects of a
-//! kind that could not be seen in full in the cluster stay; those of other kinds may go.
+//! deleted. All of it is held back when anything is in doubt: something of git could not be read,
+//! git names nothing at all, or more than ten objects and more than half of ours would go. Objects
+//! of a kind that could not be seen in full in the cluster stay; those of other kinds may go.
 //!
 //! Namespaces and CustomResourceDefinitions are never deleted: what is in them, or of their kind,
 //! would go too, and much of it may be none of ours and out of sight. Nor is a PersistentVolume
@@ -51,7 +51,7 @@ pub(super) fn prune(
     let mut unseen = Vec::new();
     let mut ours = 0_usize;
     for (id, live) in seen {
-        let owned = mark::read(live, options).owned;
+        let owned = mark::read(live, &options.sync_set, &options.takes_over).owned;
         ours += usize::from(owned == Owned::Created);
         let same_object = uid(live).is_some_and(|uid| wanted_uids.contains(uid));
         if owned == Owned::No || wanted.ids.contains(id) || same_object {

@@ -1,8 +1,8 @@
 //! Replicas that an autoscaler decides: git's number counts only until the object exists.
 //!
 //! The autoscaler has to exist: a HorizontalPodAutoscaler or a KEDA ScaledObject that names the
-//! object, in git or not. A number that was set through the `scale` subresource once, by a dashboard
-//! or by an autoscaler that is gone, binds nobody.
+//! object, in git or not. A number that was set through the `scale` subresource once, by a
+//! dashboard or by an autoscaler that is gone, binds nobody.
 //!
 //! Where the autoscaler has set the field, it is left out of what is sent and stays as it is. Where
 //! it has not (or we would be the last to own the field, so that leaving it out would reset it),
@@ -26,13 +26,21 @@ pub(super) struct Autoscaled {
     is_partial: bool,
 }
 
-/// The fields of an object that its autoscaler decides.
+/// The fields of an object that others decide: its autoscaler, and those to whom an annotation
+/// leaves them.
 #[derive(Debug, Default)]
 pub(super) struct Yielded {
     /// The fields, which are no drift.
     pub(super) fields: BTreeSet<FieldPath>,
-    /// What is to be said of it, if the cluster has another number than git.
+    /// The sentence about it, if the cluster has another number than git.
     pub(super) message: String,
+}
+
+impl Yielded {
+    /// Returns `true` if a field is one of these, or in one.
+    pub(super) fn covers(&self, path: &FieldPath) -> bool {
+        self.fields.iter().any(|field| field.contains(path))
+    }
 }
 
 impl Autoscaled {
@@ -55,7 +63,8 @@ impl Autoscaled {
     ) -> Yielded {
         let autoscaler = self.by_target.get(id);
         let scaled = managers.scaled();
-        if autoscaler.is_none() && !(self.is_partial && !scaled.is_empty()) {
+        let may_be_scaled = self.is_partial && !scaled.is_empty();
+        if autoscaler.is_none() && !may_be_scaled {
             return Yielded::default();
         }
         let mut fields: BTreeSet<FieldPath> = scaled.iter().cloned().collect();

@@ -42,9 +42,9 @@ impl SyncSet {
     /// Returns the name of what one branch of a repository describes under some paths, however the
     /// URL is spelled and in whatever order the paths are given.
     ///
-    /// It is v1's formula over one spelling of the URL: without `.git`, a default port or a slash at
-    /// its end, with the host in lower case. `branch` is the branch itself, also where it is that of
-    /// the repository's `HEAD`.
+    /// It is v1's formula over one spelling of the URL: without `.git`, a default port or a slash
+    /// at its end, with the host in lower case. `branch` is the branch itself, also where it is
+    /// that of the repository's `HEAD`.
     ///
     /// ```
     /// use flux_core::sync::SyncSet;

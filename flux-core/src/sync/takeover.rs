@@ -15,7 +15,10 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{self, Managers, covers};
 use crate::{
-    plan::sync::{FIELD_MANAGER, IfRefused, Takeover},
+    plan::{
+        sync::FIELD_MANAGER,
+        takeover::{IfRefused, Takeover},
+    },
     schema::{
         defaults::is_default,
         lists::is_builtin_group,
@@ -61,7 +64,7 @@ const ALLOCATED: &[&[&str]] = &[
     &["spec", "volumeName"],
 ];
 
-/// Who owns the fields of a live object, and who is to own them.
+/// The owners of the fields of a live object, as they are and as they are to be.
 pub(super) struct Ownership<'a> {
     live: &'a Value,
     builtin: bool,

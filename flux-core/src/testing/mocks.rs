@@ -71,7 +71,7 @@ impl Cluster for MockCluster {
 
     /// A mock reports no changes.
     async fn changed(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {

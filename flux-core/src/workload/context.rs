@@ -7,6 +7,7 @@ use crate::{
         BadImage, Container, ContainerRole, Part, ScalarRef, Site,
         scalar_ref::{scalar_ref, site},
     },
+    position::Position,
     yaml::cursor::Cursor,
 };
 
@@ -55,7 +56,7 @@ impl BadImage {
 
 impl Context<'_> {
     /// Reports that the workload's shape is wrong.
-    pub(crate) fn invalid(&mut self, at: (u32, u32), evidence: String, remedy: &str) {
+    pub(crate) fn invalid(&mut self, at: Position, evidence: String, remedy: &str) {
         let problem = Problem::new(Code::InvalidWorkload, at, evidence, remedy);
         self.problems.push(problem.about(self.subject));
     }
@@ -67,13 +68,13 @@ impl Context<'_> {
         &mut self,
         (name, role): (&str, ContainerRole),
         image: Result<ImageRef, BadImage>,
-        (line, column): (u32, u32),
+        position: Position,
         sites: Vec<Site>,
         remedy: &str,
     ) -> Container {
         let (name, resource) = (name.to_owned(), self.resource);
         let container =
-            Container { resource, name, role, image, line, column, sites, origin: None, renamed: None };
+            Container { resource, name, role, image, position, sites, origin: None, renamed: None };
         self.check_image(&container, remedy);
         container
     }
@@ -95,7 +96,7 @@ impl Context<'_> {
             (Code::InvalidImage, remedy)
         };
         let evidence = format!("container {}: {problem}", container.name);
-        let problem = Problem::new(code, (container.line, container.column), evidence, remedy);
+        let problem = Problem::new(code, container.position, evidence, remedy);
         self.problems.push(problem.about(self.subject));
     }
 }

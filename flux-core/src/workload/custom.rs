@@ -188,8 +188,8 @@ impl Reader<'_> {
                 self.resource.scalar_at(pointer).map_or_else(|| value.to_string(), |leaf| leaf.text.clone());
             let what = other_than_text(value).unwrap_or_default();
             let image = Err(BadImage::other_than_text(&text, &what));
-            let place = self.resource.spot(pointer);
-            self.containers.push(context.container((name, role), image, place, Vec::new(), QUOTES));
+            let position = self.resource.position_of(pointer);
+            self.containers.push(context.container((name, role), image, position, Vec::new(), QUOTES));
         }
         false
     }

@@ -139,7 +139,7 @@ fn annotated(
             }
             None => {
                 let evidence = format!("`{key}` names `{}`, where the values have no text", annotation.value);
-                context.invalid((annotation.line, annotation.column), evidence, SHAPE);
+                context.invalid(annotation.position, evidence, SHAPE);
             }
         }
     }

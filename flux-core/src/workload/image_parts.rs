@@ -35,8 +35,7 @@ impl ImageParts {
             (Part::Digest, self.digest.as_ref()),
         ];
         let sites = leaves.into_iter().filter_map(|(part, leaf)| Some(leaf?.site(part))).collect();
-        let place = (self.repository.line, self.repository.column);
-        context.container((name, role), self.image(), place, sites, IMAGE)
+        context.container((name, role), self.image(), self.repository.position, sites, IMAGE)
     }
 
     /// Returns the image that the parts make up.

@@ -21,6 +21,8 @@ struct PodKind {
 }
 
 /// The support that flux has for the workloads of a kind.
+///
+/// Exhaustive: a reader must tell what is released from what is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// They are released, and every cluster reports which of them run.
@@ -135,7 +137,7 @@ fn by_kind(at: &Cursor<'_, '_>, resource: &Resource, context: &mut Context<'_>) 
         if at.path(&["spec", "workloadRef"]).is_some_and(|reference| reference.is_map()) {
             return None;
         }
-        context.invalid(at.place(), format!("`{}` is missing or no mapping", path.join(".")), SHAPE);
+        context.invalid(at.position(), format!("`{}` is missing or no mapping", path.join(".")), SHAPE);
         return Some(Vec::new());
     };
     let unnamed = (resource.group() == "serving.knative.dev").then_some(KNATIVE_CONTAINER);
@@ -153,12 +155,12 @@ fn of_list(
     let required = role == ContainerRole::Main;
     let Some(found) = pod.get(list).filter(|l| !l.is_null()) else {
         if required {
-            context.invalid(pod.place(), format!("`{list}` is missing"), SHAPE);
+            context.invalid(pod.position(), format!("`{list}` is missing"), SHAPE);
         }
         return Vec::new();
     };
     let Some(items) = found.items() else {
-        context.invalid(found.place(), format!("`{list}` is no list"), SHAPE);
+        context.invalid(found.position(), format!("`{list}` is no list"), SHAPE);
         return Vec::new();
     };
     let mut containers = Vec::with_capacity(items.len());
@@ -167,13 +169,13 @@ fn of_list(
         if let Some((at, what)) = name_at.as_ref().and_then(|at| Some((at, at.other_than_text()?))) {
             let (text, remedy) = at.scalar().map_or(("", SHAPE), |(text, _)| (text, QUOTES));
             let evidence = format!("the name `{text}` of an item of `{list}` is {what} to YAML, not a text");
-            context.invalid(at.place(), evidence, remedy);
+            context.invalid(at.position(), evidence, remedy);
             continue;
         }
         let name = name_at.and_then(|name| name.text()).filter(|n| !n.is_empty());
         let Some(name) = name.or(unnamed.filter(|_| item.is_map())) else {
             let what = if item.is_map() { "has no `name`" } else { "is no mapping" };
-            context.invalid(item.place(), format!("an item of `{list}` {what}"), SHAPE);
+            context.invalid(item.position(), format!("an item of `{list}` {what}"), SHAPE);
             continue;
         };
         let image_at =
@@ -185,13 +187,13 @@ fn of_list(
             (Some(text), None) => text.parse::<ImageRef>().map_err(BadImage::from),
             (None, _) => Err(BadImage { text: String::new(), problem: "there is no `image`".to_owned() }),
         };
-        let place = image_at.as_ref().unwrap_or(&item).place();
+        let position = image_at.as_ref().unwrap_or(&item).position();
         let site = image_at.as_ref().and_then(|at| context.site(at, Part::Image));
         // Quotes turn a number into a string, but not null or a list into an image.
         let quotes =
             image_at.is_some_and(|at| other_type.is_some() && at.scalar().is_some() && !at.is_null());
         let remedy = if quotes { QUOTES } else { IMAGE };
-        containers.push(context.container((name, role), image, place, site.into_iter().collect(), remedy));
+        containers.push(context.container((name, role), image, position, site.into_iter().collect(), remedy));
     }
     containers
 }

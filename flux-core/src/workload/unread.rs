@@ -13,6 +13,7 @@ use crate::{
         scope_of,
     },
     pointer::escape,
+    position::Position,
     yaml::{
         cursor::Cursor,
         scalar::{Scalar, Style},
@@ -45,7 +46,7 @@ impl Default for ScalarBudget {
 /// The result is `None` if the kind is built in or known, or if the scalars exceed the budget.
 pub(crate) fn scalars(at: &Cursor<'_, '_>, resource: &Resource, budget: &mut ScalarBudget) -> Vec<ScalarRef> {
     let (group, kind) = (resource.group(), resource.kind.as_str());
-    if is_known(group, kind) || scope_of(&resource.api_version, kind).is_some() {
+    if is_known(group, kind) || scope_of(resource.api_version.as_str(), kind).is_some() {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -56,7 +57,7 @@ pub(crate) fn scalars(at: &Cursor<'_, '_>, resource: &Resource, budget: &mut Sca
             return Vec::new();
         }
     }
-    if kustomization::is_kind(&resource.api_version, kind) {
+    if kustomization::is_kind(resource.api_version.as_str(), kind) {
         found.extend(tag_places(at, read_only_reason));
     }
     found
@@ -72,12 +73,10 @@ fn tag_places(at: &Cursor<'_, '_>, read_only_reason: Option<&str>) -> Vec<Scalar
         if item.get("newTag").is_some() {
             return None;
         }
-        let (line, column) = digest.place();
         let pointer = format!("{}/newTag", item.pointer);
         Some(ScalarRef {
             text: String::new(),
-            line,
-            column,
+            position: digest.position(),
             site: beside(&digest, item, pointer, read_only_reason),
         })
     };
@@ -130,18 +129,18 @@ impl Resource {
         self.scalars.iter().find(|leaf| leaf.site.pointer == pointer)
     }
 
-    /// Returns the line and the column of a JSON pointer, both counted from 1.
+    /// Returns the position of a JSON pointer.
     ///
-    /// They are those of the first scalar at the pointer or below it, else those of the object.
-    pub(crate) fn spot(&self, pointer: &str) -> (u32, u32) {
+    /// It is that of the first scalar at the pointer or below it, else that of the object.
+    pub(crate) fn position_of(&self, pointer: &str) -> Position {
         let within = |leaf: &&ScalarRef| {
             leaf.site
                 .pointer
                 .strip_prefix(pointer)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let first = self.scalars.iter().filter(within).map(|leaf| (leaf.line, leaf.column)).min();
-        first.unwrap_or((self.line, self.column))
+        let first = self.scalars.iter().filter(within).map(|leaf| leaf.position).min();
+        first.unwrap_or(self.position)
     }
 }
 

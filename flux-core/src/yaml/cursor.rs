@@ -7,7 +7,7 @@ use super::{
     scalar::{Scalar, Style, other_than_text, to_json},
     tree::{Anchor, Kind, NodeId, Tree},
 };
-use crate::pointer::escape;
+use crate::{pointer::escape, position::Position};
 
 /// A value in a tree, with its path from the object and the way in which other places share it.
 #[derive(Clone, Debug)]
@@ -172,9 +172,9 @@ impl<'t, 's> Cursor<'t, 's> {
         self.meaning() == Some(Scalar::Null)
     }
 
-    /// Returns the line and the column of the value, both counted from 1.
-    pub(crate) fn place(&self) -> (u32, u32) {
-        self.tree.place(self.node)
+    /// Returns the position of the value.
+    pub(crate) fn position(&self) -> Position {
+        self.tree[self.node].position
     }
 
     /// Returns the bytes of a block scalar from its header (`|`, `>`) to its end.

@@ -6,11 +6,14 @@ use serde_json::Value;
 use super::{
     Places,
     limits::{Budget, Limit},
-    text::{checked, marker_place, parser},
+    text::{checked, marker_position, parser},
     tree::{Builder, Tree},
     value::{Reader, Unreadable},
 };
-use crate::finding::{Code, Problem};
+use crate::{
+    finding::{Code, Problem},
+    position::Position,
+};
 
 /// The only document of a file.
 #[derive(Debug)]
@@ -55,9 +58,9 @@ fn read(source: &[u8], others: Others) -> Result<Document, Problem> {
     let mut read: Option<Value> = None;
     for event in parser(text) {
         let (event, span) = event.map_err(|error| {
-            problem(Code::InvalidYaml, marker_place(error.marker()), error.kind().to_string())
+            problem(Code::InvalidYaml, marker_position(error.marker()), error.kind().to_string())
         })?;
-        let at = marker_place(&span.start);
+        let at = marker_position(&span.start);
         let large = |limit: Limit| problem(Code::TooLarge, at, limit.evidence());
         match event {
             Event::DocumentStart(..) if read.is_some() => {
@@ -84,11 +87,11 @@ fn read(source: &[u8], others: Others) -> Result<Document, Problem> {
 fn value(tree: &Tree<'_>) -> Result<Value, Problem> {
     let Some(root) = tree.root() else { return Ok(Value::Null) };
     Reader::new(tree, &mut Budget::default()).value(root).map_err(|unreadable| match unreadable {
-        Unreadable::TooLarge(limit) => problem(Code::TooLarge, tree.place(root), limit.evidence()),
-        Unreadable::Invalid(node, evidence) => problem(Code::InvalidYaml, tree.place(node), evidence),
+        Unreadable::TooLarge(limit) => problem(Code::TooLarge, tree[root].position, limit.evidence()),
+        Unreadable::Invalid(node, evidence) => problem(Code::InvalidYaml, tree[node].position, evidence),
     })
 }
 
-fn problem(code: Code, place: (u32, u32), evidence: String) -> Problem {
-    Problem::new(code, place, evidence, "correct the file")
+fn problem(code: Code, position: Position, evidence: String) -> Problem {
+    Problem::new(code, position, evidence, "correct the file")
 }

@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 
 use granit_parser::{Event, Marker, Parser};
 
-use super::text::marker_place;
-use crate::pointer::escape;
-
-/// A line and a column, both counted from 1.
-pub(crate) type Spot = (u32, u32);
+use super::text::marker_position;
+use crate::{pointer::escape, position::Position};
 
 /// The positions of the keys of mappings and the items of sequences, by JSON pointer.
 ///
@@ -20,7 +17,7 @@ pub(crate) struct Places(Vec<Node>);
 #[derive(Debug, Default)]
 struct Node {
     /// `None` for the object itself.
-    spot: Option<Spot>,
+    position: Option<Position>,
     /// The child nodes, by the key as it stands in a pointer.
     keys: BTreeMap<Box<str>, NodeId>,
     items: Vec<NodeId>,
@@ -43,7 +40,7 @@ impl Places {
     pub(crate) fn of(source: &str, line: u32) -> Self {
         let mut walk = Walk { places: Self::default(), open: Vec::new() };
         for (event, span) in Parser::new_from_str(source).map_while(Result::ok) {
-            let starts = marker_place(&span.start).0 >= line;
+            let starts = marker_position(&span.start).line >= line;
             match event {
                 Event::MappingStart(..) if starts && walk.open.is_empty() => {
                     walk.open.push(Open { at: Some(Self::ROOT), kind: Kind::Map(None) });
@@ -74,22 +71,22 @@ impl Places {
     const ROOT: NodeId = NodeId(0);
 
     /// Returns the position of a pointer, or of the nearest one around it; `None` if none has one.
-    pub(crate) fn nearest(&self, pointer: &str) -> Option<Spot> {
-        let (mut at, mut spot) = (self.node(Self::ROOT)?, None);
+    pub(crate) fn nearest(&self, pointer: &str) -> Option<Position> {
+        let (mut at, mut position) = (self.node(Self::ROOT)?, None);
         for part in pointer.split('/').skip(1) {
             let item = || at.items.get(part.parse::<usize>().ok()?).copied();
             let Some(next) = at.keys.get(part).copied().or_else(item).and_then(|id| self.node(id)) else {
                 break;
             };
-            (at, spot) = (next, next.spot.or(spot));
+            (at, position) = (next, next.position.or(position));
         }
-        spot
+        position
     }
 
     /// Returns the line of the first key or item.
     #[cfg(any(test, feature = "deployer"))]
     pub(crate) fn first_line(&self) -> Option<u32> {
-        self.0.iter().filter_map(|node| node.spot).map(|(line, _)| line).min()
+        self.0.iter().filter_map(|node| node.position).map(|position| position.line).min()
     }
 
     fn node(&self, id: NodeId) -> Option<&Node> {
@@ -97,7 +94,7 @@ impl Places {
     }
 
     /// Returns the node of a key or an item; adds one if there is none yet.
-    fn put(&mut self, parent: NodeId, step: Step<'_>, spot: Spot) -> Option<NodeId> {
+    fn put(&mut self, parent: NodeId, step: Step<'_>, position: Position) -> Option<NodeId> {
         let new = NodeId(self.0.len());
         let node = self.0.get_mut(parent.0)?;
         let id = match step {
@@ -110,7 +107,7 @@ impl Places {
         if id == new {
             self.0.push(Node::default());
         }
-        self.0.get_mut(id.0)?.spot = Some(spot);
+        self.0.get_mut(id.0)?.position = Some(position);
         Some(id)
     }
 }
@@ -151,14 +148,14 @@ impl Walk {
             Kind::Seq(index) => {
                 let step = Step::Item(*index);
                 *index += 1;
-                self.places.put(open.at?, step, marker_place(start))
+                self.places.put(open.at?, step, marker_position(start))
             }
             Kind::Map(key) => {
                 if let Some(Key(at)) = key.take() {
                     return at;
                 }
                 let name = escape(text.unwrap_or_default());
-                let at = open.at.and_then(|at| self.places.put(at, Step::Key(&name), marker_place(start)));
+                let at = open.at.and_then(|at| self.places.put(at, Step::Key(&name), marker_position(start)));
                 *key = Some(Key(at));
                 None
             }
@@ -189,15 +186,16 @@ mod tests {
             ("/spec/rules/2", (6, 3)),
             ("/spec/rules/1//0", (11, 7)),
         ];
-        for (pointer, spot) in table {
-            assert_eq!(found.nearest(pointer), Some(spot), "{pointer}");
+        let at = |line, column| Some(Position { line, column });
+        for (pointer, (line, column)) in table {
+            assert_eq!(found.nearest(pointer), at(line, column), "{pointer}");
         }
         assert_eq!(found.nearest("/data"), None);
         assert_eq!(found.first_line(), Some(4));
-        assert_eq!(Places::of(SOURCE, 14).nearest("/kind"), Some((15, 1)));
+        assert_eq!(Places::of(SOURCE, 14).nearest("/kind"), at(15, 1));
         assert_eq!(Places::of(SOURCE, 99).first_line(), None);
         // The last of two counts, as it does for values.
-        assert_eq!(Places::of("a: [1, 2]\na: [3]\n", 1).nearest("/a/0"), Some((2, 5)));
+        assert_eq!(Places::of("a: [1, 2]\na: [3]\n", 1).nearest("/a/0"), at(2, 5));
     }
 
     #[test]

@@ -18,8 +18,9 @@ use granit_parser::{ErrorKind, Event, Marker, Span, StructureStyle};
 
 use super::{
     limits::Limit,
-    text::{before, between, from, parser},
+    text::{before, between, from, parser, position},
 };
+use crate::position::Position;
 
 /// A text with the meaning that a file has to kubectl.
 #[derive(Debug)]
@@ -45,25 +46,21 @@ struct Mark {
     line_end: usize,
 }
 
-/// A position in a file.
-///
-/// It has the byte, the line counted from 1, and the column in characters, counted from 1.
+/// A byte of a file and its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct At {
     pub byte: usize,
-    pub line: u32,
-    pub column: u32,
+    pub position: Position,
 }
 
 /// Returns the position in the file of a position in the parsed text.
 ///
 /// `mended` is the parsed text, if it is not the file's own.
 pub(crate) fn place(marker: &Marker, mended: Option<&Mended>) -> At {
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let byte = marker.byte_offset().unwrap_or_default();
     let (line, column) = (marker.line(), marker.col());
     let (byte, line, column) = mended.map_or((byte, line, column), |m| m.original(byte, line, column));
-    At { byte, line: count(line), column: count(column + 1) }
+    At { byte, position: position(line, column + 1) }
 }
 
 impl Mended {

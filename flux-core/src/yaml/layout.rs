@@ -10,6 +10,8 @@ use super::{
 use serde::{Deserialize, Serialize};
 
 /// The text that an edit writes before the value that it adds to a mapping.
+///
+/// Exhaustive: a writer of edits must know all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewKey {
     /// The text between the neighbour before it and the value: a comma or a line end, the key, a
@@ -115,7 +117,7 @@ impl<'t> Layout<'t> {
             (true, false) => Context::Flow,
             _ => Context::Block,
         };
-        let indent = " ".repeat((tree[map].column as usize).saturating_sub(1));
+        let indent = " ".repeat((tree[map].position.column as usize).saturating_sub(1));
         let near = |start, end| lines.source.get(start..end).filter(|text| text.len() <= NEAR);
         let colon = near(tree[key].end, tree[value].start)
             .filter(|c| c.trim() == ":" && (json || *c != ":"))
@@ -142,7 +144,7 @@ impl<'t> Layout<'t> {
         // A neighbour that holds a mapping shows best how far the next one is indented.
         let shown = self.entries.iter().find_map(|&(key, value)| match &tree[value].kind {
             Kind::Map { entries, flow: false } if !entries.is_empty() => {
-                Some(" ".repeat(tree[value].column.checked_sub(tree[key].column)? as usize))
+                Some(" ".repeat(tree[value].position.column.checked_sub(tree[key].position.column)? as usize))
             }
             _ => None,
         });
@@ -152,7 +154,7 @@ impl<'t> Layout<'t> {
                 inner.strip_prefix(outer).filter(|step| !step.is_empty()).unwrap_or("  ").to_owned()
             }
             _ => {
-                let deeper = tree[map].column.saturating_sub(outer) as usize;
+                let deeper = tree[map].position.column.saturating_sub(outer) as usize;
                 " ".repeat(if (1..=8).contains(&deeper) { deeper } else { 2 })
             }
         });
@@ -245,14 +247,14 @@ pub(crate) fn new_key(
     if matches!(tree[last].kind, Kind::Map { flow: false, .. }) {
         return Err("the `<<` holds a mapping of its own");
     }
-    if node.column as usize > NEAR {
+    if node.position.column as usize > NEAR {
         return Err("the mapping is indented too far");
     }
     let line = &lines.source.as_bytes()[end..lines.source.len().min(end + NEAR)];
     if !line.contains(&b'\n') && line.len() == NEAR {
         return Err("the line before it is too long");
     }
-    let indent = " ".repeat(node.column as usize - 1);
+    let indent = " ".repeat(node.position.column as usize - 1);
     let lead = format!("{}{indent}{}: ", lines.eol(end), write(key, Context::Block));
     Ok((lines.end(end), NewKey { lead, quoted: false }))
 }

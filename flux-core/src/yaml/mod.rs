@@ -51,5 +51,5 @@ pub(crate) use document::document;
 #[cfg(feature = "deployer")]
 pub(crate) use document::first_document;
 pub use emit::emit;
-pub(crate) use key_positions::{Places, Spot};
+pub(crate) use key_positions::Places;
 pub use layout::NewKey;

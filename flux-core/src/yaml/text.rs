@@ -3,7 +3,10 @@
 use granit_parser::{Marker, Parser, StrInput, options};
 
 use super::limits::Limit;
-use crate::finding::{Code, Problem};
+use crate::{
+    finding::{Code, Problem},
+    position::Position,
+};
 
 /// The remedy for a file that is too large.
 pub(crate) const TOO_LARGE: &str = "split the file, or write out what its aliases repeat";
@@ -11,7 +14,7 @@ pub(crate) const TOO_LARGE: &str = "split the file, or write out what its aliase
 /// Returns the text of a file, unless it has bytes that YAML does not allow.
 pub(crate) fn checked(source: &[u8]) -> Result<&str, Box<Problem>> {
     let problem = |code, offset: usize, evidence: String, remedy: &str| {
-        Box::new(Problem::new(code, place_of(source, offset), evidence, remedy))
+        Box::new(Problem::new(code, position_of(source, offset), evidence, remedy))
     };
     if source.len() > Limit::BYTES {
         return Err(problem(Code::TooLarge, 0, Limit::Bytes.evidence(), TOO_LARGE));
@@ -42,13 +45,13 @@ pub(crate) fn parser(text: &str) -> Parser<'_, StrInput<'_>> {
     Parser::new_from_str_with_options(text, options)
 }
 
-/// Returns the line and the column of a byte, counted from 1, columns in characters.
-fn place_of(source: &[u8], offset: usize) -> (u32, u32) {
+/// Returns the position of a byte.
+fn position_of(source: &[u8], offset: usize) -> Position {
     let before = &source[..offset];
     let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
     let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
     let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+    position(line, column)
 }
 
 /// Returns the text before a byte; empty if no character starts there.
@@ -70,9 +73,15 @@ pub(crate) fn between(text: &str, start: usize, end: usize) -> &str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// Returns the line and the column of a parser's marker, counted from 1.
-pub(crate) fn marker_place(at: &Marker) -> (u32, u32) {
-    (u32::try_from(at.line()).unwrap_or(u32::MAX), u32::try_from(at.col() + 1).unwrap_or(u32::MAX))
+/// Returns the position of a parser's marker.
+pub(crate) fn marker_position(at: &Marker) -> Position {
+    position(at.line(), at.col() + 1)
+}
+
+/// Returns the position of a line and a column, both counted from 1.
+pub(crate) fn position(line: usize, column: usize) -> Position {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Position { line: count(line), column: count(column) }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{
     limits::Limit,
     scalar::{Scalar, Style, Tag, resolve},
 };
+use crate::position::Position;
 
 /// The index of a node in its [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,10 +45,7 @@ pub(crate) struct Node<'s> {
     /// A block collection ends with its last child, a block scalar with the last line that it
     /// keeps, or with its header if it keeps none.
     pub end: usize,
-    /// The line, counted from 1.
-    pub line: u32,
-    /// The column in characters, counted from 1.
-    pub column: u32,
+    pub position: Position,
     pub tag: Option<Tag>,
     pub anchor: Option<Anchor<'s>>,
 }
@@ -129,11 +127,6 @@ impl<'s> Tree<'s> {
         self.uses = uses.unwrap_or_default();
     }
 
-    /// Returns the line and the column of a node, both counted from 1.
-    pub(crate) fn place(&self, id: NodeId) -> (u32, u32) {
-        (self[id].line, self[id].column)
-    }
-
     /// Returns the text of a scalar; `None` for other nodes.
     ///
     /// Aliases are followed.
@@ -199,8 +192,7 @@ impl<'s> Builder<'s> {
             kind,
             start,
             end,
-            line: at.line,
-            column: at.column,
+            position: at.position,
             tag: tag.map(|t| Tag::of(&t)),
             anchor: None,
         };
@@ -256,7 +248,7 @@ impl<'s> Builder<'s> {
             Event::Anchor(_, name) => {
                 if let Some(anchor) = self.newest.and_then(|id| self.tree.nodes[id.index()].anchor.as_mut()) {
                     anchor.name = name;
-                    anchor.line = at.line;
+                    anchor.line = at.position.line;
                 }
             }
             _ => {}
@@ -281,7 +273,7 @@ impl<'s> Builder<'s> {
     fn add(&mut self, mut node: Node<'s>, anchor: usize) -> NodeId {
         let id = NodeId(u32::try_from(self.tree.nodes.len()).unwrap_or(u32::MAX));
         if anchor != 0 {
-            node.anchor = Some(Anchor { name: Cow::Borrowed(""), line: node.line, aliases: 0 });
+            node.anchor = Some(Anchor { name: Cow::Borrowed(""), line: node.position.line, aliases: 0 });
             self.anchors.insert(anchor, id);
         }
         self.tree.nodes.push(node);

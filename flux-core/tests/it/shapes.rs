@@ -110,7 +110,7 @@ fn labels_that_repeat_the_tag_follow_where_a_rule_says_so() {
     assert_eq!(edited["web.yaml"], web.replace("x:1", "x:2"));
     let (plan, edited) = release(&[("p.yaml", POLICY), ("web.yaml", &web)]);
     assert_eq!(edited["web.yaml"], web.replace("x:1", "x:2").replace("version: '1'", "version: '2'"));
-    assert_eq!(plan.findings, []);
+    assert!(plan.findings.is_empty());
 
     let anchored = web.replace("version: '1'", "version: &v '1', other: *v");
     let (plan, edited) = release(&[("p.yaml", POLICY), ("web.yaml", &anchored)]);

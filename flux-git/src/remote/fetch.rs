@@ -75,7 +75,7 @@ impl Remote {
         Self { url, mirror, credentials, branch, notes_ref, key, found_branch: Mutex::default() }
     }
 
-    /// The mirror's copy of a reference upstream.
+    /// Returns the mirror's copy of a reference upstream.
     pub(super) fn tracking(&self, name: &str) -> String {
         format!("refs/flux/{}/{}", self.key, name.strip_prefix("refs/").unwrap_or(name))
     }
@@ -160,7 +160,7 @@ impl Remote {
         Ok(true)
     }
 
-    /// [`refresh`](Self::refresh), on a new mirror if the one that is there is in its way.
+    /// Calls [`refresh`](Self::refresh), on a new mirror if the one that is there is in its way.
     pub(super) fn refresh_or_repair(&self, cancel: &Cancel) -> Result<Heads> {
         let looked = {
             let repo = self.mirror.open()?;
@@ -193,7 +193,9 @@ impl Remote {
     }
 }
 
-/// The branch of upstream's `HEAD`; servers that don't say get the one that is where `HEAD` is.
+/// Returns the branch of upstream's `HEAD`.
+///
+/// For servers that don't say, it is the one that is where `HEAD` is.
 fn default_branch(list: &[git2::RemoteHead<'_>], url: &RepoUrl) -> Result<String> {
     let branches = || list.iter().filter(|head| head.name().starts_with("refs/heads/"));
     let head = list.iter().find(|head| head.name() == "HEAD");

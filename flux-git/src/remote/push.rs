@@ -83,7 +83,9 @@ pub(super) fn land(remote: &Remote, landing: &Landing<'_>, cancel: &Cancel) -> R
 }
 
 impl Remote {
-    /// One push of what has not landed yet. `Ok` does not mean that it has now.
+    /// Pushes once what has not landed yet.
+    ///
+    /// `Ok` does not mean that it has now.
     fn land_once(
         &self,
         repo: &Repository,
@@ -229,7 +231,7 @@ impl Remote {
         }
     }
 
-    /// After a push whose answer got lost: looks at where the references are now.
+    /// Looks, after a push whose answer got lost, at where the references are now.
     fn ask_what_became(&self, updates: &[Update], failed: Error, cancel: &Cancel) -> Result<Pushed> {
         tracing::warn!(url = %self.url, error = %failed, "the answer to a push got lost; asking what became of it");
         let repo = self.mirror.open()?;

@@ -97,7 +97,7 @@ async fn both(steps: Vec<Step>) {
                 let change = Change {
                     files: files
                         .into_iter()
-                        .map(|(file, body)| (WRITTEN[file].to_owned(), Bytes::from(body.to_string())))
+                        .map(|(file, body)| (WRITTEN[file].parse().unwrap(), Bytes::from(body.to_string())))
                         .collect(),
                     message,
                     author: Some(Author { name: "a".into(), email: "a@example.com".into() }),

@@ -47,7 +47,7 @@ fn ssh_credentials(server: &GitServer) -> Credentials {
 
 pub(crate) fn change(body: &str) -> Change {
     Change {
-        files: [("web.yaml".to_owned(), Bytes::copy_from_slice(body.as_bytes()))].into(),
+        files: [("web.yaml".parse().unwrap(), Bytes::copy_from_slice(body.as_bytes()))].into(),
         message: "Release".into(),
         author: None,
         time: Timestamp::constant(1_700_000_000, 0),

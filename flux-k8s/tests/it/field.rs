@@ -48,7 +48,7 @@ async fn a_policy_that_changes_a_field_is_told_and_not_fought() {
     let Some(server) = flux_test_support::kube() else { return };
     let team = Team::new(server, "fight").await;
     let map = config_map(&team.namespace, "map", "ours");
-    team.settle(&[map.clone()]).await;
+    team.settle(std::slice::from_ref(&map)).await;
     let spec = json!({"reinvocationPolicy": "Never", "failurePolicy": "Fail", "mutations": [{"patchType": "ApplyConfiguration",
         "applyConfiguration": {"expression": "Object{data: {\"key\": \"theirs\"}}"}}]});
     policy(&team, "MutatingAdmissionPolicy", spec).await;
@@ -84,7 +84,7 @@ async fn a_policy_that_changes_a_field_is_told_and_not_fought() {
     // A change in git is written once more.
     let mut changed = map.clone();
     changed["data"]["other"] = json!("2");
-    let report = team.settle(&[changed.clone()]).await;
+    let report = team.settle(std::slice::from_ref(&changed)).await;
     assert_eq!(of(&report, "map").fields, ["data.other"], "{report}");
     assert_eq!(team.live(&changed)["data"], json!({"key": "theirs", "other": "2"}));
 }
@@ -94,7 +94,7 @@ async fn a_controller_that_sets_a_field_again_is_told_and_left_after_a_few_write
     let Some(server) = flux_test_support::kube() else { return };
     let team = Team::new(server, "robots").await;
     let map = config_map(&team.namespace, "map", "ours");
-    team.settle(&[map.clone()]).await;
+    team.settle(std::slice::from_ref(&map)).await;
     let edit = |manager: &str| {
         let manager = format!("--field-manager={manager}");
         team.kubectl(&["patch", "configmap", "map", &manager, "-p", r#"{"data":{"key":"theirs"}}"#]);
@@ -153,7 +153,7 @@ async fn replicas_are_left_to_an_autoscaler_that_exists_and_to_no_other() {
     let Some(server) = flux_test_support::kube() else { return };
     let team = Team::new(server, "scaled").await;
     let web = deployment(&team.namespace, "web", 2);
-    team.settle(&[web.clone()]).await;
+    team.settle(std::slice::from_ref(&web)).await;
     let scale = |replicas: u32, manager: &str| {
         let patch = json!({"spec": {"replicas": replicas}}).to_string();
         let manager = format!("--field-manager={manager}");
@@ -171,7 +171,7 @@ async fn replicas_are_left_to_an_autoscaler_that_exists_and_to_no_other() {
     // A dashboard, once: git's number counts.
     scale(5, "dashboard");
     team.seen(&web).await;
-    let report = team.settle(&[web.clone()]).await;
+    let report = team.settle(std::slice::from_ref(&web)).await;
     assert_eq!(of(&report, "web").fields, ["spec.replicas"]);
     assert_eq!(team.live(&web)["spec"]["replicas"], 2);
 
@@ -183,7 +183,7 @@ async fn replicas_are_left_to_an_autoscaler_that_exists_and_to_no_other() {
     team.seen(&hpa).await;
     scale(7, "kube-controller-manager");
     team.seen(&web).await;
-    let report = team.settle(&[web.clone()]).await;
+    let report = team.settle(std::slice::from_ref(&web)).await;
     assert_eq!(of(&report, "web").outcome, Outcome::Unchanged, "{report}");
     assert!(of(&report, "web").message.contains("spec.replicas is left to"), "{report}");
     assert_eq!(team.live(&web)["spec"]["replicas"], 7);
@@ -193,7 +193,7 @@ async fn replicas_are_left_to_an_autoscaler_that_exists_and_to_no_other() {
     let mut next = web.clone();
     next["spec"]["template"]["spec"]["containers"][0]["image"] = json!("web:2");
     team.seen(&web).await;
-    team.settle(&[next.clone()]).await;
+    team.settle(std::slice::from_ref(&next)).await;
     let live = team.live(&next);
     assert_eq!(live["spec"]["replicas"], 0);
     assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["image"], "web:2");
@@ -202,7 +202,7 @@ async fn replicas_are_left_to_an_autoscaler_that_exists_and_to_no_other() {
     scale(4, "kube-controller-manager");
     team.seen(&next).await;
     next["spec"].as_object_mut().unwrap().remove("replicas");
-    team.settle(&[next.clone()]).await;
+    team.settle(std::slice::from_ref(&next)).await;
     assert_eq!(team.live(&next)["spec"]["replicas"], 4);
 
     // The autoscaler is gone: git decides again.
@@ -214,7 +214,7 @@ async fn replicas_are_left_to_an_autoscaler_that_exists_and_to_no_other() {
         (!observed.objects.contains_key(&id(&hpa))).then_some(())
     })
     .await;
-    team.settle(&[next.clone()]).await;
+    team.settle(std::slice::from_ref(&next)).await;
     assert_eq!(team.live(&next)["spec"]["replicas"], 3);
 }
 
@@ -264,7 +264,7 @@ async fn conflicts_are_not_forced_where_git_says_so_and_are_told_with_their_mana
     let team = Team::new(server, "conflicts").await;
     let mut map = config_map(&team.namespace, "map", "ours");
     map["metadata"]["annotations"] = json!({"fluxcd.io/force-conflicts": "false"});
-    team.settle(&[map.clone()]).await;
+    team.settle(std::slice::from_ref(&map)).await;
     team.kubectl(&[
         "patch",
         "configmap",
@@ -304,7 +304,7 @@ async fn a_namespace_that_is_being_deleted_is_named_as_the_reason() {
     let team = Team::new(server, "going").await;
     let mut held = config_map(&team.namespace, "held", "1");
     held["metadata"]["finalizers"] = json!(["example.com/wait"]);
-    team.settle(&[held.clone()]).await;
+    team.settle(std::slice::from_ref(&held)).await;
     team.server.kubectl(&["delete", "namespace", &team.namespace, "--wait=false"]);
     eventually("it is being deleted", async || {
         team.live(&held)["metadata"]["deletionTimestamp"].as_str().map(str::to_owned)
@@ -335,7 +335,7 @@ async fn an_api_service_that_is_down_spoils_nothing_else() {
     let (a, b) = (config_map(&team.namespace, "a", "1"), config_map(&team.namespace, "b", "1"));
     let report = team.settle(&[a.clone(), b.clone()]).await;
     assert_eq!(report.findings, [], "git names nothing of that group");
-    let report = team.settle(&[a.clone()]).await;
+    let report = team.settle(std::slice::from_ref(&a)).await;
     assert_eq!(of(&report, "b").outcome, Outcome::Pruned, "what was created meanwhile is ours: {report}");
     // What git does name of it is told.
     let lost = json!({"apiVersion": format!("{group}/v1"), "kind": "Lost",

@@ -257,13 +257,13 @@ async fn a_hot_fix_by_hand_that_git_takes_up_and_drops_again_goes() {
     let Some(server) = flux_test_support::kube() else { return };
     let team = Team::new(server, "hot-fix").await;
     let mut map = config_map(&team.namespace, "map", "1");
-    team.settle(&[map.clone()]).await;
+    team.settle(std::slice::from_ref(&map)).await;
     team.kubectl_edit(&map, "s/^data:$/data:\\n  fix: \"yes\"\\n  mine: \"yes\"/");
     team.seen(&map).await;
     map["data"]["fix"] = json!("yes");
-    team.settle(&[map.clone()]).await;
+    team.settle(std::slice::from_ref(&map)).await;
     map["data"].as_object_mut().unwrap().remove("fix");
-    let report = team.settle(&[map.clone()]).await;
+    let report = team.settle(std::slice::from_ref(&map)).await;
     assert_eq!(of(&report, "map").fields, ["data.fix"]);
     // What git never named stays as people set it.
     assert_eq!(team.live(&map)["data"], json!({"key": "1", "mine": "yes"}));
@@ -275,13 +275,13 @@ async fn a_field_that_another_manager_keeps_is_told_with_its_owner() {
     let team = Team::new(server, "kept").await;
     let mut map = config_map(&team.namespace, "map", "1");
     map["data"]["shared"] = json!("2");
-    team.settle(&[map.clone()]).await;
+    team.settle(std::slice::from_ref(&map)).await;
     let theirs = json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "map", "namespace": team.namespace}, "data": {"shared": "2"}});
     team.kubectl_with(&["apply", "--server-side", "--field-manager=robot", "-f", "-"], &theirs);
     team.seen(&map).await;
     map["data"].as_object_mut().unwrap().remove("shared");
-    let report = team.settle(&[map.clone()]).await;
+    let report = team.settle(std::slice::from_ref(&map)).await;
     let [finding] = &report.findings[..] else { panic!("{report}") };
     assert_eq!(finding.code, Code::FieldKept);
     assert!(finding.evidence.contains("data.shared") && finding.evidence.contains("robot"), "{finding}");

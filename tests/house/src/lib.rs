@@ -15,6 +15,7 @@
 
 mod circles;
 mod crates;
+mod exhaustive;
 mod imports;
 mod module_tree;
 mod problem;
@@ -29,6 +30,8 @@ pub use problem::{Error, Problem, Rule};
 
 /// The folder whose files have a limit of lines.
 const LIMITED_FOLDER: &str = "flux-core/src/";
+/// The beginning of the folders of the libraries.
+const LIBRARIES: &str = "flux-";
 
 /// Returns everything that breaks a rule in the workspace at `root`, sorted and each problem once.
 ///
@@ -45,7 +48,7 @@ pub fn check(root: &Path, crates: &[CrateRoot]) -> Result<BTreeSet<Problem>, Err
         let edges = imports::imports(&tree);
         problems.extend(circles::file_circles(&edges));
         problems.extend(circles::folder_circles(&tree, &edges));
-        if entry.is_library && entry.file.starts_with("flux-") {
+        if entry.is_library && entry.file.starts_with(LIBRARIES) {
             problems.extend(words::flags(&tree));
         }
     }
@@ -56,6 +59,9 @@ pub fn check(root: &Path, crates: &[CrateRoot]) -> Result<BTreeSet<Problem>, Err
             problems.extend(text::length(&file, &source));
         }
         problems.extend(words::names(&file, &source)?);
+        if file.starts_with(LIBRARIES) && file.contains("/src/") {
+            problems.extend(exhaustive::items(&file, &source)?);
+        }
     }
     Ok(problems)
 }

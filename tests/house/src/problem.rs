@@ -20,6 +20,8 @@ pub enum Rule {
     Flag,
     /// A file has at most 450 lines.
     FileLength,
+    /// A public enum or struct is `#[non_exhaustive]`, or says why it is not.
+    Exhaustive,
 }
 
 impl fmt::Display for Rule {
@@ -32,6 +34,7 @@ impl fmt::Display for Rule {
             Self::Name => "name",
             Self::Flag => "flag",
             Self::FileLength => "file-length",
+            Self::Exhaustive => "exhaustive",
         })
     }
 }

@@ -27,6 +27,8 @@ pub trait Sleeper: fmt::Debug + Send + Sync {
 }
 
 /// How often and how soon a call that failed for a while is made again.
+///
+/// Exhaustive: embedders write their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// How often a call is made at most, the first time included.

@@ -317,7 +317,7 @@ fn a_commit_whose_answer_is_lost_has_landed() {
     let faulty = Fault::new(repo.clone(), FaultPlan::script(faults));
     let base = block_on(faulty.head()).unwrap();
     let change = Change {
-        files: [("web.yaml".to_owned(), "a: 2\n".into())].into(),
+        files: [("web.yaml".parse().unwrap(), "a: 2\n".into())].into(),
         message: "Two".to_owned(),
         author: None,
         time: Timestamp::UNIX_EPOCH,

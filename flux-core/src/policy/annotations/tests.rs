@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn of(annotations: &[(&str, &str)]) -> Policies {
-    let annotation = |value: &str, line| Annotation { value: value.to_owned(), line, column: 5 };
+    let annotation =
+        |value: &str, line| Annotation { value: value.to_owned(), position: Position { line, column: 5 } };
     let lines = annotations.iter().zip(1..);
     Policies::of(&lines.map(|((k, v), line)| ((*k).to_owned(), annotation(v, line))).collect())
 }
@@ -109,7 +110,11 @@ fn a_malformed_value_is_reported_with_its_position_and_a_guard_that_has_one_bloc
     for (name, value, blocks) in table {
         let policies = of(&[("a", "b"), (&format!("fluxcd.io/{name}"), value)]);
         let [problem] = &policies.problems[..] else { panic!("{name}: {:?}", policies.problems) };
-        assert_eq!((problem.code, problem.line, problem.column), (Code::InvalidPolicy, 2, 5), "{name}");
+        assert_eq!(
+            (problem.code, problem.position),
+            (Code::InvalidPolicy, Position { line: 2, column: 5 }),
+            "{name}"
+        );
         assert_eq!(policies.invalid_guards, if blocks { vec![name] } else { vec![] });
         assert!(!policies.automated);
     }

@@ -15,7 +15,8 @@ use crate::{
         patterns::Patterns,
         similar::did_you_mean,
     },
-    yaml::{Places, Spot},
+    position::Position,
+    yaml::Places,
 };
 
 /// The policies of a rule: its name there, its v1 name, what separates the items of a list.
@@ -81,7 +82,8 @@ impl<'a> Reader<'a> {
 
     /// The document cannot be read at all, so it may be for any workload.
     pub(super) fn broken_document(&mut self) {
-        let broken = Some(format!("{}:{} FluxPolicy {}", self.path, self.document.line, self.document.name));
+        let broken =
+            Some(format!("{}:{} FluxPolicy {}", self.path, self.document.position.line, self.document.name));
         self.rules.push(Rule { select: Select::default(), policy: BTreeMap::new(), enforce: false, broken });
     }
 
@@ -107,7 +109,7 @@ impl<'a> Reader<'a> {
         // The problems of values are those of annotations, at the places of the rule.
         self.problems.extend(Policies::from_texts(rule.policy.clone(), &mut Patterns::default()).problems);
         if self.problems.len() > before {
-            let line = self.spot(&at).0;
+            let line = self.position_of(&at).line;
             rule.broken =
                 Some(format!("{}:{line} rule {index} of FluxPolicy {}", self.path, self.document.name));
             rule.policy.clear();
@@ -195,8 +197,8 @@ impl<'a> Reader<'a> {
         let Some(value) = text else {
             return self.wrong(at, "write text, true, false or a number");
         };
-        let (line, column) = self.spot(at);
-        found.insert(name.to_owned(), PolicyText { value, key: dotted(at), line, column, rule: None });
+        let (key, position) = (dotted(at), self.position_of(at));
+        found.insert(name.to_owned(), PolicyText { value, key, position, rule: None });
     }
 
     /// Returns a value as a mapping.
@@ -222,14 +224,14 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn problem(&mut self, code: Code, at: &str, evidence: String, remedy: String) {
-        let (line, column) = self.spot(at);
+        let position = self.position_of(at);
         let subject = Some(format!("FluxPolicy {}", self.document.name));
-        self.problems.push(Problem { code, subject, line, column, evidence, remedy });
+        self.problems.push(Problem { code, subject, position, evidence, remedy });
     }
 
-    /// Returns where a key stands, or the nearest one around it whose place is known.
-    fn spot(&self, at: &str) -> Spot {
-        self.places.nearest(at).unwrap_or((self.document.line, self.document.column))
+    /// Returns the position of a key, or of the nearest one around it whose position is known.
+    fn position_of(&self, at: &str) -> Position {
+        self.places.nearest(at).unwrap_or(self.document.position)
     }
 }
 

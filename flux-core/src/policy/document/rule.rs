@@ -28,6 +28,8 @@ pub(super) struct Select {
 }
 
 /// The parts of a workload that rules select by.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Copy, Debug)]
 pub struct PolicySubject<'a> {
     /// Its namespace.

@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     image::ImageName,
     manifest::{Annotation, is_policy_document},
+    position::Position,
 };
 
 /// Returns a policy document with these lines under `rules:`, which is line 5.
@@ -21,12 +22,11 @@ fn document(text: &str) -> Resource {
     let object: Value = serde_yaml::from_str(text).unwrap();
     let field = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
     Resource {
-        api_version: field("apiVersion"),
+        api_version: field("apiVersion").into(),
         kind: field("kind"),
         namespace: None,
         name: "platform".to_owned(),
-        line: 1,
-        column: 1,
+        position: Position::START,
         object: Arc::new(object),
         annotations: BTreeMap::new(),
         workload: None,
@@ -48,7 +48,7 @@ fn rules(lines: &str) -> PolicyRules {
 }
 
 fn own(annotations: &[(&str, &str)]) -> Policies {
-    let annotation = |value: &str| Annotation { value: value.to_owned(), line: 1, column: 1 };
+    let annotation = |value: &str| Annotation { value: value.to_owned(), position: Position::START };
     Policies::of(&annotations.iter().map(|(k, v)| (format!("fluxcd.io/{k}"), annotation(v))).collect())
 }
 
@@ -118,7 +118,7 @@ fn every_policy_can_be_set() {
     );
     let from = policies.pattern_text("web").unwrap();
     assert_eq!(
-        (from.rule.as_deref(), from.key.as_str(), from.line),
+        (from.rule.as_deref(), from.key.as_str(), from.position.line),
         (Some("platform.yaml"), "spec.rules[0].policy.tag", 11)
     );
 }
@@ -182,7 +182,7 @@ fn a_mistake_is_reported_with_its_line_and_blocks_the_selected_workloads() {
     for (lines, line, code) in table {
         let (rules, problems) = read(&text(lines));
         let [problem] = &problems[..] else { panic!("{lines}: {problems:?}") };
-        assert_eq!((problem.line, problem.code), (line, code), "{lines}");
+        assert_eq!((problem.position.line, problem.code), (line, code), "{lines}");
         let policies = apply(&rules, &[]);
         assert!(!policies.automated && !policies.invalid_guards.is_empty(), "{lines}");
     }

@@ -20,6 +20,8 @@ pub use platforms::parse_platforms;
 /// The guards of one workload.
 ///
 /// The default is what holds with no annotation: never downgrade, and nothing else.
+///
+/// Exhaustive: to overlook a guard would be to release what it keeps back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guards {
     /// `allow-downgrade`: whether automation may go to something older than what runs.
@@ -39,6 +41,8 @@ pub struct Guards {
 }
 
 /// A hold: automation waits.
+///
+/// Exhaustive: to overlook a part of it would be to release what it keeps back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// Why, from `hold_msg`.

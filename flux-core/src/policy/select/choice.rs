@@ -6,6 +6,8 @@ use super::rule::Rejection;
 use crate::image::{Digest, ImageRef, Tag};
 
 /// The tag that a container should run.
+///
+/// Exhaustive: a caller must handle every outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// The one that runs already.
@@ -85,6 +87,8 @@ impl fmt::Display for Missing {
 }
 
 /// The verdict of [`explain`](super::explain) on a tag.
+///
+/// Exhaustive: a caller must handle every outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It should run, and does not yet.

@@ -9,6 +9,8 @@ use crate::{
 };
 
 /// The input of a selection: what is asked about one container.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Copy, Debug)]
 pub struct SelectionInput<'a> {
     /// The candidates among the tags of its repository, in their order.

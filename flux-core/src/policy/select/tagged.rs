@@ -3,6 +3,8 @@
 use crate::image::{ImageInfo, InspectError, Tag};
 
 /// A tag of a repository, with the known facts about its image.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Copy, Debug)]
 pub struct Tagged<'a> {
     /// The tag.
@@ -12,6 +14,8 @@ pub struct Tagged<'a> {
 }
 
 /// The knowledge of an image.
+///
+/// Exhaustive: callers make it.
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
     /// The registry was not asked.

@@ -33,7 +33,7 @@ pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
         let described = snapshot.manifests.described(&at);
         written
             .documents
-            .extend(described.iter().map(|(document, _)| (document.path.as_str(), document.resource)));
+            .extend(described.iter().map(|(of, _)| (of.document.path.as_str(), of.document.index)));
         written.generated.insert(id.clone());
         if matches!(plan.request.operation, Operation::Policy(_)) {
             if !changes_policies(plan, id, &written.documents, &at) {
@@ -43,7 +43,7 @@ pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
         }
         for (container, verdict) in moved(&at, verdict) {
             if let Some(elsewhere) = &container.origin {
-                written.documents.insert((&elsewhere.path, elsewhere.resource));
+                written.documents.insert((&elsewhere.document.path, elsewhere.document.index));
             }
             let in_files = at.generated.is_none() || container.origin.is_some();
             let same = container.image.as_ref().ok() == verdict.target.as_ref();
@@ -73,7 +73,7 @@ pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
 /// Returns `true` if an edit is intended to change the image of a container where it is written.
 fn is_edited(plan: &ReleasePlan, at: &Located<'_>, container: &Container) -> bool {
     let (path, resource) = match &container.origin {
-        Some(elsewhere) => (elsewhere.path.as_str(), elsewhere.resource),
+        Some(elsewhere) => (elsewhere.document.path.as_str(), elsewhere.document.index),
         None => (at.path, container.resource),
     };
     let is_site = |intent: &Intent| {

@@ -48,9 +48,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(manifests: &'a Manifests, findings: &[Finding]) -> Self {
         let documents: Vec<Located<'a>> = manifests
             .resources()
-            .filter(|at| {
-                at.resource.kind == "FluxPolicy" && at.resource.api_version.starts_with("fluxcd.io/")
-            })
+            .filter(|at| at.resource.kind == "FluxPolicy" && at.resource.api_version.group() == "fluxcd.io")
             .collect();
         let has_problem = |at: &Located<'_>| {
             findings.iter().any(|finding| {

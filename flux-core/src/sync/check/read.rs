@@ -237,6 +237,19 @@ pub(super) fn is_kept(object: &Value) -> bool {
     is_ignored(object) || ignore(object).is_some_and(|value| *value == "sync_only")
 }
 
+/// Returns `true` if the annotation `ignore-fields` of an object names a field, or one in it or
+/// around it: lists are compared as wholes here.
+pub(super) fn is_left(object: &Value, field: &[String]) -> bool {
+    let annotations = &object["metadata"]["annotations"];
+    let list =
+        annotations.get("fluxcd.io/ignore-fields").or(annotations.get("flux.weave.works/ignore-fields"));
+    let list = list.and_then(Value::as_str).unwrap_or_default();
+    list.split([',', ' ', '\n', '\t']).filter(|pointer| pointer.starts_with('/')).any(|pointer| {
+        let tokens = pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"));
+        tokens.zip(field).all(|(token, name)| token == *name)
+    })
+}
+
 /// Returns `true` if SOPS encrypted an object.
 pub(super) fn is_encrypted(object: &Value) -> bool {
     object.pointer("/sops/mac").is_some_and(Value::is_string)

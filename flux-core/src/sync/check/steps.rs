@@ -8,7 +8,7 @@ use super::{
     compare::{differences, display, unmet},
     read::{
         Autoscalers, Identity, Mark, Scopes, applied_fields, checksum, content, covers, is_allowed,
-        is_encrypted, is_ignored, is_seen, mark, mark_of,
+        is_encrypted, is_ignored, is_left, is_seen, mark, mark_of,
     },
     violation::{Protection, Violation},
 };
@@ -169,6 +169,7 @@ fn explains(reason: Reason, action: &Action) -> bool {
                 | Reason::PruneHeldBack
                 | Reason::Ignored
                 | Reason::HasRun
+                | Reason::Drifted
                 | Reason::Encrypted
                 | Reason::NamespaceNotAllowed
         ),
@@ -228,6 +229,7 @@ impl Checker<'_> {
             Reason::NamespaceNotAllowed => !is_allowed(&step.id, self.options),
             Reason::Ignored => is_ignored(object) || live.is_some_and(is_ignored),
             Reason::Encrypted => is_encrypted(object),
+            Reason::Drifted => live.is_some(),
             Reason::HasRun => live.is_none() && step.id.kind == "Job",
             // Reasons that only what git no longer describes can have.
             Reason::PruneOff | Reason::PruneHeldBack | Reason::NotInGit | Reason::NotCreatedByFlux => false,
@@ -241,7 +243,7 @@ impl Checker<'_> {
         let namespace = step.id.namespace.as_deref();
         let (wanted, given) = (content(object, namespace), content(sent, namespace));
         let mut other = differences(&wanted, &given);
-        other.retain(|path| !live.is_some_and(|live| self.is_decided(&step.id, live, path)));
+        other.retain(|path| !live.is_some_and(|live| self.is_decided(object, &step.id, live, path)));
         if sent["metadata"].get("namespace").and_then(Value::as_str) != namespace {
             other.push(vec!["metadata".to_owned(), "namespace".to_owned()]);
         }
@@ -296,20 +298,21 @@ impl Checker<'_> {
                 let field = display(path);
                 contest.fields.keys().any(|contested| contested.starts_with(&field))
             });
-            respelled || contested || self.is_decided(&step.id, live, path)
+            respelled || contested || self.is_decided(object, &step.id, live, path)
         };
         let different = unmet(&wanted, live).into_iter().find(|path| !is_excused(path))?;
         Some(Violation::LeftDifferent { id: step.id.clone(), field: display(&different) })
     }
 
-    /// Returns `true` if an autoscaler decides a field of an object, and not git.
-    fn is_decided(&self, id: &ResourceId, live: &Value, field: &[String]) -> bool {
+    /// Returns `true` if others decide a field of an object, and not git: an autoscaler, or those
+    /// to whom the object's own annotation leaves it.
+    fn is_decided(&self, object: &Value, id: &ResourceId, live: &Value, field: &[String]) -> bool {
         let hpa = ResourceId {
             namespace: None,
             kind: "HorizontalPodAutoscaler".to_owned(),
             name: String::new(),
             group: "autoscaling".to_owned(),
         };
-        self.autoscalers.decide(id, live, field, is_seen(self.observed, &hpa))
+        is_left(object, field) || self.autoscalers.decide(id, live, field, is_seen(self.observed, &hpa))
     }
 }

@@ -1,6 +1,8 @@
-//! The rules of the planner, one by one; the laws are in `laws`, deletions in `pruning`.
+//! The rules of the planner, one by one; the laws are in `laws`, deletions in `pruning`, options in
+//! `options`.
 
 mod laws;
+mod options;
 mod pruning;
 
 use futures::executor::block_on;
@@ -9,11 +11,11 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    backend::Cluster,
+    backend::{Cluster, Completeness, Fidelity},
     finding::Place,
     memory::MemoryCluster,
     position::Position,
-    sync::{Outcome, SyncReport, SyncSet, check, owned},
+    sync::{CHECKSUM_ANNOTATION, MARK_LABEL, Outcome, SyncReport, SyncSet, check, fields::Managers, owned},
 };
 
 /// Plans, and has the plan checked.
@@ -205,67 +207,6 @@ fn an_object_of_another_sync_set_is_adopted() {
     let plan = plan_on(&cluster, &[config_map("a")], &theirs);
     assert_eq!(step(&plan, "a").reason, Reason::Adopted);
     assert_eq!(owned(sent(&plan, "a"), &theirs.sync_set), Owned::Adopted);
-}
-
-#[test]
-fn a_set_that_is_taken_over_keeps_what_it_created_prunable() {
-    let cluster = synced(&[config_map("kept"), config_map("gone")]);
-    let renamed = SyncOptions {
-        prune: true,
-        takes_over: vec![SyncSet::new("ours")],
-        ..SyncOptions::new(SyncSet::new("renamed"))
-    };
-    let plan = plan_on(&cluster, &[config_map("kept")], &renamed);
-    let kept = step(&plan, "kept");
-    assert!(matches!(kept.action, Action::Apply { content_equal: true, .. }), "{kept}");
-    assert_eq!(owned(sent(&plan, "kept"), &renamed.sync_set), Owned::Created);
-    assert!(matches!(step(&plan, "gone").action, Action::Prune { .. }), "no gap");
-    assert_eq!(plan.findings, []);
-    block_on(cluster.apply(&plan, &())).unwrap();
-    // From then on the former name is of no more use.
-    let later = SyncOptions { takes_over: Vec::new(), ..renamed };
-    assert_eq!(step(&plan_on(&cluster, &[config_map("kept")], &later), "kept").action, Action::Leave);
-}
-
-#[test]
-fn objects_of_another_set_are_told_with_their_number() {
-    let objects = [config_map("a"), config_map("b")];
-    let cluster = synced(&objects);
-    let other = SyncOptions::new(SyncSet::new("theirs"));
-    let plan = plan_on(&cluster, &objects, &other);
-    assert_eq!(codes(&plan), [Code::OtherSyncSet]);
-    assert!(plan.findings[0].evidence.starts_with("2 of the objects"), "{}", plan.findings[0]);
-}
-
-#[test]
-fn a_dry_run_of_pruning_says_what_would_go() {
-    let cluster = synced(&[config_map("kept"), config_map("gone")]);
-    let dry = SyncOptions { prune_dry_run: true, ..pruning() };
-    let plan = plan_on(&cluster, &[config_map("kept")], &dry);
-    let gone = step(&plan, "gone");
-    assert_eq!((&gone.action, gone.reason), (&Action::Skip, Reason::PruneOff));
-    assert!(gone.message.contains("would delete it"), "{gone}");
-}
-
-#[test]
-fn what_may_be_deleted_to_be_made_anew_is_said_beforehand() {
-    let cluster = synced(&[config_map("a"), config_map("b")]);
-    let changed = |name: &str| {
-        let mut object = config_map(name);
-        object["data"] = json!({"new": "1"});
-        object
-    };
-    let mut options = options();
-    options.force.insert("default:configmap/a".to_owned());
-    let objects = [changed("a"), annotated(changed("b"), "fluxcd.io/force", "true")];
-    for name in ["a", "b"] {
-        let plan = plan_on(&cluster, &objects, &options);
-        let Action::Apply { options, .. } = &step(&plan, name).action else { panic!("{plan}") };
-        assert!(options.replace.is_some() && step(&plan, name).message.contains("created anew"), "{plan}");
-    }
-    let plan = plan_on(&cluster, &[changed("a"), changed("b")], &SyncOptions::new(SyncSet::new("ours")));
-    let Action::Apply { options, .. } = &step(&plan, "a").action else { panic!("{plan}") };
-    assert_eq!(options.replace, None);
 }
 
 #[test]

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use crate::backend::{Change, ConfigRepo, ErrorKind, FileBody, Result, Revision};
 
 /// A file of the first commit of an upstream.
+///
+/// Exhaustive: a fixture must put all of it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed {
     /// Its path.
@@ -20,6 +22,8 @@ pub struct Seed {
 }
 
 /// The kinds of seeded files.
+///
+/// Exhaustive: a fixture must put every kind there, or leave it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeedKind {
     /// A file.
@@ -75,6 +79,8 @@ pub trait Upstream: Send + Sync {
 }
 
 /// How an upstream refuses what is pushed.
+///
+/// Exhaustive: implementors of a fixture choose one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// It can't.
@@ -118,7 +124,7 @@ pub(super) fn change(files: &[(&str, &str)]) -> Change {
     Change {
         files: files
             .iter()
-            .map(|(path, body)| ((*path).to_owned(), Bytes::copy_from_slice(body.as_bytes())))
+            .map(|(path, body)| (good("a path", path.parse()), Bytes::copy_from_slice(body.as_bytes())))
             .collect(),
         message: "Release\n".into(),
         author: None,

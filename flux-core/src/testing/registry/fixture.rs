@@ -11,6 +11,8 @@ use crate::{
 };
 
 /// One build of an image: what is pushed for one platform.
+///
+/// Exhaustive: a fixture must push all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
     /// The platform that it was built for.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     finding::{Code, Problem},
-    manifest::{Resource, scope_of},
+    manifest::{ApiVersion, Resource, scope_of},
     pointer::{escape, unescape},
     workload::pods::is_known,
 };
@@ -36,10 +36,9 @@ pub(crate) struct Path(pub Vec<String>);
 
 impl Rule {
     pub(crate) fn is_for(&self, resource: &Resource) -> bool {
-        let version = || resource.api_version.rsplit('/').next();
         self.kind == resource.kind
             && self.group == resource.group()
-            && (self.version.is_none() || self.version.as_deref() == version())
+            && self.version.as_ref().is_none_or(|version| version == resource.api_version.version())
     }
 }
 
@@ -114,10 +113,9 @@ impl Reader<'_> {
             match key.as_str() {
                 "group" => group = self.text(&at, value),
                 "apiVersion" => {
-                    let text = self.text(&at, value)?;
-                    let (name, version) = text.rsplit_once('/').unwrap_or(("", &text));
-                    group = Some(name.to_owned());
-                    rule.version = Some(version.to_owned());
+                    let api_version = ApiVersion::from(self.text(&at, value)?);
+                    group = Some(api_version.group().to_owned());
+                    rule.version = Some(api_version.version().to_owned());
                 }
                 "kind" => rule.kind = self.text(&at, value).unwrap_or_default(),
                 "pods" => rule.pods = self.paths(&at, value),
@@ -229,7 +227,7 @@ impl Reader<'_> {
 
     fn wrong(&mut self, at: &str, what: &str, remedy: String) {
         let evidence = format!("`{}` {what}", at.trim_start_matches('/').replace('/', "."));
-        let problem = Problem::new(Code::InvalidPolicy, self.document.spot(at), evidence, &remedy);
+        let problem = Problem::new(Code::InvalidPolicy, self.document.position_of(at), evidence, &remedy);
         self.problems.push(problem.about(format!("FluxPolicy {}", self.document.name)));
     }
 }

@@ -227,7 +227,7 @@ fn a_broken_file_stops_no_other_and_is_reported_by_release_and_sync_alike() {
     assert!(report.revision.is_some());
     let synced = block_on(deployer.sync(&options(), &())).unwrap();
     assert!(synced.resources.iter().any(|r| r.outcome == Outcome::Changed));
-    for findings in [&report.plan.findings, &synced.findings] {
+    for findings in [&*report.plan.findings, &synced.findings] {
         let broken = findings.iter().find(|f| f.code == Code::InvalidYaml).unwrap();
         assert_eq!(broken.place.as_ref().unwrap().path, "shop/broken.yaml");
     }

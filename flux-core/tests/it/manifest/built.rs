@@ -141,7 +141,7 @@ fn the_documents_of_an_object_are_found_with_the_others_that_share_them() {
         let all = built(&files, roots);
         let located = all.workload(&"shop:deployment/prod-web-v2".parse().unwrap()).unwrap();
         let documents = all.described(&located).into_iter();
-        documents.map(|(at, _)| (at.path.clone(), at.refused.clone())).collect::<Vec<_>>()
+        documents.map(|(at, _)| (at.document.path.clone(), at.refused.clone())).collect::<Vec<_>>()
     };
     let patch = ("prod/memory.yaml".to_owned(), None);
     let base = |why: &str| ("base/web.yaml".to_owned(), Some(why.to_owned()));

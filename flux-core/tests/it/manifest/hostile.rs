@@ -8,7 +8,7 @@ use std::{
 };
 
 use flux_core::{
-    Code,
+    Code, Position,
     deployer::Deployer,
     generate::Generation,
     manifest::ParsedFile,
@@ -84,7 +84,7 @@ fn bytes_that_are_no_yaml() {
         ("é: \u{7f}".as_bytes(), 1, 4),
     ] {
         let file = refused(source, Code::InvalidYaml);
-        assert_eq!((file.problems[0].line, file.problems[0].column), (line, column));
+        assert_eq!(file.problems[0].position, Position { line, column });
     }
 }
 

@@ -5,7 +5,7 @@
 //! ones that showed a difference.
 
 use flux_core::{
-    Code,
+    Code, Position,
     edit::{ImageChange, annotation_edits, image_edits, prove},
     finding::Problem,
     workload::parse,
@@ -139,7 +139,7 @@ fn documents_are_separated_where_kubectl_separates_them() {
         let file = parse(format!("{A}{separator}\n{A}").as_bytes());
         assert_eq!((file.resources.len(), problems(&file)), (2, vec![]), "{separator:?}");
         let line = 4 + u32::try_from(separator.matches('\n').count()).unwrap();
-        assert_eq!((file.resources[1].line, file.resources[1].column), (line + 1, 1), "{separator:?}");
+        assert_eq!(file.resources[1].position, Position { line: line + 1, column: 1 }, "{separator:?}");
     }
     // kubectl drops the text that follows such an end without a separator, and ignores directives.
     for beyond in [format!("{A}...\n{A}"), format!("%YAML 1.1\n---\n{A}---\n{A}")] {
@@ -147,7 +147,7 @@ fn documents_are_separated_where_kubectl_separates_them() {
     }
     let json = "{\"apiVersion\":\"v1\",\"kind\":\"A\",\"metadata\":{\"name\":\"a\"}, \"t\": \"}{\"}";
     let file = parse(format!("{json}{json}\n\n  {json}\n---\n{A}").as_bytes());
-    let places: Vec<_> = file.resources.iter().map(|r| (r.line, r.column)).collect();
+    let places: Vec<_> = file.resources.iter().map(|r| (r.position.line, r.position.column)).collect();
     assert_eq!((places, problems(&file)), (vec![(1, 1), (1, 66), (3, 3), (5, 1)], vec![]));
     // It also silently drops lines that are indented less than the first one.
     let file = parse(format!("  a: b\n{A}---\n{A}").as_bytes());

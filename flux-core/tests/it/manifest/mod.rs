@@ -31,7 +31,7 @@ use flux_core::{
 
 /// Returns the codes and places of a file's problems.
 fn problems(file: &ParsedFile) -> Vec<(Code, u32, u32)> {
-    file.problems.iter().map(|p| (p.code, p.line, p.column)).collect()
+    file.problems.iter().map(|p| (p.code, p.position.line, p.position.column)).collect()
 }
 
 /// Returns the containers of the first workload of a file.

@@ -2,7 +2,7 @@
 //! the others.
 
 use flux_core::{
-    Code,
+    Code, Position,
     edit::{Edit, Intent, prove},
     manifest::ParsedFile,
     workload::parse,
@@ -11,7 +11,7 @@ use flux_core::{
 use super::problems;
 
 fn ids(file: &ParsedFile) -> Vec<String> {
-    let id = |r: &flux_core::manifest::Resource| format!("{}/{}@{}:{}", r.kind, r.name, r.line, r.column);
+    let id = |r: &flux_core::manifest::Resource| format!("{}/{}@{}", r.kind, r.name, r.position);
     file.resources.iter().map(id).collect()
 }
 
@@ -57,7 +57,7 @@ fn a_broken_document_does_not_touch_the_others() {
         assert_eq!(file.problems.len(), 1, "{broken:?}: {:?}", file.problems);
         let problem = &file.problems[0];
         assert_eq!(problem.code, Code::InvalidYaml);
-        assert!((5..=7).contains(&problem.line), "{broken:?}: {problem:?}");
+        assert!((5..=7).contains(&problem.position.line), "{broken:?}: {problem:?}");
     }
 }
 
@@ -165,7 +165,7 @@ metadata:
     let found: Vec<_> = file.resources[0]
         .annotations
         .iter()
-        .map(|(k, a)| (k.as_str(), a.value.as_str(), a.line, a.column))
+        .map(|(k, a)| (k.as_str(), a.value.as_str(), a.position.line, a.position.column))
         .collect();
     assert_eq!(
         found,
@@ -181,7 +181,7 @@ metadata:
 fn columns_count_characters() {
     let file = parse("apiVersion: v1\nkind: A\nmetadata: {name: \"ü😀\", annotations: {a: b}}\n".as_bytes());
     let a = &file.resources[0].annotations["a"];
-    assert_eq!((a.line, a.column), (3, 41));
+    assert_eq!(a.position, Position { line: 3, column: 41 });
 }
 
 #[test]
@@ -214,8 +214,11 @@ fn a_parse_can_be_stored_and_comes_back_equal() {
 fn a_duplicate_key_is_reported_and_the_last_one_counts() {
     let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, name: web}\nspec:\n  template:\n    spec:\n      containers:\n      - &c\n        name: web\n        image: a:1\n        \"image\": b:1\n        ? image\n        : c:1\n      - <<: *c\n        name: other\n        image: d:1\n";
     let file = parse(text.as_bytes());
-    let reported: Vec<_> =
-        file.problems.iter().map(|p| (p.code, p.line, p.column, p.evidence.as_str())).collect();
+    let reported: Vec<_> = file
+        .problems
+        .iter()
+        .map(|p| (p.code, p.position.line, p.position.column, p.evidence.as_str()))
+        .collect();
     let expected = [
         (Code::DuplicateKey, 3, 21, "the key `name` stands on line 3 already; the last one counts"),
         (Code::DuplicateKey, 11, 9, "the key `image` stands on line 10 already; the last one counts"),

@@ -1,7 +1,7 @@
 //! The objects that are workloads, and their containers.
 
 use flux_core::{
-    Code,
+    Code, Position,
     edit::EditError,
     manifest::ContainerRole,
     workload::{Class, parse},
@@ -69,7 +69,7 @@ fn containers_come_first_then_init_then_ephemeral_ones() {
 fn a_container_knows_where_its_image_stands() {
     let source = deployment("containers:\n- name: web\n  image: \"a:1\" # here");
     let web = &containers(&source)[0];
-    assert_eq!((web.line, web.column), (9, 16));
+    assert_eq!(web.position, Position { line: 9, column: 16 });
     assert_eq!(web.sites[0].source, "\"a:1\"");
     assert_eq!(&source[web.sites[0].start..web.sites[0].end], "\"a:1\"");
     assert_eq!(web.sites[0].pointer, "/spec/template/spec/containers/0/image");
@@ -145,7 +145,7 @@ fn an_image_or_name_that_is_no_text_to_yaml_is_reported_with_its_type() {
         let quotes = message.contains("the number") || message.contains("the truth");
         assert_eq!(problem.remedy == "put it between quotes", quotes, "{image}: {}", problem.remedy);
         let container = &file.resources[0].workload.as_ref().unwrap()[0];
-        assert_eq!((problem.line, problem.column), (container.line, container.column));
+        assert_eq!(problem.position, container.position);
         assert!(container.image.is_err() && container.edits(&"a:1".parse().unwrap()).is_err(), "{image}");
     }
     for image in ["\"123\"", "'yes'", "!!str 1e3", "! 7", "a:1.20"] {
@@ -158,8 +158,8 @@ fn an_image_or_name_that_is_no_text_to_yaml_is_reported_with_its_type() {
     let message = "the name `y` of an item of `containers` is the truth value true to YAML, not a text";
     assert_eq!((problem.code, problem.evidence.as_str()), (Code::InvalidWorkload, message));
     assert_eq!(problem.remedy, "put it between quotes");
-    let line = text.lines().nth(problem.line as usize - 1).unwrap();
-    assert!(line[problem.column as usize - 1..].starts_with("y,"), "{line}");
+    let line = text.lines().nth(problem.position.line as usize - 1).unwrap();
+    assert!(line[problem.position.column as usize - 1..].starts_with("y,"), "{line}");
     assert_eq!(file.resources[0].workload.as_ref().unwrap().len(), 1);
 }
 

@@ -66,6 +66,19 @@ fn long_files_of_the_core_are_found() {
 }
 
 #[test]
+fn public_types_of_a_library_that_are_exhaustive_without_a_reason_are_found() {
+    let text = "pub enum A { B }\n\
+                #[non_exhaustive]\npub enum C { D }\n\
+                /// E.\n///\n/// Exhaustive: it is.\npub struct E { pub f: u8 }\n\
+                /// Exhaustive.\npub struct F(pub u8);\n\
+                pub struct G { pub f: u8, g: u8 }\npub struct H(u8);\npub struct I;\n\
+                enum J { K }\npub(crate) struct K { pub f: u8 }\n\
+                pub mod inner { pub struct L { pub f: u8 } }\n\
+                #[cfg(test)]\nmod tests { pub enum M { N } }\n";
+    assert_eq!(lib(text, Rule::Exhaustive), [1, 9, 15]);
+}
+
+#[test]
 fn a_tree_that_cannot_be_read_is_an_error_with_its_place() {
     let folder = TempDir::new().unwrap();
     let root = [CrateRoot { file: "lib.rs".into(), is_library: true }];

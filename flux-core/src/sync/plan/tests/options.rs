@@ -1,0 +1,104 @@
+//! The options of a sync, and the annotations that stand for one object as they do for all.
+
+use super::*;
+
+#[test]
+fn a_set_that_is_taken_over_keeps_what_it_created_prunable() {
+    let cluster = synced(&[config_map("kept"), config_map("gone")]);
+    let renamed = SyncOptions {
+        prune: true,
+        takes_over: vec![SyncSet::new("ours")],
+        ..SyncOptions::new(SyncSet::new("renamed"))
+    };
+    let plan = plan_on(&cluster, &[config_map("kept")], &renamed);
+    let kept = step(&plan, "kept");
+    assert!(matches!(kept.action, Action::Apply { content_equal: true, .. }), "{kept}");
+    assert_eq!(owned(sent(&plan, "kept"), &renamed.sync_set), Owned::Created);
+    assert!(matches!(step(&plan, "gone").action, Action::Prune { .. }), "no gap");
+    assert_eq!(plan.findings, []);
+    block_on(cluster.apply(&plan, &())).unwrap();
+    // From then on the former name is of no more use.
+    let later = SyncOptions { takes_over: Vec::new(), ..renamed };
+    assert_eq!(step(&plan_on(&cluster, &[config_map("kept")], &later), "kept").action, Action::Leave);
+}
+
+#[test]
+fn objects_of_another_set_are_told_with_their_number() {
+    let objects = [config_map("a"), config_map("b")];
+    let cluster = synced(&objects);
+    let other = SyncOptions::new(SyncSet::new("theirs"));
+    let plan = plan_on(&cluster, &objects, &other);
+    assert_eq!(codes(&plan), [Code::OtherSyncSet]);
+    assert!(plan.findings[0].evidence.starts_with("2 of the objects"), "{}", plan.findings[0]);
+}
+
+#[test]
+fn a_dry_run_of_pruning_says_what_would_go() {
+    let cluster = synced(&[config_map("kept"), config_map("gone")]);
+    let dry = SyncOptions { prune_dry_run: true, ..pruning() };
+    let plan = plan_on(&cluster, &[config_map("kept")], &dry);
+    let gone = step(&plan, "gone");
+    assert_eq!((&gone.action, gone.reason), (&Action::Skip, Reason::PruneOff));
+    assert!(gone.message.contains("would delete it"), "{gone}");
+}
+
+#[test]
+fn what_may_be_deleted_to_be_made_anew_is_said_beforehand() {
+    let cluster = synced(&[config_map("a"), config_map("b")]);
+    let changed = |name: &str| {
+        let mut object = config_map(name);
+        object["data"] = json!({"new": "1"});
+        object
+    };
+    let mut options = options();
+    options.force.insert("default:configmap/a".to_owned());
+    let objects = [changed("a"), annotated(changed("b"), "fluxcd.io/force", "true")];
+    for name in ["a", "b"] {
+        let plan = plan_on(&cluster, &objects, &options);
+        let Action::Apply { options, .. } = &step(&plan, name).action else { panic!("{plan}") };
+        assert!(options.replace.is_some() && step(&plan, name).message.contains("created anew"), "{plan}");
+    }
+    let plan = plan_on(&cluster, &[changed("a"), changed("b")], &SyncOptions::new(SyncSet::new("ours")));
+    let Action::Apply { options, .. } = &step(&plan, "a").action else { panic!("{plan}") };
+    assert_eq!(options.replace, None);
+}
+
+#[test]
+fn drift_is_only_reported_where_an_option_or_an_annotation_says_so() {
+    let plain = config_map("plain");
+    let reported = annotated(config_map("reported"), "fluxcd.io/drift", "report");
+    let repaired = annotated(config_map("repaired"), "fluxcd.io/drift", "repair");
+    let objects = [plain, reported, repaired].map(|mut object| {
+        object["data"] = json!({"key": "ours"});
+        object
+    });
+    let cluster = synced(&objects);
+    for name in ["plain", "reported", "repaired"] {
+        cluster.edit(&id_in(&cluster, name), |o| o["data"]["key"] = "theirs".into()).unwrap();
+    }
+    for (option, skipped) in [(false, &["reported"][..]), (true, &["plain", "reported"])] {
+        let plan = plan_on(&cluster, &objects, &SyncOptions { report_drift: option, ..options() });
+        let is_skipped = |name: &&str| step(&plan, name).action == Action::Skip;
+        let names: Vec<&str> =
+            ["plain", "reported", "repaired"].into_iter().filter(|name| is_skipped(name)).collect();
+        assert_eq!(names, skipped);
+        assert!(plan.findings.iter().all(|finding| finding.code == Code::Drifted), "{plan}");
+        assert!(plan.findings[0].evidence.contains("data.key (set by kubectl-edit)"), "{}", plan.findings[0]);
+    }
+}
+
+#[test]
+fn fields_that_an_annotation_leaves_to_others_are_sent_back_as_they_are() {
+    let ignoring = |image: &str| {
+        let mut object = annotated(deployment(2), "fluxcd.io/ignore-fields", "/spec/replicas");
+        object["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
+        object
+    };
+    let cluster = synced(&[ignoring("web:1")]);
+    cluster.edit(&id_in(&cluster, "web"), |o| o["spec"]["replicas"] = 6.into()).unwrap();
+    let plan = plan_on(&cluster, &[ignoring("web:1")], &options());
+    assert_eq!(step(&plan, "web").action, Action::Leave);
+    let plan = plan_on(&cluster, &[ignoring("web:2")], &options());
+    assert_eq!(sent(&plan, "web")["spec"]["replicas"], 6);
+    assert_eq!(fields(&plan, "web").len(), 1, "{plan}");
+}

@@ -1,0 +1,185 @@
+//! The decision about an object that git describes and the cluster has.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde_json::Value;
+
+use super::Planner;
+use crate::{
+    backend::Fidelity,
+    manifest::ResourceId,
+    plan::contest::digest,
+    schema::path::{Elem, FieldPath},
+    sync::{
+        Action, ApplyOptions, CHECKSUM_ANNOTATION, DesiredObject, FieldDiff, MARK_LABEL, Owned, Reason,
+        differences::{Differences, outermost},
+        fields::Managers,
+        findings, ignored, job, mark, object,
+        takeover::{KindOf, Ownership, is_item},
+    },
+};
+
+impl Planner<'_> {
+    pub(super) fn update(&mut self, id: &ResourceId, desired: &DesiredObject, form: Value, live: &Value) {
+        let checksum = object::checksum(&form);
+        let unchanged_in_git = live["metadata"]["annotations"][CHECKSUM_ANNOTATION] == checksum.as_str();
+        let mark::Mark { owned, is_current } =
+            mark::read(live, &self.options.sync_set, &self.options.takes_over);
+        if owned == Owned::No && mark::is_marked(live) {
+            self.of_others.insert(id.clone());
+        }
+        let managers = Managers::read(live);
+
+        let record = job::record(id, &form, &checksum, &self.options.sync_set);
+        let mut sent = form;
+        let mut yielded = self.autoscaled.yield_fields(&mut sent, id, live, &managers);
+        yielded.fields.extend(ignored::leave_fields(&mut sent, live));
+        let mark = if owned == Owned::Created { Owned::Created } else { Owned::Adopted };
+        object::put_mark(&mut sent, mark::value(mark, &self.options.sync_set, id), checksum.clone());
+
+        let seen = &self.observed.value;
+        let tracked = managers.ours().filter(|_| owned != Owned::No);
+        let is_drift = tracked.is_some() && unchanged_in_git;
+        let ownership =
+            Ownership::new(live, self.kind_of(id, desired), &sent, &yielded.fields, tracked.is_none());
+        let differences = Differences { sent: &sent, live, group: &id.group, fidelity: seen.fidelity };
+        let changed = match tracked {
+            Some(ours) if is_drift => differences.drift(ours),
+            Some(ours) => differences.values(Some(ours), seen.fidelity == Fidelity::Normalised),
+            None => differences.values(managers.ours(), true),
+        };
+        let different: BTreeSet<FieldPath> =
+            changed.into_iter().filter(|path| !yielded.covers(path) && !is_mark(path)).collect();
+        let mut changed = outermost(different.iter().cloned());
+        let released: BTreeMap<FieldPath, Option<String>> = ownership
+            .released(&sent, &managers, is_drift)
+            .into_iter()
+            .filter(|(path, _)| !is_mark(path) && !changed.iter().any(|outer| outer.contains(path)))
+            .collect();
+        let contested = self.contested(id, live, &checksum, &mut changed);
+
+        let removed =
+            outermost(released.iter().filter(|(_, keeper)| keeper.is_none()).map(|(path, _)| path.clone()));
+        let equal = changed.is_empty() && removed.is_empty();
+        let (leave, reason) = match (owned, tracked.is_some()) {
+            (Owned::No, _) => (false, Reason::Adopted),
+            _ if is_drift && equal && is_current => (true, Reason::UpToDate),
+            // Of a set that is taken over: it gets the mark of this one.
+            _ if equal && !is_current => (false, Reason::Adopted),
+            _ if is_drift => (false, Reason::Drifted),
+            // Marked, but not by server-side apply of ours: v1 did it.
+            (_, false) if equal => (false, Reason::Adopted),
+            _ => (false, Reason::ChangedInGit),
+        };
+        let content_equal = equal && reason == Reason::Adopted;
+        let mut fields: Vec<FieldDiff> = changed.iter().map(|path| diff(path, live, &managers)).collect();
+        fields.extend(removed.iter().map(|path| FieldDiff {
+            released: path.0.iter().map(Elem::to_fields_v1).collect(),
+            ..diff(path, live, &managers)
+        }));
+        let mut replaces = "";
+        let only_reports = reason == Reason::Drifted && self.reports_drift(desired);
+        if only_reports {
+            self.findings.push(findings::drifted(id, &desired.place, &fields));
+        }
+        let action = if only_reports {
+            Action::Skip
+        } else if leave {
+            Action::Leave
+        } else {
+            let may_replace =
+                object::says(&desired.object, "force", true) || self.options.force.contains(&id.to_string());
+            let options = Box::new(ApplyOptions {
+                takeover: ownership.takeover(&sent, tracked.is_none(), &different),
+                replace: may_replace
+                    .then(|| object::text(&live["metadata"], "uid").map(str::to_owned))
+                    .flatten(),
+                force_conflicts: !object::says(&desired.object, "force-conflicts", false),
+            });
+            if may_replace && !content_equal {
+                replaces = "it may be deleted and created anew, if the API server does not let it be changed";
+            }
+            Action::Apply { object: Arc::new(sent), content_equal, options }
+        };
+        let mut messages = vec![yielded.message, replaces.to_owned()];
+        if !contested.is_empty() {
+            let all: Vec<String> = contested.iter().map(ToString::to_string).collect();
+            messages.push(format!("{} is left, because it is set again after each sync", all.join(" and ")));
+            self.findings.push(findings::contested(id, &desired.place, &contested));
+        }
+        if live["metadata"]["deletionTimestamp"].is_string() {
+            messages.push("it is being deleted in the cluster, and git still names it".to_owned());
+        }
+        let kept = released.into_iter().filter(|(path, _)| !is_item(path));
+        let kept = kept.filter_map(|(path, keeper)| Some((path, keeper?)));
+        // Our own entry forgets the field with this apply: later syncs do not know of it.
+        self.findings.extend(
+            kept.filter(|_| !leave)
+                .map(|(path, keeper)| findings::kept(id, Some(&desired.place), &path.to_string(), &keeper)),
+        );
+        messages.retain(|message| !message.is_empty());
+        self.push(id, desired, action, reason, messages.join("; "));
+        if let Some(step) = self.steps.last_mut() {
+            step.record = record.filter(|_| matches!(step.action, Action::Apply { .. }));
+            step.fields = fields;
+        }
+    }
+
+    /// Returns `true` if what others change of an object is only reported.
+    fn reports_drift(&self, desired: &DesiredObject) -> bool {
+        match object::annotation(&desired.object, "drift").and_then(Value::as_str) {
+            Some("report") => true,
+            Some("repair") => false,
+            _ => self.options.report_drift,
+        }
+    }
+
+    fn kind_of<'k>(&'k self, id: &'k ResourceId, desired: &'k DesiredObject) -> KindOf<'k> {
+        KindOf {
+            group: &id.group,
+            api_version: object::text(&desired.object, "apiVersion").unwrap_or_default(),
+            // A definition of git's is applied before its objects.
+            served: self
+                .served_by_git
+                .get(&(id.group.clone(), id.kind.clone()))
+                .or_else(|| self.observed.value.versions.get(&(id.group.clone(), id.kind.clone()))),
+        }
+    }
+
+    /// Takes the fields out of `changed` that are set again after each sync, and returns them.
+    fn contested(
+        &self,
+        id: &ResourceId,
+        live: &Value,
+        checksum: &str,
+        changed: &mut BTreeSet<FieldPath>,
+    ) -> Vec<FieldPath> {
+        let contest = self.observed.value.contests.get(id).filter(|contest| contest.checksum == checksum);
+        let Some(contest) = contest else { return Vec::new() };
+        let is_contested = |path: &FieldPath| {
+            contest.fields.get(&path.to_string()).is_some_and(|value| *value == digest(path.get(live)))
+        };
+        let found: Vec<FieldPath> = changed.iter().filter(|path| is_contested(path)).cloned().collect();
+        changed.retain(|path| !found.contains(path));
+        found
+    }
+}
+
+/// Returns `true` if a field is the mark or the checksum, which are no content.
+fn is_mark(path: &FieldPath) -> bool {
+    *path == FieldPath::from_fields(&["metadata", "labels", MARK_LABEL])
+        || *path == FieldPath::from_fields(&["metadata", "annotations", CHECKSUM_ANNOTATION])
+}
+
+/// Returns a difference with the value that the cluster has.
+fn diff(path: &FieldPath, live: &Value, managers: &Managers<'_>) -> FieldDiff {
+    FieldDiff {
+        path: path.to_string(),
+        owner: managers.owner(path),
+        released: Vec::new(),
+        live: digest(path.get(live)),
+    }
+}
