@@ -7,9 +7,13 @@ use std::borrow::Cow;
 use flux::Finding;
 
 /// The flags by the codes of findings and the reasons of verdicts.
-const FLAGS: [(&str, &str); 5] = [
+const FLAGS: [(&str, &str); 9] = [
+    ("drifted", "--repair of fluxd"),
     ("generation-off", "--manifest-generation"),
     ("not-built", "--git-path and --manifest-generation"),
+    ("other-sync-set", "--take-over, and --dry-run to see it beforehand"),
+    ("partial-cluster", "--k8s-allow-namespace"),
+    ("prune-held-back", "--prune-all, where too many would go"),
     ("registry-unauthorized", "--docker-config"),
     ("tag-not-matching", "--force"),
     ("unused-generation", "--git-path"),

@@ -124,7 +124,8 @@ pub(crate) struct Release {
     /// Leave this workload out; repeatable
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(crate) exclude: Vec<String>,
-    /// Disregard locks and tag patterns; no effect with --all or --update-all-images
+    /// Disregard locks, tag patterns and the other guards (ignore, freeze, min-age, platforms,
+    /// groups); no effect with --all or --update-all-images
     #[arg(short, long)]
     pub(crate) force: bool,
     #[command(flatten)]

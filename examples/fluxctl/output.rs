@@ -255,7 +255,12 @@ pub(crate) fn sync(report: &SyncReport, verbose: bool) -> Vec<Vec<String>> {
         let outcome = format!("{:?}", resource.outcome).to_lowercase();
         let why =
             if resource.message.is_empty() { resource.reason.to_string() } else { resource.message.clone() };
-        rows.push(vec![resource.id.to_string(), outcome, why, resource.fields.join(", ")]);
+        let with_owner = |field: &String| match resource.owners.get(field) {
+            Some(owner) => format!("{field} (set by {owner})"),
+            None => field.clone(),
+        };
+        let fields: Vec<String> = resource.fields.iter().map(with_owner).collect();
+        rows.push(vec![resource.id.to_string(), outcome, why, fields.join(", ")]);
     }
     rows
 }
@@ -272,6 +277,7 @@ pub(crate) fn sync_json(report: &SyncReport) -> Value {
                 "reason": r.reason,
                 "message": r.message,
                 "fields": r.fields,
+                "owners": r.owners,
             })
         })
         .collect();

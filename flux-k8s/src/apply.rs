@@ -8,7 +8,7 @@ use flux_core::{
     sync::{Action, ApplyOptions, Reason, Step, StepOutcome, SyncPlan, SyncReport, applied},
 };
 use futures::StreamExt as _;
-use kube::core::params::{DeleteParams, Preconditions};
+use kube::core::params::Preconditions;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -88,8 +88,9 @@ impl KubeCluster {
                 self.send(step, object, mark_if_created.as_deref(), &options, run).await
             }
             Action::Apply { object, options, .. } => self.send(step, object, None, options, run).await,
-            Action::Prune { uid, resource_version } => {
-                self.prune(step, uid.as_deref(), resource_version.as_deref(), run).await
+            Action::Prune { uid, resource_version, content } => {
+                let seen = Preconditions { uid: uid.clone(), resource_version: resource_version.clone() };
+                self.prune(step, seen, content, run).await
             }
         }
     }
@@ -169,17 +170,20 @@ impl KubeCluster {
         Ok(())
     }
 
-    async fn prune(&self, step: &Step, uid: Option<&str>, resource_version: Option<&str>, run: &Run) -> Done {
+    async fn prune(&self, step: &Step, seen: Preconditions, content: &str, run: &Run) -> Done {
         let kind = match self.kind_of(step, run).await {
             Ok(kind) => kind,
             Err(done) => return *done,
         };
-        let params = DeleteParams::background().preconditions(Preconditions {
-            uid: uid.map(str::to_owned),
-            resource_version: resource_version.map(str::to_owned),
-        });
-        let namespace = step.id.namespace.as_deref();
-        match self.http.delete(&kind.resource, namespace, &step.id.name, &params).await {
+        let uid = seen.uid.clone();
+        let uid = uid.as_deref();
+        let of = Recipient {
+            http: &self.http,
+            resource: &kind.resource,
+            namespace: step.id.namespace.as_deref(),
+            name: &step.id.name,
+        };
+        match of.delete(seen, content).await {
             // What has finalizers, or ends gracefully, is there until that is done.
             Ok(answer) if text(&answer.body, "deletionTimestamp").is_some() => {
                 let object = Arc::new(answer.body);

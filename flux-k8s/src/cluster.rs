@@ -29,8 +29,9 @@ use crate::{failure::Target, http::Http, kinds::Kinds, watch::Watches};
 ///
 /// # How objects are applied
 /// With server-side apply as [`FIELD_MANAGER`](flux_core::sync::FIELD_MANAGER). Conflicts are
-/// forced, which concerns only fields that git names: what others set beside them stays theirs.
-/// Fields that the kind does not have are refused (`fieldValidation=Strict`, as by kubectl's
+/// forced, unless the plan says otherwise for an object. That concerns only fields that git names:
+/// what controllers set beside them stays theirs. Where the plan says so, the fields of those who
+/// wrote manifests before change hands first. Fields that the kind does not have are refused (`fieldValidation=Strict`, as by kubectl's
 /// default; servers before 1.25 drop them silently).
 pub struct KubeCluster {
     pub(crate) http: Http,

@@ -65,6 +65,10 @@ impl KubeCluster {
                 .entry(kind.group_kind())
                 .or_insert_with(|| kinds.versions(&kind.resource.group, &kind.resource.kind));
             let namespace = self.namespace_of(wanted, kind);
+            // What is elsewhere is not touched, and need not be seen.
+            if namespace.as_ref().is_some_and(|namespace| !self.may_see(namespace)) {
+                continue;
+            }
             let key = (namespace.clone(), wanted.name.clone());
             match self.watched(kind, &key) {
                 // In the version that git has it in, whatever other versions are watched.
@@ -323,6 +327,10 @@ impl KubeCluster {
             });
         }
         objects
+    }
+
+    fn may_see(&self, namespace: &String) -> bool {
+        self.namespaces.as_ref().is_none_or(|namespaces| namespaces.contains(namespace))
     }
 
     fn namespace_of(&self, wanted: &Wanted, kind: &Kind) -> Option<String> {

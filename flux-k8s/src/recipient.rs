@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use flux_core::sync::{ApplyOptions, MARK_LABEL, Takeover};
+use flux_core::sync::{ApplyOptions, MARK_LABEL, Takeover, content_digest};
 use kube::core::{
     ApiResource,
     params::{DeleteParams, Preconditions},
@@ -125,6 +125,25 @@ impl Recipient<'_> {
                 None
             }
         }
+    }
+
+    /// Deletes an object as it was seen, or as it is when only its status has changed since: the
+    /// controllers of what is being changed write to it all the time.
+    pub(crate) async fn delete(&self, seen: Preconditions, content: &str) -> Result<Answer, Failure> {
+        let mut seen = seen;
+        for _ in 0..TRIES {
+            let params = DeleteParams::background().preconditions(seen.clone());
+            let failure = match self.http.delete(self.resource, self.namespace, self.name, &params).await {
+                Err(failure) if failure.kind == FailureKind::Conflict => failure,
+                answer => return answer,
+            };
+            let live = self.http.get(self.resource, self.namespace, self.name).await?;
+            if text(&live, "uid") != seen.uid.as_deref() || content_digest(&live) != content {
+                return Err(failure);
+            }
+            seen.resource_version = text(&live, "resourceVersion").map(str::to_owned);
+        }
+        Err(Failure::new(FailureKind::Conflict, "its status changes all the time"))
     }
 
     /// Deletes an object and creates it anew, if the server would take the new one.

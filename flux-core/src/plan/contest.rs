@@ -25,6 +25,22 @@ impl Contest {
     }
 }
 
+/// Returns the SHA-256, in hex, of what people and other tools say in an object of a cluster: without
+/// its status, and without what the server keeps on record.
+///
+/// A deletion whose object has changed in nothing else is tried again.
+pub fn content_digest(object: &Value) -> String {
+    const RECORDS: [&str; 3] = ["generation", "managedFields", "resourceVersion"];
+    let mut content = object.clone();
+    if let Some(top) = content.as_object_mut() {
+        top.remove("status");
+    }
+    if let Some(metadata) = content.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.retain(|key, _| !RECORDS.contains(&key.as_str()));
+    }
+    digest(Some(&content))
+}
+
 /// Returns the SHA-256 of a value, in hex; empty if there is none.
 pub(crate) fn digest(value: Option<&Value>) -> String {
     let Some(value) = value else { return String::new() };

@@ -156,6 +156,10 @@ pub enum Action {
         uid: Option<String>,
         /// The `metadata.resourceVersion` seen.
         resource_version: Option<String>,
+        /// The [digest](crate::sync::content_digest) of the content seen: if only the status has
+        /// changed since, it may be deleted all the same. Empty to be strict.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        content: String,
     },
     /// Do nothing, for the step's reason.
     Skip,
@@ -192,9 +196,12 @@ impl fmt::Debug for Action {
                 .field("options", options)
                 .finish(),
             Self::Leave => f.write_str("Leave"),
-            Self::Prune { uid, resource_version } => {
-                f.debug_struct("Prune").field("uid", uid).field("resource_version", resource_version).finish()
-            }
+            Self::Prune { uid, resource_version, content } => f
+                .debug_struct("Prune")
+                .field("uid", uid)
+                .field("resource_version", resource_version)
+                .field("content", content)
+                .finish(),
             Self::Skip => f.write_str("Skip"),
             Self::Fail => f.write_str("Fail"),
         }

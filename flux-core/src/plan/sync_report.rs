@@ -28,6 +28,9 @@ pub struct ResourceReport {
     pub message: String,
     /// The paths of the fields that differed.
     pub fields: Vec<String>,
+    /// The field managers that had set those fields, by path, where one is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owners: BTreeMap<String, String>,
     /// The place of the object in git.
     pub place: Option<Place>,
     /// The fields that were applied and have another value all the same, each with its digest.
@@ -159,6 +162,7 @@ impl Step {
             reason: self.reason,
             message: self.message.clone(),
             fields: self.fields.iter().map(|field| field.path.clone()).collect(),
+            owners: self.fields.iter().filter_map(|f| Some((f.path.clone(), f.owner.clone()?))).collect(),
             place: self.place.clone(),
             unsettled: BTreeMap::new(),
         };

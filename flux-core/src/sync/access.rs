@@ -28,7 +28,7 @@ pub struct AccessRule {
 /// that it has to.
 ///
 /// Every kind is read, watched, created and patched where git has it, and deleted from if the
-/// options prune. Objects that are in no namespace are so by their names. `default_namespace` is
+/// options prune or an annotation lets an object be replaced. Objects that are in no namespace are so by their names. `default_namespace` is
 /// that of objects that name none.
 ///
 /// The resource of a custom kind is that of its definition, if git has it; otherwise it is its
@@ -46,9 +46,9 @@ pub fn access(desired: &Desired, options: &SyncOptions, default_namespace: &str)
         let namespaced = known.is_none_or(|known| known.namespaced);
         let namespace = || Some(written.namespace.clone().unwrap_or_else(|| default_namespace.to_owned()));
         let id = ResourceId { namespace: namespaced.then(namespace).flatten(), ..written.clone() };
-        rules.need(&id);
+        rules.need(&id, object::says(object, "force", true));
         if let Some(record) = job::record_id(&id, object) {
-            rules.need(&record);
+            rules.need(&record, false);
         }
         if may_be_scaled(object) {
             rules.watch_autoscalers(id.namespace.as_deref());
@@ -72,16 +72,17 @@ struct Rules {
 }
 
 impl Rules {
-    fn need(&mut self, id: &ResourceId) {
+    fn need(&mut self, id: &ResourceId, may_replace: bool) {
         let resource = self.resource(&id.group, &id.kind);
-        let delete = self.prune.then_some("delete");
+        let delete = (self.prune || may_replace).then_some("delete");
         if id.namespace.is_some() {
             let verbs = ["get", "list", "watch", "create", "patch"].into_iter().chain(delete);
             self.add(id.namespace.as_deref(), &id.group, resource, None, verbs);
         } else {
             // Whoever creates an object cannot be held to its name.
             self.add(None, &id.group, resource.clone(), None, ["create"]);
-            self.add(None, &id.group, resource, Some(&id.name), ["get", "list", "watch", "patch"]);
+            let verbs = ["get", "list", "watch", "patch"].into_iter();
+            self.add(None, &id.group, resource, Some(&id.name), verbs.chain(may_replace.then_some("delete")));
         }
     }
 

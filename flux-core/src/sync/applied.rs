@@ -64,6 +64,7 @@ pub fn applied(step: &Step, answer: &Value, created: bool) -> StepOutcome {
     }
     let had_fields = !outcome.report.fields.is_empty();
     outcome.report.fields.retain(|path| !unchanged.contains(path));
+    outcome.report.owners.retain(|path, _| !unchanged.contains(path));
     let nothing_changed = content_equal || (had_fields && outcome.report.fields.is_empty());
     outcome.with_outcome(match (created, nothing_changed) {
         (true, _) => Outcome::Created,

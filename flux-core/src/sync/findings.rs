@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::FieldDiff;
+use super::{FieldDiff, SyncSet};
 use crate::{
     backend::{Completeness, Observation, Observed},
     finding::{Code, Finding, Place},
@@ -53,7 +53,7 @@ pub(super) fn kept(id: &ResourceId, place: Option<&Place>, field: &str, keeper: 
 }
 
 /// Returns the finding about objects that carry the mark of another sync set.
-pub(super) fn other_sync_set(of_others: &BTreeSet<ResourceId>) -> Option<Finding> {
+pub(super) fn other_sync_set(of_others: &BTreeSet<ResourceId>, own: &SyncSet) -> Option<Finding> {
     const SHOWN: usize = 5;
     let mut names: Vec<String> = of_others.iter().take(SHOWN).map(ToString::to_string).collect();
     if of_others.len() > SHOWN {
@@ -64,7 +64,7 @@ pub(super) fn other_sync_set(of_others: &BTreeSet<ResourceId>) -> Option<Finding
         subject: "sync".to_owned(),
         place: None,
         evidence: format!(
-            "{} of the objects that git names carry the mark of another sync set: {}",
+            "{} of the objects that git names carry the mark of another sync set than {own}: {}",
             of_others.len(),
             names.join(", ")
         ),

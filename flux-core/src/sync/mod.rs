@@ -29,7 +29,7 @@ mod sync_set;
 mod takeover;
 
 pub use crate::plan::{
-    contest::Contest,
+    contest::{Contest, content_digest},
     sync::{Action, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, MARK_LABEL, Reason, Step, SyncPlan},
     sync_report::{Outcome, ResourceReport, StepOutcome, SyncReport},
     takeover::{ApplyOptions, IfRefused, Takeover},

@@ -76,12 +76,19 @@ pub(super) fn says(object: &Value, key: &str, truth: bool) -> bool {
     })
 }
 
+/// Returns the wish of the `ignore` annotation.
+///
+/// A value that cannot be read may well mean that the object is to be left: it is not pruned then.
 pub(super) fn ignore(object: &Value) -> Ignore {
     match annotation(object, "ignore") {
+        None | Some(Value::Null | Value::Bool(false)) => Ignore::No,
         Some(Value::Bool(true)) => Ignore::Wholly,
-        Some(Value::String(s)) if s == "true" => Ignore::Wholly,
-        Some(Value::String(s)) if s == "sync_only" => Ignore::WhenPruning,
-        _ => Ignore::No,
+        Some(Value::String(text)) => match text.trim() {
+            "true" => Ignore::Wholly,
+            "false" | "" => Ignore::No,
+            _ => Ignore::WhenPruning,
+        },
+        Some(_) => Ignore::WhenPruning,
     }
 }
 
@@ -249,6 +256,7 @@ mod tests {
         assert_eq!(with("flux.weave.works/ignore", json!("true")), Ignore::Wholly);
         assert_eq!(with("fluxcd.io/ignore", json!("sync_only")), Ignore::WhenPruning);
         assert_eq!(with("fluxcd.io/ignore", json!("false")), Ignore::No);
+        assert_eq!(with("fluxcd.io/ignore", json!("yes")), Ignore::WhenPruning, "no prune on doubt");
         assert_eq!(with("example.com/ignore", json!("true")), Ignore::No);
         assert_eq!(ignore(&json!({})), Ignore::No);
     }

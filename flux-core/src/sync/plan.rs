@@ -281,7 +281,7 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(mut self) -> SyncPlan {
-        self.findings.extend(findings::other_sync_set(&self.of_others));
+        self.findings.extend(findings::other_sync_set(&self.of_others, &self.options.sync_set));
         self.findings.sort();
         self.findings.dedup();
         let wanted = NamedByGit { ids: &self.ids, findings: &self.findings };

@@ -22,6 +22,7 @@ use crate::{
     backend::{Completeness, Observation, Observed},
     finding::{Code, Finding},
     manifest::ResourceId,
+    plan::contest::content_digest,
     schema::lists::is_builtin_group,
 };
 
@@ -90,6 +91,7 @@ pub(super) fn prune(
                 let action = Action::Prune {
                     uid: uid(live).map(str::to_owned),
                     resource_version: object::text(&live["metadata"], "resourceVersion").map(str::to_owned),
+                    content: content_digest(live),
                 };
                 step(id, live, action, Reason::NotInGit, String::new())
             }
@@ -166,6 +168,16 @@ fn cluster_in_doubt(completeness: &Completeness) -> (&'static str, &'static str)
             "See that these kinds can be listed and watched; the next sync prunes.",
         ),
     }
+}
+
+/// Returns `true` if other objects, or data, go with an object of a kind when it is deleted: it is
+/// never deleted to be created anew.
+pub(super) fn holds_others(id: &ResourceId) -> bool {
+    matches!(
+        (id.group.as_str(), id.kind.as_str()),
+        ("", "Namespace" | "PersistentVolume" | "PersistentVolumeClaim")
+            | ("apiextensions.k8s.io", "CustomResourceDefinition")
+    )
 }
 
 /// Returns `true` if the options allow touching an object.

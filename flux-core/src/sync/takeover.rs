@@ -68,6 +68,8 @@ const ALLOCATED: &[&[&str]] = &[
 pub(super) struct Ownership<'a> {
     live: &'a Value,
     builtin: bool,
+    /// `true` if a field with its default comes back when it is removed.
+    has_defaults: bool,
     /// The fields of our own entry, and of those whose fields become ours.
     ours: Map<String, Value>,
     /// The fields that become ours.
@@ -89,6 +91,8 @@ pub(super) struct KindOf<'a> {
     pub(super) group: &'a str,
     /// The `apiVersion` in which it is applied.
     pub(super) api_version: &'a str,
+    /// `true` if the API server fills in what nobody names.
+    pub(super) has_defaults: bool,
     /// The versions that the cluster serves; `None` if that is not known.
     pub(super) served: Option<&'a BTreeSet<String>>,
 }
@@ -133,6 +137,7 @@ impl<'a> Ownership<'a> {
         let mut ownership = Self {
             live,
             builtin,
+            has_defaults: builtin && kind.has_defaults,
             ours: Map::new(),
             taken: Map::new(),
             others: Vec::new(),
@@ -215,7 +220,7 @@ impl<'a> Ownership<'a> {
         let tree = if only_taken { &self.taken } else { &self.ours };
         let last_applied = self.last_applied();
         let is_content = |path: &FieldPath, value: &Value| {
-            let is_default = self.builtin && is_default(path, value);
+            let is_default = self.has_defaults && is_default(path, value);
             let was_named = last_applied.as_ref().is_none_or(|applied| path.get(applied).is_some());
             let only_by_apply = !was_named && managers.is_only_of(path, CLIENT_SIDE_APPLY);
             !(is_default || only_by_apply || is_bookkeeping(path))

@@ -204,7 +204,8 @@ pub(crate) fn leave(object: &Value) -> Step {
 /// Deletes an object as it was observed.
 pub(crate) fn prune(observed: &Value) -> Step {
     let text = |key: &str| observed["metadata"][key].as_str().map(str::to_owned);
-    let action = Action::Prune { uid: text("uid"), resource_version: text("resourceVersion") };
+    let action =
+        Action::Prune { uid: text("uid"), resource_version: text("resourceVersion"), content: String::new() };
     step(observed, 0, action, Reason::NotInGit)
 }
 

@@ -145,7 +145,7 @@ impl State {
             Action::Apply { object, options, .. } => {
                 self.take_over(&step.id, options.takeover.as_ref()).and_then(|()| self.apply(object))
             }
-            Action::Prune { uid, resource_version } => {
+            Action::Prune { uid, resource_version, .. } => {
                 self.prune(&step.id, uid.as_deref(), resource_version.as_deref())
             }
             Action::Leave | Action::Skip | Action::Fail => Ok(()),

@@ -112,7 +112,7 @@ fn holds_others(id: &ResourceId, object: &Value) -> bool {
 
 /// Returns `true` if a deletion is conditional on what was seen.
 fn has_preconditions(action: &Action, object: &Value) -> bool {
-    let Action::Prune { uid, resource_version } = action else { return true };
+    let Action::Prune { uid, resource_version, .. } = action else { return true };
     uid.as_deref() == object.pointer("/metadata/uid").and_then(Value::as_str)
         && resource_version.as_deref() == object.pointer("/metadata/resourceVersion").and_then(Value::as_str)
 }

@@ -15,7 +15,10 @@ use crate::{
     finding::Place,
     memory::MemoryCluster,
     position::Position,
-    sync::{CHECKSUM_ANNOTATION, MARK_LABEL, Outcome, SyncReport, SyncSet, check, fields::Managers, owned},
+    sync::{
+        CHECKSUM_ANNOTATION, MARK_LABEL, Outcome, SyncReport, SyncSet, check, content_digest,
+        fields::Managers, owned,
+    },
 };
 
 /// Plans, and has the plan checked.

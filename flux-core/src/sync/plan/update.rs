@@ -75,11 +75,7 @@ impl Planner<'_> {
             _ => (false, Reason::ChangedInGit),
         };
         let content_equal = equal && reason == Reason::Adopted;
-        let mut fields: Vec<FieldDiff> = changed.iter().map(|path| diff(path, live, &managers)).collect();
-        fields.extend(removed.iter().map(|path| FieldDiff {
-            released: path.0.iter().map(Elem::to_fields_v1).collect(),
-            ..diff(path, live, &managers)
-        }));
+        let fields = differences_of(&changed, &removed, live, &managers);
         let mut replaces = "";
         let only_reports = reason == Reason::Drifted && self.reports_drift(desired);
         if only_reports {
@@ -141,6 +137,7 @@ impl Planner<'_> {
         KindOf {
             group: &id.group,
             api_version: object::text(&desired.object, "apiVersion").unwrap_or_default(),
+            has_defaults: self.observed.value.fidelity == Fidelity::Normalised,
             // A definition of git's is applied before its objects.
             served: self
                 .served_by_git
@@ -172,6 +169,26 @@ impl Planner<'_> {
 fn is_mark(path: &FieldPath) -> bool {
     *path == FieldPath::from_fields(&["metadata", "labels", MARK_LABEL])
         || *path == FieldPath::from_fields(&["metadata", "annotations", CHECKSUM_ANNOTATION])
+}
+
+/// Returns the differences, in the order of their paths.
+fn differences_of(
+    changed: &BTreeSet<FieldPath>,
+    removed: &BTreeSet<FieldPath>,
+    live: &Value,
+    managers: &Managers<'_>,
+) -> Vec<FieldDiff> {
+    changed
+        .union(removed)
+        .map(|path| {
+            let is_removed = removed.contains(path) && !changed.contains(path);
+            let elements = || path.0.iter().map(Elem::to_fields_v1).collect();
+            FieldDiff {
+                released: is_removed.then(elements).unwrap_or_default(),
+                ..diff(path, live, managers)
+            }
+        })
+        .collect()
 }
 
 /// Returns a difference with the value that the cluster has.

@@ -19,7 +19,11 @@ fn a_pruned_object_that_is_not_ours_is_found() {
         step.place = None;
         step.reason = Reason::NotInGit;
         step.stage = 13;
-        step.action = Action::Prune { uid: text("uid"), resource_version: text("resourceVersion") };
+        step.action = Action::Prune {
+            uid: text("uid"),
+            resource_version: text("resourceVersion"),
+            content: String::new(),
+        };
         plan.steps.push(step);
     });
     assert_eq!(
@@ -120,7 +124,11 @@ fn a_namespace_is_never_deleted() {
         let step = step(plan, "shop");
         let metadata = &world.observed.value.objects[&step.id]["metadata"];
         let text = |key: &str| metadata[key].as_str().map(str::to_owned);
-        step.action = Action::Prune { uid: text("uid"), resource_version: text("resourceVersion") };
+        step.action = Action::Prune {
+            uid: text("uid"),
+            resource_version: text("resourceVersion"),
+            content: String::new(),
+        };
         step.reason = Reason::NotInGit;
     });
     assert_eq!(pruned, ["<cluster>:namespace/shop would be deleted, though what it holds would go with it."]);

@@ -26,7 +26,11 @@ fn an_object_is_pruned_with_what_was_seen_as_condition() {
     let text = |key: &str| live["metadata"][key].as_str().map(str::to_owned);
     assert_eq!(
         step(&plan, "goes").action,
-        Action::Prune { uid: text("uid"), resource_version: text("resourceVersion") }
+        Action::Prune {
+            uid: text("uid"),
+            resource_version: text("resourceVersion"),
+            content: content_digest(&live)
+        }
     );
     assert_eq!(plan.steps.last().unwrap().id.name, "goes", "pruning comes last");
 }
