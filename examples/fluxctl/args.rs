@@ -58,6 +58,8 @@ pub(crate) enum Verb {
     Explain(Explain),
     /// Make the cluster equal to git
     Sync(Sync),
+    /// Print the least Roles and ClusterRoles that a sync of what git describes needs
+    Rbac(Rbac),
     /// Print everything that is wrong with what git describes; for CI
     Check(Check),
     /// Tell the story of the sock shop, on a repository, a registry and a cluster made for it
@@ -240,6 +242,22 @@ pub(crate) struct Sync {
     /// Also show what is unchanged
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Rbac {
+    /// Also what --prune needs
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// The name of the roles and their bindings
+    #[arg(long, default_value = "flux", value_name = "NAME")]
+    pub(crate) name: String,
+    /// The account that syncs
+    #[arg(long, default_value = "flux:flux", value_name = "NAMESPACE:NAME")]
+    pub(crate) service_account: String,
+    /// A user in place of a service account
+    #[arg(long, value_name = "NAME", conflicts_with = "service_account")]
+    pub(crate) user: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,6 @@
 //! `check`: a linter for config repositories.
 
-use std::{collections::BTreeMap, io::Write, sync::Arc};
+use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
 
 use flux::{
     Finding, Place, Severity,
@@ -18,7 +18,7 @@ use crate::{
 
 /// Prints every finding to standard output, as findings are the result of this verb.
 pub(crate) async fn run(args: &Check, backends: &BackendArgs, out: &mut Out) -> Result<u8, Failure> {
-    let report = compose(args, backends)?.check().await?;
+    let report = compose(args.folder.as_deref(), backends)?.check().await?;
     match out.format {
         Format::Json => out.json(&named(&report.findings))?,
         Format::Table => write!(out.stdout, "{}", text(&report))?,
@@ -29,9 +29,9 @@ pub(crate) async fn run(args: &Check, backends: &BackendArgs, out: &mut Out) -> 
 /// Composes a deployer over the repository, or over a folder in its place.
 ///
 /// Its registry and its cluster are empty.
-fn compose(args: &Check, backends: &BackendArgs) -> Result<Deployer, Failure> {
+pub(crate) fn compose(folder: Option<&Path>, backends: &BackendArgs) -> Result<Deployer, Failure> {
     let (registry, cluster) = (Arc::new(MemoryRegistry::new()), Arc::new(MemoryCluster::new()));
-    let deployer = match &args.folder {
+    let deployer = match folder {
         Some(folder) => {
             let repo = FolderRepo::open(folder)?;
             Deployer::new(Arc::new(repo), registry, cluster)

@@ -36,7 +36,9 @@ pub(crate) async fn run(verb: &Verb, with: &Composition, out: &mut Out) -> Resul
         Verb::Rollback(args) => land(requests::rollback(args, with).await?, &args.landing, with, out).await,
         Verb::Explain(args) => explain(args, with, out).await,
         Verb::Sync(args) => sync(args, with, out).await,
-        Verb::Check(_) | Verb::Demo(_) => Err(Failure::usage("this verb composes its own backends")),
+        Verb::Rbac(_) | Verb::Check(_) | Verb::Demo(_) => {
+            Err(Failure::usage("this verb composes its own backends"))
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod demo;
 #[path = "../common/folder_repo.rs"]
 mod folder_repo;
 mod output;
+mod rbac;
 mod requests;
 #[path = "../common/sock_shop.rs"]
 mod sock_shop;
@@ -48,6 +49,9 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
     }
     if let Verb::Check(check) = &cli.verb {
         return check::run(check, &cli.backends, &mut out).await;
+    }
+    if let Verb::Rbac(rbac) = &cli.verb {
+        return rbac::run(rbac, &cli.backends, &mut out).await;
     }
     cli.verb.check()?;
     let composition = cli.backends.compose().await?;

@@ -5,7 +5,7 @@ use crate::{
     backend::{self, Progress},
     finding::{Code, Finding, Findings},
     manifest::ApiVersion,
-    sync::{self, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
+    sync::{self, AccessRule, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
 };
 
 impl Deployer {
@@ -30,6 +30,15 @@ impl Deployer {
             Err(error) => return Err(error),
         };
         self.plan_sync_of(&loaded, finding, options).await
+    }
+
+    /// Returns the least rights with which the account of a sync can do what git asks for: see
+    /// [`sync::access`].
+    ///
+    /// # Errors
+    /// [`DeployError`] if the repository cannot be read.
+    pub async fn access(&self, options: &SyncOptions) -> Result<Vec<AccessRule>, DeployError> {
+        Ok(sync::access(&desired(&*self.load().await?), options, "default"))
     }
 
     async fn plan_sync_of(

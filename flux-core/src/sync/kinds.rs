@@ -37,6 +37,14 @@ pub(super) fn served_by(object: &Value) -> Option<((String, String), BTreeSet<St
     Some(((group.to_owned(), kind.to_owned()), versions.collect()))
 }
 
+/// Returns the (group, kind) that a CustomResourceDefinition defines, and the name of its resource;
+/// `None` if the object is something else.
+pub(super) fn plural_of(object: &Value) -> Option<((String, String), String)> {
+    let (group, kind) = definition(object)?;
+    let plural = object["spec"]["names"]["plural"].as_str()?;
+    Some(((group.to_owned(), kind.to_owned()), plural.to_owned()))
+}
+
 /// Returns the group and the kind that a CustomResourceDefinition defines.
 fn definition(object: &Value) -> Option<(&str, &str)> {
     let is_definition = object["kind"] == "CustomResourceDefinition"

@@ -6,6 +6,7 @@
 //! the API server records (has anyone else changed what we set?), and the values themselves, in
 //! whatever spelling the cluster keeps them.
 
+mod access;
 mod applied;
 mod check;
 mod compare;
@@ -33,6 +34,7 @@ pub use crate::plan::{
     sync_report::{Outcome, ResourceReport, StepOutcome, SyncReport},
     takeover::{ApplyOptions, IfRefused, Takeover},
 };
+pub use access::{AccessRule, access};
 pub use applied::applied;
 pub use check::{Protection, PruneRule, Violation, check};
 pub use input::{Desired, DesiredObject, SyncOptions};

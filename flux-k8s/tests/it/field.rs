@@ -359,26 +359,19 @@ async fn a_role_in_one_namespace_is_enough() {
         .open()
         .await
         .unwrap();
-    let role = format!("{}-sync", namespaces[0]);
-    let verbs = "--verb=get,list,watch,create,patch,delete";
-    server.kubectl(&[
-        "-n",
-        &namespaces[0],
-        "create",
-        "role",
-        &role,
-        verbs,
-        "--resource=configmaps,services,deployments.apps",
-    ]);
-    let user = format!("--user={}", server.restricted_user());
-    server.kubectl(&["-n", &namespaces[0], "create", "rolebinding", &role, &format!("--role={role}"), &user]);
-
     let mut team = Team::with_cluster(server, "role-other", cluster);
     team.namespace.clone_from(&namespaces[0]);
     team.options = SyncOptions { namespaces: Some(namespaces.to_vec()), ..team.options.clone() };
     let team = Arc::new(team);
     let (a, b) = (config_map(&team.namespace, "a", "1"), config_map(&team.namespace, "b", "1"));
     let web = deployment(&team.namespace, "web", 0);
+    team.commit(&[a.clone(), b.clone(), web.clone()]);
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": {"name": "sync", "namespace": team.namespace}, "rules": team.rules().await});
+    team.kubectl_with(&["create", "-f", "-"], &role);
+    let user = format!("--user={}", team.server.restricted_user());
+    team.kubectl(&["create", "rolebinding", "sync", "--role=sync", &user]);
+
     let report = team.settle(&[a.clone(), b, web.clone()]).await;
     assert!(report.resources.iter().all(|r| r.outcome == Outcome::Created), "{report}");
     assert_eq!(report.findings, []);

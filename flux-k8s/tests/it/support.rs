@@ -88,6 +88,15 @@ impl Team {
         self.deployer.plan_sync(&self.options).await.unwrap()
     }
 
+    /// Returns the rules of the least Role for what git has, as a manifest has them.
+    pub(crate) async fn rules(&self) -> Vec<Value> {
+        let rules = self.deployer.access(&self.options).await.unwrap();
+        let rules = rules.iter().filter(|rule| rule.namespace.as_deref() == Some(&self.namespace));
+        rules
+            .map(|rule| json!({"apiGroups": [rule.api_group], "resources": [rule.resource], "verbs": rule.verbs}))
+            .collect()
+    }
+
     /// Syncs, and expects that nothing fails.
     pub(crate) async fn sync(&self) -> SyncReport {
         let report = self.deployer.sync(&self.options, &()).await.unwrap();

@@ -1,0 +1,72 @@
+//! `rbac`: the least rights that a sync needs, as manifests.
+
+use std::{collections::BTreeMap, io::Write};
+
+use flux::sync::{AccessRule, SyncOptions, SyncSet};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{Format, Rbac},
+    check,
+    common::{BackendArgs, Failure},
+    output::Out,
+};
+
+/// Prints the roles as a stream of YAML documents, or as a list in JSON, ready for `kubectl apply`.
+pub(crate) async fn run(args: &Rbac, backends: &BackendArgs, out: &mut Out) -> Result<u8, Failure> {
+    let options = SyncOptions { prune: args.prune, ..SyncOptions::new(SyncSet::new("rbac")) };
+    let rules = check::compose(None, backends)?.access(&options).await?;
+    let manifests = manifests(&rules, args);
+    match out.format {
+        Format::Json => out.json(&json!({"apiVersion": "v1", "kind": "List", "items": manifests}))?,
+        Format::Table => {
+            for manifest in manifests {
+                write!(out.stdout, "---\n{}", serde_yaml::to_string(&manifest)?)?;
+            }
+        }
+    }
+    Ok(0)
+}
+
+/// Returns the Roles and ClusterRoles for rules, each with its binding.
+fn manifests(rules: &[AccessRule], args: &Rbac) -> Vec<Value> {
+    let mut by_namespace: BTreeMap<Option<&str>, Vec<Value>> = BTreeMap::new();
+    for rule in rules {
+        by_namespace.entry(rule.namespace.as_deref()).or_default().push(of_rule(rule));
+    }
+    by_namespace.into_iter().flat_map(|(namespace, rules)| role(namespace, &rules, args)).collect()
+}
+
+fn of_rule(rule: &AccessRule) -> Value {
+    let mut value = json!({
+        "apiGroups": [rule.api_group], "resources": [rule.resource], "verbs": rule.verbs});
+    if !rule.names.is_empty() {
+        value["resourceNames"] = json!(rule.names);
+    }
+    value
+}
+
+/// Returns a role with its binding.
+fn role(namespace: Option<&str>, rules: &[Value], args: &Rbac) -> [Value; 2] {
+    const GROUP: &str = "rbac.authorization.k8s.io";
+    let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
+    let mut metadata = json!({"name": args.name});
+    if let Some(namespace) = namespace {
+        metadata["namespace"] = namespace.into();
+    }
+    let of = |kind: &str| json!({"apiVersion": format!("{GROUP}/v1"), "kind": kind, "metadata": metadata});
+    let mut role = of(kind);
+    role["rules"] = rules.into();
+    let mut binding = of(&format!("{kind}Binding"));
+    binding["roleRef"] = json!({"apiGroup": GROUP, "kind": kind, "name": args.name});
+    binding["subjects"] = match (&args.user, args.service_account.split_once(':')) {
+        (Some(user), _) => json!([{"apiGroup": GROUP, "kind": "User", "name": user}]),
+        (None, Some((namespace, name))) => {
+            json!([{"kind": "ServiceAccount", "namespace": namespace, "name": name}])
+        }
+        (None, None) => {
+            json!([{"kind": "ServiceAccount", "namespace": "default", "name": args.service_account}])
+        }
+    };
+    [role, binding]
+}
