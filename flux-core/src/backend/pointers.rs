@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     image::{ImageName, Tag},
-    sync::{ResourceReport, SyncPlan, SyncReport},
+    plan::{
+        sync::SyncPlan,
+        sync_report::{ResourceReport, SyncReport},
+    },
 };
 
 macro_rules! point {

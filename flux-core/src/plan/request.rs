@@ -74,7 +74,7 @@ pub struct ContainersRelease {
     /// Passes over containers that run something else than expected, instead of failing.
     #[serde(default)]
     pub skip_mismatches: bool,
-    /// Disregards locks and `ignore`.
+    /// Disregards locks, `ignore`, freeze windows and guards that cannot be read.
     #[serde(default)]
     pub force: bool,
 }
@@ -145,7 +145,11 @@ pub struct ImageRelease {
     /// Workloads left out.
     #[serde(default)]
     pub exclude: BTreeSet<WorkloadId>,
-    /// Disregards locks, `ignore` and tag patterns.
+    /// Disregards locks, `ignore`, freeze windows, guards that cannot be read, tag patterns,
+    /// `min-age`, `platforms` and release groups.
+    ///
+    /// With `pin-digest` it also writes a tag whose digest is not known; an image that is pinned by
+    /// digest already stays as it is then.
     ///
     /// As in v1 it has no effect with [`Selection::All`] or [`ImageTarget::Latest`]: those need a
     /// person to name what is forced.

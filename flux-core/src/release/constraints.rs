@@ -1,7 +1,8 @@
-//! Step 6, constraints: workloads that may only change together are held back together.
+//! Step 5, constraints: workloads that may only change together are held back together.
 //!
-//! This step comes last. By then all other reasons against an update are known. It takes updates
-//! back and never makes one, so the planner goes round until nothing changes.
+//! This step has the last word: it is taken again after each of the others that takes an update
+//! back. It takes updates back itself and never makes one, so the planner goes round until nothing
+//! changes.
 
 use std::collections::BTreeMap;
 

@@ -13,13 +13,13 @@
 //! | 2 policy | `blocks` | which workloads a rule keeps as they are, as a whole |
 //! | 3 images | `images` | what each container should run: candidates, guards, holds |
 //! | 4 edits | `edits` | which bytes say so, and what cannot be written |
-//! | 5 verify | `verify` | that the edited files say that and nothing else |
-//! | 6 constraints | `constraints` | what may not change alone: release groups, all or nothing |
+//! | 5 constraints | `constraints` | what may not change alone: release groups, all or nothing |
+//! | 6 verify | `verify` | that the edited files say that and nothing else |
 //! | 7 build | `builder` | nothing: verdicts and edits become a plan with an id |
 //!
 //! Steps 4 to 6 only ever take updates back, and are done again until none of them does. So
-//! whatever keeps an edit from being made is known before a group is judged, and no member is left
-//! behind.
+//! whatever keeps an edit from being made or verified, groups are judged again after it, and no
+//! member is left behind.
 //!
 //! # The rules on workloads
 //!
@@ -47,8 +47,7 @@
 //! metadata:
 //!   name: web
 //!   namespace: shop
-//!   annotations: {fluxcd.io/automated: "true", fluxcd.io/tag.web: "semver:
-//! 1.4"}
+//!   annotations: {fluxcd.io/automated: "true", fluxcd.io/tag.web: "semver:~1.4"}
 //! spec: {template: {spec: {containers: [{name: web, image: "team/web:1.4.0"}]}}}
 //! "#;
 //! let snapshot = Snapshot::of_files([("web.yaml", manifest)]);

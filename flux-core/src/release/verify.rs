@@ -1,4 +1,4 @@
-//! Step 5, verify: the edits of each file are applied to its text, and the result is read again.
+//! Step 6, verify: the edits of each file are applied to its text, and the result is read again.
 //!
 //! An edit whose file is not at hand is not made, and neither is one that would do anything else
 //! than intended: the workloads it is for say so.

@@ -13,7 +13,7 @@ use crate::{
         Observation, Observed, Progress, Range, Registry, Result, Revision, Scope, Tags, Tree,
     },
     image::{ImageName, Tag},
-    sync::{SyncPlan, SyncReport},
+    plan::{sync::SyncPlan, sync_report::SyncReport},
 };
 
 /// A failure that is made to happen to one call.
