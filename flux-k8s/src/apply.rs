@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use flux_core::{
     backend::{self, Progress},
     manifest::ResourceId,
-    sync::{Action, ApplyOptions, Reason, Step, StepOutcome, SyncPlan, SyncReport, applied},
+    sync::{Action, ApplyOptions, Outcome, Reason, Step, StepOutcome, SyncPlan, SyncReport, applied},
 };
 use futures::StreamExt as _;
 use kube::core::params::Preconditions;
@@ -20,6 +20,7 @@ use crate::{
     kinds::{Kind, Kinds},
     raw::text,
     recipient::Recipient,
+    store::version,
     watch::{Watch, WatchKey},
 };
 
@@ -113,6 +114,8 @@ impl KubeCluster {
             namespace: step.id.namespace.as_deref(),
             name: &step.id.name,
         };
+        let key = (step.id.namespace.clone(), step.id.name.clone());
+        let before = self.watched(&kind, &key).and_then(|object| version(&object));
         let sent = match to.apply(object, options).await {
             Ok(answer) if answer.created => match mark_if_created {
                 Some(mark) => to.mark(object, mark).await.map(|marked| Answer { created: true, ..marked }),
@@ -137,7 +140,9 @@ impl KubeCluster {
         if defines.is_some() || definitions::changes_kinds(&step.id) {
             self.with_discovered(|discovered| discovered.kinds = None);
         }
-        Done { defines, outcome: applied(step, &body, answer.created) }
+        let outcome = applied(step, &body, answer.created);
+        let is_same = before.is_some() && before == version(&body);
+        Done { defines, outcome: if is_same { outcome.with_outcome(Outcome::Unchanged) } else { outcome } }
     }
 
     /// Applies the record that a Job has run.

@@ -31,8 +31,8 @@ use crate::{failure::Target, http::Http, kinds::Kinds, watch::Watches};
 /// With server-side apply as [`FIELD_MANAGER`](flux_core::sync::FIELD_MANAGER). Conflicts are
 /// forced, unless the plan says otherwise for an object. That concerns only fields that git names:
 /// what controllers set beside them stays theirs. Where the plan says so, the fields of those who
-/// wrote manifests before change hands first. Fields that the kind does not have are refused (`fieldValidation=Strict`, as by kubectl's
-/// default; servers before 1.25 drop them silently).
+/// wrote manifests before change hands first. Fields that the kind does not have are refused
+/// (`fieldValidation=Strict`, as by kubectl's default; servers before 1.25 drop them silently).
 pub struct KubeCluster {
     pub(crate) http: Http,
     pub(crate) default_namespace: String,

@@ -253,7 +253,7 @@ impl Failure {
         // The path of a field and the kind of the fault quote nothing.
         let causes = self.causes.iter().map(|cause| match cause.field.as_str() {
             "" | "<nil>" => cause.reason.clone(),
-            field => format!("{field}: {}", cause.reason),
+            field => format!("{}: {}", without_odd_keys(field), cause.reason),
         });
         let causes = causes.collect::<Vec<_>>().join(", ");
         let causes = if causes.is_empty() { String::new() } else { format!(" ({causes})") };
@@ -370,6 +370,15 @@ impl Failure {
         let retry_at = self.retry_after.and_then(|after| Timestamp::now().checked_add(after).ok());
         Error::new(self.kind.error_kind(), &target.server, message).with_retry_at(retry_at)
     }
+}
+
+/// Returns the path of a field without the keys that are none: somebody may have written a value in
+/// the place of a key.
+fn without_odd_keys(field: &str) -> String {
+    let Some((head, rest)) = field.split_once('[') else { return field.to_owned() };
+    let (key, tail) = rest.split_once(']').unwrap_or((rest, ""));
+    let is_key = key.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    format!("{head}[{}]{}", if is_key { key } else { "…" }, without_odd_keys(tail))
 }
 
 /// The message of the innermost cause, which names the matter; what wraps it only says that

@@ -178,7 +178,7 @@ impl KubeCluster {
     }
 
     /// Returns an object that carries the mark.
-    fn watched(&self, kind: &Kind, key: &Key) -> Option<Arc<Value>> {
+    pub(crate) fn watched(&self, kind: &Kind, key: &Key) -> Option<Arc<Value>> {
         self.places_of(kind).into_iter().find_map(|namespace| {
             let watch = self.watches.get(&WatchKey::new(&kind.resource, Selection::Marked { namespace }))?;
             watch.with(|store| store.get(key).cloned())

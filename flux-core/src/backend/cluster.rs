@@ -277,8 +277,8 @@ impl fmt::Display for RolloutState {
 /// - [`apply`](Self::apply) carries out the steps stage by stage, each object on its own: the
 ///   failure of one is its outcome and does not stop the others. Objects are sent with server-side
 ///   apply under [`sync::FIELD_MANAGER`](crate::sync::FIELD_MANAGER), exactly as the plan has them.
-///   Deletions have the uid and resource version of the plan as preconditions; where only the status
-///   has changed since, those of the object as it is.
+///   Deletions have the uid and resource version of the plan as preconditions; where only the
+///   status has changed since, those of the object as it is.
 #[async_trait]
 pub trait Cluster: fmt::Debug + Send + Sync {
     /// Returns the objects of a scope that exist.

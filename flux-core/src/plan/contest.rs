@@ -25,8 +25,8 @@ impl Contest {
     }
 }
 
-/// Returns the SHA-256, in hex, of what people and other tools say in an object of a cluster: without
-/// its status, and without what the server keeps on record.
+/// Returns the SHA-256, in hex, of what people and other tools say in an object of a cluster:
+/// without its status, and without what the server keeps on record.
 ///
 /// A deletion whose object has changed in nothing else is tried again.
 pub fn content_digest(object: &Value) -> String {

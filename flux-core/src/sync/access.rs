@@ -28,8 +28,8 @@ pub struct AccessRule {
 /// that it has to.
 ///
 /// Every kind is read, watched, created and patched where git has it, and deleted from if the
-/// options prune or an annotation lets an object be replaced. Objects that are in no namespace are so by their names. `default_namespace` is
-/// that of objects that name none.
+/// options prune or an annotation lets an object be replaced. Objects that are in no namespace are
+/// so by their names. `default_namespace` is that of objects that name none.
 ///
 /// The resource of a custom kind is that of its definition, if git has it; otherwise it is its
 /// plural by the rules of English, as it mostly is.

@@ -53,10 +53,9 @@ pub use violation::{Protection, PruneRule, Violation};
 /// };
 /// let config_maps = ("v1".to_owned(), "ConfigMap".to_owned());
 /// let empty_cluster = Observed {
-///     objects: BTreeMap::new(),
 ///     kinds: BTreeMap::from([(config_maps, KindInfo { namespaced: true })]),
-///     default_namespace: "default".to_owned(),
 ///     fidelity: Fidelity::Exact,
+///     ..Observed::default()
 /// };
 /// let observed = Observation::complete(empty_cluster, "somebody");
 /// let options = SyncOptions::new(SyncSet::new("shop"));

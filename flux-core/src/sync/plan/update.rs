@@ -17,7 +17,7 @@ use crate::{
         Action, ApplyOptions, CHECKSUM_ANNOTATION, DesiredObject, FieldDiff, MARK_LABEL, Owned, Reason,
         differences::{Differences, outermost},
         fields::Managers,
-        findings, ignored, job, mark, object,
+        findings, ignored, job, mark, object, prune,
         takeover::{KindOf, Ownership, is_item},
     },
 };
@@ -86,8 +86,9 @@ impl Planner<'_> {
         } else if leave {
             Action::Leave
         } else {
-            let may_replace =
+            let is_asked =
                 object::says(&desired.object, "force", true) || self.options.force.contains(&id.to_string());
+            let may_replace = is_asked && !prune::holds_others(id);
             let options = Box::new(ApplyOptions {
                 takeover: ownership.takeover(&sent, tracked.is_none(), &different),
                 replace: may_replace
