@@ -26,6 +26,7 @@ mod rollout;
 mod scaling;
 mod sync_set;
 mod takeover;
+mod tree;
 
 pub use crate::plan::{
     contest::Contest,

@@ -385,3 +385,17 @@ fn a_plan_shows_no_secret() {
     let shown = format!("{plan:?} {:?}", desired(&[secret]));
     assert!(!shown.contains("hunter2"), "{shown}");
 }
+
+#[test]
+fn what_a_person_puts_into_a_map_that_git_left_empty_stays() {
+    let mut map = config_map("map");
+    map["data"] = json!({"a": "1"});
+    let cluster = synced(&[map.clone()]);
+    cluster.edit(&id_in(&cluster, "map"), |o| o["data"]["a"] = "hand".into()).unwrap();
+    map["data"] = json!({});
+    for _ in 0..2 {
+        sync(&cluster, &[map.clone()], &options());
+        assert_eq!(cluster.get(&id_in(&cluster, "map")).unwrap()["data"], json!({"a": "hand"}));
+        assert_eq!(plan_on(&cluster, &[map.clone()], &options()).changes().count(), 0);
+    }
+}
