@@ -165,7 +165,7 @@ fn pruning_of_more_than_half_waits_for_prune_all() {
     let findings = held["findings"].as_array().expect("findings");
     let remedy =
         findings.iter().find(|f| f["code"] == "prune-held-back").expect("a finding")["remedy"].as_str();
-    assert!(remedy.is_some_and(|remedy| remedy.contains("--prune-all")), "{findings:#?}");
+    assert!(remedy.is_some_and(|remedy| remedy.contains("prune_all")), "{findings:#?}");
     assert_eq!(kept.text(), before);
 
     // By itself it does not prune.

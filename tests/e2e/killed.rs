@@ -1,10 +1,6 @@
 //! A sync that is killed in the middle, and the one after it.
 
-use std::{
-    collections::BTreeSet,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, process::Stdio, time::Instant};
 
 use crate::world::{Transport, World};
 
@@ -12,7 +8,7 @@ const OBJECTS: usize = 200;
 /// How many kills have to hit a sync in its middle.
 const KILLS: usize = 4;
 
-/// Returns the name and the manifest of an object: one in ten is a Deployment, one in ten a Service.
+/// Returns the name and the manifest of an object: a Deployment, a Service, mostly a ConfigMap.
 fn object(n: usize, namespace: &str) -> (String, String) {
     let name = format!("o-{n}");
     let metadata = format!("metadata: {{name: {name}, namespace: {namespace}}}\n");

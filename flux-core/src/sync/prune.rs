@@ -201,7 +201,7 @@ fn guard(
     if candidates > FEW && candidates * 2 > ours && !options.prune_all {
         return held_back(
             format!("{candidates} of {ours} objects would be deleted"),
-            "If they should go, sync once with the guard off (prune_all, which is --prune-all on the command line); otherwise see that the branch and the paths are right.",
+            "If they should go, sync once with the guard off (prune_all); otherwise see that the branch and the paths are right.",
         );
     }
     None

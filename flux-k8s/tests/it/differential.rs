@@ -121,7 +121,7 @@ async fn a_sync_leaves_what_kubectl_apply_leaves() {
         for difference in found {
             match EXPLAINED.iter().find(|explained| (explained.covers)(&difference)) {
                 Some(Explained { reason, .. }) => {
-                    drop(explained.entry(reason).or_default().insert(name.clone()))
+                    explained.entry(reason).or_default().insert(name.clone());
                 }
                 None => {
                     let Difference { path, kubectl, ours, alone, .. } = difference;

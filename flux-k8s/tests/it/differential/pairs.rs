@@ -510,7 +510,7 @@ fn network_policy(draw: &Draw) -> Value {
 }
 
 fn account_or_role(draw: &Draw) -> Value {
-    if draw.seed % 2 == 0 {
+    if draw.seed.is_multiple_of(2) {
         return json!({"apiVersion": "v1", "kind": "ServiceAccount",
             "automountServiceAccountToken": draw.pick("token", [Value::Null, json!(false), json!(true)]),
             "imagePullSecrets": draw.some("pull", [json!({"name": "a"}), json!({"name": "b"})]),
