@@ -1,6 +1,6 @@
 //! `fluxctl sync`, and a cluster that is kept in a file.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use serde_json::Value;
 
@@ -127,6 +127,92 @@ fn pruning_is_off_unless_asked_for() {
     assert_eq!(outcome(&sync(&["--prune", "--dry-run"]), id)["outcome"], "pruned");
     assert_eq!(outcome(&sync(&["--prune"]), id)["outcome"], "pruned");
     assert!(!fs::read_to_string(&file).expect("the file").contains("payment"));
+}
+
+/// Returns a shop of so many ConfigMaps, each in its own file.
+fn maps(count: usize) -> Kept {
+    let file = |n: usize| {
+        let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: map-{n}, namespace: shop}}\n");
+        (format!("map-{n}.yaml"), text)
+    };
+    Kept { shop: Shop::with((0..count).map(file).collect()) }
+}
+
+/// Takes so many of the ConfigMaps out of git.
+fn drop_maps(kept: &Kept, count: usize) {
+    let gone = |n: usize| (format!("map-{n}.yaml"), "# nothing is left here\n".to_owned());
+    kept.shop.commit(&(0..count).map(gone).collect::<Vec<_>>(), "Remove maps");
+}
+
+fn reasons(report: &Value, outcome: &str) -> BTreeMap<String, usize> {
+    let mut reasons = BTreeMap::new();
+    for resource in
+        report["resources"].as_array().expect("resources").iter().filter(|r| r["outcome"] == outcome)
+    {
+        *reasons.entry(resource["reason"].as_str().expect("a reason").to_owned()).or_default() += 1;
+    }
+    reasons
+}
+
+#[test]
+fn pruning_of_more_than_half_waits_for_prune_all() {
+    let kept = maps(24);
+    kept.sync(&[], 0);
+    drop_maps(&kept, 13);
+    let before = kept.text();
+    let held = kept.sync(&["--prune"], 0);
+    assert_eq!(reasons(&held, "skipped"), BTreeMap::from([("prune-held-back".to_owned(), 13)]));
+    let findings = held["findings"].as_array().expect("findings");
+    let remedy =
+        findings.iter().find(|f| f["code"] == "prune-held-back").expect("a finding")["remedy"].as_str();
+    assert!(remedy.is_some_and(|remedy| remedy.contains("prune_all")), "{findings:#?}");
+    assert_eq!(kept.text(), before);
+
+    // By itself it does not prune.
+    let off = kept.sync(&["--prune-all"], 0);
+    assert_eq!(reasons(&off, "skipped"), BTreeMap::from([("prune-off".to_owned(), 13)]));
+    assert_eq!(kept.text(), before);
+
+    assert_eq!(count(&kept.sync(&["--prune", "--prune-all"], 0), "pruned"), 13);
+    assert_eq!(kept.text().matches("name: map-").count(), 11);
+    kept.sync(&["--prune", "--fail-if-unchanged"], 3);
+}
+
+#[test]
+fn prune_all_does_not_prune_all_of_it_when_git_names_nothing() {
+    let kept = maps(12);
+    kept.sync(&[], 0);
+    drop_maps(&kept, 12);
+    let before = kept.text();
+    let report = kept.sync(&["--prune", "--prune-all"], 0);
+    assert_eq!(count(&report, "pruned"), 0, "{report:#}");
+    assert_eq!(kept.text(), before);
+}
+
+#[test]
+fn a_dry_run_of_pruning_says_what_would_go_and_does_the_rest() {
+    let kept = maps(24);
+    kept.sync(&[], 0);
+    drop_maps(&kept, 3);
+    let added = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: added, namespace: shop}\n";
+    kept.shop.commit(&[("added.yaml".to_owned(), added.to_owned())], "Add one");
+    for flags in
+        [&["--prune-dry-run"][..], &["--prune", "--prune-dry-run"], &["--sync-garbage-collection-dry"]]
+    {
+        let report = kept.sync(flags, 0);
+        assert_eq!(reasons(&report, "skipped"), BTreeMap::from([("prune-off".to_owned(), 3)]), "{flags:?}");
+        let message = outcome(&report, "shop:configmap/map-0")["message"].as_str().expect("a message");
+        assert!(message.contains("would delete it"), "{message}");
+        assert_eq!(kept.text().matches("name: map-").count(), 24, "{flags:?}");
+        assert!(kept.text().contains("name: added"), "{flags:?}: all else is synced");
+    }
+    // The guard holds in the dry run as it would in the other.
+    drop_maps(&kept, 13);
+    let report = kept.sync(&["--prune-dry-run"], 0);
+    assert_eq!(reasons(&report, "skipped"), BTreeMap::from([("prune-held-back".to_owned(), 13)]));
+    let report = kept.sync(&["--prune-dry-run", "--prune-all"], 0);
+    assert_eq!(reasons(&report, "skipped"), BTreeMap::from([("prune-off".to_owned(), 13)]));
+    assert_eq!(kept.text().matches("name: map-").count(), 24);
 }
 
 #[test]

@@ -10,6 +10,8 @@
 mod ran;
 
 mod daemon;
+mod killed;
 mod kustomize;
+mod restricted;
 mod story;
 mod world;

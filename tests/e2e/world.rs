@@ -2,7 +2,10 @@
 //!
 //! It is a repository, an image prefix and a namespace.
 
-use std::process::{Command, Output};
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
 
 use flux_test_support as servers;
 use tempfile::TempDir;
@@ -96,6 +99,11 @@ impl World {
 
     /// Returns the command of a binary with the flags of this test.
     pub(crate) fn command(&self, name: &str) -> Command {
+        self.command_as(name, self.kube.kubeconfig())
+    }
+
+    /// Returns the command of a binary as the user of a kubeconfig file.
+    pub(crate) fn command_as(&self, name: &str, kubeconfig: &Path) -> Command {
         let mut command = Command::new(example(name));
         command
             .env_clear()
@@ -104,7 +112,7 @@ impl World {
             .arg("--git-url")
             .arg(self.git.url(&self.repo))
             .arg("--kubeconfig")
-            .arg(self.kube.kubeconfig())
+            .arg(kubeconfig)
             .arg("--cache-dir")
             .arg(self.folder.path().join("cache"));
         if let Transport::Ssh = self.transport {

@@ -49,7 +49,8 @@ impl Deployer {
     ) -> Result<SyncPlan, DeployError> {
         let mut desired = desired(loaded);
         desired.findings.extend(finding);
-        let mut observed = self.cluster.observe(&desired.scope()).await.map_err(DeployError::Cluster)?;
+        let mut observed =
+            self.cluster.observe(&desired.scope_within(options)).await.map_err(DeployError::Cluster)?;
         observed.value.contests = self.contests.at(self.clock.now());
         let plan = sync::plan(&desired, &observed, options);
         let violations = sync::check(&plan, &desired, &observed, options);

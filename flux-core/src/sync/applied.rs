@@ -1,13 +1,13 @@
 //! From the answer of the API server to the outcome of a step: reported is only what happened.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde_json::Value;
 
 use super::{Action, Outcome, Step, StepOutcome, compare::Compare, fields::Managers, findings};
 use crate::{
     finding::{Code, Finding},
-    plan::contest::digest,
+    plan::{contest::digest, sync::MARK_LABEL},
     schema::{
         lists::Schema,
         path::{Elem, FieldPath},
@@ -24,8 +24,13 @@ use crate::{
 pub fn applied(step: &Step, answer: &Value, created: bool) -> StepOutcome {
     let mut outcome = step.done();
     let (sent, content_equal) = match &step.action {
-        Action::Create { object, .. } => (object, false),
-        Action::Apply { object, content_equal, .. } => (object, *content_equal),
+        Action::Create { object, mark_if_created: Some(mark) } if created => {
+            let mut marked = Value::clone(object);
+            marked["metadata"]["labels"][MARK_LABEL] = mark.as_str().into();
+            (Cow::Owned(marked), false)
+        }
+        Action::Create { object, .. } => (Cow::Borrowed(&**object), false),
+        Action::Apply { object, content_equal, .. } => (Cow::Borrowed(&**object), *content_equal),
         _ => return outcome,
     };
     if !answer["metadata"].is_object() {
@@ -34,7 +39,7 @@ pub fn applied(step: &Step, answer: &Value, created: bool) -> StepOutcome {
     }
     let managers = Managers::read(answer);
     let compare = Compare { schema: Schema::of_group(&step.id.group), rewritten: true, defaults: true };
-    let other = compare.objects(sent, answer, managers.ours());
+    let other = compare.objects(&sent, answer, managers.ours());
     outcome.report.unsettled =
         other.iter().map(|path| (path.to_string(), digest(path.get(answer)))).collect();
     if !other.is_empty() {
@@ -166,5 +171,20 @@ mod tests {
         assert_eq!(outcome.findings[0].code, Code::FieldContested);
         let created = applied(&step, &object(&json!({"a": "theirs"})), true);
         assert_eq!(created.report.outcome, Outcome::Created);
+    }
+
+    #[test]
+    fn the_mark_of_an_object_that_was_not_there_is_no_change_on_the_way() {
+        let marked = |mark: &str| {
+            let mut object = object(&json!({}));
+            object["metadata"]["labels"] = json!({MARK_LABEL: mark});
+            object
+        };
+        let object = Arc::new(marked("adopted"));
+        let action = Action::Create { object, mark_if_created: Some("created".to_owned()) };
+        let step = Step { action, ..step(json!({}), Vec::new()) };
+        assert_eq!(applied(&step, &marked("created"), true).findings, []);
+        assert_eq!(applied(&step, &marked("adopted"), false).findings, []);
+        assert_eq!(applied(&step, &marked("another"), true).findings.len(), 1);
     }
 }

@@ -116,6 +116,14 @@ pub(super) fn covers(fields: &Map<String, Value>, path: &FieldPath) -> bool {
     true
 }
 
+/// Returns `true` if a tree holds the field at a path as itself.
+///
+/// Where the tree of one manager ends and that of another goes on, the former holds a map or list
+/// that it left empty, and nothing of what the other put into it.
+pub(super) fn holds(fields: &Map<String, Value>, path: &FieldPath) -> bool {
+    path.0.iter().try_fold(fields, child).is_some()
+}
+
 /// Returns `true` if the tree ends here: what is below belongs to the field as a whole.
 fn is_leaf(tree: &Map<String, Value>) -> bool {
     tree.is_empty()
@@ -324,6 +332,14 @@ mod tests {
             texts(&uncovered(&desired(), tree.as_object().unwrap())),
             ["spec.template.spec.containers[name=web]"]
         );
+    }
+
+    #[test]
+    fn what_others_put_into_an_empty_map_is_not_held() {
+        let tree = json!({"f:data": {}, "f:spec": {"f:x": {"f:y": {}}}});
+        let held = |fields: &[&str]| holds(tree.as_object().unwrap(), &FieldPath::from_fields(fields));
+        assert!(held(&["data"]) && held(&["spec", "x"]) && held(&["spec", "x", "y"]));
+        assert!(!held(&["data", "a"]) && !held(&["spec", "x", "z"]));
     }
 
     #[test]

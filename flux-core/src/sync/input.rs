@@ -8,6 +8,7 @@ use super::{SyncSet, job, object};
 use crate::{
     backend::{Revision, Scope, Wanted},
     finding::{Finding, Place},
+    manifest::{self, ResourceId, scope_of},
     plan::redacted::Redacted,
 };
 
@@ -51,9 +52,23 @@ pub struct Desired {
 impl Desired {
     /// Returns the scope of the observation that the planner needs for these objects.
     pub fn scope(&self) -> Scope {
+        self.scope_if(|_, _| true)
+    }
+
+    /// Returns the same for those objects alone that the options let be touched.
+    ///
+    /// So nobody needs rights in the namespaces of the others.
+    pub fn scope_within(&self, options: &SyncOptions) -> Scope {
+        self.scope_if(|api_version, id| !options.excludes(api_version, id))
+    }
+
+    fn scope_if(&self, is_wanted: impl Fn(&str, &ResourceId) -> bool) -> Scope {
         let wanted = self.objects.iter().filter_map(|desired| {
             let id = object::id_of(&desired.object)?;
             let api_version = object::text(&desired.object, "apiVersion")?.to_owned();
+            if !is_wanted(&api_version, &id) {
+                return None;
+            }
             let record = job::record_id(&id, &desired.object).map(|record| Wanted {
                 api_version: "v1".to_owned(),
                 kind: record.kind,
@@ -120,5 +135,12 @@ impl SyncOptions {
             namespaces: None,
             prune_all: false,
         }
+    }
+    /// Returns `true` if an object says itself that it is in a namespace that must not be touched.
+    pub(super) fn excludes(&self, api_version: &str, written: &ResourceId) -> bool {
+        let namespace = written.namespace.as_ref();
+        let is_elsewhere =
+            self.namespaces.as_ref().zip(namespace).is_some_and(|(all, one)| !all.contains(one));
+        is_elsewhere && scope_of(api_version, &written.kind) != Some(manifest::Scope::Cluster)
     }
 }

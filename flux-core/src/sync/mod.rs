@@ -27,6 +27,7 @@ mod rollout;
 mod scaling;
 mod sync_set;
 mod takeover;
+mod tree;
 
 pub use crate::plan::{
     contest::{Contest, content_digest},

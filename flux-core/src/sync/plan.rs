@@ -152,6 +152,9 @@ impl<'a> Planner<'a> {
         let kind = (api_version, written.kind.clone());
         let known = self.observed.value.kinds.get(&kind).or_else(|| self.defined.get(&kind)).copied();
         let Some(known) = known else {
+            if self.options.excludes(&kind.0, &written) {
+                return Some(written);
+            }
             self.unknown_kind(written, &kind.0, desired);
             return None;
         };

@@ -13,7 +13,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{self, Managers, covers};
+use super::{
+    fields::{self, Managers, covers},
+    tree::{insert, remove, split, unite},
+};
 use crate::{
     plan::{
         sync::FIELD_MANAGER,
@@ -63,6 +66,9 @@ const ALLOCATED: &[&[&str]] = &[
     &["spec", "nodeName"],
     &["spec", "volumeName"],
 ];
+
+/// The two names of a pod's service account: the old one, and the one that counts.
+const ACCOUNT: [&str; 2] = ["serviceAccount", "serviceAccountName"];
 
 /// The owners of the fields of a live object, as they are and as they are to be.
 pub(super) struct Ownership<'a> {
@@ -115,7 +121,7 @@ struct Named<'a> {
 
 impl Named<'_> {
     fn covers(&self, path: &FieldPath) -> bool {
-        self.own.is_some_and(|own| covers(own, path))
+        self.own.is_some_and(|own| fields::holds(own, path))
             || path.get(self.sent).is_some()
             || self.released.iter().any(|released| released.contains(path))
     }
@@ -256,13 +262,15 @@ impl<'a> Ownership<'a> {
     /// otherwise. `changed` are the fields that differ: what stands beside them is what the API
     /// server may complain of.
     pub(super) fn takeover(
-        &self,
+        mut self,
         sent: &Value,
         adopts: bool,
         changed: &BTreeSet<FieldPath>,
     ) -> Option<Takeover> {
+        let has_twins = self.own_twins(sent, changed);
         let stays = || fields::released(&self.taken, sent).iter().any(|path| path.get(self.live).is_some());
-        let is_needed = self.is_stale || self.is_disowned || (!self.taken.is_empty() && (adopts || stays()));
+        let is_needed =
+            self.is_stale || self.is_disowned || has_twins || (!self.taken.is_empty() && (adopts || stays()));
         let settled = self.managed_fields(&self.ours, &self.others);
         let if_refused = self.if_refused(sent, changed);
         let before = is_needed.then_some(settled);
@@ -272,6 +280,29 @@ impl<'a> Ownership<'a> {
         let resource_version = self.live["metadata"]["resourceVersion"].as_str()?.to_owned();
         let seen = self.live["metadata"]["managedFields"].clone();
         Some(Takeover { resource_version, seen, before, if_refused })
+    }
+
+    /// Makes those fields ours that would bring back what git has dropped or changed; returns
+    /// whether there are any.
+    ///
+    /// A service account has two names in a pod. The API server fills in the one that git does not
+    /// use, for nobody, and then takes the account from it.
+    fn own_twins(&mut self, sent: &Value, changed: &BTreeSet<FieldPath>) -> bool {
+        let dropped = fields::released(&self.ours, sent);
+        let overruled = changed.iter().filter(|path| path.0.last() == Some(&Elem::Field(ACCOUNT[0].into())));
+        let twin = |path: &FieldPath| {
+            let [before @ .., Elem::Field(spec), Elem::Field(name)] = &path.0[..] else { return None };
+            let other = ACCOUNT.iter().position(|account| account == name).map(|n| ACCOUNT[1 - n])?;
+            let elems = [Elem::Field(spec.clone()), Elem::Field(other.to_owned())];
+            (spec == "spec").then(|| FieldPath([before, &elems].concat()))
+        };
+        let is_left = |twin: &FieldPath| {
+            self.builtin && twin.get(self.live).is_some() && twin.get(sent).is_none() && !self.is_owned(twin)
+        };
+        let twins: Vec<FieldPath> =
+            dropped.iter().chain(overruled).filter_map(twin).filter(is_left).collect();
+        twins.iter().for_each(|twin| insert(&mut self.ours, &twin.0));
+        !twins.is_empty()
     }
 
     fn managed_fields(&self, ours: &Map<String, Value>, others: &[Value]) -> Value {
@@ -377,62 +408,5 @@ fn is_bookkeeping(path: &FieldPath) -> bool {
     *path == FieldPath::from_fields(&["metadata", "annotations", LAST_APPLIED])
 }
 
-/// Adds the fields of one tree to another.
-fn unite(into: &mut Map<String, Value>, from: &Map<String, Value>) {
-    for (key, child) in from {
-        match (into.get_mut(key), child) {
-            (Some(Value::Object(into)), Value::Object(child)) => {
-                // A field that is owned as a whole stays so beside a part of it.
-                if into.is_empty() != child.is_empty() {
-                    into.insert(".".to_owned(), json!({}));
-                }
-                unite(into, child);
-            }
-            _ => {
-                into.insert(key.clone(), child.clone());
-            }
-        }
-    }
-}
-
-/// Splits a tree in two: the fields that are wanted, and the others.
-fn split(
-    tree: &Map<String, Value>,
-    is_wanted: impl Fn(&FieldPath) -> bool,
-) -> (Map<String, Value>, Map<String, Value>) {
-    let mut parts = (Map::new(), Map::new());
-    for path in fields::owned(tree) {
-        insert(if is_wanted(&path) { &mut parts.0 } else { &mut parts.1 }, &path.0);
-    }
-    parts
-}
-
-/// Puts a field into a tree, as itself.
-fn insert(tree: &mut Map<String, Value>, path: &[Elem]) {
-    let Some((elem, rest)) = path.split_first() else { return };
-    let key = fields::key_in(tree, elem).unwrap_or_else(|| elem.to_fields_v1());
-    let child = tree.entry(key).or_insert_with(|| json!({}));
-    let Some(child) = child.as_object_mut() else { return };
-    match rest {
-        [] if child.is_empty() && !matches!(elem, Elem::Key(_)) => {}
-        [] => {
-            child.insert(".".to_owned(), json!({}));
-        }
-        rest => insert(child, rest),
-    }
-}
-
-/// Takes a field and all that is in it out of a tree; returns whether it was there.
-fn remove(tree: &mut Map<String, Value>, path: &[Elem]) -> bool {
-    let Some((elem, rest)) = path.split_first() else { return false };
-    let Some(key) = fields::key_in(tree, elem) else { return false };
-    if rest.is_empty() {
-        return tree.remove(&key).is_some();
-    }
-    let Some(child) = tree.get_mut(&key).and_then(Value::as_object_mut) else { return false };
-    let removed = remove(child, rest);
-    if removed && child.is_empty() {
-        tree.remove(&key);
-    }
-    removed
-}
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,12 @@
 mod apply;
 mod conformance;
 mod connection;
+mod differential;
 mod faults;
 mod field;
 mod observe;
 mod open;
 mod ownership;
+mod repair;
 mod support;
 mod workloads;

@@ -395,3 +395,45 @@ async fn what_is_sent_is_what_the_server_keeps() {
     assert_eq!(data["wrapped"], "aGVsbG8sIHdvcmxkLCBoZWxsbw==");
     assert_eq!(team.live(&role)["rules"], rules);
 }
+
+#[tokio::test]
+async fn what_a_person_puts_into_a_map_that_git_left_empty_stays() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let team = Team::new(server, "empty").await;
+    let mut map = config_map(&team.namespace, "map", "1");
+    map["data"] = json!({});
+    team.settle(std::slice::from_ref(&map)).await;
+    team.kubectl_edit(&map, "s/^metadata:$/data: {by: hand}\\nmetadata:/");
+    team.seen(&map).await;
+    for _ in 0..2 {
+        team.settle(std::slice::from_ref(&map)).await;
+        assert_eq!(team.live(&map)["data"], json!({"by": "hand"}));
+    }
+}
+
+#[tokio::test]
+async fn a_service_account_that_git_drops_or_renames_goes() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let team = Team::new(server, "account").await;
+    let with = |field: &str, account: &str| {
+        let mut web = deployment(&team.namespace, "web");
+        web["spec"]["template"]["spec"][field] = json!(account);
+        web
+    };
+    let bare = deployment(&team.namespace, "web");
+    let at = "spec.template.spec";
+    for (manifest, account, changed) in [
+        (with("serviceAccountName", "a"), json!("a"), None),
+        (bare.clone(), Value::Null, Some("serviceAccountName")),
+        (with("serviceAccount", "a"), json!("a"), Some("serviceAccount")),
+        (with("serviceAccount", "b"), json!("b"), Some("serviceAccount")),
+        (bare, Value::Null, Some("serviceAccount")),
+    ] {
+        let report = team.settle(std::slice::from_ref(&manifest)).await;
+        let changed: Vec<String> = changed.iter().map(|field| format!("{at}.{field}")).collect();
+        assert_eq!(of(&report, "web").fields, changed, "{report}");
+        assert_eq!(report.findings, []);
+        let live = &team.live(&manifest)["spec"]["template"]["spec"];
+        assert_eq!((&live["serviceAccount"], &live["serviceAccountName"]), (&account, &account));
+    }
+}

@@ -59,7 +59,7 @@ pub(crate) struct Team {
     pub(crate) cluster: Arc<KubeCluster>,
     pub(crate) options: SyncOptions,
     repo: MemoryRepo,
-    deployer: Deployer,
+    pub(crate) deployer: Deployer,
 }
 
 impl Team {

@@ -83,7 +83,7 @@ pub fn check(
         let (planned, read) = (plan.revision.clone(), desired.revision.clone());
         violations.push(Violation::WrongRevision { planned, read });
     }
-    let git = steps::Git::new(desired, &observed.value);
+    let git = steps::Git::new(desired, &observed.value, options);
     violations.extend(steps::check(plan, &git, desired, observed, options));
     violations.extend(prune::check(plan, &git, desired, observed, options));
     violations.extend(order::check(plan));

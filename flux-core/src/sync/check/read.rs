@@ -55,11 +55,12 @@ pub(super) enum Identity {
 /// namespaces.
 pub(super) struct Scopes<'a> {
     observed: &'a Observed,
+    options: &'a SyncOptions,
     in_git: BTreeMap<(String, &'a str), bool>,
 }
 
 impl<'a> Scopes<'a> {
-    pub(super) fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
+    pub(super) fn new(desired: &'a Desired, observed: &'a Observed, options: &'a SyncOptions) -> Self {
         let mut in_git = BTreeMap::new();
         for object in &desired.objects {
             let spec = &object.object["spec"];
@@ -75,7 +76,7 @@ impl<'a> Scopes<'a> {
                 in_git.insert((format!("{group}/{version}"), kind), spec["scope"] != "Cluster");
             }
         }
-        Self { observed, in_git }
+        Self { observed, options, in_git }
     }
 
     pub(super) fn identify(&self, object: &Value) -> Identity {
@@ -100,6 +101,8 @@ impl<'a> Scopes<'a> {
                 Identity::Known(id(Some(written.unwrap_or_else(|| self.observed.default_namespace.clone()))))
             }
             Some(false) => Identity::Known(id(None)),
+            // It is in a namespace that nobody looks into.
+            None if self.options.excludes(api_version, &id(written.clone())) => Identity::Known(id(written)),
             None => Identity::UnknownKind(id(written)),
         }
     }

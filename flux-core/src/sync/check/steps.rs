@@ -32,8 +32,8 @@ pub(super) struct Git<'a> {
 }
 
 impl<'a> Git<'a> {
-    pub(super) fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
-        let scopes = Scopes::new(desired, observed);
+    pub(super) fn new(desired: &'a Desired, observed: &'a Observed, options: &'a SyncOptions) -> Self {
+        let scopes = Scopes::new(desired, observed, options);
         let mut git = Self {
             objects: BTreeMap::new(),
             unknown_kinds: BTreeMap::new(),

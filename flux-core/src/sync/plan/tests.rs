@@ -284,6 +284,36 @@ fn only_allowed_namespaces_are_touched() {
 }
 
 #[test]
+fn nothing_need_be_known_of_what_is_in_other_namespaces() {
+    let within = |namespace: &str, mut object: Value| {
+        object["metadata"]["namespace"] = namespace.into();
+        object
+    };
+    let objects = [
+        within("shop", config_map("in")),
+        within("other", config_map("out")),
+        within("other", object("example.com/v1", "Widget", "widget")),
+        within("other", object("storage.k8s.io/v1", "StorageClass", "fast")),
+    ];
+    let allowed = SyncOptions { namespaces: Some(vec!["shop".to_owned()]), ..pruning() };
+    let desired = desired(&objects);
+    let scope = desired.scope_within(&allowed);
+    assert_eq!(scope.wanted.iter().map(|w| w.name.as_str()).collect::<Vec<_>>(), ["fast", "in"]);
+    let observed = block_on(MemoryCluster::new().observe(&scope)).unwrap();
+    let plan = plan(&desired, &observed, &allowed);
+    for (name, reason) in [
+        ("in", Reason::NotInCluster),
+        ("out", Reason::NamespaceNotAllowed),
+        ("widget", Reason::NamespaceNotAllowed),
+        ("fast", Reason::NotInCluster),
+    ] {
+        assert_eq!(step(&plan, name).reason, reason, "{name}");
+    }
+    assert_eq!(codes(&plan), []);
+    assert_eq!(check(&plan, &desired, &observed, &allowed), []);
+}
+
+#[test]
 fn a_value_that_the_server_respelled_is_no_drift_but_one_that_somebody_took_is() {
     let mut git = deployment(1);
     git["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"limits": {"cpu": "1000m"}});
@@ -387,4 +417,18 @@ fn a_plan_shows_no_secret() {
     let plan = plan_on(&MemoryCluster::new(), &[secret.clone()], &options());
     let shown = format!("{plan:?} {:?}", desired(&[secret]));
     assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn what_a_person_puts_into_a_map_that_git_left_empty_stays() {
+    let mut map = config_map("map");
+    map["data"] = json!({"a": "1"});
+    let cluster = synced(&[map.clone()]);
+    cluster.edit(&id_in(&cluster, "map"), |o| o["data"]["a"] = "hand".into()).unwrap();
+    map["data"] = json!({});
+    for _ in 0..2 {
+        sync(&cluster, &[map.clone()], &options());
+        assert_eq!(cluster.get(&id_in(&cluster, "map")).unwrap()["data"], json!({"a": "hand"}));
+        assert_eq!(plan_on(&cluster, &[map.clone()], &options()).changes().count(), 0);
+    }
 }
