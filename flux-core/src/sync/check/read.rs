@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     backend::{Observation, Observed},
-    manifest::ResourceId,
+    manifest::{ResourceId, Scope, scope_of},
     plan::sync::{CHECKSUM_ANNOTATION, MARK_LABEL},
     sync::{Desired, SyncOptions, SyncSet},
 };
@@ -102,7 +102,12 @@ impl<'a> Scopes<'a> {
             }
             Some(false) => Identity::Known(id(None)),
             // It is in a namespace that nobody looks into.
-            None if self.options.excludes(api_version, &id(written.clone())) => Identity::Known(id(written)),
+            None if written.is_some()
+                && !is_allowed(&id(written.clone()), self.options)
+                && scope_of(api_version, kind) != Some(Scope::Cluster) =>
+            {
+                Identity::Known(id(written))
+            }
             None => Identity::UnknownKind(id(written)),
         }
     }
