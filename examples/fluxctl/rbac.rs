@@ -14,7 +14,8 @@ use crate::{
 
 /// Prints the roles as a stream of YAML documents, or as a list in JSON, ready for `kubectl apply`.
 pub(crate) async fn run(args: &Rbac, backends: &BackendArgs, out: &mut Out) -> Result<u8, Failure> {
-    let options = SyncOptions { prune: args.prune, ..SyncOptions::new(SyncSet::new("rbac")) };
+    let namespaces = Some(backends.k8s_allow_namespace.clone()).filter(|namespaces| !namespaces.is_empty());
+    let options = SyncOptions { prune: args.prune, namespaces, ..SyncOptions::new(SyncSet::new("rbac")) };
     let rules = check::compose(None, backends)?.access(&options).await?;
     let manifests = manifests(&rules, args);
     match out.format {

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use flux_core::sync::content;
 use serde_json::Value;
 
 use crate::raw::text;
@@ -67,21 +68,6 @@ pub(crate) fn version(object: &Value) -> Option<u64> {
     text(object, "resourceVersion")?.parse().ok()
 }
 
-/// Returns `true` if two states of an object differ in nothing but their status and what the server
-/// keeps on record.
-fn says_the_same(a: &Value, b: &Value) -> bool {
-    const RECORDS: [&str; 4] = ["generation", "managedFields", "resourceVersion", "uid"];
-    let content = |object: &Value| {
-        let mut content = object.as_object().cloned().unwrap_or_default();
-        content.remove("status");
-        if let Some(metadata) = content.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.retain(|key, _| !RECORDS.contains(&key.as_str()));
-        }
-        content
-    };
-    content(a) == content(b)
-}
-
 impl Store {
     /// A list begins. What was there stays until it is complete.
     pub(crate) fn list_begins(&mut self) {
@@ -107,7 +93,9 @@ impl Store {
     pub(crate) fn observed(&mut self, object: Arc<Value>) -> bool {
         let key = key(&object);
         let by_others = self.get(&key).is_none_or(|known| {
-            at_least(&object, known) && version(known) != version(&object) && !says_the_same(known, &object)
+            at_least(&object, known)
+                && version(known) != version(&object)
+                && content(known) != content(&object)
         });
         if self.ours.get(&key).is_some_and(|ours| ours.is_confirmed_by(Some(&object))) {
             self.ours.remove(&key);

@@ -21,18 +21,17 @@ const WRITES: u32 = 3;
 const MEMORY: SignedDuration = SignedDuration::from_mins(10);
 
 /// The fields that were set, and to what others set them before and after.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Contests(Mutex<BTreeMap<ResourceId, Object>>);
 
 /// The fields of one object, for one state of it in git.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Object {
     checksum: String,
     /// By the path and the digest of the value that it was set from.
     fields: BTreeMap<(String, String), Writes>,
 }
 
-#[derive(Debug)]
 struct Writes {
     count: u32,
     last: Timestamp,
@@ -76,7 +75,7 @@ impl Contests {
                 step.fields.iter().filter(|field| step.reason == Reason::Drifted && !is_person(field));
             let drifted = drifted.map(|field| ((field.path.clone(), field.live.clone()), 1));
             // What an admission policy does, it does to every write.
-            let unsettled = report.unsettled.iter();
+            let unsettled = report.unsettled.0.iter();
             let unsettled = unsettled.map(|(path, value)| ((path.clone(), value.clone()), WRITES));
             let mut writes = drifted.chain(unsettled).peekable();
             if writes.peek().is_none() && !objects.contains_key(&step.id) {

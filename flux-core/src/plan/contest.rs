@@ -1,6 +1,6 @@
 //! Fields that something in the cluster sets again each time they are made what git says.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -9,13 +9,21 @@ use sha2::{Digest, Sha256};
 ///
 /// An admission policy, a controller or another tool sets them. Each write would be answered by
 /// another, for ever.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// Its `Debug` form has no digests: that of a short secret gives it away.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Contest {
     /// The checksum of the object as git has it: when git changes, the fields are set again.
     pub checksum: String,
     /// The fields by their paths, each with the SHA-256 of the value that it gets again and again.
     pub fields: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Contest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contest").field("fields", &self.fields.keys()).finish_non_exhaustive()
+    }
 }
 
 impl Contest {
@@ -25,11 +33,9 @@ impl Contest {
     }
 }
 
-/// Returns the SHA-256, in hex, of what people and other tools say in an object of a cluster:
-/// without its status, and without what the server keeps on record.
-///
-/// A deletion whose object has changed in nothing else is tried again.
-pub fn content_digest(object: &Value) -> String {
+/// Returns what people and other tools say in an object of a cluster: it without its status, and
+/// without what the server keeps on record.
+pub fn content(object: &Value) -> Value {
     const RECORDS: [&str; 3] = ["generation", "managedFields", "resourceVersion"];
     let mut content = object.clone();
     if let Some(top) = content.as_object_mut() {
@@ -38,7 +44,14 @@ pub fn content_digest(object: &Value) -> String {
     if let Some(metadata) = content.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.retain(|key, _| !RECORDS.contains(&key.as_str()));
     }
-    digest(Some(&content))
+    content
+}
+
+/// Returns the SHA-256, in hex, of the [`content`] of an object.
+///
+/// A deletion whose object has changed in nothing else is tried again.
+pub fn content_digest(object: &Value) -> String {
+    digest(Some(&content(object)))
 }
 
 /// Returns the SHA-256 of a value, in hex; empty if there is none.

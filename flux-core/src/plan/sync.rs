@@ -196,12 +196,11 @@ impl fmt::Debug for Action {
                 .field("options", options)
                 .finish(),
             Self::Leave => f.write_str("Leave"),
-            Self::Prune { uid, resource_version, content } => f
+            Self::Prune { uid, resource_version, content: _ } => f
                 .debug_struct("Prune")
                 .field("uid", uid)
                 .field("resource_version", resource_version)
-                .field("content", content)
-                .finish(),
+                .finish_non_exhaustive(),
             Self::Skip => f.write_str("Skip"),
             Self::Fail => f.write_str("Fail"),
         }
@@ -273,7 +272,9 @@ impl fmt::Display for Reason {
 }
 
 /// A field that differs between git and the cluster.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// Its `Debug` form has no digest of the value: that of a short secret gives it away.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FieldDiff {
     /// The path, as in `spec.template.spec.containers[name=web].image`.
@@ -293,6 +294,16 @@ impl FieldDiff {
     /// Returns `true` if git no longer names the field, so that it goes away.
     pub fn is_removed(&self) -> bool {
         !self.released.is_empty()
+    }
+}
+
+impl fmt::Debug for FieldDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldDiff")
+            .field("path", &self.path)
+            .field("owner", &self.owner)
+            .field("released", &self.released)
+            .finish_non_exhaustive()
     }
 }
 

@@ -35,7 +35,19 @@ pub struct ResourceReport {
     pub place: Option<Place>,
     /// The fields that were applied and have another value all the same, each with its digest.
     #[serde(skip)]
-    pub(crate) unsettled: BTreeMap<String, String>,
+    pub(crate) unsettled: Unsettled,
+}
+
+/// Fields by their paths, each with the SHA-256 of its value in the cluster.
+///
+/// Its `Debug` form has no digests: that of a short secret gives it away.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Unsettled(pub(crate) BTreeMap<String, String>);
+
+impl fmt::Debug for Unsettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// The outcome of one object.
@@ -164,7 +176,7 @@ impl Step {
             fields: self.fields.iter().map(|field| field.path.clone()).collect(),
             owners: self.fields.iter().filter_map(|f| Some((f.path.clone(), f.owner.clone()?))).collect(),
             place: self.place.clone(),
-            unsettled: BTreeMap::new(),
+            unsettled: Unsettled::default(),
         };
         // The finding of a step that fails by plan is among the plan's.
         StepOutcome { report, findings: Vec::new() }

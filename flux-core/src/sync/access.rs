@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{AUTOSCALERS, Desired, SyncOptions, job, kinds, object};
+use super::{AUTOSCALERS, Desired, SyncOptions, job, kinds, object, prune};
 use crate::manifest::ResourceId;
 
 /// A right that a sync needs.
@@ -46,6 +46,9 @@ pub fn access(desired: &Desired, options: &SyncOptions, default_namespace: &str)
         let namespaced = known.is_none_or(|known| known.namespaced);
         let namespace = || Some(written.namespace.clone().unwrap_or_else(|| default_namespace.to_owned()));
         let id = ResourceId { namespace: namespaced.then(namespace).flatten(), ..written.clone() };
+        if !prune::may_touch(&id, options) {
+            continue;
+        }
         rules.need(&id, object::says(object, "force", true));
         if let Some(record) = job::record_id(&id, object) {
             rules.need(&record, false);

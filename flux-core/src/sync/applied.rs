@@ -40,7 +40,7 @@ pub fn applied(step: &Step, answer: &Value, created: bool) -> StepOutcome {
     let managers = Managers::read(answer);
     let compare = Compare { schema: Schema::of_group(&step.id.group), rewritten: true, defaults: true };
     let other = compare.objects(&sent, answer, managers.ours());
-    outcome.report.unsettled =
+    outcome.report.unsettled.0 =
         other.iter().map(|path| (path.to_string(), digest(path.get(answer)))).collect();
     if !other.is_empty() {
         outcome.findings.push(changed_on_the_way(step, &other));
@@ -62,7 +62,7 @@ pub fn applied(step: &Step, answer: &Value, created: bool) -> StepOutcome {
                 }
                 digest(now)
             }
-            None => match outcome.report.unsettled.get(&field.path) {
+            None => match outcome.report.unsettled.0.get(&field.path) {
                 Some(now) => now.clone(),
                 None => continue,
             },
@@ -167,7 +167,7 @@ mod tests {
         let step = step(object(&json!({"a": "ours"})), vec![field]);
         let outcome = applied(&step, &object(&json!({"a": "theirs"})), false);
         assert_eq!(outcome.report.outcome, Outcome::Unchanged, "it is as it was");
-        assert_eq!(outcome.report.unsettled.keys().collect::<Vec<_>>(), ["data.a"]);
+        assert_eq!(outcome.report.unsettled.0.keys().collect::<Vec<_>>(), ["data.a"]);
         assert_eq!(outcome.findings[0].code, Code::FieldContested);
         let created = applied(&step, &object(&json!({"a": "theirs"})), true);
         assert_eq!(created.report.outcome, Outcome::Created);

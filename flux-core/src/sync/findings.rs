@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{FieldDiff, SyncSet};
+use super::{DesiredObject, FieldDiff, SyncSet, annotations};
 use crate::{
     backend::{Completeness, Observation, Observed},
     finding::{Code, Finding, Place},
@@ -25,6 +25,18 @@ pub(super) fn contested(id: &ResourceId, place: &Place, fields: &[FieldPath]) ->
             "Take the field out of git, or change the admission policy, webhook or controller that sets it."
                 .to_owned(),
     }
+}
+
+/// Returns the findings about annotations of syncs that cannot be read.
+pub(super) fn unreadable(id: &ResourceId, desired: &DesiredObject) -> impl Iterator<Item = Finding> {
+    let (subject, place) = (id.to_string(), desired.place.clone());
+    annotations::unreadable(&desired.object).into_iter().map(move |one| Finding {
+        code: Code::InvalidPolicy,
+        subject: subject.clone(),
+        place: Some(place.clone()),
+        evidence: one.evidence,
+        remedy: one.remedy,
+    })
 }
 
 /// Returns the finding about drift that is only reported.

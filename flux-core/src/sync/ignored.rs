@@ -8,11 +8,23 @@ use serde_json::Value;
 use super::object;
 use crate::schema::path::{Elem, FieldPath};
 
-/// Returns the pointers of an object's annotation.
-fn pointers(object: &Value) -> Vec<String> {
+/// Returns the parts of an object's annotation, each of which should be a pointer.
+fn parts(object: &Value) -> Vec<String> {
     let list = object::annotation(object, "ignore-fields").and_then(Value::as_str).unwrap_or_default();
     let parts = list.split(|c: char| c == ',' || c.is_whitespace());
-    parts.filter(|part| part.starts_with('/') && part.len() > 1).map(str::to_owned).collect()
+    parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Returns the path that a pointer means in an object; `None` if it is no pointer or leads nowhere.
+fn path_in(object: &Value, pointer: &str) -> Option<FieldPath> {
+    let tokens = pointer.strip_prefix('/').filter(|tokens| !tokens.is_empty())?.split('/');
+    let tokens: Vec<String> = tokens.map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
+    path_of(object, &tokens)
+}
+
+/// Returns the parts of an object's annotation that lead to no field.
+pub(super) fn leading_nowhere(object: &Value) -> Vec<String> {
+    parts(object).into_iter().filter(|pointer| path_in(object, pointer).is_none()).collect()
 }
 
 /// Gives the ignored fields of `sent` the values that they have in the cluster, and returns their
@@ -21,10 +33,9 @@ fn pointers(object: &Value) -> Vec<String> {
 /// An item of a list is the one of the same name; without names, the one at the same place.
 pub(super) fn leave_fields(sent: &mut Value, live: &Value) -> Vec<FieldPath> {
     let mut left = Vec::new();
-    for pointer in pointers(sent) {
-        let tokens: Vec<String> =
-            pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
-        let Some(path) = path_of(sent, &tokens) else { continue };
+    for pointer in parts(sent) {
+        // One that leads nowhere is a finding.
+        let Some(path) = path_in(sent, &pointer) else { continue };
         match path.get(live) {
             Some(value) => {
                 if let Some(sent) = path.get_mut(sent) {

@@ -7,6 +7,7 @@
 //! whatever spelling the cluster keeps them.
 
 mod access;
+mod annotations;
 mod applied;
 mod check;
 mod compare;
@@ -30,7 +31,7 @@ mod takeover;
 mod tree;
 
 pub use crate::plan::{
-    contest::{Contest, content_digest},
+    contest::{Contest, content, content_digest},
     sync::{Action, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, MARK_LABEL, Reason, Step, SyncPlan},
     sync_report::{Outcome, ResourceReport, StepOutcome, SyncReport},
     takeover::{ApplyOptions, IfRefused, Takeover},

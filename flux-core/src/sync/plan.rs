@@ -198,6 +198,17 @@ impl<'a> Planner<'a> {
 
     /// Decides about an object that git describes once and whose kind is known.
     fn decide(&mut self, id: &ResourceId, desired: &DesiredObject) {
+        // That of a workload is among the findings of what was read.
+        let is_known = |finding: &Finding| {
+            finding.evidence.starts_with("fluxcd.io/ignore:")
+                && self
+                    .findings
+                    .iter()
+                    .any(|known| known.code == Code::InvalidPolicy && known.subject == finding.subject)
+        };
+        let unreadable: Vec<Finding> =
+            findings::unreadable(id, desired).filter(|finding| !is_known(finding)).collect();
+        self.findings.extend(unreadable);
         let live = self.observed.value.objects.get(id).cloned();
         if !prune::may_touch(id, self.options) {
             let message = "its namespace is not among those that may be touched".to_owned();

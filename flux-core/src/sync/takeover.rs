@@ -30,7 +30,8 @@ use crate::{
 };
 
 /// The field managers of those who write whole manifests by hand: kubectl's, which are Flux v1's
-/// too, and the one that stands for everything before there was a record.
+/// too, and the one that stands for everything before there was a record. `kubectl edit` is among
+/// them only as far as git names the field, or did.
 ///
 /// `kubectl scale`, `label`, `annotate` and `rollout restart` change single fields that no manifest
 /// names: they are not among them.
