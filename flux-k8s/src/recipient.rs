@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use flux_core::sync::{ApplyOptions, MARK_LABEL, Takeover, content_digest};
+use flux_core::sync::{ApplyOptions, Takeover, content_digest, marked_as_created};
 use kube::core::{
     ApiResource,
     params::{DeleteParams, Preconditions},
@@ -62,11 +62,7 @@ impl Recipient<'_> {
 
     /// Puts the mark of creation on an object that turned out not to have been there.
     pub(crate) async fn mark(&self, object: &Value, mark: &str) -> Result<Answer, Failure> {
-        let mut marked = object.clone();
-        if let Some(labels) = marked.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
-            labels.insert(MARK_LABEL.to_owned(), mark.into());
-        }
-        self.send(&marked, &ApplyOptions::default()).await
+        self.send(&marked_as_created(object, mark), &ApplyOptions::default()).await
     }
 
     async fn send(&self, object: &Value, options: &ApplyOptions) -> Result<Answer, Failure> {

@@ -24,6 +24,17 @@ pub const MARK_LABEL: &str = "fluxcd.io/sync-gc-mark";
 /// The annotation that holds the checksum of the object as git has it.
 pub const CHECKSUM_ANNOTATION: &str = "fluxcd.io/sync-checksum";
 
+/// The annotation on objects that were there before they were first synced: the mark that they
+/// carried then, if a sync set had created them, else [`UNMARKED`].
+///
+/// By it the creator is known again after a move from one sync set to another; and what carries
+/// neither it nor a mark, and was applied by this library, is an object of its own whose mark
+/// somebody removed.
+pub const ADOPTED_ANNOTATION: &str = "fluxcd.io/sync-adopted";
+
+/// The value of [`ADOPTED_ANNOTATION`] for an object that no sync set had created.
+pub(crate) const UNMARKED: &str = "unmarked";
+
 /// The plan of a sync: plain data, made by [`sync::plan`](crate::sync::plan()), carried out by
 /// [`Cluster::apply`](crate::backend::Cluster::apply).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -116,12 +116,13 @@ const NAMES: [&str; 14] = [
 
 /// Keys under the same prefixes that are no policies of releases: Flux v1's own marks, and what is
 /// said about syncs.
-const MARKS: [&str; 8] = [
+const MARKS: [&str; 9] = [
     "antecedent",
     "drift",
     "force",
     "force-conflicts",
     "ignore-fields",
+    "sync-adopted",
     "sync-checksum",
     "sync-gc-mark",
     "sync-hwm",

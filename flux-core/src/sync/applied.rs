@@ -4,10 +4,13 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use serde_json::Value;
 
-use super::{Action, Outcome, Step, StepOutcome, compare::Compare, fields::Managers, findings};
+use super::{
+    Action, Outcome, Step, StepOutcome, compare::Compare, fields::Managers, findings,
+    object::marked_as_created,
+};
 use crate::{
     finding::{Code, Finding},
-    plan::{contest::digest, sync::MARK_LABEL},
+    plan::contest::digest,
     schema::{
         lists::Schema,
         path::{Elem, FieldPath},
@@ -25,9 +28,7 @@ pub fn applied(step: &Step, answer: &Value, created: bool) -> StepOutcome {
     let mut outcome = step.done();
     let (sent, content_equal) = match &step.action {
         Action::Create { object, mark_if_created: Some(mark) } if created => {
-            let mut marked = Value::clone(object);
-            marked["metadata"]["labels"][MARK_LABEL] = mark.as_str().into();
-            (Cow::Owned(marked), false)
+            (Cow::Owned(marked_as_created(object, mark)), false)
         }
         Action::Create { object, .. } => (Cow::Borrowed(&**object), false),
         Action::Apply { object, content_equal, .. } => (Cow::Borrowed(&**object), *content_equal),
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
     use crate::{
         manifest::ResourceId,
-        sync::{FieldDiff, Reason},
+        sync::{FieldDiff, MARK_LABEL, Reason},
     };
 
     fn object(data: &Value) -> Value {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde_json::Value;
 
-use super::{SyncSet, job, object};
+use super::{SyncSet, job, mark::Sets, object};
 use crate::{
     backend::{Revision, Scope, Wanted},
     finding::{Finding, Place},
@@ -94,6 +94,11 @@ pub struct SyncOptions {
     /// The objects that they created count as created by this set: they are marked anew, and pruned
     /// when git no longer names them. None by default.
     pub takes_over: Vec<SyncSet>,
+    /// Sets that go on, and from which objects have moved to this one.
+    ///
+    /// The objects that they created count as created by this set once git names them here; nothing
+    /// else of theirs is touched. None by default.
+    pub moved_from: Vec<SyncSet>,
     /// Deletes objects that git no longer names.
     ///
     /// Off by default.
@@ -128,6 +133,7 @@ impl SyncOptions {
         Self {
             sync_set,
             takes_over: Vec::new(),
+            moved_from: Vec::new(),
             prune: false,
             prune_dry_run: false,
             report_drift: false,
@@ -136,6 +142,12 @@ impl SyncOptions {
             prune_all: false,
         }
     }
+
+    /// Returns the sync sets whose marks are heeded.
+    pub(super) fn sets(&self) -> Sets<'_> {
+        Sets { own: &self.sync_set, takes_over: &self.takes_over, moved_from: &self.moved_from }
+    }
+
     /// Returns `true` if an object says itself that it is in a namespace that must not be touched.
     pub(super) fn excludes(&self, api_version: &str, written: &ResourceId) -> bool {
         let namespace = written.namespace.as_ref();

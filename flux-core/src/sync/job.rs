@@ -48,7 +48,7 @@ pub(super) fn record(
     });
     let mark = mark::value(Owned::Created, sync_set, &record_id);
     let of_record = object::checksum(&record);
-    object::put_mark(&mut record, mark, of_record);
+    object::put_mark(&mut record, mark, of_record, None);
     Some(Arc::new(record))
 }
 

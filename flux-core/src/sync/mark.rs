@@ -9,8 +9,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{SyncSet, object};
-use crate::{manifest::ResourceId, plan::sync::MARK_LABEL};
+use super::{SyncSet, fields::Managers, object};
+use crate::{
+    manifest::ResourceId,
+    plan::sync::{ADOPTED_ANNOTATION, CHECKSUM_ANNOTATION, MARK_LABEL, UNMARKED},
+};
 
 /// Whose an object is, by its mark.
 ///
@@ -40,7 +43,15 @@ pub(crate) fn value(owned: Owned, sync_set: &SyncSet, id: &ResourceId) -> String
 
 /// Whose an object of the cluster is, by its mark.
 pub fn owned(object: &Value, sync_set: &SyncSet) -> Owned {
-    let Some(mark) = object["metadata"]["labels"][MARK_LABEL].as_str() else { return Owned::No };
+    label(object).map_or(Owned::No, |mark| owned_by(mark, object, sync_set))
+}
+
+fn label(object: &Value) -> Option<&str> {
+    object["metadata"]["labels"][MARK_LABEL].as_str()
+}
+
+/// Whose an object is, by a mark that it carries or once carried.
+fn owned_by(mark: &str, object: &Value, sync_set: &SyncSet) -> Owned {
     let Some(id) = object::id_of(object) else { return Owned::No };
     [Owned::Created, Owned::Adopted]
         .into_iter()
@@ -48,24 +59,76 @@ pub fn owned(object: &Value, sync_set: &SyncSet) -> Owned {
         .unwrap_or(Owned::No)
 }
 
+/// The sync sets whose marks a sync heeds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sets<'a> {
+    /// Its own.
+    pub(super) own: &'a SyncSet,
+    /// Those that it takes the place of.
+    pub(super) takes_over: &'a [SyncSet],
+    /// Those from which objects have moved to it.
+    pub(super) moved_from: &'a [SyncSet],
+}
+
 /// The mark of an object of the cluster, as a sync reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     /// Whose the object is.
     pub(super) owned: Owned,
-    /// `true` if the mark is that of the sync set itself, `false` if it is that of one taken over,
-    /// or none.
+    /// `true` if the object carries that mark of the sync set itself.
     pub(super) is_current: bool,
 }
 
-/// Reads the mark of an object of the cluster, as that of a sync set or of one that it takes over.
-pub(super) fn read(object: &Value, sync_set: &SyncSet, takes_over: &[SyncSet]) -> Mark {
-    let current = owned(object, sync_set);
-    if current != Owned::No {
-        return Mark { owned: current, is_current: true };
+/// Reads the mark of an object of the cluster; `in_git` says that git names the object.
+///
+/// - The mark of a set that is taken over counts as the sync set's own; that of a set from which
+///   objects have moved only for objects that git names.
+/// - An adopted object counts as created if one of these sets had created it.
+/// - An object that git names, that this library has applied, and that carries neither a mark nor
+///   the word that it was adopted, was created by this library: somebody removed the mark.
+pub(super) fn read(object: &Value, sets: Sets<'_>, in_git: bool) -> Mark {
+    let own = owned(object, sets.own);
+    let among = |mark: &str, sets: &[SyncSet]| {
+        sets.iter().map(|set| owned_by(mark, object, set)).find(|owned| *owned != Owned::No)
+    };
+    match (own, label(object)) {
+        (Owned::Created, _) => Mark { owned: own, is_current: true },
+        (Owned::Adopted, _) => {
+            let before = object["metadata"]["annotations"][ADOPTED_ANNOTATION].as_str().unwrap_or_default();
+            let of_former = among(before, sets.takes_over).or_else(|| among(before, sets.moved_from));
+            match of_former {
+                Some(Owned::Created) => Mark { owned: Owned::Created, is_current: false },
+                _ => Mark { owned: own, is_current: true },
+            }
+        }
+        (Owned::No, Some(mark)) => {
+            let moved = || among(mark, sets.moved_from).filter(|_| in_git);
+            let owned = among(mark, sets.takes_over).or_else(moved).unwrap_or(Owned::No);
+            Mark { owned, is_current: false }
+        }
+        (Owned::No, None) if in_git && has_lost_its_mark(object) => {
+            Mark { owned: Owned::Created, is_current: false }
+        }
+        (Owned::No, None) => Mark { owned: Owned::No, is_current: false },
     }
-    let former = takes_over.iter().map(|set| owned(object, set)).find(|owned| *owned != Owned::No);
-    Mark { owned: former.unwrap_or(Owned::No), is_current: false }
+}
+
+/// Returns `true` if this library has created an object, and somebody removed the mark.
+pub(super) fn has_lost_its_mark(object: &Value) -> bool {
+    let annotations = &object["metadata"]["annotations"];
+    !is_marked(object)
+        && annotations[CHECKSUM_ANNOTATION].is_string()
+        && annotations.get(ADOPTED_ANNOTATION).is_none()
+        && Managers::read(object).ours().is_some()
+}
+
+/// Returns the value of the annotation for an object that is adopted: the mark of its creator, as
+/// far as one is known.
+pub(super) fn adopted_from<'a>(object: &'a Value, sync_set: &SyncSet) -> &'a str {
+    let created = |mark: &&str| mark.starts_with("sha256.");
+    let foreign = label(object).filter(|_| owned(object, sync_set) == Owned::No).filter(created);
+    let before = object["metadata"]["annotations"][ADOPTED_ANNOTATION].as_str().filter(created);
+    foreign.or(before).unwrap_or(UNMARKED)
 }
 
 /// Returns `true` if an object carries a mark, whoever put it there.
@@ -96,6 +159,51 @@ mod tests {
         assert_eq!(owned(&marked("web", &created), &SyncSet::new("theirs")), Owned::No);
         assert_eq!(owned(&marked("web", ""), &ours), Owned::No);
         assert_eq!(owned(&json!({"kind": "ConfigMap"}), &ours), Owned::No);
+    }
+
+    #[test]
+    fn the_creator_is_known_again_after_a_move() {
+        let (ours, theirs) = (SyncSet::new("ours"), SyncSet::new("theirs"));
+        let id = object::id_of(&marked("web", "")).unwrap();
+        let foreign = marked("web", &value(Owned::Created, &theirs, &id));
+        let mut adopted = marked("web", &value(Owned::Adopted, &ours, &id));
+        let annotations = json!({ADOPTED_ANNOTATION: adopted_from(&foreign, &ours)});
+        adopted["metadata"]["annotations"] = annotations;
+        assert_eq!(adopted_from(&adopted, &ours), label(&foreign).unwrap(), "it is kept");
+        assert_eq!(adopted_from(&marked("web", "adopted.x"), &ours), UNMARKED);
+
+        let none: &[SyncSet] = &[];
+        let table: [(&Value, &[SyncSet], &[SyncSet], bool, Owned); 8] = [
+            (&foreign, none, none, true, Owned::No),
+            (&foreign, &[theirs.clone()], none, true, Owned::Created),
+            (&foreign, &[theirs.clone()], none, false, Owned::Created),
+            (&foreign, none, &[theirs.clone()], true, Owned::Created),
+            (&foreign, none, &[theirs.clone()], false, Owned::No),
+            (&adopted, none, none, true, Owned::Adopted),
+            (&adopted, &[theirs.clone()], none, true, Owned::Created),
+            (&adopted, none, &[theirs.clone()], false, Owned::Created),
+        ];
+        for (n, (object, takes_over, moved_from, in_git, expected)) in table.into_iter().enumerate() {
+            let mark = read(object, Sets { own: &ours, takes_over, moved_from }, in_git);
+            assert_eq!(mark.owned, expected, "case {n}");
+        }
+    }
+
+    #[test]
+    fn an_object_whose_mark_was_removed_is_known_by_what_is_left() {
+        let ours = SyncSet::new("ours");
+        let mut object = marked("web", "");
+        object["metadata"]["labels"] = json!({});
+        object["metadata"]["annotations"] = json!({CHECKSUM_ANNOTATION: "00"});
+        let of = |object: &Value, in_git| {
+            read(object, Sets { own: &ours, takes_over: &[], moved_from: &[] }, in_git).owned
+        };
+        assert_eq!(of(&object, true), Owned::No, "v1 has put it there");
+        object["metadata"]["managedFields"] = json!([
+            {"manager": "flux", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}}]);
+        assert_eq!((of(&object, true), of(&object, false)), (Owned::Created, Owned::No));
+        object["metadata"]["annotations"][ADOPTED_ANNOTATION] = UNMARKED.into();
+        assert_eq!(of(&object, true), Owned::No, "it was there before");
     }
 
     #[test]

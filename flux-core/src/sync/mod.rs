@@ -32,7 +32,10 @@ mod tree;
 
 pub use crate::plan::{
     contest::{Contest, content, content_digest},
-    sync::{Action, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, MARK_LABEL, Reason, Step, SyncPlan},
+    sync::{
+        ADOPTED_ANNOTATION, Action, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, MARK_LABEL, Reason, Step,
+        SyncPlan,
+    },
     sync_report::{Outcome, ResourceReport, StepOutcome, SyncReport},
     takeover::{ApplyOptions, IfRefused, Takeover},
 };
@@ -41,6 +44,7 @@ pub use applied::applied;
 pub use check::{Protection, PruneRule, Violation, check};
 pub use input::{Desired, DesiredObject, SyncOptions};
 pub use mark::{Owned, owned};
+pub use object::marked_as_created;
 pub use outdated::{Outdated, outdated};
 pub use plan::plan;
 pub use rollout::rollout_of;

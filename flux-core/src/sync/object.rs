@@ -8,8 +8,9 @@ use crate::{
     manifest::ResourceId,
     plan::{
         contest::digest,
-        sync::{CHECKSUM_ANNOTATION, MARK_LABEL},
+        sync::{ADOPTED_ANNOTATION, CHECKSUM_ANNOTATION, MARK_LABEL},
     },
+    schema::path::FieldPath,
 };
 
 /// The metadata that the API server writes; a manifest that was copied from a cluster has it too.
@@ -23,6 +24,10 @@ pub(crate) const SERVER_METADATA: &[&str] = &[
     "selfLink",
     "uid",
 ];
+
+/// What this library writes into the metadata of objects, by the map that it stands in.
+const MARKS: [(&str, &str); 3] =
+    [("labels", MARK_LABEL), ("annotations", CHECKSUM_ANNOTATION), ("annotations", ADOPTED_ANNOTATION)];
 
 /// The prefixes under which v1 read its annotations.
 const PREFIXES: [&str; 2] = ["fluxcd.io/", "flux.weave.works/"];
@@ -115,7 +120,7 @@ pub(super) fn desired_form(object: &Value, namespace: Option<&str>) -> Result<Va
         Some(namespace) => metadata.insert("namespace".to_owned(), namespace.into()),
         None => metadata.remove("namespace"),
     };
-    for (map, key) in [("labels", MARK_LABEL), ("annotations", CHECKSUM_ANNOTATION)] {
+    for (map, key) in MARKS {
         match metadata.get_mut(map) {
             None | Some(Value::Null) => {
                 metadata.remove(map);
@@ -162,15 +167,36 @@ fn is_secret(object: &Value) -> bool {
     object["kind"] == "Secret" && object["apiVersion"] == "v1"
 }
 
-/// Puts the mark and the checksum on an object that [`desired_form`] made.
-pub(super) fn put_mark(object: &mut Value, mark: String, checksum: String) {
+/// Puts the mark and the checksum on an object that [`desired_form`] made; of an adopted one also
+/// who had created it.
+pub(super) fn put_mark(object: &mut Value, mark: String, checksum: String, adopted_from: Option<&str>) {
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    for (map, key, value) in [("labels", MARK_LABEL, mark), ("annotations", CHECKSUM_ANNOTATION, checksum)] {
+    let adopted_from = adopted_from.map(str::to_owned);
+    for ((map, key), value) in MARKS.into_iter().zip([Some(mark), Some(checksum), adopted_from]) {
+        let Some(value) = value else { continue };
         let entries = metadata.entry(map).or_insert_with(|| Value::Object(Map::new()));
         if let Some(entries) = entries.as_object_mut() {
             entries.insert(key.to_owned(), Value::String(value));
         }
     }
+}
+
+/// Returns an object that is to be sent with the mark of creation in the place of that of an
+/// adopted one, as a cluster has answered that it was not there.
+pub fn marked_as_created(object: &Value, mark: &str) -> Value {
+    let mut object = object.clone();
+    if let Some(labels) = object.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+        labels.insert(MARK_LABEL.to_owned(), mark.into());
+    }
+    if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        annotations.remove(ADOPTED_ANNOTATION);
+    }
+    object
+}
+
+/// Returns `true` if a field is the mark, or belongs to it: it is no content.
+pub(super) fn is_mark(path: &FieldPath) -> bool {
+    MARKS.iter().any(|(map, key)| *path == FieldPath::from_fields(&["metadata", map, key]))
 }
 
 /// Returns the hex SHA-256 of the canonical JSON of an object.

@@ -18,6 +18,7 @@ use crate::{
     backend::{KindInfo, Observation, Observed},
     finding::{Code, Finding},
     manifest::ResourceId,
+    plan::sync::UNMARKED,
 };
 
 /// Plans what makes the cluster equal to git.
@@ -31,7 +32,8 @@ use crate::{
 ///   answers that it was not.
 /// - An object that carries no mark of this sync set (none, a copied one, or another sync set's) is
 ///   adopted: applied, marked as adopted, and reported as unchanged if its content is what git
-///   says. The marks of sets that are taken over count as this one's.
+///   says. The marks of sets that are taken over count as this one's, and so do those of sets from
+///   which objects have moved. A mark that somebody removed is put back as it was.
 /// - An object of ours is applied again if git has changed since ([`Reason::ChangedInGit`]), or if
 ///   a field that git decides has another value or owner ([`Reason::Drifted`]). Fields that git
 ///   never named are ignored.
@@ -265,7 +267,8 @@ impl<'a> Planner<'a> {
         } else {
             (Owned::Adopted, Some(mark(Owned::Created)))
         };
-        object::put_mark(&mut form, mark(owned), checksum);
+        let adopted_from = (owned == Owned::Adopted).then_some(UNMARKED);
+        object::put_mark(&mut form, mark(owned), checksum, adopted_from);
         let action = Action::Create { object: Arc::new(form), mark_if_created };
         self.push(id, desired, action, Reason::NotInCluster, String::new());
         if let Some(step) = self.steps.last_mut() {

@@ -52,7 +52,7 @@ pub(super) fn prune(
     let mut unseen = Vec::new();
     let mut ours = 0_usize;
     for (id, live) in seen {
-        let owned = mark::read(live, &options.sync_set, &options.takes_over).owned;
+        let owned = mark::read(live, options.sets(), false).owned;
         ours += usize::from(owned == Owned::Created);
         let same_object = uid(live).is_some_and(|uid| wanted_uids.contains(uid));
         if owned == Owned::No || wanted.ids.contains(id) || same_object {

@@ -36,7 +36,7 @@ pub(super) fn check(
     let mut violations = forgotten(plan, observed, options, &in_git);
     let pruned: Vec<&Step> =
         plan.steps.iter().filter(|step| matches!(step.action, Action::Prune { .. })).collect();
-    let ours = live.iter().filter(|(id, o)| mark_of(o, options, id) == Mark::Created).count();
+    let ours = live.iter().filter(|(id, o)| mark_of(o, options, id, false) == Mark::Created).count();
     let git_in_doubt = !git.unknown_kinds.is_empty()
         || !git.no_objects.is_empty()
         || git.objects.values().any(|objects| objects.len() > 1)
@@ -50,7 +50,7 @@ pub(super) fn check(
     for step in pruned {
         let object = live.get(&step.id).map_or(&Value::Null, |object| &**object);
         let for_one = [
-            (PruneRule::NotOurs, mark_of(object, options, &step.id) != Mark::Created),
+            (PruneRule::NotOurs, mark_of(object, options, &step.id, false) != Mark::Created),
             (PruneRule::ClusterInDoubt, !is_seen(observed, &step.id)),
             (PruneRule::InGit, in_git(&step.id)),
             (PruneRule::Namespace, !is_allowed(&step.id, options)),
@@ -78,14 +78,14 @@ fn forgotten(
     let mut violations = Vec::new();
     let steps: BTreeSet<&ResourceId> = plan.steps.iter().map(|step| &step.id).collect();
     for (id, object) in live {
-        let ours = mark_of(object, options, id) != Mark::None;
+        let ours = mark_of(object, options, id, false) != Mark::None;
         if ours && !in_git(id) && !steps.contains(id) {
             violations.push(Violation::ForgottenObject { id: id.clone() });
         }
     }
     for step in plan.steps.iter().filter(|step| step.place.is_none()) {
         let object = live.get(&step.id);
-        let ours = object.is_some_and(|object| mark_of(object, options, &step.id) != Mark::None);
+        let ours = object.is_some_and(|object| mark_of(object, options, &step.id, false) != Mark::None);
         let acts = matches!(step.action, Action::Prune { .. } | Action::Skip);
         if !ours || !acts {
             violations.push(Violation::UnexpectedStep { id: step.id.clone() });

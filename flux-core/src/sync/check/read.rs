@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     backend::{Observation, Observed},
     manifest::{ResourceId, Scope, scope_of},
-    plan::sync::{CHECKSUM_ANNOTATION, MARK_LABEL},
+    plan::sync::{ADOPTED_ANNOTATION, CHECKSUM_ANNOTATION, MARK_LABEL},
     sync::{Desired, SyncOptions, SyncSet},
 };
 
@@ -128,16 +128,34 @@ fn mark_hash(sync_set: &SyncSet, id: &ResourceId) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(bound))
 }
 
-/// Reads the mark of an object, as that of a sync set or of one that it takes over.
-pub(super) fn mark_of(object: &Value, options: &SyncOptions, id: &ResourceId) -> Mark {
-    let sets = std::iter::once(&options.sync_set).chain(&options.takes_over);
-    sets.map(|set| mark(object, set, id)).find(|mark| *mark != Mark::None).unwrap_or(Mark::None)
+/// Reads the mark of an object, as that of a sync set or of one that it takes over; of an object
+/// that git names (`in_git`) also as that of one from which it has moved.
+pub(super) fn mark_of(object: &Value, options: &SyncOptions, id: &ResourceId, in_git: bool) -> Mark {
+    let annotations = &object["metadata"]["annotations"];
+    let before = annotations[ADOPTED_ANNOTATION].as_str();
+    let former = options.takes_over.iter().chain(&options.moved_from);
+    let was_created = |mark: &str| former.clone().any(|set| read_mark(mark, set, id) == Mark::Created);
+    let own = mark(object, &options.sync_set, id);
+    if own == Mark::Adopted && before.is_some_and(was_created) {
+        return Mark::Created;
+    }
+    let has_label = object["metadata"]["labels"].get(MARK_LABEL).is_some();
+    if in_git && !has_label && before.is_none() {
+        let is_ours = annotations[CHECKSUM_ANNOTATION].is_string() && applied_fields(object).is_some();
+        return if is_ours { Mark::Created } else { Mark::None };
+    }
+    let moved = options.moved_from.iter().filter(|_| in_git);
+    let others = options.takes_over.iter().chain(moved).map(|set| mark(object, set, id));
+    std::iter::once(own).chain(others).find(|mark| *mark != Mark::None).unwrap_or(Mark::None)
 }
 
 /// Reads the mark of an object.
 pub(super) fn mark(object: &Value, sync_set: &SyncSet, id: &ResourceId) -> Mark {
-    let label = object["metadata"]["labels"][MARK_LABEL].as_str().and_then(|mark| mark.split_once('.'));
-    match label {
+    object["metadata"]["labels"][MARK_LABEL].as_str().map_or(Mark::None, |mark| read_mark(mark, sync_set, id))
+}
+
+fn read_mark(mark: &str, sync_set: &SyncSet, id: &ResourceId) -> Mark {
+    match mark.split_once('.') {
         Some(("sha256", hash)) if hash == mark_hash(sync_set, id) => Mark::Created,
         Some(("adopted", hash)) if hash == mark_hash(sync_set, id) => Mark::Adopted,
         _ => Mark::None,
@@ -156,7 +174,9 @@ pub(super) fn content(object: &Value, namespace: Option<&str>) -> Value {
     if let Some(namespace) = namespace {
         metadata.insert("namespace".to_owned(), namespace.into());
     }
-    for (field, key) in [("labels", MARK_LABEL), ("annotations", CHECKSUM_ANNOTATION)] {
+    let marks =
+        [("labels", MARK_LABEL), ("annotations", CHECKSUM_ANNOTATION), ("annotations", ADOPTED_ANNOTATION)];
+    for (field, key) in marks {
         if let Some(entries) = metadata.get_mut(field).and_then(Value::as_object_mut) {
             entries.remove(key);
         }

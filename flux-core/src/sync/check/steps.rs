@@ -252,7 +252,7 @@ impl Checker<'_> {
         }
         let set = &self.options.sync_set;
         let may_be_ours = match live {
-            Some(live) => mark_of(live, self.options, &step.id) == Mark::Created,
+            Some(live) => mark_of(live, self.options, &step.id, true) == Mark::Created,
             None => is_seen(self.observed, &step.id),
         };
         let expected = if may_be_ours { Mark::Created } else { Mark::Adopted };

@@ -14,10 +14,12 @@ use crate::{
     plan::contest::digest,
     schema::path::{Elem, FieldPath},
     sync::{
-        Action, ApplyOptions, CHECKSUM_ANNOTATION, DesiredObject, FieldDiff, MARK_LABEL, Owned, Reason,
+        Action, ApplyOptions, CHECKSUM_ANNOTATION, DesiredObject, FieldDiff, Owned, Reason,
         differences::{Differences, outermost},
         fields::Managers,
-        findings, ignored, job, mark, object, prune,
+        findings, ignored, job, mark,
+        object::{self, is_mark},
+        prune,
         takeover::{KindOf, Ownership, is_item},
     },
 };
@@ -26,8 +28,7 @@ impl Planner<'_> {
     pub(super) fn update(&mut self, id: &ResourceId, desired: &DesiredObject, form: Value, live: &Value) {
         let checksum = object::checksum(&form);
         let unchanged_in_git = live["metadata"]["annotations"][CHECKSUM_ANNOTATION] == checksum.as_str();
-        let mark::Mark { owned, is_current } =
-            mark::read(live, &self.options.sync_set, &self.options.takes_over);
+        let mark::Mark { owned, is_current } = mark::read(live, self.options.sets(), true);
         if owned == Owned::No && mark::is_marked(live) {
             self.of_others.insert(id.clone());
         }
@@ -38,7 +39,10 @@ impl Planner<'_> {
         let mut yielded = self.autoscaled.yield_fields(&mut sent, id, live, &managers);
         yielded.fields.extend(ignored::leave_fields(&mut sent, live));
         let mark = if owned == Owned::Created { Owned::Created } else { Owned::Adopted };
-        object::put_mark(&mut sent, mark::value(mark, &self.options.sync_set, id), checksum.clone());
+        let adopted_from = mark::adopted_from(live, &self.options.sync_set);
+        let adopted_from = (mark == Owned::Adopted).then_some(adopted_from);
+        let value = mark::value(mark, &self.options.sync_set, id);
+        object::put_mark(&mut sent, value, checksum.clone(), adopted_from);
 
         let seen = &self.observed.value;
         let tracked = managers.ours().filter(|_| owned != Owned::No);
@@ -102,6 +106,9 @@ impl Planner<'_> {
             Action::Apply { object: Arc::new(sent), content_equal, options }
         };
         let mut messages = vec![yielded.message, replaces.to_owned()];
+        if mark::has_lost_its_mark(live) {
+            messages.push("somebody removed its mark, which is put back".to_owned());
+        }
         if !contested.is_empty() {
             let all: Vec<String> = contested.iter().map(ToString::to_string).collect();
             messages.push(format!("{} is left, because it is set again after each sync", all.join(" and ")));
@@ -164,12 +171,6 @@ impl Planner<'_> {
         changed.retain(|path| !found.contains(path));
         found
     }
-}
-
-/// Returns `true` if a field is the mark or the checksum, which are no content.
-fn is_mark(path: &FieldPath) -> bool {
-    *path == FieldPath::from_fields(&["metadata", "labels", MARK_LABEL])
-        || *path == FieldPath::from_fields(&["metadata", "annotations", CHECKSUM_ANNOTATION])
 }
 
 /// Returns the differences, in the order of their paths.
