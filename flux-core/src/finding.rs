@@ -187,6 +187,8 @@ codes! {
     OtherSyncSet = "other-sync-set", Warning;
     /// Others changed what git decides, and it is only reported.
     Drifted = "drifted", Warning;
+    /// Somebody suspended all of a sync set: nothing is synced.
+    Suspended = "suspended", Warning;
     /// Git no longer names a field, and it stays, because another field manager owns it too.
     FieldKept = "field-kept", Warning;
     /// Something in the cluster sets a field again each time it is made what git says; it is

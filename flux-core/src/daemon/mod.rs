@@ -9,13 +9,23 @@
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, sleep_until},
+};
 
 use crate::{
     backend::Revision,
     deployer::{DeployError, Deployer, ReleaseReport},
+    policy::Suspension,
     release::Request,
     sync::{SyncOptions, SyncReport},
 };
@@ -138,12 +148,35 @@ pub struct Daemon {
     deployer: Deployer,
     settings: Settings,
     observer: Arc<dyn Observer>,
+    suspended: Arc<Mutex<Option<Suspension>>>,
+    resumed: Arc<Notify>,
 }
 
 impl Daemon {
     /// Returns a daemon that is watched by `observer`. It does nothing until it [runs](Self::run).
     pub fn new(deployer: Deployer, settings: Settings, observer: Arc<dyn Observer>) -> Self {
-        Self { deployer, settings, observer }
+        let suspended = Arc::new(Mutex::new(settings.sync.suspended.clone()));
+        Self { deployer, settings, observer, suspended, resumed: Arc::default() }
+    }
+
+    /// Suspends its syncs from the next one on: every object is left as it is, and the reports say
+    /// who asked for that, and why. Automation goes on.
+    ///
+    /// Clones of a daemon are suspended together. It is forgotten when the process ends: what is to
+    /// last is written into git.
+    pub fn suspend(&self, suspension: Suspension) {
+        *self.suspended.lock().unwrap_or_else(PoisonError::into_inner) = Some(suspension);
+    }
+
+    /// Resumes its syncs, and has one follow at once.
+    pub fn resume(&self) {
+        *self.suspended.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.resumed.notify_one();
+    }
+
+    /// Returns who has suspended its syncs, and why; `None` if they go on.
+    pub fn suspended(&self) -> Option<Suspension> {
+        self.suspended.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Runs until `stop` is ready.
@@ -199,16 +232,14 @@ impl Daemon {
         }
     }
 
-    /// Waits until it is time, or until the cluster reports a change that is to be repaired at
-    /// once; returns `true` for the latter.
+    /// Waits until it is time, or until a sync is to follow at once: the cluster reports a change
+    /// that is to be repaired, or the syncs are resumed. Returns `true` for the latter.
     async fn until(&self, time: Instant) -> bool {
-        if !self.settings.repair_at_once {
-            sleep_until(time).await;
-            return false;
-        }
+        let repairs = self.settings.repair_at_once && self.suspended().is_none();
         tokio::select! {
             () = sleep_until(time) => false,
-            () = self.deployer.cluster_changed() => {
+            () = self.resumed.notified() => true,
+            () = self.deployer.cluster_changed(), if repairs => {
                 // What comes together is repaired together.
                 sleep(GATHER).await;
                 true
@@ -218,10 +249,10 @@ impl Daemon {
 
     /// Syncs, or repairs if the branch has not moved; returns the revision.
     async fn sync(&self, has_moved: bool) -> Option<Revision> {
-        let options = &self.settings.sync;
+        let options = SyncOptions { suspended: self.suspended(), ..self.settings.sync.clone() };
         let done = match has_moved {
-            true => self.deployer.sync(options, &()).await,
-            false => self.deployer.repair(options, &()).await,
+            true => self.deployer.sync(&options, &()).await,
+            false => self.deployer.repair(&options, &()).await,
         };
         match done {
             Ok(report) => {

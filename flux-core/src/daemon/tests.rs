@@ -152,6 +152,26 @@ async fn a_hand_edit_is_undone_at_once_where_the_settings_say_so() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_suspended_is_left_until_it_is_resumed() {
+    let (world, daemon) = World::new();
+    let handle = daemon.clone();
+    run(daemon, async {
+        after(1).await;
+        handle.suspend(Suspension { by: Some("alice".to_owned()), reason: None });
+        world.cluster.edit(&world.web, |object| object["spec"]["replicas"] = 9.into()).unwrap();
+        after(30).await;
+        assert_eq!(world.cluster.get(&world.web).unwrap()["spec"]["replicas"], 9);
+        assert_eq!(handle.suspended().and_then(|suspension| suspension.by).as_deref(), Some("alice"));
+        handle.resume();
+        world.log.take();
+        after(1).await;
+        assert_eq!(world.log.take(), ["synced 1"], "at once");
+        assert_eq!(world.cluster.get(&world.web).unwrap()["spec"]["replicas"], 1);
+    })
+    .await;
+}
+
 /// A repository whose server can go away.
 #[derive(Debug)]
 struct Remote {

@@ -5,6 +5,7 @@ use crate::{
     backend::{self, Progress},
     finding::{Code, Finding, Findings},
     manifest::ApiVersion,
+    policy::{Suspension, is_policy_document},
     sync::{self, AccessRule, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
 };
 
@@ -146,7 +147,14 @@ fn desired(loaded: &LoadedRepo) -> Desired {
         .filter(|located| !is_for_tools(&located.resource.api_version))
         .map(|located| DesiredObject { object: located.resource.object.clone(), place: located.place() })
         .collect();
-    Desired { revision: Some(loaded.revision.clone()), objects, findings: loaded.findings.to_vec() }
+    let documents = loaded.manifests.resources().map(|located| located.resource);
+    let mut policies = documents.filter(|document| is_policy_document(document));
+    Desired {
+        revision: Some(loaded.revision.clone()),
+        objects,
+        findings: loaded.findings.to_vec(),
+        suspended: policies.find_map(|policy| Suspension::of_document(&policy.object)),
+    }
 }
 
 /// Returns `true` if a document speaks to tools and is never sent to a cluster.

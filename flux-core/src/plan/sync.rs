@@ -262,6 +262,8 @@ reasons! {
     HasRun = "has-run";
     /// Its `fluxcd.io/ignore` annotation says to leave it alone.
     Ignored = "ignored";
+    /// Somebody suspended it, or all of the sync set.
+    Suspended = "suspended";
     /// It is encrypted with SOPS: what it says cannot be read.
     Encrypted = "encrypted";
     /// Its namespace is not among those that may be touched.

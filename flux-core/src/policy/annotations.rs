@@ -116,12 +116,16 @@ const NAMES: [&str; 14] = [
 
 /// Keys under the same prefixes that are no policies of releases: Flux v1's own marks, and what is
 /// said about syncs.
-const MARKS: [&str; 9] = [
+const MARKS: [&str; 13] = [
     "antecedent",
     "drift",
     "force",
     "force-conflicts",
     "ignore-fields",
+    "prune",
+    "suspended",
+    "suspended_msg",
+    "suspended_user",
     "sync-adopted",
     "sync-checksum",
     "sync-gc-mark",

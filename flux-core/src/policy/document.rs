@@ -56,6 +56,9 @@ const VERSION: &str = "fluxcd.io/v1alpha1";
 ///   every container; `tags`, patterns by container.
 /// - `enforce`: `true` if annotations cannot override it.
 ///
+/// `spec.suspended` says that nothing is synced: `true`, or who has suspended it and why, as
+/// `{by: alice, reason: the database is moved}`; see [`Suspension`](super::Suspension).
+///
 /// `spec.workloads` says where the images of custom kinds stand;
 /// [`Manifests::new`](crate::manifest_set::Manifests::new) reads it.
 ///

@@ -125,6 +125,7 @@ mod patterns;
 mod select;
 mod similar;
 mod stop;
+mod suspension;
 mod version;
 
 pub use annotations::{Ignore, Lock, PREFIX, Policies, PolicyText};
@@ -138,5 +139,6 @@ pub use select::{
     explain, guarded,
 };
 pub use stop::Stop;
+pub use suspension::Suspension;
 
 pub use crate::manifest::{POLICY_GROUP, POLICY_KIND, is_policy_document};

@@ -1,15 +1,20 @@
-//! The annotations of syncs that cannot be read: each is a finding, and does nothing.
+//! The annotations of syncs that cannot be read: each is a finding.
+//!
+//! It does nothing else, but for what may well have been meant to keep something as it is: see
+//! [`object::ignore`] and [`object::suspended`].
 
 use serde_json::Value;
 
 use super::{ignored, object};
 
 /// The annotations whose value is one of a few words.
-const WORDS: [(&str, &[&str]); 4] = [
+const WORDS: [(&str, &[&str]); 6] = [
     ("drift", &["report", "repair"]),
     ("force", &["true", "false"]),
     ("force-conflicts", &["true", "false"]),
     ("ignore", &["true", "sync_only", "false"]),
+    ("prune", &["true", "false"]),
+    ("suspended", &["true", "false"]),
 ];
 
 /// An annotation that cannot be read.

@@ -7,6 +7,7 @@ use crate::{
     backend::{Completeness, Observation, Observed},
     finding::{Code, Finding, Place},
     manifest::ResourceId,
+    policy::Suspension,
     schema::path::FieldPath,
 };
 
@@ -37,6 +38,18 @@ pub(super) fn unreadable(id: &ResourceId, desired: &DesiredObject) -> impl Itera
         evidence: one.evidence,
         remedy: one.remedy,
     })
+}
+
+/// Returns the finding about a sync set that is suspended.
+pub(super) fn suspended(suspension: &Suspension) -> Finding {
+    Finding {
+        code: Code::Suspended,
+        subject: "sync".to_owned(),
+        place: None,
+        evidence: format!("nothing is synced: {suspension}"),
+        remedy: "Resume it where it was suspended: in the FluxPolicy in git, or in the options of the sync."
+            .to_owned(),
+    }
 }
 
 /// Returns the finding about drift that is only reported.

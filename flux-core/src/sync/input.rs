@@ -10,6 +10,7 @@ use crate::{
     finding::{Finding, Place},
     manifest::{self, ResourceId, scope_of},
     plan::redacted::Redacted,
+    policy::Suspension,
 };
 
 /// An object that git describes.
@@ -47,6 +48,8 @@ pub struct Desired {
     ///
     /// With any error among these, nothing is pruned.
     pub findings: Vec<Finding>,
+    /// Set if git says that nothing is to be synced.
+    pub suspended: Option<Suspension>,
 }
 
 impl Desired {
@@ -125,6 +128,10 @@ pub struct SyncOptions {
     /// Off by default: a sync that would delete more than ten objects and more than half of all
     /// prunes nothing.
     pub prune_all: bool,
+    /// Set if nothing is to be synced: every object is left as it is.
+    ///
+    /// None by default.
+    pub suspended: Option<Suspension>,
 }
 
 impl SyncOptions {
@@ -140,6 +147,7 @@ impl SyncOptions {
             force: BTreeSet::new(),
             namespaces: None,
             prune_all: false,
+            suspended: None,
         }
     }
 

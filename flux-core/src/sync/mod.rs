@@ -44,7 +44,7 @@ pub use applied::applied;
 pub use check::{Protection, PruneRule, Violation, check};
 pub use input::{Desired, DesiredObject, SyncOptions};
 pub use mark::{Owned, owned};
-pub use object::marked_as_created;
+pub use object::{deletion, marked_as_created};
 pub use outdated::{Outdated, outdated};
 pub use plan::plan;
 pub use rollout::rollout_of;

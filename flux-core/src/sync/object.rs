@@ -10,6 +10,7 @@ use crate::{
         contest::digest,
         sync::{ADOPTED_ANNOTATION, CHECKSUM_ANNOTATION, MARK_LABEL},
     },
+    policy::Suspension,
     schema::path::FieldPath,
 };
 
@@ -95,6 +96,41 @@ pub(super) fn ignore(object: &Value) -> Ignore {
         },
         Some(_) => Ignore::WhenPruning,
     }
+}
+
+/// Returns who has suspended the syncs of an object, and why, if an annotation of it says so.
+///
+/// A value that cannot be read suspends it too: it may well be meant so.
+pub(super) fn suspended(object: &Value) -> Option<Suspension> {
+    let is_off = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => matches!(text.trim(), "false" | ""),
+        _ => false,
+    };
+    annotation(object, "suspended").filter(|value| !is_off(value))?;
+    let text = |key: &str| annotation(object, key).and_then(Value::as_str).map(str::to_owned);
+    Some(Suspension { by: text("suspended_user"), reason: text("suspended_msg") })
+}
+
+/// Returns a clause about an object that is being deleted, with the finalizers that it waits for;
+/// `None` if it is not being deleted.
+pub fn deletion(object: &Value) -> Option<String> {
+    let metadata = &object["metadata"];
+    text(metadata, "deletionTimestamp")?;
+    let list = |list: &'_ Value| -> Vec<String> {
+        list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    // A Namespace has others in its spec, and says in its conditions what it still waits for.
+    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+    let remaining = conditions
+        .filter(|c| object["kind"] == "Namespace" && c["status"] == "True")
+        .filter(|c| text(c, "type").is_some_and(|kind| kind.ends_with("Remaining")))
+        .filter_map(|c| text(c, "message").map(str::to_owned));
+    let finalizers = list(&metadata["finalizers"]).join(", ");
+    let waits = (!finalizers.is_empty()).then(|| format!("waits for the finalizers {finalizers}"));
+    let all: Vec<String> =
+        ["it is being deleted".to_owned()].into_iter().chain(waits).chain(remaining).collect();
+    Some(all.join("; "))
 }
 
 /// Returns the object as it is to be sent: in the namespace given, without what only a server

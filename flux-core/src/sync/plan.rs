@@ -19,6 +19,7 @@ use crate::{
     finding::{Code, Finding},
     manifest::ResourceId,
     plan::sync::UNMARKED,
+    policy::Suspension,
 };
 
 /// Plans what makes the cluster equal to git.
@@ -42,6 +43,7 @@ use crate::{
 /// - Replicas that an autoscaler decides are left to it once the object exists, as are the fields
 ///   that an annotation names, and those that something sets again after each sync.
 /// - A Job that has run and that its own time limit took away is not created again.
+/// - What somebody suspended, an object or all of the set, is left as it is.
 /// - An object of ours that is not in git is pruned if [`SyncOptions::prune`] says so and no guard
 ///   holds it back.
 ///
@@ -111,6 +113,8 @@ struct Planner<'a> {
     /// The values of `apiVersion` under which git's own definitions serve a (group, kind).
     served_by_git: BTreeMap<(String, String), BTreeSet<String>>,
     autoscaled: Autoscaled,
+    /// Set if nothing is to be synced.
+    suspended: Option<&'a Suspension>,
     /// Every id that git names.
     ids: BTreeSet<ResourceId>,
     /// Those that carry the mark of another sync set.
@@ -123,6 +127,8 @@ impl<'a> Planner<'a> {
     fn new(desired: &'a Desired, observed: &'a Observation<Observed>, options: &'a SyncOptions) -> Self {
         let mut findings = desired.findings.clone();
         findings.extend(findings::incomplete(observed));
+        let suspended = options.suspended.as_ref().or(desired.suspended.as_ref());
+        findings.extend(suspended.map(findings::suspended));
         Self {
             desired,
             observed,
@@ -130,6 +136,7 @@ impl<'a> Planner<'a> {
             defined: desired.objects.iter().flat_map(|o| kinds::defined_by(&o.object)).collect(),
             served_by_git: desired.objects.iter().filter_map(|o| kinds::served_by(&o.object)).collect(),
             autoscaled: Autoscaled::default(),
+            suspended,
             ids: BTreeSet::new(),
             of_others: BTreeSet::new(),
             steps: Vec::new(),
@@ -225,6 +232,13 @@ impl<'a> Planner<'a> {
         if let Some(message) = ignored {
             return self.push(id, desired, Action::Skip, Reason::Ignored, message.to_owned());
         }
+        let live_suspension = || object::suspended(live.as_deref()?);
+        let suspended = self.suspended.cloned();
+        if let Some(suspension) =
+            suspended.or_else(|| object::suspended(&desired.object)).or_else(live_suspension)
+        {
+            return self.push(id, desired, Action::Skip, Reason::Suspended, suspension.to_string());
+        }
         if object::is_encrypted(&desired.object) {
             let message = "it is encrypted with SOPS, and is left as it is in the cluster".to_owned();
             return self.push(id, desired, Action::Skip, Reason::Encrypted, message);
@@ -301,7 +315,7 @@ impl<'a> Planner<'a> {
         self.findings.extend(findings::other_sync_set(&self.of_others, &self.options.sync_set));
         self.findings.sort();
         self.findings.dedup();
-        let wanted = NamedByGit { ids: &self.ids, findings: &self.findings };
+        let wanted = NamedByGit { ids: &self.ids, findings: &self.findings, suspended: self.suspended };
         let (steps, findings) = prune::prune(&wanted, self.observed, self.options);
         self.steps.extend(steps);
         self.steps.sort_by(|a, b| (a.stage, &a.id, &a.place).cmp(&(b.stage, &b.id, &b.place)));

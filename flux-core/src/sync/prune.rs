@@ -5,9 +5,9 @@
 //! git names nothing at all, or more than ten objects and more than half of ours would go. Objects
 //! of a kind that could not be seen in full in the cluster stay; those of other kinds may go.
 //!
-//! Namespaces and CustomResourceDefinitions are never deleted: what is in them, or of their kind,
-//! would go too, and much of it may be none of ours and out of sight. Nor is a PersistentVolume
-//! that a claim is bound to.
+//! Namespaces and CustomResourceDefinitions are only deleted if the annotation `fluxcd.io/prune:
+//! "true"` on them asks for it: what is in them, or of their kind, goes too, and much of it may be
+//! none of ours and out of sight. A PersistentVolume that a claim is bound to is never deleted.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -23,6 +23,7 @@ use crate::{
     finding::{Code, Finding},
     manifest::ResourceId,
     plan::contest::content_digest,
+    policy::Suspension,
     schema::lists::is_builtin_group,
 };
 
@@ -35,6 +36,8 @@ pub(super) struct NamedByGit<'a> {
     pub(super) ids: &'a BTreeSet<ResourceId>,
     /// Everything that was found out about it so far.
     pub(super) findings: &'a [Finding],
+    /// Set if nothing is to be synced.
+    pub(super) suspended: Option<&'a Suspension>,
 }
 
 /// Returns the steps for objects that are ours and that git does not name, and what held them back.
@@ -58,7 +61,7 @@ pub(super) fn prune(
         if owned == Owned::No || wanted.ids.contains(id) || same_object {
             continue;
         }
-        match verdict(id, live, owned, options) {
+        match verdict(id, live, owned, wanted.suspended, options) {
             Some((reason, message)) => {
                 if reason == Reason::PruneHeldBack {
                     findings.push(Finding {
@@ -66,11 +69,7 @@ pub(super) fn prune(
                         subject: id.to_string(),
                         place: None,
                         evidence: message.clone(),
-                        remedy: format!(
-                            "Delete it by hand if it should go: kubectl delete {} {}",
-                            id.kind.to_lowercase(),
-                            id.name
-                        ),
+                        remedy: remedy(id),
                     });
                 }
                 steps.push(step(id, live, Action::Skip, reason, message));
@@ -121,7 +120,13 @@ pub(super) fn prune(
 }
 
 /// Returns the reason for which one object stays, whatever the others; `None` if it may go.
-fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -> Option<(Reason, String)> {
+fn verdict(
+    id: &ResourceId,
+    live: &Value,
+    owned: Owned,
+    suspended: Option<&Suspension>,
+    options: &SyncOptions,
+) -> Option<(Reason, String)> {
     let metadata = &live["metadata"];
     let holds = |why: &str| Some((Reason::PruneHeldBack, why.to_owned()));
     if !may_touch(id, options) {
@@ -133,26 +138,45 @@ fn verdict(id: &ResourceId, live: &Value, owned: Owned, options: &SyncOptions) -
     if object::ignore(live) != Ignore::No {
         return Some((Reason::Ignored, "its ignore annotation in the cluster says so".to_owned()));
     }
+    if object::says(live, "prune", false) {
+        return Some((Reason::Ignored, "its prune annotation in the cluster says so".to_owned()));
+    }
     if let Some(owner) = metadata["ownerReferences"].as_array().and_then(|owners| owners.first()) {
         let word = |key: &str| object::text(owner, key).unwrap_or("?").to_owned();
         return Some((Reason::NotCreatedByFlux, format!("it belongs to {} {}", word("kind"), word("name"))));
     }
+    if let Some(suspension) = suspended.cloned().or_else(|| object::suspended(live)) {
+        return Some((Reason::Suspended, suspension.to_string()));
+    }
     if !options.prune && !options.prune_dry_run {
         return Some((Reason::PruneOff, String::new()));
     }
-    if metadata["deletionTimestamp"].is_string() {
-        return Some((Reason::NotInGit, "it is being deleted".to_owned()));
+    if let Some(deletion) = object::deletion(live) {
+        return Some((Reason::NotInGit, deletion));
     }
     if !is_builtin_group(&id.group) {
         return None;
     }
     match id.kind.as_str() {
+        "Namespace" | "CustomResourceDefinition" if object::says(live, "prune", true) => None,
         "Namespace" => holds("deleting a namespace deletes everything in it, whoever made it"),
         "CustomResourceDefinition" => {
             holds("deleting a definition deletes every object of its kind, whoever made it")
         }
         "PersistentVolume" if live["status"]["phase"] == "Bound" => holds("a claim is bound to it"),
         _ => None,
+    }
+}
+
+/// Returns the remedy for an object that is not deleted because of what would go with it.
+fn remedy(id: &ResourceId) -> String {
+    let (kind, name) = (id.kind.to_lowercase(), &id.name);
+    let delete = format!("kubectl delete {kind} {name}");
+    match id.kind.as_str() {
+        "PersistentVolume" => format!("Delete it by hand if it should go: {delete}"),
+        _ => format!(
+            "If it should go with all of that, delete it by hand: {delete}; or let the next sync do it: kubectl annotate {kind} {name} fluxcd.io/prune=true"
+        ),
     }
 }
 

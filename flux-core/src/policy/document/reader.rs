@@ -36,8 +36,9 @@ const POLICIES: [(&str, &str, Option<&str>); 13] = [
     ("versionLabels", "version-labels", None),
 ];
 
-const DOCUMENT_KEYS: [&str; 2] = ["rules", "workloads"];
+const DOCUMENT_KEYS: [&str; 3] = ["rules", "suspended", "workloads"];
 const RULE_KEYS: [&str; 3] = ["select", "policy", "enforce"];
+const SUSPENDED_KEYS: [&str; 2] = ["by", "reason"];
 const SELECT_KEYS: [&str; 5] = ["namespaces", "kinds", "names", "images", "labels"];
 
 pub(super) struct Reader<'a> {
@@ -65,6 +66,7 @@ impl<'a> Reader<'a> {
         for key in spec.keys().filter(|key| !DOCUMENT_KEYS.contains(&key.as_str())) {
             self.unknown(&format!("/spec/{}", escape(key)), key, &DOCUMENT_KEYS);
         }
+        self.suspended(spec.get("suspended"));
         match spec.get("rules") {
             None | Some(Value::Null) => {}
             Some(Value::Array(rules)) => {
@@ -76,6 +78,19 @@ impl<'a> Reader<'a> {
             Some(_) => {
                 self.wrong("/spec/rules", "write a list of rules");
                 self.broken_document();
+            }
+        }
+    }
+
+    /// Checks the form of what suspends the syncs; those read it themselves.
+    fn suspended(&mut self, value: Option<&Value>) {
+        let Some(value) = value.filter(|value| !value.is_null() && !value.is_boolean()) else { return };
+        for (key, value) in self.map("/spec/suspended", Some(value)).into_iter().flatten() {
+            let at = format!("/spec/suspended/{}", escape(key));
+            if !SUSPENDED_KEYS.contains(&key.as_str()) {
+                self.unknown(&at, key, &SUSPENDED_KEYS);
+            } else if !value.is_string() {
+                self.wrong(&at, "write text; quote it");
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    read::{Mark, is_allowed, is_kept, is_seen, mark_of, text},
+    read::{Mark, is_allowed, is_kept, is_seen, is_suspended, mark_of, may_be_pruned, text},
     steps::Git,
     violation::{PruneRule, Violation},
 };
@@ -44,6 +44,7 @@ pub(super) fn check(
     let for_all = [
         (PruneRule::Off, !options.prune || options.prune_dry_run),
         (PruneRule::GitInDoubt, git_in_doubt),
+        (PruneRule::Suspended, options.suspended.is_some() || desired.suspended.is_some()),
         (PruneRule::EmptyGit, git.objects.is_empty() && git.unknown_kinds.is_empty()),
         (PruneRule::TooMany, pruned.len() > ALWAYS_ALLOWED && pruned.len() * 2 > ours && !options.prune_all),
     ];
@@ -54,8 +55,9 @@ pub(super) fn check(
             (PruneRule::ClusterInDoubt, !is_seen(observed, &step.id)),
             (PruneRule::InGit, in_git(&step.id)),
             (PruneRule::Namespace, !is_allowed(&step.id, options)),
-            (PruneRule::Ignored, is_kept(object)),
+            (PruneRule::Ignored, is_kept(object) || may_be_pruned(object) == Some(false)),
             (PruneRule::OwnedByOthers, is_owned(object)),
+            (PruneRule::Suspended, is_suspended(object)),
             (PruneRule::HoldsOthers, holds_others(&step.id, object)),
             (PruneRule::NoPrecondition, !has_preconditions(&step.action, object)),
         ];
@@ -104,7 +106,9 @@ fn is_owned(object: &Value) -> bool {
 /// Returns `true` if other objects, or data, would go with an object.
 fn holds_others(id: &ResourceId, object: &Value) -> bool {
     match (id.group.as_str(), id.kind.as_str()) {
-        ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => true,
+        ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            may_be_pruned(object) != Some(true)
+        }
         ("", "PersistentVolume") => text(object, "/status/phase") == Some("Bound"),
         _ => false,
     }

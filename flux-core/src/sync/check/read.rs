@@ -249,10 +249,29 @@ pub(super) fn checksum(content: &Value) -> String {
     Sha256::digest(sorted(content)).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the value of the `ignore` annotation, under either prefix.
-fn ignore(object: &Value) -> Option<&Value> {
+/// Returns the value of an annotation of this library, under either prefix.
+fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     let annotations = &object["metadata"]["annotations"];
-    annotations.get("fluxcd.io/ignore").or_else(|| annotations.get("flux.weave.works/ignore"))
+    let of = |prefix: &str| annotations.get(format!("{prefix}/{name}"));
+    of("fluxcd.io").or_else(|| of("flux.weave.works"))
+}
+
+fn ignore(object: &Value) -> Option<&Value> {
+    annotation(object, "ignore")
+}
+
+/// Returns `true` if an annotation says that the syncs of an object are suspended.
+pub(super) fn is_suspended(object: &Value) -> bool {
+    let off = [Value::Null, false.into(), "false".into(), "".into()];
+    annotation(object, "suspended").is_some_and(|value| !off.contains(value))
+}
+
+/// Returns the wish of the `prune` annotation.
+pub(super) fn may_be_pruned(object: &Value) -> Option<bool> {
+    match annotation(object, "prune")? {
+        Value::Bool(wish) => Some(*wish),
+        value => value.as_str()?.parse().ok(),
+    }
 }
 
 /// Returns `true` if an annotation says that an object is neither applied nor deleted.

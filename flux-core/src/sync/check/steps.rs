@@ -8,7 +8,7 @@ use super::{
     compare::{differences, display, unmet},
     read::{
         Autoscalers, Identity, Mark, Scopes, applied_fields, checksum, content, covers, is_allowed,
-        is_encrypted, is_ignored, is_left, is_seen, mark, mark_of,
+        is_encrypted, is_ignored, is_left, is_seen, is_suspended, mark, mark_of,
     },
     violation::{Protection, Violation},
 };
@@ -87,7 +87,8 @@ pub(super) fn check(
             .map(|(id, object)| (id.namespace.as_deref(), &*object.object))
             .chain(live.iter().map(|(id, object)| (id.namespace.as_deref(), &**object))),
     );
-    let checker = Checker { observed, options, autoscalers };
+    let all_suspended = options.suspended.is_some() || desired.suspended.is_some();
+    let checker = Checker { observed, options, autoscalers, all_suspended };
     for step in &plan.steps {
         if !explains(step.reason, &step.action) {
             violations.push(Violation::WrongReason { id: step.id.clone(), reason: step.reason });
@@ -171,6 +172,7 @@ fn explains(reason: Reason, action: &Action) -> bool {
                 | Reason::HasRun
                 | Reason::Drifted
                 | Reason::Encrypted
+                | Reason::Suspended
                 | Reason::NamespaceNotAllowed
         ),
         Action::Fail => matches!(reason, Reason::UnknownKind | Reason::Duplicate | Reason::Rejected),
@@ -181,6 +183,7 @@ struct Checker<'a> {
     observed: &'a Observation<Observed>,
     options: &'a SyncOptions,
     autoscalers: Autoscalers,
+    all_suspended: bool,
 }
 
 impl Checker<'_> {
@@ -215,6 +218,8 @@ impl Checker<'_> {
             Protection::Namespace
         } else if is_ignored(object) || live.is_some_and(is_ignored) {
             Protection::Ignored
+        } else if self.is_suspended(object, live) {
+            Protection::Suspended
         } else if is_encrypted(object) {
             Protection::Encrypted
         } else {
@@ -223,12 +228,17 @@ impl Checker<'_> {
         Some(Violation::Untouchable { id: step.id.clone(), rule })
     }
 
+    fn is_suspended(&self, object: &Value, live: Option<&Value>) -> bool {
+        self.all_suspended || is_suspended(object) || live.is_some_and(is_suspended)
+    }
+
     /// Returns `true` if the reason for which a described object is skipped, or fails, is true.
     fn is_true(&self, step: &Step, object: &Value, live: Option<&Value>) -> bool {
         match step.reason {
             Reason::NamespaceNotAllowed => !is_allowed(&step.id, self.options),
             Reason::Ignored => is_ignored(object) || live.is_some_and(is_ignored),
             Reason::Encrypted => is_encrypted(object),
+            Reason::Suspended => self.is_suspended(object, live),
             Reason::Drifted => live.is_some(),
             Reason::HasRun => live.is_none() && step.id.kind == "Job",
             // Reasons that only what git no longer describes can have.

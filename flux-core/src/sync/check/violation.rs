@@ -125,6 +125,8 @@ pub enum Protection {
     Namespace,
     /// An annotation in git or in the cluster says to leave it alone.
     Ignored,
+    /// Somebody suspended it, or all of the sync set.
+    Suspended,
     /// SOPS encrypted it.
     Encrypted,
 }
@@ -151,6 +153,8 @@ pub enum PruneRule {
     Namespace,
     /// An annotation says to keep it.
     Ignored,
+    /// Somebody suspended it, or all of the sync set.
+    Suspended,
     /// Something else owns it, or it is being deleted already.
     OwnedByOthers,
     /// Objects of its kind hold others, or data, that would go with it.
@@ -220,6 +224,7 @@ impl fmt::Display for Protection {
         f.write_str(match self {
             Self::Namespace => "its namespace is not among those that may be touched",
             Self::Ignored => "an annotation says to leave it alone",
+            Self::Suspended => "it is suspended",
             Self::Encrypted => "it is encrypted",
         })
     }
@@ -237,6 +242,7 @@ impl fmt::Display for PruneRule {
             Self::TooMany => "more than ten objects and more than half of all would go",
             Self::Namespace => "its namespace is not among those that may be touched",
             Self::Ignored => "an annotation says to keep it",
+            Self::Suspended => "it is suspended",
             Self::OwnedByOthers => "something else owns it or deletes it already",
             Self::HoldsOthers => "what it holds would go with it",
             Self::NoPrecondition => "the step does not carry the uid and the resource version that were seen",

@@ -114,8 +114,8 @@ impl Planner<'_> {
             messages.push(format!("{} is left, because it is set again after each sync", all.join(" and ")));
             self.findings.push(findings::contested(id, &desired.place, &contested));
         }
-        if live["metadata"]["deletionTimestamp"].is_string() {
-            messages.push("it is being deleted in the cluster, and git still names it".to_owned());
+        if let Some(deletion) = object::deletion(live) {
+            messages.push(format!("{deletion}; git still names it"));
         }
         let kept = released.into_iter().filter(|(path, _)| !is_item(path));
         let kept = kept.filter_map(|(path, keeper)| Some((path, keeper?)));

@@ -33,6 +33,82 @@ fn objects_of_another_set_are_told_with_their_number() {
 }
 
 #[test]
+fn what_moves_between_sets_that_go_on_stays_prunable_and_nothing_else_is_touched() {
+    let cluster = synced(&[config_map("moves"), config_map("stays")]);
+    let theirs = SyncOptions { prune: true, ..SyncOptions::new(SyncSet::new("theirs")) };
+    // Without a word about where it is from, it is adopted: its creator is remembered.
+    let plan = plan_on(&cluster, &[config_map("moves")], &theirs);
+    assert_eq!(owned(sent(&plan, "moves"), &theirs.sync_set), Owned::Adopted);
+    block_on(cluster.apply(&plan, &())).unwrap();
+    // The former set, which no longer names it, leaves it.
+    let former = plan_on(&cluster, &[config_map("stays")], &pruning());
+    assert!(!former.steps.iter().any(|step| step.id.name == "moves"), "{former}");
+    // The word may come later.
+    let told = SyncOptions { moved_from: vec![SyncSet::new("ours")], ..theirs.clone() };
+    let plan = plan_on(&cluster, &[config_map("moves")], &told);
+    assert_eq!(owned(sent(&plan, "moves"), &theirs.sync_set), Owned::Created);
+    assert!(!plan.steps.iter().any(|step| step.id.name == "stays"), "{plan}");
+    block_on(cluster.apply(&plan, &())).unwrap();
+    assert_eq!(plan_on(&cluster, &[config_map("moves")], &told).changes().count(), 0);
+    let plan = plan_on(&cluster, &[config_map("another")], &theirs);
+    assert!(matches!(step(&plan, "moves").action, Action::Prune { .. }), "{plan}");
+}
+
+#[test]
+fn a_mark_that_somebody_removed_is_put_back_as_it_was() {
+    let cluster = synced(&[config_map("a")]);
+    let id = id_in(&cluster, "a");
+    cluster.edit(&id, |object| drop(object["metadata"].as_object_mut().unwrap().remove("labels"))).unwrap();
+    let plan = plan_on(&cluster, &[config_map("a")], &options());
+    assert_eq!(owned(sent(&plan, "a"), &options().sync_set), Owned::Created);
+    assert!(step(&plan, "a").message.contains("removed its mark"), "{plan}");
+    block_on(cluster.apply(&plan, &())).unwrap();
+    assert_eq!(plan_on(&cluster, &[config_map("a")], &options()).changes().count(), 0);
+}
+
+#[test]
+fn what_is_suspended_is_left_and_says_by_whom_and_why() {
+    let cluster = synced(&[config_map("a"), config_map("b"), config_map("goes")]);
+    let changed = |name: &str| {
+        let mut object = config_map(name);
+        object["data"] = json!({"new": "1"});
+        object
+    };
+    let suspended = |object: Value| {
+        let object = annotated(object, "fluxcd.io/suspended", "true");
+        let object = annotated(object, "fluxcd.io/suspended_user", "alice");
+        annotated(object, "fluxcd.io/suspended_msg", "the database is moved")
+    };
+    let plan = plan_on(&cluster, &[suspended(changed("a")), changed("b")], &pruning());
+    let (a, b) = (step(&plan, "a"), step(&plan, "b"));
+    assert_eq!((&a.action, a.reason), (&Action::Skip, Reason::Suspended));
+    assert_eq!(a.message, "alice suspended it: the database is moved");
+    assert!(matches!(b.action, Action::Apply { .. }), "{b}");
+    assert!(matches!(step(&plan, "goes").action, Action::Prune { .. }));
+
+    // A value that cannot be read is a finding, and suspends it too; `false` does not.
+    for (value, is_left) in [("yes", true), ("false", false)] {
+        let plan = plan_on(&cluster, &[annotated(changed("a"), "fluxcd.io/suspended", value)], &options());
+        assert_eq!(step(&plan, "a").reason == Reason::Suspended, is_left, "{value}");
+        assert_eq!(codes(&plan).contains(&Code::InvalidPolicy), is_left, "{value}");
+    }
+    // In the cluster the word counts too, also for what git no longer names.
+    let id = id_in(&cluster, "goes");
+    let edit = |o: &mut Value| o["metadata"]["annotations"]["fluxcd.io/suspended"] = "true".into();
+    cluster.edit(&id, edit).unwrap();
+    let plan = plan_on(&cluster, &[config_map("a"), config_map("b")], &pruning());
+    assert_eq!(step(&plan, "goes").reason, Reason::Suspended);
+
+    // All of it: by the options, or by git.
+    let by = Suspension { by: Some("bob".to_owned()), reason: None };
+    let options = SyncOptions { suspended: Some(by.clone()), ..pruning() };
+    let plan = plan_on(&cluster, &[changed("a"), config_map("new")], &options);
+    assert!(plan.steps.iter().all(|step| step.reason == Reason::Suspended), "{plan}");
+    assert_eq!(codes(&plan), [Code::Suspended]);
+    assert!(plan.findings[0].evidence.ends_with("bob suspended it"), "{:?}", plan.findings);
+}
+
+#[test]
 fn a_dry_run_of_pruning_says_what_would_go() {
     let cluster = synced(&[config_map("kept"), config_map("gone")]);
     let dry = SyncOptions { prune_dry_run: true, ..pruning() };

@@ -43,10 +43,14 @@ fn each_object_has_its_own_reasons_to_stay() {
     let ignore = |value: &'static str| {
         move |o: &mut Value| o["metadata"]["annotations"]["fluxcd.io/ignore"] = value.into()
     };
+    let prune = |value: &'static str| {
+        move |o: &mut Value| o["metadata"]["annotations"]["fluxcd.io/prune"] = value.into()
+    };
     let table: Vec<(&str, Value, Box<dyn FnOnce(&mut Value)>, Reason)> = vec![
         ("has an owner", config_map("goes"), Box::new(owner), Reason::NotCreatedByFlux),
         ("ignored", config_map("goes"), Box::new(ignore("true")), Reason::Ignored),
         ("sync_only", config_map("goes"), Box::new(ignore("sync_only")), Reason::Ignored),
+        ("not to be pruned", config_map("goes"), Box::new(prune("false")), Reason::Ignored),
         (
             "on its way",
             config_map("goes"),
@@ -64,12 +68,25 @@ fn each_object_has_its_own_reasons_to_stay() {
     for (name, goes, change, reason) in table {
         assert_eq!(verdict(&cluster_with(&goes, change), &pruning()), (reason, false), "{name}");
     }
+    let namespace = cluster_with(&object("v1", "Namespace", "goes"), prune("true"));
+    assert_eq!(verdict(&namespace, &pruning()), (Reason::NotInGit, true), "a namespace goes when asked");
     let volume = cluster_with(&object("v1", "PersistentVolume", "goes"), |_| ());
     assert_eq!(verdict(&volume, &pruning()), (Reason::NotInGit, true), "an unbound volume goes");
     let cluster = cluster_with(&config_map("goes"), |_| ());
     assert_eq!(verdict(&cluster, &options()), (Reason::PruneOff, false));
     let elsewhere = SyncOptions { namespaces: Some(Vec::new()), ..pruning() };
     assert_eq!(verdict(&cluster, &elsewhere), (Reason::NamespaceNotAllowed, false));
+}
+
+#[test]
+fn what_is_on_its_way_names_the_finalizers_that_it_waits_for() {
+    let cluster = cluster_with(&config_map("goes"), |o| {
+        o["metadata"]["deletionTimestamp"] = "now".into();
+        o["metadata"]["finalizers"] = json!(["example.com/a", "example.com/b"]);
+    });
+    let plan = plan_on(&cluster, &[config_map("stays")], &pruning());
+    let waits = "it is being deleted; waits for the finalizers example.com/a, example.com/b";
+    assert_eq!(step(&plan, "goes").message, waits);
 }
 
 #[test]
