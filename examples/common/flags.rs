@@ -11,7 +11,7 @@ const FLAGS: [(&str, &str); 9] = [
     ("drifted", "--repair of fluxd"),
     ("generation-off", "--manifest-generation"),
     ("not-built", "--git-path and --manifest-generation"),
-    ("other-sync-set", "--take-over, and --dry-run to see it beforehand"),
+    ("other-sync-set", "--take-over; or --moved-from for a set that goes on"),
     ("partial-cluster", "--k8s-allow-namespace"),
     ("prune-held-back", "--prune-all, where too many would go"),
     ("registry-unauthorized", "--docker-config"),

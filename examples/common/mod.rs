@@ -133,6 +133,9 @@ pub(crate) struct SyncArgs {
     /// A sync set whose objects this one takes over, marks anew and may prune; repeatable
     #[arg(long, value_name = "NAME")]
     take_over: Vec<String>,
+    /// A sync set that goes on, and from which objects have moved to this one; repeatable
+    #[arg(long, value_name = "NAME")]
+    moved_from: Vec<String>,
     /// Delete what this tool created and git no longer names
     #[arg(long, visible_alias = "sync-garbage-collection")]
     prune: bool,
@@ -159,6 +162,7 @@ impl Composition {
         takes_over.dedup();
         Ok(SyncOptions {
             takes_over,
+            moved_from: args.moved_from.iter().map(SyncSet::new).collect(),
             prune: args.prune,
             prune_dry_run: args.prune_dry_run,
             prune_all: args.prune_all,

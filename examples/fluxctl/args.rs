@@ -50,6 +50,11 @@ pub(crate) enum Verb {
     Lock(OnePolicy),
     /// Let workloads be released again
     Unlock(OnePolicy),
+    /// Leave objects as they are in the cluster until they are resumed, whatever git says; say why
+    /// with --message. Any object that git describes can be named
+    Suspend(OnePolicy),
+    /// Make objects equal to git again
+    Resume(OnePolicy),
     /// Change the policies of workloads
     Policy(Policy),
     /// Go back to the images of an earlier revision, with one commit
@@ -250,6 +255,9 @@ pub(crate) struct Rbac {
     /// Also what --prune needs
     #[arg(long)]
     pub(crate) prune: bool,
+    /// Also what list-workloads needs, and waiting for health
+    #[arg(long)]
+    pub(crate) lists: bool,
     /// The name of the roles and their bindings
     #[arg(long, default_value = "flux", value_name = "NAME")]
     pub(crate) name: String,
@@ -291,9 +299,12 @@ impl Verb {
                 named(&release.which, release.all, "--workload ID (repeatable), --all, or --automated")?;
                 release.images()
             }
-            Self::Automate(args) | Self::Deautomate(args) | Self::Lock(args) | Self::Unlock(args) => {
-                named(&args.which, false, "--workload ID (repeatable)")
-            }
+            Self::Automate(args)
+            | Self::Deautomate(args)
+            | Self::Lock(args)
+            | Self::Unlock(args)
+            | Self::Suspend(args)
+            | Self::Resume(args) => named(&args.which, false, "--workload ID (repeatable)"),
             Self::Policy(args) => named(&args.which, false, "--workload ID (repeatable)"),
             Self::Rollback(args) => named(&args.which, args.all, "--workload ID (repeatable) or --all"),
             Self::Explain(args) => named(&args.which, false, "--workload ID (repeatable)"),

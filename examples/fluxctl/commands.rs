@@ -29,7 +29,12 @@ pub(crate) async fn run(verb: &Verb, with: &Composition, out: &mut Out) -> Resul
         Verb::ListWorkloads(args) => list_workloads(args, with, out).await,
         Verb::ListImages(args) => list_images(args, with, out).await,
         Verb::Release(args) => land(requests::release(args, with).await?, &args.landing, with, out).await,
-        Verb::Automate(args) | Verb::Deautomate(args) | Verb::Lock(args) | Verb::Unlock(args) => {
+        Verb::Automate(args)
+        | Verb::Deautomate(args)
+        | Verb::Lock(args)
+        | Verb::Unlock(args)
+        | Verb::Suspend(args)
+        | Verb::Resume(args) => {
             land(requests::one_policy(verb, args, with).await?, &args.landing, with, out).await
         }
         Verb::Policy(args) => land(requests::policy(args, with).await?, &args.landing, with, out).await,

@@ -16,7 +16,11 @@ use crate::{
 pub(crate) async fn run(args: &Rbac, backends: &BackendArgs, out: &mut Out) -> Result<u8, Failure> {
     let namespaces = Some(backends.k8s_allow_namespace.clone()).filter(|namespaces| !namespaces.is_empty());
     let options = SyncOptions { prune: args.prune, namespaces, ..SyncOptions::new(SyncSet::new("rbac")) };
-    let rules = check::compose(None, backends)?.access(&options).await?;
+    let deployer = check::compose(None, backends)?;
+    let mut rules = deployer.access(&options).await?;
+    if args.lists {
+        add(&mut rules, deployer.access_of_lists(&options).await?);
+    }
     let manifests = manifests(&rules, args);
     match out.format {
         Format::Json => out.json(&json!({"apiVersion": "v1", "kind": "List", "items": manifests}))?,
@@ -27,6 +31,18 @@ pub(crate) async fn run(args: &Rbac, backends: &BackendArgs, out: &mut Out) -> R
         }
     }
     Ok(0)
+}
+
+/// Adds rules for any name to others, each resource of a namespace once.
+fn add(rules: &mut Vec<AccessRule>, more: Vec<AccessRule>) {
+    for rule in more {
+        let of = |rule: &AccessRule| (rule.namespace.clone(), rule.api_group.clone(), rule.resource.clone());
+        match rules.iter_mut().find(|known| known.names.is_empty() && of(known) == of(&rule)) {
+            Some(known) => known.verbs.extend(rule.verbs),
+            None => rules.push(rule),
+        }
+    }
+    rules.sort();
 }
 
 /// Returns the Roles and ClusterRoles for rules, each with its binding.

@@ -44,7 +44,7 @@ pub(crate) async fn release(args: &Release, with: &Composition) -> Result<Reques
     Ok(Request { operation: Operation::Image(ImageRelease { workloads, image, exclude, force }), cause })
 }
 
-/// Returns the request of `automate`, `deautomate`, `lock` and `unlock`.
+/// Returns the request of `automate`, `deautomate`, `lock`, `unlock`, `suspend` and `resume`.
 pub(crate) async fn one_policy(
     verb: &Verb,
     args: &OnePolicy,
@@ -54,7 +54,9 @@ pub(crate) async fn one_policy(
     match verb {
         Verb::Automate(_) => set(&mut update, "automated", "true"),
         Verb::Deautomate(_) => unset(&mut update, &["automated"]),
-        Verb::Lock(_) => lock(&mut update, &args.landing),
+        Verb::Lock(_) => held(&mut update, "locked", &args.landing),
+        Verb::Suspend(_) => held(&mut update, "suspended", &args.landing),
+        Verb::Resume(_) => unset(&mut update, SUSPENSION),
         _ => unset(&mut update, LOCK),
     }
     change(&args.which, &args.landing, &update, with).await
@@ -77,7 +79,7 @@ pub(crate) async fn policy(args: &Policy, with: &Composition) -> Result<Request,
         unset(&mut update, &["automated"]);
     }
     if args.lock {
-        lock(&mut update, &args.landing);
+        held(&mut update, "locked", &args.landing);
     }
     if args.unlock {
         unset(&mut update, LOCK);
@@ -114,14 +116,17 @@ pub(crate) async fn rollback(args: &Rollback, with: &Composition) -> Result<Requ
 
 /// The policies that a lock consists of.
 const LOCK: &[&str] = &["locked", "locked_user", "locked_msg"];
+/// The annotations that a suspension consists of.
+const SUSPENSION: &[&str] = &["suspended", "suspended_user", "suspended_msg"];
 
-fn lock(update: &mut PolicyUpdate, landing: &Landing) {
-    set(update, "locked", "true");
+/// Sets a policy that holds something back, with who asks for it and why.
+fn held(update: &mut PolicyUpdate, policy: &str, landing: &Landing) {
+    set(update, policy, "true");
     if let Some(user) = &landing.user {
-        set(update, "locked_user", user);
+        set(update, &format!("{policy}_user"), user);
     }
     if let Some(message) = &landing.message {
-        set(update, "locked_msg", message);
+        set(update, &format!("{policy}_msg"), message);
     }
 }
 

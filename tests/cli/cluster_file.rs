@@ -295,3 +295,47 @@ fn what_other_tools_keep_beside_manifests_is_reported_and_in_nobodys_way() {
         report["findings"].as_array().expect("findings").iter().map(|f| &f["code"]).collect();
     assert_eq!(codes, ["not-for-kubernetes", "not-for-kubernetes"]);
 }
+
+#[test]
+fn what_is_suspended_in_git_is_left_until_it_is_resumed() {
+    let kept = Kept::new();
+    kept.sync(&[], 0);
+    let (cart, user) = ("sock-shop:deployment/cart", ["--user", "Alice <alice@example.com>"]);
+    let suspend = [&["suspend", "-w", cart, "-m", "the till is mended"], &user[..]].concat();
+    kept.shop.fluxctl(&suspend).exits(0);
+    let path = "sock-shop/cart-dep.yaml".to_owned();
+    let text = kept.shop.file(&path);
+    assert!(text.contains("fluxcd.io/suspended: \"true\""), "{text}");
+    kept.shop.commit(&[(path, text.replace("  replicas: 1\n", "  replicas: 2\n"))], "Two carts");
+
+    let report = kept.sync(&[], 0);
+    let skipped = outcome(&report, cart);
+    assert_eq!((&skipped["outcome"], &skipped["reason"]), (&"skipped".into(), &"suspended".into()));
+    let why = "Alice <alice@example.com> suspended it: the till is mended";
+    assert_eq!(skipped["message"], why);
+
+    kept.shop.fluxctl(&["resume", "-w", cart]).exits(0);
+    let resumed = kept.sync(&[], 0);
+    assert_eq!(outcome(&resumed, cart)["fields"], serde_json::json!(["spec.replicas"]));
+}
+
+#[test]
+fn an_object_that_runs_no_images_can_be_suspended_and_not_locked() {
+    let kept = Kept::new();
+    let settings = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: sock-shop\n";
+    kept.shop.commit(&[("sock-shop/settings.yaml".to_owned(), settings.to_owned())], "Settings");
+    let id = "sock-shop:configmap/settings";
+    kept.shop.fluxctl(&["suspend", "-w", id]).exits(0);
+    assert_eq!(outcome(&kept.sync(&[], 0), id)["reason"], "suspended");
+    let locked = kept.shop.fluxctl(&["lock", "-w", id, "-o", "json"]).exits(1).json();
+    let message = locked["workloads"][id]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("runs no images"), "{locked}");
+    kept.shop.fluxctl(&["resume", "-w", id]).exits(0);
+    assert_eq!(kept.shop.file("sock-shop/settings.yaml"), settings, "byte for byte");
+    let all = "apiVersion: fluxcd.io/v1alpha1\nkind: FluxPolicy\nmetadata: {name: night}\nspec:\n  suspended: {by: bob, reason: the night}\n";
+    kept.shop.commit(&[("sock-shop/night.yaml".to_owned(), all.to_owned())], "Good night");
+    let report = kept.sync(&[], 0);
+    assert_eq!(count(&report, "skipped"), 15);
+    assert_eq!(report["findings"][0]["code"], "suspended");
+    kept.shop.fluxctl(&["check"]).exits(0);
+}

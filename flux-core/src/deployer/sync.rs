@@ -42,6 +42,14 @@ impl Deployer {
         Ok(sync::access(&desired(&*self.load().await?), options, "default"))
     }
 
+    /// Returns the rights that lists and waiting need beside those: see [`sync::access_of_lists`].
+    ///
+    /// # Errors
+    /// [`DeployError`] if the repository cannot be read.
+    pub async fn access_of_lists(&self, options: &SyncOptions) -> Result<Vec<AccessRule>, DeployError> {
+        Ok(sync::access_of_lists(&desired(&*self.load().await?), options, "default"))
+    }
+
     async fn plan_sync_of(
         &self,
         loaded: &LoadedRepo,

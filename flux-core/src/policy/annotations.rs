@@ -114,10 +114,11 @@ const NAMES: [&str; 14] = [
     "version-labels",
 ];
 
-/// Keys under the same prefixes that are no policies of releases: Flux v1's own marks, and what is
-/// said about syncs.
-const MARKS: [&str; 13] = [
-    "antecedent",
+/// Keys under the same prefixes that are no policies: the marks of this library and of Flux v1.
+const MARKS: [&str; 5] = ["antecedent", "sync-adopted", "sync-checksum", "sync-gc-mark", "sync-hwm"];
+
+/// The annotations under the same prefixes that are about syncs alone: any object may have them.
+const OF_SYNCS: [&str; 8] = [
     "drift",
     "force",
     "force-conflicts",
@@ -126,10 +127,6 @@ const MARKS: [&str; 13] = [
     "suspended",
     "suspended_msg",
     "suspended_user",
-    "sync-adopted",
-    "sync-checksum",
-    "sync-gc-mark",
-    "sync-hwm",
 ];
 
 /// The name under which a rule keeps a pattern for every container.
@@ -138,6 +135,12 @@ pub(super) const EVERY_CONTAINER: &str = "tag.*";
 /// Reports that there is a policy of this name.
 pub(super) fn is_policy(name: &str) -> bool {
     NAMES.contains(&name) || name.strip_prefix("tag.").is_some_and(|container| !container.is_empty())
+}
+
+/// Returns `true` if an annotation of this name is about the syncs of an object, which need not run
+/// images.
+pub(crate) fn is_of_syncs(name: &str) -> bool {
+    OF_SYNCS.contains(&name) || name == "ignore"
 }
 
 impl Policies {
@@ -230,7 +233,8 @@ pub(super) fn texts(annotations: &BTreeMap<String, Annotation>) -> BTreeMap<Stri
     let mut all = BTreeMap::new();
     for (prefix, stands_for) in PREFIXES {
         for (key, annotation) in annotations {
-            let Some(name) = key.strip_prefix(prefix).filter(|name| !MARKS.contains(name)) else {
+            let is_policy = |name: &&str| !MARKS.contains(name) && !OF_SYNCS.contains(name);
+            let Some(name) = key.strip_prefix(prefix).filter(is_policy) else {
                 continue;
             };
             all.entry(format!("{stands_for}{name}")).or_insert_with(|| PolicyText {

@@ -128,6 +128,7 @@ mod stop;
 mod suspension;
 mod version;
 
+pub(crate) use annotations::is_of_syncs;
 pub use annotations::{Ignore, Lock, PREFIX, Policies, PolicyText};
 pub use document::{PolicyRules, PolicySubject};
 pub use group::{Apart, Member, apart};

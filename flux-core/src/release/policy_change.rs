@@ -11,7 +11,7 @@ use crate::{
     manifest::{Annotation, DocumentId, Resource},
     manifest_set::Located,
     plan::{GeneratedChange, PolicyChange, PolicyUpdate, Reason},
-    policy::{Policies, PolicyText, TagPattern},
+    policy::{Policies, PolicyText, TagPattern, is_of_syncs},
     position::Position,
 };
 
@@ -26,6 +26,11 @@ pub(super) fn decide<'a>(
 ) -> Decision<'a> {
     let (located, policies) = (&workload.located, &workload.policies);
     let Some(update) = change.updates.get(&workload.id) else { return Decision::OutOfScope };
+    if located.resource.workload.is_none()
+        && let Some(name) = update.add.keys().chain(&update.remove).find(|name| !is_of_syncs(name))
+    {
+        return not_editable(format!("it runs no images, so that `{name}` would have no effect on it"));
+    }
     let wanted = wanted(update, located).and_then(|wanted| against_rules(context, located, policies, wanted));
     let wanted = match wanted {
         Ok(wanted) => wanted,

@@ -1,4 +1,6 @@
 //! Step 1, scope: every workload is taken up, and those that the request is not about are settled.
+//!
+//! A change of annotations may be about other objects too.
 
 use super::{
     context::Context,
@@ -13,8 +15,16 @@ use crate::{
 /// Takes up every workload with its policies, and settles those that are out of scope.
 pub(super) fn take_up<'a>(context: &mut Context<'a>) -> Vec<WorkloadDecision<'a>> {
     let manifests = &*context.snapshot.manifests;
+    // The annotations of syncs can be changed on any object.
+    let others = manifests.resources().filter(|located| match context.operation {
+        Operation::Policy(change) => {
+            located.resource.workload.is_none() && change.updates.contains_key(&located.workload_id())
+        }
+        _ => false,
+    });
     manifests
         .workloads()
+        .chain(others.collect::<Vec<_>>())
         .map(|located| {
             let patterns = &mut context.candidates.patterns;
             let policies = context.index.evaluate(&located, patterns, &mut context.findings);

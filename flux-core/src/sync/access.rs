@@ -60,6 +60,34 @@ pub fn access(desired: &Desired, options: &SyncOptions, default_namespace: &str)
     rules.rules.into_values().collect()
 }
 
+/// The workloads that lists show, and their pods.
+const LISTED: [(&str, &str); 5] = [
+    ("apps", "Deployment"),
+    ("apps", "DaemonSet"),
+    ("apps", "StatefulSet"),
+    ("batch", "CronJob"),
+    ("", "Pod"),
+];
+
+/// Returns the rights that lists of workloads, and waiting for health, need beside those of a sync:
+/// to read the workloads and pods of the namespaces that git has workloads in.
+pub fn access_of_lists(desired: &Desired, options: &SyncOptions, default_namespace: &str) -> Vec<AccessRule> {
+    let mut rules = Rules { prune: false, plurals: BTreeMap::new(), rules: BTreeMap::new() };
+    for written in desired.objects.iter().filter_map(|desired| object::id_of(&desired.object)) {
+        let namespace = written.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
+        let is_listed = LISTED.contains(&(written.group.as_str(), written.kind.as_str()));
+        let id = ResourceId { namespace: Some(namespace), ..written };
+        if !is_listed || !prune::may_touch(&id, options) {
+            continue;
+        }
+        for (group, kind) in LISTED {
+            let resource = rules.resource(group, kind);
+            rules.add(id.namespace.as_deref(), group, resource, None, ["get", "list", "watch"]);
+        }
+    }
+    rules.rules.into_values().collect()
+}
+
 /// Returns `true` if an autoscaler may scale an object.
 fn may_be_scaled(object: &Value) -> bool {
     object["spec"]["replicas"].is_number()

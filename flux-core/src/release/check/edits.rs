@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{scope::moved, violation::Violation};
+use super::{
+    scope::{described, moved},
+    violation::Violation,
+};
 use crate::{
     edit::{Edit, Intent},
     manifest::{Container, ParsedFile, WorkloadId},
@@ -28,7 +31,7 @@ pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut written = Written::default();
     for (id, verdict) in plan.workloads.iter().filter(|(_, verdict)| verdict.status == Status::Success) {
-        let Some(at) = snapshot.manifests.workload(id) else { continue };
+        let Some(at) = described(plan, snapshot, id) else { continue };
         written.documents.insert((at.path, at.index));
         let described = snapshot.manifests.described(&at);
         written

@@ -26,7 +26,7 @@ pub(super) fn check(
 ) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (id, verdict) in &plan.workloads {
-        let Some(at) = snapshot.manifests.workload(id).filter(|at| at.workload_id() == *id) else {
+        let Some(at) = described(plan, snapshot, id).filter(|at| at.workload_id() == *id) else {
             if !names(plan, id) {
                 violations.push(Violation::UnknownWorkload { id: id.clone() });
             }
@@ -53,6 +53,19 @@ pub(super) fn check(
         }
     }
     violations
+}
+
+/// Returns what git describes under an id: a workload, or, where annotations change, any object.
+pub(super) fn described<'a>(
+    plan: &ReleasePlan,
+    snapshot: &'a Snapshot,
+    id: &WorkloadId,
+) -> Option<Located<'a>> {
+    let any = || match plan.request.operation {
+        Operation::Policy(_) => snapshot.manifests.resources().find(|at| at.workload_id() == *id),
+        _ => None,
+    };
+    snapshot.manifests.workload(id).or_else(any)
 }
 
 /// Returns the containers that a verdict changes, with their verdicts.
