@@ -67,6 +67,13 @@ pub(crate) struct BackendArgs {
         value_delimiter = ','
     )]
     pub(crate) k8s_allow_namespace: Vec<String>,
+    /// The account in whose name the cluster is asked, as
+    /// system:serviceaccount:NAMESPACE:NAME; the own one needs the right to impersonate it
+    #[arg(long, global = true, env = "FLUX_K8S_IMPERSONATE", value_name = "USER")]
+    pub(crate) k8s_impersonate: Option<String>,
+    /// Write Kubernetes Events about what syncs do, beside the objects
+    #[arg(long, global = true, env = "FLUX_K8S_EVENTS")]
+    pub(crate) k8s_events: bool,
     /// Instead of a real cluster: `memory` (runs what the repository's tip says), or a file that
     /// holds the cluster's objects
     #[arg(long, global = true, env = "FLUX_CLUSTER", value_name = "memory|FILE", conflicts_with_all = ["kubeconfig", "context"])]
@@ -241,6 +248,13 @@ impl BackendArgs {
         }
         if !self.k8s_allow_namespace.is_empty() {
             builder = builder.limited_to(self.k8s_allow_namespace.clone());
+        }
+        if let Some(user) = &self.k8s_impersonate {
+            builder = builder.impersonate(user);
+        }
+        if self.k8s_events {
+            // In a pod it is the name of the pod.
+            builder = builder.events(std::env::var("HOSTNAME").unwrap_or_else(|_| "flux".to_owned()));
         }
         Ok(builder.open().await?)
     }

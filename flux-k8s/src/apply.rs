@@ -1,6 +1,9 @@
 //! Carries out a plan stage by stage, each object on its own.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use flux_core::{
     backend::{self, Progress},
@@ -15,6 +18,7 @@ use tokio::sync::OnceCell;
 use crate::{
     cluster::{AT_ONCE, KubeCluster, at_once},
     definitions::{self, Definition},
+    events::Subject,
     failure::{Failure, FailureKind},
     http::Answer,
     kinds::{Kind, Kinds},
@@ -29,12 +33,14 @@ struct Done {
     outcome: StepOutcome,
     /// The kind that it defines, if it was applied and defines one.
     defines: Option<Definition>,
+    /// The uid of the object, where it is known.
+    uid: Option<String>,
 }
 
 impl Done {
     /// The outcome of a step that defines no kind.
     fn new(outcome: StepOutcome) -> Self {
-        Self { outcome, defines: None }
+        Self { outcome, defines: None, uid: None }
     }
 }
 
@@ -61,6 +67,7 @@ impl KubeCluster {
         }
         let mut outcomes = Vec::with_capacity(plan.steps.len());
         let mut findings = Vec::new();
+        let mut uids = HashMap::new();
         let run = Run::default();
         let mut steps: Vec<&Step> = plan.steps.iter().collect();
         steps.sort_by_key(|step| step.stage);
@@ -69,6 +76,7 @@ impl KubeCluster {
             let mut done = at_once(AT_ONCE, stage.iter().map(|step| self.step(step, &run)));
             while let Some(done) = done.next().await {
                 progress.resource(&done.outcome.report);
+                uids.extend(done.uid.map(|uid| (done.outcome.report.id.clone(), uid)));
                 outcomes.push(done.outcome);
                 definitions.extend(done.defines);
             }
@@ -78,7 +86,23 @@ impl KubeCluster {
         }
         let mut report = plan.report(outcomes);
         report.add_findings(findings);
+        if let Some(events) = &self.events {
+            let subject = |step: &&Step| Subject {
+                api_version: step.api_version.clone(),
+                uid: uids.get(&step.id).cloned().or_else(|| self.uid_of(&step.id)),
+            };
+            let subjects = steps.iter().map(|step| (step.id.clone(), subject(step))).collect();
+            events.record(&self.http, &report, &subjects).await;
+        }
         Ok(report)
+    }
+
+    /// Returns the uid of an object that is watched.
+    fn uid_of(&self, id: &ResourceId) -> Option<String> {
+        let key = (id.namespace.clone(), id.name.clone());
+        let watches = self.watches_of(id);
+        let object = watches.iter().find_map(|(_, watch)| watch.with(|store| store.get(&key).cloned()))?;
+        text(&object, "uid").map(str::to_owned)
     }
 
     async fn step(&self, step: &Step, run: &Run) -> Done {
@@ -142,7 +166,8 @@ impl KubeCluster {
         }
         let outcome = applied(step, &body, answer.created);
         let is_same = before.is_some() && before == version(&body);
-        Done { defines, outcome: if is_same { outcome.with_outcome(Outcome::Unchanged) } else { outcome } }
+        let outcome = if is_same { outcome.with_outcome(Outcome::Unchanged) } else { outcome };
+        Done { defines, outcome, uid: text(&body, "uid").map(str::to_owned) }
     }
 
     /// Applies the record that a Job has run.
@@ -180,8 +205,8 @@ impl KubeCluster {
             Ok(kind) => kind,
             Err(done) => return *done,
         };
-        let uid = seen.uid.clone();
-        let uid = uid.as_deref();
+        let seen_uid = seen.uid.clone();
+        let uid = seen_uid.as_deref();
         let of = Recipient {
             http: &self.http,
             resource: &kind.resource,
@@ -203,7 +228,7 @@ impl KubeCluster {
         if definitions::changes_kinds(&step.id) {
             self.with_discovered(|discovered| discovered.kinds = None);
         }
-        Done::new(step.done())
+        Done { uid: seen_uid, ..Done::new(step.done()) }
     }
 
     fn is_gone(&self, step: &Step, uid: Option<&str>) {

@@ -50,6 +50,8 @@ pub struct KubeClusterBuilder {
     context: Option<String>,
     default_namespace: Option<String>,
     namespaces: Option<Vec<String>>,
+    impersonated: Option<String>,
+    events: Option<String>,
 }
 
 impl KubeCluster {
@@ -83,6 +85,20 @@ impl KubeClusterBuilder {
         Self { namespaces: Some(namespaces.into_iter().collect()), ..self }
     }
 
+    /// Acts as another user, such as `system:serviceaccount:shop:deployer`: a set then has the rights
+    /// of a team's account, and no more.
+    ///
+    /// The user of the configuration needs the right to `impersonate` that account. A service
+    /// account is in its groups without being asked.
+    pub fn impersonate(self, user: impl Into<String>) -> Self {
+        Self { impersonated: Some(user.into()), ..self }
+    }
+
+    /// Writes Kubernetes Events, as [`KubeCluster::with_events`] does.
+    pub fn events(self, instance: impl Into<String>) -> Self {
+        Self { events: Some(instance.into()), ..self }
+    }
+
     /// Reads the configuration and makes a cluster of it.
     ///
     /// No request is sent to the API server yet, so that a daemon can start before it: the first
@@ -95,7 +111,7 @@ impl KubeClusterBuilder {
     /// [`Invalid`](flux_core::backend::ErrorKind::Invalid) if the kubeconfig makes no sense or
     /// names files that cannot be read.
     pub async fn open(self) -> Result<KubeCluster> {
-        let (mut config, target) = match (&self.kubeconfig, &self.context) {
+        let (mut config, mut target) = match (&self.kubeconfig, &self.context) {
             (Some(path), _) => {
                 let kubeconfig = Kubeconfig::read_from(path).map_err(|e| unreadable(&e, path))?;
                 self.of_kubeconfig(kubeconfig, &path.display().to_string()).await?
@@ -106,6 +122,10 @@ impl KubeClusterBuilder {
                 Err(e) => return Err(unreadable(&e, Path::new(&default_path()))),
             },
         };
+        if let Some(user) = self.impersonated {
+            target.impersonated_by = Some(std::mem::replace(&mut target.user, user.clone()));
+            config.auth_info.impersonate = Some(user);
+        }
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(SILENCE);
         config.reset_reader_on_write = true;
@@ -114,8 +134,12 @@ impl KubeClusterBuilder {
         let namespace = self.default_namespace.unwrap_or_else(|| "default".to_owned());
         let client = Client::try_from(config).map_err(|e| Failure::from_kube(&e).error(&target))?;
         let cluster = KubeCluster::new(Http { client, target: Arc::new(target) }, namespace);
-        Ok(match self.namespaces {
+        let cluster = match self.namespaces {
             Some(namespaces) => cluster.limited_to(namespaces),
+            None => cluster,
+        };
+        Ok(match self.events {
+            Some(instance) => cluster.with_events(instance),
             None => cluster,
         })
     }
@@ -153,6 +177,7 @@ impl KubeClusterBuilder {
             server: server(&config),
             source,
             user: context.user.unwrap_or_else(|| "anonymous".to_owned()),
+            impersonated_by: None,
         };
         Ok((config, target))
     }
@@ -170,6 +195,7 @@ fn in_cluster() -> Result<(Config, Target)> {
         server: server(&config),
         source: "of this pod's cluster".to_owned(),
         user: format!("the service account of namespace {}", config.default_namespace),
+        impersonated_by: None,
     };
     Ok((config, target))
 }

@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt as _, stream};
 use kube::Client;
 use tokio::time::Instant;
 
-use crate::{failure::Target, http::Http, kinds::Kinds, watch::Watches};
+use crate::{events::Recorder, failure::Target, http::Http, kinds::Kinds, watch::Watches};
 
 /// A cluster behind a Kubernetes API server.
 ///
@@ -43,6 +43,8 @@ pub struct KubeCluster {
     /// Taken while kinds are discovered or looked through, so that two calls at once do not ask the
     /// same.
     pub(crate) asking: tokio::sync::Mutex<()>,
+    /// The writer of Kubernetes Events, if they are written.
+    pub(crate) events: Option<Recorder>,
 }
 
 /// The facts that were discovered besides the objects.
@@ -67,6 +69,7 @@ impl KubeCluster {
             server: "given by the caller".to_owned(),
             source: "by its own client".to_owned(),
             user: "the client's user".to_owned(),
+            impersonated_by: None,
         };
         Self::new(Http { client, target: Arc::new(target) }, default_namespace.into())
     }
@@ -79,6 +82,7 @@ impl KubeCluster {
             watches: Watches::default(),
             discovered: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
+            events: None,
         }
     }
 
@@ -89,6 +93,17 @@ impl KubeCluster {
     #[must_use]
     pub fn limited_to(self, namespaces: impl IntoIterator<Item = String>) -> Self {
         Self { namespaces: Some(namespaces.into_iter().collect()), ..self }
+    }
+
+    /// Writes Kubernetes Events about what syncs do to objects, beside the objects; `instance` is
+    /// the name of this process in them, such as that of its pod.
+    ///
+    /// It needs the right to create `events` of `events.k8s.io` in these namespaces, and in
+    /// `default` for objects that are in none. That one cannot be written is logged and changes
+    /// nothing else.
+    #[must_use]
+    pub fn with_events(self, instance: impl Into<String>) -> Self {
+        Self { events: Some(Recorder::new(instance.into())), ..self }
     }
 
     /// Returns the namespaces in which objects are looked for, `None` standing for all at once.

@@ -22,6 +22,18 @@ pub(crate) struct Target {
     pub(crate) source: String,
     /// The account that asks.
     pub(crate) user: String,
+    /// The account that asks in its name, if one does.
+    pub(crate) impersonated_by: Option<String>,
+}
+
+impl Target {
+    /// Returns the account, and who acts in its name.
+    fn account(&self) -> String {
+        match &self.impersonated_by {
+            Some(by) => format!("{} (in whose name {by} acts)", self.user),
+            None => self.user.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Target {
@@ -265,7 +277,6 @@ impl Failure {
         let prune = matches!(step.action, Action::Prune { .. });
         let is_secret = step.id.kind == "Secret" && step.id.group.is_empty();
         let words = if is_secret { self.redacted() } else { self.text() };
-        let user = &target.user;
         let (reason, message, remedy) = match self.kind {
             FailureKind::Unreachable | FailureKind::Untrusted | FailureKind::Unauthorized => {
                 let message = self.error(target).to_string();
@@ -283,7 +294,8 @@ impl Failure {
                 Reason::Rejected,
                 words,
                 format!(
-                    "Allow {user} to {} {} with a Role or ClusterRole, or do what the policy or quota that the message names asks for.",
+                    "Allow {} to {} {} with a Role or ClusterRole, or do what the policy or quota that the message names asks for.",
+                    target.account(),
                     if prune { "delete" } else { "create and patch" },
                     step.id.kind
                 ),
@@ -336,7 +348,7 @@ impl Failure {
 
     /// Returns the error of a call that failed as a whole.
     pub(crate) fn error(&self, target: &Target) -> Error {
-        let (text, user) = (self.text(), &target.user);
+        let (text, user) = (self.text(), target.account());
         let message = match self.kind {
             FailureKind::Unreachable | FailureKind::Silent => format!(
                 "{target} cannot be reached: {text}; check that it runs and that the address is right"
@@ -500,6 +512,7 @@ mod tests {
             server: "https://example.test".into(),
             source: "context `a` of /k".into(),
             user: "ann".into(),
+            impersonated_by: None,
         };
         for kind in [
             FailureKind::Unreachable,

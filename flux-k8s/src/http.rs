@@ -199,6 +199,12 @@ impl Http {
         .await
     }
 
+    /// Sends a request within the time for a read, and only once: for what may be lost.
+    pub(crate) async fn once(&self, request: Built) -> Result<Answer, Failure> {
+        let silent = |_| Err(Failure::new(FailureKind::Silent, format!("no answer within {READ:?}")));
+        timeout(READ, self.send(built(request)?)).await.unwrap_or_else(silent)
+    }
+
     async fn write(&self, request: Built) -> Result<Answer, Failure> {
         let request = built(request)?;
         self.tries(|| async {

@@ -31,6 +31,7 @@ mod builder;
 mod calls;
 mod cluster;
 mod definitions;
+mod events;
 mod failure;
 mod gaps;
 mod http;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests say by panicking what does not hold")]
 
+mod account;
 mod apply;
 mod conformance;
 mod connection;

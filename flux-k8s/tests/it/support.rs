@@ -70,6 +70,11 @@ impl Team {
 
     pub(crate) fn with_cluster(server: KubeServer, name: &str, cluster: KubeCluster) -> Self {
         let namespace = server.namespace(name);
+        Self::of(server, namespace, cluster)
+    }
+
+    /// A team with a namespace that is there already.
+    pub(crate) fn of(server: KubeServer, namespace: String, cluster: KubeCluster) -> Self {
         let cluster = Arc::new(cluster);
         let repo = MemoryRepo::new([("all.yaml", "")]);
         let deployer =
