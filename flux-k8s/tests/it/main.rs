@@ -11,6 +11,7 @@ mod faults;
 mod field;
 mod observe;
 mod open;
+mod outage;
 mod ownership;
 mod repair;
 mod support;

@@ -77,10 +77,14 @@ impl Team {
     pub(crate) fn of(server: KubeServer, namespace: String, cluster: KubeCluster) -> Self {
         let cluster = Arc::new(cluster);
         let repo = MemoryRepo::new([("all.yaml", "")]);
-        let deployer =
-            Deployer::new(Arc::new(repo.clone()), Arc::new(MemoryRegistry::new()), cluster.clone());
+        let deployer = deployer(&repo, cluster.clone());
         let options = SyncOptions { prune: true, ..SyncOptions::new(SyncSet::new(namespace.clone())) };
         Self { server, namespace, cluster, options, repo, deployer }
+    }
+
+    /// Returns a deployer between the same repository and another cluster.
+    pub(crate) fn deployer_with(&self, cluster: KubeCluster) -> Deployer {
+        deployer(&self.repo, Arc::new(cluster))
     }
 
     /// Commits the objects as all that git has.
@@ -162,6 +166,10 @@ impl Team {
         let id = id(object);
         self.server.kubectl_edit(&["-n", &self.namespace, "edit", &id.kind, &id.name], script);
     }
+}
+
+fn deployer(repo: &MemoryRepo, cluster: Arc<KubeCluster>) -> Deployer {
+    Deployer::new(Arc::new(repo.clone()), Arc::new(MemoryRegistry::new()), cluster)
 }
 
 pub(crate) fn config_map(namespace: &str, name: &str, value: &str) -> Value {

@@ -20,6 +20,10 @@ const READY: Duration = Duration::from_secs(60);
 const ADMIN_TOKEN: &str = "flux-tests-admin-token";
 const RESTRICTED_USER: &str = "restricted";
 const RESTRICTED_TOKEN: &str = "flux-tests-restricted-token";
+mod control_plane;
+
+pub use control_plane::ControlPlane;
+
 const STAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../servers/stages.yaml");
 
 /// A Kubernetes cluster on loopback ports.
@@ -142,69 +146,16 @@ fn kubectl(program: &Path, kubeconfig: &Path) -> Command {
 
 pub(crate) fn start(run: &Run, dir: &Path) -> Result<KubeServer> {
     let keys = dir.join("keys");
-    let made = tls::certificates(&keys)?;
-    tls::private_key(&keys, "sa.key")?;
-    tls::public_key(&keys, "sa.key", "sa.pub")?;
-    write(
-        &keys.join("tokens.csv"),
-        format!(
-            "{ADMIN_TOKEN},admin,1,\"system:masters\"\n\
-             {RESTRICTED_TOKEN},{RESTRICTED_USER},2\n"
-        ),
-    )?;
+    let made = make_keys(&keys)?;
     attempts(|| start_on_free_ports(run, dir, &keys, &made))
 }
 
 fn start_on_free_ports(run: &Run, dir: &Path, keys: &Path, made: &tls::Certificates) -> Result<KubeServer> {
     let [etcd_port, peer_port, api_port] = free_ports()?;
-    let url = format!("https://127.0.0.1:{api_port}");
-    let server = KubeServer {
-        ca: made.ca.clone(),
-        kubeconfig: kubeconfig(dir, "kubeconfig", &url, &made.ca, ADMIN_TOKEN)?,
-        restricted_kubeconfig: kubeconfig(dir, "restricted.kubeconfig", &url, &made.ca, RESTRICTED_TOKEN)?,
-        url,
-        kubectl: run.built("kubectl")?,
-        log: dir.join("kube-apiserver.log"),
-    };
+    let server = described(run, dir, made, api_port)?;
     let etcd = format!("http://127.0.0.1:{etcd_port}");
-    let peer = format!("http://127.0.0.1:{peer_port}");
-    let data = dir.join("data");
-    // An earlier attempt may have left data.
-    let _ = std::fs::remove_dir_all(&data);
-    make_dir(&data)?;
-
-    let mut command = Command::new(run.built("etcd")?);
-    command.arg("--data-dir").arg(data.join("etcd"));
-    command.args(["--listen-client-urls", &etcd, "--advertise-client-urls", &etcd]);
-    command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
-    command.args(["--initial-cluster", &format!("default={peer}")]);
-    command.args(["--unsafe-no-fsync", "--log-level", "error"]);
-    let mut servers = vec![Server::start(run, dir, "etcd", &mut command)?];
-
-    let mut command = Command::new(run.built("kube-apiserver")?);
-    command.args([
-        "--etcd-servers",
-        &etcd,
-        "--bind-address",
-        "127.0.0.1",
-        "--advertise-address",
-        "127.0.0.1",
-    ]);
-    command.args(["--secure-port", &api_port.to_string(), "--endpoint-reconciler-type", "none"]);
-    command.arg("--cert-dir").arg(keys);
-    command.arg("--tls-cert-file").arg(&made.certificate).arg("--tls-private-key-file").arg(&made.key);
-    command.arg("--service-account-key-file").arg(keys.join("sa.pub"));
-    command.arg("--service-account-signing-key-file").arg(keys.join("sa.key"));
-    command.args(["--service-account-issuer", "https://kubernetes.default.svc"]);
-    command.arg("--token-auth-file").arg(keys.join("tokens.csv")).args(["--authorization-mode", "RBAC"]);
-    command.args([
-        "--service-cluster-ip-range",
-        "10.0.0.0/16",
-        "--disable-admission-plugins",
-        "ServiceAccount",
-    ]);
-    command.args(["--allow-privileged", "--profiling=false"]);
-    servers.push(Server::start(run, dir, "kube-apiserver", &mut command)?);
+    let mut servers = vec![start_etcd(run, dir, &etcd, peer_port)?];
+    servers.push(start_api(run, dir, keys, made, &etcd, api_port)?);
     let answers = |args: &[&str]| output(kubectl(&server.kubectl, &server.kubeconfig).args(args));
     wait_until_ready(&mut servers, READY, || answers(&["get", "--raw", "/readyz"]).is_ok())?;
 
@@ -235,6 +186,73 @@ fn start_on_free_ports(run: &Run, dir: &Path, keys: &Path, made: &tls::Certifica
     wait_until_ready(&mut servers, READY, || answers(&["get", "serviceaccount", "default"]).is_ok())?;
     servers.into_iter().for_each(Server::keep);
     Ok(server)
+}
+
+/// Returns how an API server on a port is reached.
+fn described(run: &Run, dir: &Path, made: &tls::Certificates, api_port: u16) -> Result<KubeServer> {
+    let url = format!("https://127.0.0.1:{api_port}");
+    Ok(KubeServer {
+        ca: made.ca.clone(),
+        kubeconfig: kubeconfig(dir, "kubeconfig", &url, &made.ca, ADMIN_TOKEN)?,
+        restricted_kubeconfig: kubeconfig(dir, "restricted.kubeconfig", &url, &made.ca, RESTRICTED_TOKEN)?,
+        url,
+        kubectl: run.built("kubectl")?,
+        log: dir.join("kube-apiserver.log"),
+    })
+}
+
+/// Makes the keys, certificates and tokens of a control plane in a folder.
+fn make_keys(keys: &Path) -> Result<tls::Certificates> {
+    let made = tls::certificates(keys)?;
+    tls::private_key(keys, "sa.key")?;
+    tls::public_key(keys, "sa.key", "sa.pub")?;
+    write(
+        &keys.join("tokens.csv"),
+        format!(
+            "{ADMIN_TOKEN},admin,1,\"system:masters\"\n\
+             {RESTRICTED_TOKEN},{RESTRICTED_USER},2\n"
+        ),
+    )?;
+    Ok(made)
+}
+
+/// Starts an etcd without data.
+fn start_etcd(run: &Run, dir: &Path, etcd: &str, peer_port: u16) -> Result<Server> {
+    let peer = format!("http://127.0.0.1:{peer_port}");
+    let data = dir.join("data");
+    // An earlier attempt may have left data.
+    let _ = std::fs::remove_dir_all(&data);
+    make_dir(&data)?;
+    let mut command = Command::new(run.built("etcd")?);
+    command.arg("--data-dir").arg(data.join("etcd"));
+    command.args(["--listen-client-urls", etcd, "--advertise-client-urls", etcd]);
+    command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
+    command.args(["--initial-cluster", &format!("default={peer}")]);
+    command.args(["--unsafe-no-fsync", "--log-level", "error"]);
+    Server::start(run, dir, "etcd", &mut command)
+}
+
+fn start_api(
+    run: &Run,
+    dir: &Path,
+    keys: &Path,
+    made: &tls::Certificates,
+    etcd: &str,
+    api_port: u16,
+) -> Result<Server> {
+    let mut command = Command::new(run.built("kube-apiserver")?);
+    command.args(["--etcd-servers", etcd, "--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1"]);
+    command.args(["--secure-port", &api_port.to_string(), "--endpoint-reconciler-type", "none"]);
+    command.arg("--cert-dir").arg(keys);
+    command.arg("--tls-cert-file").arg(&made.certificate).arg("--tls-private-key-file").arg(&made.key);
+    command.arg("--service-account-key-file").arg(keys.join("sa.pub"));
+    command.arg("--service-account-signing-key-file").arg(keys.join("sa.key"));
+    command.args(["--service-account-issuer", "https://kubernetes.default.svc"]);
+    command.arg("--token-auth-file").arg(keys.join("tokens.csv")).args(["--authorization-mode", "RBAC"]);
+    command.args(["--service-cluster-ip-range", "10.0.0.0/16"]);
+    command.args(["--disable-admission-plugins", "ServiceAccount"]);
+    command.args(["--allow-privileged", "--profiling=false"]);
+    Server::start(run, dir, "kube-apiserver", &mut command)
 }
 
 fn node() -> String {

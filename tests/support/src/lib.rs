@@ -44,7 +44,7 @@ mod unique;
 
 pub use git::{GitServer, commit_files, git};
 pub use image::{Image, Schema};
-pub use kube::KubeServer;
+pub use kube::{ControlPlane, KubeServer};
 pub use real::real;
 pub use registry::{RegistryServer, push_image};
 pub use servers::{

@@ -62,6 +62,12 @@ impl Server {
         self.kept = true;
     }
 
+    /// Sends it a signal, by its name without `SIG`.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        let (signal, id) = (format!("-{name}"), self.child.id().to_string());
+        output(Command::new("kill").args([signal, id])).map(drop)
+    }
+
     fn failure(&self, what: &str) -> Failure {
         Failure(format!("{} {what}; see {}", self.name, self.log.display()))
     }

@@ -22,7 +22,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn from_env() -> Result<Self> {
+    pub(crate) fn from_env() -> Result<Self> {
         let path = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let dir = path("FLUX_TEST_RUN_DIR").ok_or_else(|| {
             Failure(
@@ -30,6 +30,11 @@ impl Run {
             )
         })?;
         Ok(Self { dir, bin: path("FLUX_TEST_BIN"), kube_assets: path("KUBEBUILDER_ASSETS") })
+    }
+
+    /// Returns the folder of a server of one test alone.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
     }
 
     /// Returns the folder of the ids of started processes, which the end of the run reads.
@@ -83,7 +88,7 @@ where
 }
 
 #[expect(clippy::print_stdout, reason = "the test's own output, where a reader looks for why it did nothing")]
-fn skipped(name: &str) {
+pub(crate) fn skipped(name: &str) {
     println!("skipped: {name} is a real server, and those are started by tests/run only");
 }
 
