@@ -140,6 +140,18 @@ impl Team {
         .await;
     }
 
+    /// Waits until the cluster's watches have let go of an object that lost its mark.
+    pub(crate) async fn seen_without_mark(&self, object: &Value) {
+        let key = id(object);
+        let scope = scope([object]);
+        eventually("the watch has seen that the mark is gone", async || {
+            let observed = self.cluster.observe(&scope).await.unwrap().value;
+            let object = observed.objects.get(&key)?;
+            object["metadata"]["labels"].get(MARK_LABEL).is_none().then_some(())
+        })
+        .await;
+    }
+
     /// Runs kubectl in the namespace.
     #[track_caller]
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
