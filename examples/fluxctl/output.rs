@@ -255,9 +255,10 @@ pub(crate) fn sync(report: &SyncReport, verbose: bool) -> Vec<Vec<String>> {
         let outcome = format!("{:?}", resource.outcome).to_lowercase();
         let why =
             if resource.message.is_empty() { resource.reason.to_string() } else { resource.message.clone() };
-        let with_owner = |field: &String| match resource.owners.get(field) {
-            Some(owner) => format!("{field} (set by {owner})"),
-            None => field.clone(),
+        let with_owner = |field: &String| match (resource.owners.get(field), resource.changed.get(field)) {
+            (Some(owner), Some(time)) => format!("{field} (set by {owner} at {time})"),
+            (Some(owner), None) => format!("{field} (set by {owner})"),
+            (None, _) => field.clone(),
         };
         let fields: Vec<String> = resource.fields.iter().map(with_owner).collect();
         rows.push(vec![resource.id.to_string(), outcome, why, fields.join(", ")]);
@@ -278,6 +279,7 @@ pub(crate) fn sync_json(report: &SyncReport) -> Value {
                 "message": r.message,
                 "fields": r.fields,
                 "owners": r.owners,
+                "changed": r.changed,
             })
         })
         .collect();

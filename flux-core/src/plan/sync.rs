@@ -294,6 +294,9 @@ pub struct FieldDiff {
     pub path: String,
     /// The field manager that owns the field in the cluster, if one is known.
     pub owner: Option<String>,
+    /// When that manager wrote to the object last, RFC 3339; `None` if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<String>,
     /// The path of a field that git no longer names, so that it goes away, in the elements of
     /// `fieldsV1`; empty for a field that git names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -315,6 +318,7 @@ impl fmt::Debug for FieldDiff {
         f.debug_struct("FieldDiff")
             .field("path", &self.path)
             .field("owner", &self.owner)
+            .field("changed", &self.changed)
             .field("released", &self.released)
             .finish_non_exhaustive()
     }
@@ -323,9 +327,10 @@ impl fmt::Debug for FieldDiff {
 impl fmt::Display for FieldDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)?;
-        match &self.owner {
-            Some(owner) => write!(f, " (set by {owner})"),
-            None => Ok(()),
+        match (&self.owner, &self.changed) {
+            (Some(owner), Some(time)) => write!(f, " (set by {owner} at {time})"),
+            (Some(owner), None) => write!(f, " (set by {owner})"),
+            (None, _) => Ok(()),
         }
     }
 }

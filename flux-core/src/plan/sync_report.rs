@@ -31,6 +31,9 @@ pub struct ResourceReport {
     /// The field managers that had set those fields, by path, where one is known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub owners: BTreeMap<String, String>,
+    /// When these managers wrote to the object last, RFC 3339, by path, where it is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changed: BTreeMap<String, String>,
     /// The place of the object in git.
     pub place: Option<Place>,
     /// The fields that were applied and have another value all the same, each with its digest.
@@ -175,6 +178,7 @@ impl Step {
             message: self.message.clone(),
             fields: self.fields.iter().map(|field| field.path.clone()).collect(),
             owners: self.fields.iter().filter_map(|f| Some((f.path.clone(), f.owner.clone()?))).collect(),
+            changed: self.fields.iter().filter_map(|f| Some((f.path.clone(), f.changed.clone()?))).collect(),
             place: self.place.clone(),
             unsettled: Unsettled::default(),
         };

@@ -75,6 +75,7 @@ pub fn applied(step: &Step, answer: &Value, created: bool) -> StepOutcome {
     let had_fields = !outcome.report.fields.is_empty();
     outcome.report.fields.retain(|path| !unchanged.contains(path));
     outcome.report.owners.retain(|path, _| !unchanged.contains(path));
+    outcome.report.changed.retain(|path, _| !unchanged.contains(path));
     let nothing_changed = content_equal || (had_fields && outcome.report.fields.is_empty());
     outcome.with_outcome(match (created, nothing_changed) {
         (true, _) => Outcome::Created,
@@ -128,6 +129,7 @@ mod tests {
         FieldDiff {
             path: format!("data.{key}"),
             owner: None,
+            changed: None,
             released: vec!["f:data".to_owned(), format!("f:{key}")],
             live: digest(Some(live)),
         }
@@ -162,6 +164,7 @@ mod tests {
         let field = FieldDiff {
             path: "data.a".to_owned(),
             owner: None,
+            changed: None,
             released: Vec::new(),
             live: digest(Some(&json!("theirs"))),
         };

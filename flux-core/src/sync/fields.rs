@@ -22,6 +22,8 @@ struct Entry<'a> {
     manager: &'a str,
     subresource: &'a str,
     is_ours: bool,
+    /// When it was written last, as the API server has it.
+    time: Option<&'a str>,
     fields: &'a Map<String, Value>,
 }
 
@@ -41,6 +43,7 @@ impl<'a> Managers<'a> {
                 manager: entry.get("manager").and_then(Value::as_str).unwrap_or_default(),
                 subresource: entry.get("subresource").and_then(Value::as_str).unwrap_or_default(),
                 is_ours: is_ours(entry),
+                time: entry.get("time").and_then(Value::as_str),
                 fields: entry.get("fieldsV1")?.as_object()?,
             })
         });
@@ -54,8 +57,17 @@ impl<'a> Managers<'a> {
 
     /// Somebody else who set the field at a path.
     pub(super) fn owner(&self, path: &FieldPath) -> Option<String> {
-        let others = self.entries.iter().filter(|e| !e.is_ours);
-        others.filter(|e| covers(e.fields, path)).map(|e| e.manager.to_owned()).min()
+        Some(self.other(path)?.manager.to_owned())
+    }
+
+    /// Returns when somebody else wrote last what includes the field at a path.
+    pub(super) fn time(&self, path: &FieldPath) -> Option<String> {
+        Some(self.other(path)?.time?.to_owned())
+    }
+
+    fn other(&self, path: &FieldPath) -> Option<&Entry<'a>> {
+        let others = self.entries.iter().filter(|e| !e.is_ours && covers(e.fields, path));
+        others.min_by_key(|entry| (entry.manager, entry.time))
     }
 
     /// Returns `true` if a field is on record, and only as one that a manager of this name set.

@@ -198,6 +198,7 @@ fn diff(path: &FieldPath, live: &Value, managers: &Managers<'_>) -> FieldDiff {
     FieldDiff {
         path: path.to_string(),
         owner: managers.owner(path),
+        changed: managers.time(path),
         released: Vec::new(),
         live: digest(path.get(live)),
     }
