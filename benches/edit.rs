@@ -22,6 +22,7 @@ use std::{
 
 use figures::{median, millis, timed};
 use flux::{
+    RepoPath,
     edit::{ImageChange, image_edits, prove},
     manifest::ParsedFile,
     manifest_set::Manifests,
@@ -113,20 +114,22 @@ fn in_place(text: &str, name: &str) -> Vec<u8> {
     let resource = file.resources.iter().find(|r| r.name == name).expect("the object is there");
     let container = &resource.workload.as_ref().expect("it is a workload")[0];
     let to = NEW.parse().expect("an image");
+    let path = "all.yaml".parse().expect("a path");
     let placed =
-        image_edits(&[ImageChange { path: "", container, to: &to }]).remove(0).expect("it is edited");
+        image_edits(&[ImageChange { path: &path, container, to: &to }]).remove(0).expect("it is edited");
     let (edits, intents): (Vec<_>, Vec<_>) = placed.into_iter().map(|p| (p.edit, p.intent)).unzip();
     prove(text.as_bytes(), &edits, &intents).expect("the edit is proven")
 }
 
 /// Loads all manifests of a repository from their texts, and again when one file has changed.
 fn load(resources: usize, turns: usize) {
-    let texts: BTreeMap<String, String> =
-        (0..resources).map(|n| (format!("ns-{}/app-{n}.yaml", n % 20), document(n, 600))).collect();
+    let texts: BTreeMap<RepoPath, String> = (0..resources)
+        .map(|n| (format!("ns-{}/app-{n}.yaml", n % 20).parse().expect("a path"), document(n, 600)))
+        .collect();
     let bytes: usize = texts.values().map(String::len).sum();
     let (mut cold, mut warm) = (Vec::new(), Vec::new());
     for turn in 0..turns {
-        let mut parsed: BTreeMap<String, Arc<ParsedFile>> = BTreeMap::new();
+        let mut parsed: BTreeMap<RepoPath, Arc<ParsedFile>> = BTreeMap::new();
         cold.push(timed(|| {
             parsed =
                 texts.iter().map(|(path, text)| (path.clone(), Arc::new(parse(text.as_bytes())))).collect();

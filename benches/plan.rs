@@ -47,7 +47,8 @@ fn main() {
         ("by what a regexp takes out", r"regexp:^1\.(?P<order>\d+)\.49$"),
     ];
     for (title, pattern) in patterns {
-        let snapshot = Snapshot { images: images.clone(), ..Snapshot::of_files(files(workloads, pattern)) };
+        let files = Snapshot::of_files(files(workloads, pattern)).expect("paths of files");
+        let snapshot = Snapshot { images: images.clone(), ..files };
         let decided = middle(turns, || {
             let needs = release::needs(&snapshot, &Request::automation(), now);
             assert!(needs.is_empty());

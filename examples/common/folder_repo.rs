@@ -12,6 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use flux::{
+    RepoPath,
     backend::{self, Change, Commit, ConfigRepo, ContentId, Entry, FileBody, Range, Revision, Tree},
     manifest::MAX_FILE_BYTES,
 };
@@ -29,7 +30,7 @@ pub(crate) struct FolderRepo {
     /// The tree of a commit of the folder, with the ids that git would give the contents.
     tree: Tree,
     /// The path of one file for each content.
-    paths: HashMap<ContentId, String>,
+    paths: HashMap<ContentId, RepoPath>,
     revision: Revision,
 }
 
@@ -43,13 +44,13 @@ impl FolderRepo {
         walk.folder(root).map_err(|e| cannot(root, &e))?;
         let listing: String = walk.tree.files().map(|(path, id)| format!("{id} {path}\n")).collect();
         let revision = Oid::hash_object(ObjectType::Blob, listing.as_bytes())?;
-        let paths = walk.tree.files().map(|(path, id)| (id.clone(), path.to_owned())).collect();
+        let paths = walk.tree.files().map(|(path, id)| (id.clone(), path.clone())).collect();
         let revision = Revision::new(revision);
         Ok(Self { root: root.to_owned(), tree: walk.tree, paths, revision })
     }
 
     fn body(&self, id: &ContentId, limit: u64) -> backend::Result<FileBody> {
-        let path = self.paths.get(id).map(|path| self.root.join(path));
+        let path = self.paths.get(id).map(|path| self.root.join(path.as_str()));
         let path =
             path.ok_or_else(|| backend::Error::not_found(id, format!("the folder has no content {id}")))?;
         let cannot = |e: io::Error| {
@@ -106,23 +107,24 @@ impl Walk<'_> {
                 continue;
             }
             let Ok(name) = path.strip_prefix(self.root) else { continue };
-            let end = if kind.is_dir() { "/" } else { "" };
-            let Some(name) = name.to_str().map(str::to_owned) else {
-                self.tree.insert(format!("{}{end}", name.to_string_lossy()), Entry::Misnamed);
+            let is_folder = kind.is_dir();
+            let valid = name.to_str().filter(|name| RepoPath::try_from(*name).is_ok()).map(str::to_owned);
+            let Some(name) = valid else {
+                self.tree.insert(&*name.to_string_lossy(), Entry::Misnamed { is_folder });
                 continue;
             };
-            let read = if kind.is_dir() {
+            let read = if is_folder {
                 self.folder(&path).map_err(Into::into)
             } else if kind.is_file() {
                 self.file(&path, &name)
             } else {
                 if kind.is_symlink() {
-                    self.tree.insert(name.clone(), Entry::Link);
+                    self.tree.insert(&*name, Entry::Link);
                 }
                 Ok(())
             };
             if let Err(error) = read {
-                self.tree.insert(format!("{name}{end}"), Entry::Unreadable { reason: error.to_string() });
+                self.tree.insert(name, Entry::Unreadable { is_folder, reason: error.to_string() });
             }
         }
         Ok(())

@@ -33,6 +33,9 @@ use crate::position::Position;
 #[non_exhaustive]
 pub struct Place {
     /// Path of a file from the root of the repository, with `/` between the parts.
+    ///
+    /// It is no [`RepoPath`](crate::RepoPath), as findings are also about folders, which end in a
+    /// slash, about files that no checkout could have, and about paths that do not exist.
     pub path: String,
     /// The position in the file.
     #[serde(flatten)]
@@ -194,7 +197,7 @@ codes! {
     FieldContested = "field-contested", Warning;
     /// A configured path is not in the repository.
     PathNotFound = "path-not-found", Error;
-    /// The name of a file or folder is not UTF-8; it is not loaded.
+    /// The name of a file or folder is not UTF-8, or git refuses to check it out; it is not loaded.
     InvalidName = "invalid-name", Error;
     /// A manifest is a symbolic link or a submodule; it is not followed.
     LinkedManifest = "linked-manifest", Error;

@@ -13,6 +13,7 @@ use crate::{
     kustomize::{self, Build, Described, Origins, PartFiles},
     manifest::{DocumentId, ParsedFile, Resource, ResourceId, Scope, WorkloadId, kustomization, scope_of},
     position::Position,
+    repo_path::RepoPath,
     workload,
 };
 
@@ -24,7 +25,7 @@ const DEFAULT_NAMESPACE: &str = "default";
 /// They are assembled from parsed files and nothing else: equal files give equal manifests.
 #[derive(Clone, Debug, Default)]
 pub struct Manifests {
-    files: BTreeMap<String, Arc<ParsedFile>>,
+    files: BTreeMap<RepoPath, Arc<ParsedFile>>,
     kinds: BTreeMap<(String, String), Scope>,
     /// The objects, by path and index, with their ids.
     ///
@@ -34,9 +35,9 @@ pub struct Manifests {
     workloads: HashMap<WorkloadId, usize>,
     /// The findings about the files together.
     findings: Findings,
-    generated: BTreeMap<String, Generated>,
+    generated: BTreeMap<RepoPath, Generated>,
     /// The builds of kustomize, by the path under which their objects are.
-    builds: BTreeMap<String, Build>,
+    builds: BTreeMap<RepoPath, Build>,
     origins: Origins,
     /// The files that kustomizations name as patches and the like.
     ///
@@ -80,17 +81,17 @@ impl Generated {
 }
 
 /// Returns the place of a position in the file of this path, or in the output under this path.
-fn place_in(generated: &BTreeMap<String, Generated>, path: &str, position: Position) -> Place {
+fn place_in(generated: &BTreeMap<RepoPath, Generated>, path: &str, position: Position) -> Place {
     let printed = generated.get(path).and_then(|generated| generated.place(position));
     printed.unwrap_or_else(|| Place::in_file(path, position))
 }
 
 /// Returns the place in the output of the commands for one under the path of generated objects.
-fn printed_place(generated: &BTreeMap<String, Generated>, place: &Place) -> Option<Place> {
+fn printed_place(generated: &BTreeMap<RepoPath, Generated>, place: &Place) -> Option<Place> {
     if place.output.is_some() {
         return None;
     }
-    generated.get(&place.path)?.place(place.position)
+    generated.get(place.path.as_str())?.place(place.position)
 }
 
 #[derive(Clone, Debug)]
@@ -105,7 +106,7 @@ struct Object {
 #[derive(Clone, Debug)]
 pub struct Located<'a> {
     /// The file's path, as given.
-    pub path: &'a str,
+    pub path: &'a RepoPath,
     /// The object's index in the file.
     pub index: usize,
     /// The object.
@@ -161,14 +162,17 @@ impl Manifests {
     /// list, in [`Container`](crate::manifest::Container) and in [`object`](Resource::object)
     /// alike. Kustomizations themselves are no objects, and neither are the files that they name as
     /// patches.
-    pub fn new(files: BTreeMap<String, Arc<ParsedFile>>) -> Self {
+    pub fn new(files: BTreeMap<RepoPath, Arc<ParsedFile>>) -> Self {
         Self::of(files, BTreeMap::new())
     }
 
     /// Assembles the manifests as [`new`](Self::new) does.
     ///
     /// The files under the paths of `generated` are the output of commands.
-    pub fn of(mut files: BTreeMap<String, Arc<ParsedFile>>, generated: BTreeMap<String, Generated>) -> Self {
+    pub fn of(
+        mut files: BTreeMap<RepoPath, Arc<ParsedFile>>,
+        generated: BTreeMap<RepoPath, Generated>,
+    ) -> Self {
         let kinds = defined_kinds(&files);
         let mut findings = workload::apply(&mut files);
         findings.extend(kustomize::apply(&mut files));
@@ -178,7 +182,7 @@ impl Manifests {
             for (index, resource) in file.resources.iter().enumerate() {
                 match (kustomization::is_file(path), kustomization::is_kustomization(resource)) {
                     (false, false) => {
-                        let document = DocumentId::new(path, index);
+                        let document = DocumentId::new(path.clone(), index);
                         places.entry(identity(resource, &kinds)).or_default().push(document);
                     }
                     (false, true) => findings.push(kustomize::misplaced(path, resource)),
@@ -232,7 +236,7 @@ impl Manifests {
 
     /// Returns the same manifests, with those under these paths marked as the output of commands.
     #[must_use]
-    pub fn with_generated(self, generated: BTreeMap<String, Generated>) -> Self {
+    pub fn with_generated(self, generated: BTreeMap<RepoPath, Generated>) -> Self {
         Self { generated, ..self }
     }
 
@@ -240,7 +244,7 @@ impl Manifests {
     ///
     /// Their images and policies are written in the files that they were built from.
     #[must_use]
-    pub fn with_builds(mut self, mut builds: BTreeMap<String, Build>) -> Self {
+    pub fn with_builds(mut self, mut builds: BTreeMap<RepoPath, Build>) -> Self {
         for build in builds.values_mut() {
             workload::apply_those_of(&self.files, &mut build.files);
         }
@@ -254,7 +258,7 @@ impl Manifests {
     /// The object itself comes first, then its patches, in the order in which they apply. There are
     /// none for other objects, and for those that no file is known to describe.
     pub fn described(&self, at: &Located<'_>) -> Vec<(&Described, &Resource)> {
-        let documents = self.origins.get(&DocumentId::new(at.path, at.index)).into_iter().flatten();
+        let documents = self.origins.get(&DocumentId::new(at.path.clone(), at.index)).into_iter().flatten();
         let files = self.builds.get(at.path).map(|build| &build.files);
         let resource = |described: &Described| described.document.find(files?);
         documents.filter_map(|described| Some((described, resource(described)?))).collect()
@@ -272,7 +276,7 @@ impl Manifests {
     }
 
     /// Returns the origins of the objects that commands printed, by their paths.
-    pub fn generated(&self) -> &BTreeMap<String, Generated> {
+    pub fn generated(&self) -> &BTreeMap<RepoPath, Generated> {
         &self.generated
     }
 
@@ -314,7 +318,7 @@ impl Manifests {
     }
 
     /// Returns the files by their paths.
-    pub fn files(&self) -> &BTreeMap<String, Arc<ParsedFile>> {
+    pub fn files(&self) -> &BTreeMap<RepoPath, Arc<ParsedFile>> {
         &self.files
     }
 
@@ -384,7 +388,7 @@ fn identity(resource: &Resource, defined: &BTreeMap<(String, String), Scope>) ->
     ResourceId { namespace, kind, name, group }
 }
 
-fn defined_kinds(files: &BTreeMap<String, Arc<ParsedFile>>) -> BTreeMap<(String, String), Scope> {
+fn defined_kinds(files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> BTreeMap<(String, String), Scope> {
     let definitions = files.values().flat_map(|file| &file.resources).filter(|resource| {
         resource.group() == "apiextensions.k8s.io" && resource.kind == "CustomResourceDefinition"
     });
@@ -407,8 +411,8 @@ const PLACES_NAMED: usize = 20;
 fn duplicate(
     id: &str,
     places: &[DocumentId],
-    files: &BTreeMap<String, Arc<ParsedFile>>,
-    generated: &BTreeMap<String, Generated>,
+    files: &BTreeMap<RepoPath, Arc<ParsedFile>>,
+    generated: &BTreeMap<RepoPath, Generated>,
 ) -> Finding {
     let place = |DocumentId { path, index }: &DocumentId| {
         place_in(generated, path, files[path].resources[*index].position)

@@ -11,6 +11,7 @@ use crate::{
     finding::{Code, Problem},
     manifest::{self, ParsedFile},
     position::Position,
+    repo_path::RepoPath,
     workload,
 };
 
@@ -97,8 +98,8 @@ impl CachedParser<'_> {
     /// Parses files by their paths.
     pub(crate) async fn parse_paths(
         &self,
-        files: &BTreeMap<String, ContentId>,
-    ) -> Result<BTreeMap<String, Arc<ParsedFile>>, BackendError> {
+        files: &BTreeMap<RepoPath, ContentId>,
+    ) -> Result<BTreeMap<RepoPath, Arc<ParsedFile>>, BackendError> {
         let parsed = self.parse(files.values()).await?.files;
         Ok(files.iter().filter_map(|(path, id)| Some((path.clone(), parsed.get(id)?.clone()))).collect())
     }
@@ -126,16 +127,16 @@ fn parse_body(body: &FileBody) -> ParsedFile {
 pub(crate) async fn read_texts<'p>(
     repo: &dyn ConfigRepo,
     files: impl Fn(&str) -> Option<ContentId>,
-    paths: impl IntoIterator<Item = &'p str>,
-) -> Result<BTreeMap<String, String>, BackendError> {
-    let (paths, ids): (Vec<&str>, Vec<ContentId>) =
+    paths: impl IntoIterator<Item = &'p RepoPath>,
+) -> Result<BTreeMap<RepoPath, String>, BackendError> {
+    let (paths, ids): (Vec<&RepoPath>, Vec<ContentId>) =
         paths.into_iter().filter_map(|path| Some((path, files(path)?))).unzip();
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
     let bodies = repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
     let texts = paths.into_iter().zip(bodies).filter_map(|(path, body)| match body {
-        FileBody::Bytes(bytes) => Some((path.to_owned(), String::from_utf8(bytes.to_vec()).ok()?)),
+        FileBody::Bytes(bytes) => Some((path.clone(), String::from_utf8(bytes.to_vec()).ok()?)),
         FileBody::TooLarge { .. } => None,
     });
     Ok(texts.collect())

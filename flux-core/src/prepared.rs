@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::release::ReleasePlan;
+use crate::{release::ReleasePlan, repo_path::RepoPath};
 
 /// A plan that is not carried out yet, with the proven contents of the files it changes.
 ///
@@ -22,7 +22,7 @@ pub struct PreparedRelease {
     pub plan: ReleasePlan,
     /// The new contents by path.
     #[serde(with = "contents")]
-    pub files: BTreeMap<String, Bytes>,
+    pub files: BTreeMap<RepoPath, Bytes>,
 }
 
 /// Contents of files in JSON: text if they are UTF-8, else base64.
@@ -33,6 +33,8 @@ mod contents {
     use bytes::Bytes;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+    use crate::repo_path::RepoPath;
+
     #[derive(Serialize, Deserialize)]
     #[serde(untagged)]
     enum Content {
@@ -41,7 +43,7 @@ mod contents {
     }
 
     pub(super) fn serialize<S: Serializer>(
-        files: &BTreeMap<String, Bytes>,
+        files: &BTreeMap<RepoPath, Bytes>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_map(files.iter().map(|(path, bytes)| {
@@ -55,8 +57,8 @@ mod contents {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<BTreeMap<String, Bytes>, D::Error> {
-        let files: BTreeMap<String, Content> = BTreeMap::deserialize(deserializer)?;
+    ) -> Result<BTreeMap<RepoPath, Bytes>, D::Error> {
+        let files: BTreeMap<RepoPath, Content> = BTreeMap::deserialize(deserializer)?;
         files
             .into_iter()
             .map(|(path, content)| match content {

@@ -1,16 +1,17 @@
 //! Paths in the repository: steps with `/` between them, from the root, whose own path is empty.
 //!
-//! [`RepoPath`] is one that a file can have. The functions take any text, as trees and
-//! kustomizations have paths that nobody could write to.
+//! [`RepoPath`] is one that a file can have. The functions take any text, as kustomizations and
+//! configurations may have paths that lead nowhere.
 
-use std::{borrow::Borrow, fmt, str::FromStr};
+use std::{borrow::Borrow, convert::Infallible, fmt, ops::Deref, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 /// The path of a file or a folder of the repository, from the root, with `/` between the steps.
 ///
 /// It leads nowhere else: it is not absolute, has no step that is empty, `.` or `..`, and no step
-/// that a checkout could not have, as `.git`. The root itself has no such path.
+/// that git refuses to check out, as `.git`. The root itself has no such path. Clones share the
+/// text, and it is a `&str` wherever one is asked for.
 ///
 /// ```
 /// use flux_core::RepoPath;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RepoPath(String);
+pub struct RepoPath(Arc<str>);
 
 /// The error for a text that is no [`RepoPath`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +82,18 @@ impl FromStr for RepoPath {
     type Err = InvalidPath;
 
     fn from_str(text: &str) -> Result<Self, InvalidPath> {
-        text.to_owned().try_into()
+        text.try_into()
+    }
+}
+
+impl TryFrom<&str> for RepoPath {
+    type Error = InvalidPath;
+
+    fn try_from(path: &str) -> Result<Self, InvalidPath> {
+        match path.split('/').find_map(invalid_step) {
+            None => Ok(Self(path.into())),
+            Some(problem) => Err(InvalidPath { path: path.to_owned(), problem }),
+        }
     }
 }
 
@@ -89,16 +101,34 @@ impl TryFrom<String> for RepoPath {
     type Error = InvalidPath;
 
     fn try_from(path: String) -> Result<Self, InvalidPath> {
-        match invalid_path(&path) {
-            None => Ok(Self(path)),
-            Some(problem) => Err(InvalidPath { path, problem }),
-        }
+        path.as_str().try_into()
     }
 }
 
 impl From<RepoPath> for String {
     fn from(path: RepoPath) -> Self {
-        path.0
+        path.as_str().to_owned()
+    }
+}
+
+impl From<&RepoPath> for String {
+    fn from(path: &RepoPath) -> Self {
+        path.as_str().to_owned()
+    }
+}
+
+/// A path that is one already cannot be invalid.
+impl From<Infallible> for InvalidPath {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl Deref for RepoPath {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
 }
 
@@ -111,6 +141,18 @@ impl AsRef<str> for RepoPath {
 impl Borrow<str> for RepoPath {
     fn borrow(&self) -> &str {
         &self.0
+    }
+}
+
+impl PartialEq<str> for RepoPath {
+    fn eq(&self, other: &str) -> bool {
+        *self.0 == *other
+    }
+}
+
+impl PartialEq<&str> for RepoPath {
+    fn eq(&self, other: &&str) -> bool {
+        *self.0 == **other
     }
 }
 
@@ -168,21 +210,28 @@ pub(crate) fn resolve(folder: &str, written: &str) -> Option<String> {
     Some(steps.join("/"))
 }
 
-/// Returns why nothing can be written to a path, whatever the repository has there: it leads out,
-/// or no checkout could have it.
+/// Returns the nearest path to a text that is none: `\u{fffd}` stands for what makes it invalid.
 ///
-/// `None` if it can be.
-pub(crate) fn invalid_path(path: &str) -> Option<&'static str> {
-    let part = |part: &str| match part {
+/// Texts that differ may come to the same path.
+pub(crate) fn nearest(text: &str) -> RepoPath {
+    let valid = |step: &str| match invalid_step(step) {
+        None => step.to_owned(),
+        Some(_) => format!("\u{fffd}{}", step.replace('\0', "\u{fffd}")),
+    };
+    RepoPath(text.split('/').map(valid).collect::<Vec<_>>().join("/").into())
+}
+
+/// Returns the problem with a step of a path; `None` if git has files and folders of that name.
+fn invalid_step(step: &str) -> Option<&'static str> {
+    match step {
         "" => Some("is absolute, ends in a slash or has two in a row"),
         "." | ".." => Some("has a step `.` or `..`"),
         // As git has it: file systems take some of these for the same.
-        part if part.trim_end_matches(['.', ' ']).eq_ignore_ascii_case(".git") => Some("leads into `.git`"),
-        part if part.eq_ignore_ascii_case("git~1") => Some("leads into `.git`"),
-        part if part.contains(['\0', '\\']) => Some("has a NUL or a backslash"),
+        step if step.trim_end_matches(['.', ' ']).eq_ignore_ascii_case(".git") => Some("leads into `.git`"),
+        step if step.eq_ignore_ascii_case("git~1") => Some("leads into `.git`"),
+        step if step.contains('\0') => Some("has a NUL"),
         _ => None,
-    };
-    path.split('/').find_map(part)
+    }
 }
 
 #[cfg(test)]
@@ -252,7 +301,7 @@ mod tests {
             ("./a", "step"),
             ("a/../b", "step"),
             ("a/.git/config", ".git"),
-            ("a\\b", "backslash"),
+            ("a\0b", "NUL"),
         ] {
             let error = text.parse::<RepoPath>().unwrap_err();
             assert!(error.path == text && error.to_string().contains(problem), "{error}");

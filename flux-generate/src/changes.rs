@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use bytes::Bytes;
-use flux_core::generate::GenerateError;
+use flux_core::{InvalidPath, RepoPath, generate::GenerateError};
 use git2::{ObjectType, Oid};
 use tempfile::TempDir;
 
@@ -13,12 +13,12 @@ use crate::limits::Limits;
 /// `None` where one has gone.
 pub(crate) fn changes(
     root: &Path,
-    written: &BTreeMap<String, Oid>,
+    written: &BTreeMap<RepoPath, Oid>,
     limits: Limits,
-) -> Result<BTreeMap<String, Option<Bytes>>, GenerateError> {
+) -> Result<BTreeMap<RepoPath, Option<Bytes>>, GenerateError> {
     let mut changes = BTreeMap::new();
     for (path, id) in written {
-        match changed(&root.join(path), *id) {
+        match changed(&root.join(path.as_str()), *id) {
             Ok(Changed::No) => {}
             Ok(Changed::To(bytes)) => drop(changes.insert(path.clone(), Some(bytes.into()))),
             Ok(Changed::Gone) => drop(changes.insert(path.clone(), None)),
@@ -34,9 +34,9 @@ pub(crate) fn changes(
 /// Adds the files below a folder that were not written there, and that git would not ignore.
 fn add_new_files(
     root: &Path,
-    known: &BTreeMap<String, Oid>,
+    known: &BTreeMap<RepoPath, Oid>,
     limits: Limits,
-    changes: &mut BTreeMap<String, Option<Bytes>>,
+    changes: &mut BTreeMap<RepoPath, Option<Bytes>>,
 ) -> Result<(), GenerateError> {
     let cannot = |path: &Path, what: &dyn std::fmt::Display| {
         let path = path.strip_prefix(root).unwrap_or(path).display();
@@ -59,6 +59,7 @@ fn add_new_files(
                 continue;
             }
             let name = name.ok_or_else(|| cannot(&path, &"its name is not UTF-8"))?;
+            let name = RepoPath::try_from(name).map_err(|error| cannot(&path, &renamed(&error)))?;
             if !data.is_file() {
                 return Err(cannot(&path, &"it is a link, or something else that is no file"));
             }
@@ -66,10 +67,15 @@ fn add_new_files(
             let (files, bytes) = (limits.new_files, limits.new_bytes);
             room = spent.ok_or(GenerateError::TooManyFiles { files, bytes })?;
             let bytes = fs::read(&path).map_err(|e| cannot(&path, &e))?;
-            changes.insert(name.to_owned(), Some(bytes.into()));
+            changes.insert(name, Some(bytes.into()));
         }
     }
     Ok(())
+}
+
+/// Returns why a file cannot be added that git would refuse to check out, and the remedy.
+fn renamed(error: &InvalidPath) -> String {
+    format!("{error}; let the command give it another name, or list it in .gitignore")
 }
 
 /// The rules of the `.gitignore` files of a folder.

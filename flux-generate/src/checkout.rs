@@ -13,7 +13,10 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flux_core::generate::{Checkout, GenerateError, Output, Run, short_command};
+use flux_core::{
+    RepoPath,
+    generate::{Checkout, GenerateError, Output, Run, short_command},
+};
 use git2::{ObjectType, Oid};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -32,7 +35,7 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 pub(crate) struct FolderCheckout {
     folder: TempDir,
     /// The files that were written, by the ids that git has for their contents.
-    files: BTreeMap<String, Oid>,
+    files: BTreeMap<RepoPath, Oid>,
     limits: Limits,
 }
 
@@ -54,9 +57,14 @@ impl FolderCheckout {
     }
 
     /// Writes a file.
-    pub(crate) fn write(&mut self, path: &str, bytes: &[u8], executable: bool) -> Result<(), GenerateError> {
+    pub(crate) fn write(
+        &mut self,
+        path: &RepoPath,
+        bytes: &[u8],
+        executable: bool,
+    ) -> Result<(), GenerateError> {
         let cannot = |e: &dyn Display| GenerateError::Unavailable(format!("{path} cannot be copied: {e}"));
-        let target = self.resolve(path).ok_or_else(|| cannot(&"it would lie outside of the copy"))?;
+        let target = self.folder.path().join(path.as_str());
         let mode = if executable { 0o700 } else { 0o600 };
         if let Some(parent) = target.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|e| cannot(&e))?;
@@ -69,7 +77,7 @@ impl FolderCheckout {
             .and_then(|mut file| file.write_all(bytes))
             .map_err(|e| cannot(&e))?;
         let id = Oid::hash_object(ObjectType::Blob, bytes).map_err(|e| cannot(&e))?;
-        self.files.insert(path.to_owned(), id);
+        self.files.insert(path.clone(), id);
         Ok(())
     }
 
@@ -128,7 +136,7 @@ impl Checkout for FolderCheckout {
         }
     }
 
-    async fn changes(&mut self) -> Result<BTreeMap<String, Option<Bytes>>, GenerateError> {
+    async fn changes(&mut self) -> Result<BTreeMap<RepoPath, Option<Bytes>>, GenerateError> {
         changes(self.folder.path(), &self.files, self.limits)
     }
 }

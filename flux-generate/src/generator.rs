@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use async_trait::async_trait;
 use bytes::Bytes;
 use flux_core::{
+    RepoPath,
     backend::{ConfigRepo, FileBody, Tree},
     generate::{Checkout, GenerateError, Generator},
 };
@@ -35,7 +36,7 @@ impl Generator for ProcessGenerator {
         &self,
         repo: &dyn ConfigRepo,
         tree: &Tree,
-        over: &BTreeMap<String, Bytes>,
+        over: &BTreeMap<RepoPath, Bytes>,
     ) -> Result<Box<dyn Checkout>, GenerateError> {
         hide_this_process()?;
         let mut checkout = FolderCheckout::new(self.folder.as_deref(), self.limits)?;

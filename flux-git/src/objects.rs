@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use flux_core::backend::{Author, Change, ContentId, Entry, Error, FileBody, Result, Revision, Tree};
+use flux_core::{
+    RepoPath,
+    backend::{Author, Change, ContentId, Entry, Error, FileBody, Result, Revision, Tree},
+};
 use git2::{FileMode, ObjectType, Oid, Repository, build::TreeUpdateBuilder};
 use jiff::Timestamp;
 
@@ -57,16 +60,19 @@ pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree> {
     Ok(tree)
 }
 
+/// Adds what is in a folder.
+///
+/// What no checkout could have is left out, a folder with all that is in it.
 fn walk(repo: &Repository, folder: &git2::Tree<'_>, at: &str, into: &mut Tree) -> Result<(), git2::Error> {
     for entry in folder {
-        let Ok(name) = std::str::from_utf8(entry.name_bytes()) else {
-            let name = String::from_utf8_lossy(entry.name_bytes());
-            let end = if entry.filemode() == i32::from(FileMode::Tree) { "/" } else { "" };
-            let between = if at.is_empty() { "" } else { "/" };
-            into.insert(format!("{at}{between}{name}{end}"), Entry::Misnamed);
+        let name = String::from_utf8_lossy(entry.name_bytes());
+        let path = if at.is_empty() { name.to_string() } else { format!("{at}/{name}") };
+        let is_named = std::str::from_utf8(entry.name_bytes()).is_ok_and(|name| !name.contains('/'));
+        if !is_named || RepoPath::try_from(path.as_str()).is_err() {
+            let is_folder = entry.filemode() == i32::from(FileMode::Tree);
+            into.insert(path, Entry::Misnamed { is_folder });
             continue;
-        };
-        let path = if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") };
+        }
         match entry.filemode() {
             mode if mode == i32::from(FileMode::Tree) => {
                 walk(repo, &repo.find_tree(entry.id())?, &path, into)?;

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use flux_core::{edit::{Edit, EditError, ImageChange, Intent, annotation_edits, image_edits, prove}, image::ImageRef, manifest_set::Manifests, workload::parse};
+use flux_core::{RepoPath, edit::{Edit, EditError, ImageChange, Intent, annotation_edits, image_edits, prove}, image::ImageRef, manifest_set::Manifests, workload::parse};
 use libfuzzer_sys::fuzz_target;
 
 const PATH: &str = "kustomization.yaml";
@@ -22,19 +22,19 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     // In two files, so that a kustomization may be about objects that stand beside it.
-    let files = [PATH, "a.yaml"].map(|path| (path.to_owned(), file.clone()));
+    let files = [PATH, "a.yaml"].map(|path| (path.parse().expect("a path"), file.clone()));
     let manifests = Manifests::new(BTreeMap::from(files));
     let images: Vec<_> = manifests
         .resources()
         .flat_map(|located| {
-            let path = located.path.to_owned();
+            let path = located.path.clone();
             located.resource.workload.iter().flatten().map(move |c| (path.clone(), c)).collect::<Vec<_>>()
         })
         .filter_map(|(path, container)| Some((path, container, next(container.image.as_ref().ok()?))))
         .collect();
     let changes: Vec<_> =
         images.iter().map(|(path, container, to)| ImageChange { path, container, to }).collect();
-    let mut all: BTreeMap<String, (Vec<Edit>, Vec<Intent>)> = BTreeMap::new();
+    let mut all: BTreeMap<RepoPath, (Vec<Edit>, Vec<Intent>)> = BTreeMap::new();
     for placed in image_edits(&changes).into_iter().flatten().flatten() {
         let (edits, intents) = all.entry(placed.path).or_default();
         edits.push(placed.edit);

@@ -18,8 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
     let file = Arc::new(file);
     // The file is an object's and a kustomization's at once, so that it may speak of itself.
     let paths = ["a.yaml", "b/kustomization.yaml", "kustomization.yaml"];
-    let files: BTreeMap<_, _> = paths.iter().map(|path| ((*path).to_owned(), file.clone())).collect();
-    let manifests = Manifests::new(files);
+    let files = paths.map(|path| (path.parse().expect("a path"), file.clone()));
+    let manifests = Manifests::new(BTreeMap::from(files));
     manifests.findings();
     assert!(manifests.workloads().count() <= manifests.resources().count());
 });

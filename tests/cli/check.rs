@@ -161,6 +161,14 @@ fn names_that_are_not_utf_8_are_reported_where_manifests_may_be_missed() {
     );
 }
 
+#[test]
+fn names_that_git_does_not_check_out_are_reported_once_for_a_folder() {
+    let folder =
+        folder(&[("a/.GIT/web.yaml", "a: ["), ("a/.GIT/db.yaml", "a: ["), ("b/.git/web.yaml", "a: [")]);
+    let ran = check(folder.path(), &["-o", "json"]).exits(1);
+    assert_eq!(codes_and_places(&ran.json()), ["invalid-name a/\u{fffd}.GIT/:1:1"]);
+}
+
 /// A folder of common mistakes; the output for it is [`NASTY_OUTPUT`].
 const NASTY: [(&str, &str); 12] = [
     ("apps/base/kustomization.yaml", "resources: [../web]\n"),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::ContentId;
-use crate::repo_path::{invalid_path, is_under};
+use crate::repo_path::{self, InvalidPath, RepoPath, is_under};
 
 /// The kinds of things that a [`Tree`] has at a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,15 +27,20 @@ pub enum Entry {
     ///
     /// It is not looked into.
     Submodule,
-    /// A file or folder whose name is not UTF-8; in its path, `\u{fffd}` stands for what is not.
+    /// A file or folder whose name is not UTF-8, or one that git refuses to check out.
     ///
-    /// It is left out, with all that is in it.
-    Misnamed,
+    /// In its path `\u{fffd}` stands for what makes it so. It is left out, with all that is in it.
+    Misnamed {
+        /// `true` for a folder.
+        is_folder: bool,
+    },
     /// A file or folder that is there and cannot be read.
     ///
     /// It is left out, with all that is in it. A repository whose contents stand in a database of
     /// its own has none.
     Unreadable {
+        /// `true` for a folder.
+        is_folder: bool,
         /// Why, in the words of the system.
         reason: String,
     },
@@ -48,11 +53,10 @@ impl Entry {
     }
 }
 
-/// The entries of a revision under the configured paths, by path from the root of the repository,
-/// with `/` between the parts.
+/// The entries of a revision under the configured paths, by path.
 ///
 /// Folders are not entries of their own, but for those that are left out ([`Entry::Misnamed`],
-/// [`Entry::Unreadable`]), which stand with a slash at the end. Clones share the entries.
+/// [`Entry::Unreadable`]). Clones share the entries.
 ///
 /// ```
 /// use flux_core::backend::{ContentId, Entry, Tree};
@@ -71,7 +75,7 @@ pub struct Tree(Arc<Listing>);
 struct Listing {
     roots: Vec<String>,
     missing: Vec<String>,
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<RepoPath, Entry>,
 }
 
 impl Tree {
@@ -84,23 +88,42 @@ impl Tree {
 
     /// Puts an entry at a path.
     ///
-    /// The path of a [misnamed](Entry::Misnamed) one can be that of another entry: it then gets one
-    /// more `\u{fffd}`, so that neither is lost.
-    pub fn insert(&mut self, path: impl Into<String>, entry: Entry) {
-        let (path, entries) = (path.into(), &mut Arc::make_mut(&mut self.0).entries);
-        let is_misnamed = |entry: Option<&Entry>| matches!(entry, Some(Entry::Misnamed));
-        if entry == Entry::Misnamed {
-            let mut free = path;
-            while entries.contains_key(&free) {
-                free.push('\u{fffd}');
+    /// What has a path that is no [`RepoPath`] is [misnamed](Entry::Misnamed), whatever it is: no
+    /// checkout could have it. A misnamed entry gets one more `\u{fffd}` if its path is that of
+    /// another, so that neither is lost.
+    pub fn insert<P>(&mut self, path: P, entry: Entry)
+    where
+        P: TryInto<RepoPath, Error: Into<InvalidPath>>,
+    {
+        match path.try_into().map_err(Into::into) {
+            Ok(path) => self.insert_valid(path, entry),
+            Err(InvalidPath { path, .. }) => {
+                let is_folder = match entry {
+                    Entry::Misnamed { is_folder } | Entry::Unreadable { is_folder, .. } => is_folder,
+                    Entry::File { .. } | Entry::Link | Entry::Submodule => false,
+                };
+                self.insert_misnamed(repo_path::nearest(&path), is_folder);
             }
-            entries.insert(free, entry);
-        } else if is_misnamed(entries.get(&path)) {
-            entries.insert(path.clone(), entry);
-            self.insert(path, Entry::Misnamed);
-        } else {
-            entries.insert(path, entry);
         }
+    }
+
+    fn insert_valid(&mut self, path: RepoPath, entry: Entry) {
+        if let Entry::Misnamed { is_folder } = entry {
+            return self.insert_misnamed(path, is_folder);
+        }
+        let before = Arc::make_mut(&mut self.0).entries.insert(path.clone(), entry);
+        if let Some(Entry::Misnamed { is_folder }) = before {
+            self.insert_misnamed(path, is_folder);
+        }
+    }
+
+    fn insert_misnamed(&mut self, path: RepoPath, is_folder: bool) {
+        let entries = &mut Arc::make_mut(&mut self.0).entries;
+        let mut free = path;
+        while entries.contains_key(&free) {
+            free = repo_path::nearest(&format!("{free}\u{fffd}"));
+        }
+        entries.insert(free, Entry::Misnamed { is_folder });
     }
 
     /// Notes that the revision does not have a configured path.
@@ -127,17 +150,15 @@ impl Tree {
     }
 
     /// Returns all entries, sorted by path.
-    pub fn entries(&self) -> impl DoubleEndedIterator<Item = (&str, &Entry)> + Clone {
-        self.0.entries.iter().map(|(path, entry)| (path.as_str(), entry))
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = (&RepoPath, &Entry)> + Clone {
+        self.0.entries.iter()
     }
 
     /// Returns the entries in a folder, at any depth.
-    pub fn below(&self, folder: &str) -> impl Iterator<Item = (&str, &Entry)> + Clone {
+    pub fn below(&self, folder: &str) -> impl Iterator<Item = (&RepoPath, &Entry)> + Clone {
         let prefix = format!("{folder}/");
         let after = self.0.entries.range::<str, _>((Bound::Excluded(prefix.as_str()), Bound::Unbounded));
-        after
-            .take_while(move |(path, _)| path.starts_with(&prefix))
-            .map(|(path, entry)| (path.as_str(), entry))
+        after.take_while(move |(path, _)| path.starts_with(&prefix))
     }
 
     /// Returns the address of a file's content; `None` if no file is there.
@@ -149,7 +170,7 @@ impl Tree {
     }
 
     /// Returns the files with the addresses of their contents, sorted by path.
-    pub fn files(&self) -> impl DoubleEndedIterator<Item = (&str, &ContentId)> + Clone {
+    pub fn files(&self) -> impl DoubleEndedIterator<Item = (&RepoPath, &ContentId)> + Clone {
         self.entries().filter_map(|(path, entry)| match entry {
             Entry::File { id, .. } => Some((path, id)),
             _ => None,
@@ -157,7 +178,7 @@ impl Tree {
     }
 
     /// Returns the paths of the files, sorted.
-    pub fn file_paths(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+    pub fn file_paths(&self) -> impl DoubleEndedIterator<Item = &RepoPath> + Clone {
         self.files().map(|(path, _)| path)
     }
 
@@ -172,21 +193,15 @@ impl Tree {
     }
 
     /// Returns the paths of symbolic links and submodules, sorted.
-    pub fn links(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+    pub fn links(&self) -> impl DoubleEndedIterator<Item = &RepoPath> + Clone {
         self.entries().filter(|(_, entry)| entry.leads_elsewhere()).map(|(path, _)| path)
     }
 
-    /// Returns the paths that are left out because of their names, sorted; folders end in a slash.
-    pub fn misnamed(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
-        self.entries().filter(|(_, entry)| matches!(entry, Entry::Misnamed)).map(|(path, _)| path)
-    }
-
-    /// Returns the paths that cannot be read, sorted, with the reasons; folders end in a slash.
-    pub fn unreadable(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> + Clone {
-        self.entries().filter_map(|(path, entry)| match entry {
-            Entry::Unreadable { reason } => Some((path, reason.as_str())),
-            _ => None,
-        })
+    /// Returns what is left out: the [misnamed](Entry::Misnamed) and the
+    /// [unreadable](Entry::Unreadable), sorted by path.
+    pub fn left_out(&self) -> impl DoubleEndedIterator<Item = (&RepoPath, &Entry)> + Clone {
+        let is_left_out = |entry: &Entry| matches!(entry, Entry::Misnamed { .. } | Entry::Unreadable { .. });
+        self.entries().filter(move |(_, entry)| is_left_out(entry))
     }
 
     /// Returns `true` if the tree covers a path, so that a file there would be in it.
@@ -198,15 +213,17 @@ impl Tree {
     ///
     /// It is a link, a submodule, or a file or folder that cannot be read.
     pub fn hides(&self, path: &str) -> bool {
-        let is_unreadable = |path: &str| matches!(self.entry(path), Some(Entry::Unreadable { .. }));
-        self.is_link(path) || is_unreadable(path) || is_unreadable(&format!("{path}/"))
+        self.is_link(path) || matches!(self.entry(path), Some(Entry::Unreadable { .. }))
     }
 
     /// Returns why a commit cannot add a file here, if it cannot: see
     /// [`ConfigRepo::commit`](super::ConfigRepo::commit).
     pub fn refuses(&self, path: &str) -> Option<String> {
-        if let Some(why) = invalid_path(path) {
-            return Some(format!("the path `{path}` {why}"));
+        if let Err(error) = RepoPath::try_from(path) {
+            return Some(error.to_string());
+        }
+        if path.contains('\\') && self.file(path).is_none() {
+            return Some(format!("the path `{path}` has a backslash: on Windows it would lead elsewhere"));
         }
         if !self.covers(path) {
             return Some(format!("{path} is outside of the configured paths"));
@@ -236,11 +253,29 @@ mod tests {
         for order in [[0, 1], [1, 0]] {
             let mut tree = Tree::default();
             for which in order {
-                tree.insert("caf\u{fffd}", if which == 0 { Entry::Misnamed } else { file("1") });
+                let misnamed = Entry::Misnamed { is_folder: true };
+                tree.insert("caf\u{fffd}", if which == 0 { misnamed } else { file("1") });
             }
             assert!(tree.file("caf\u{fffd}").is_some());
-            assert_eq!(tree.misnamed().collect::<Vec<_>>(), ["caf\u{fffd}\u{fffd}"]);
+            let left_out: Vec<_> = tree.left_out().collect();
+            assert_eq!(left_out[0].0.as_str(), "caf\u{fffd}\u{fffd}");
+            assert_eq!((left_out[0].1, left_out.len()), (&Entry::Misnamed { is_folder: true }, 1));
         }
+    }
+
+    #[test]
+    fn what_no_checkout_could_have_is_left_out_and_not_lost() {
+        let mut tree = Tree::default();
+        for path in [".git/config", "a/../b.yaml", "a/.GIT", "a//b.yaml", "a\\b.yaml"] {
+            tree.insert(path, file(path));
+        }
+        let left_out: Vec<&str> = tree.left_out().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(
+            left_out,
+            ["a/\u{fffd}../b.yaml", "a/\u{fffd}.GIT", "a/\u{fffd}/b.yaml", "\u{fffd}.git/config"]
+        );
+        assert_eq!(tree.file_paths().collect::<Vec<_>>(), ["a\\b.yaml"], "git has such files");
+        assert!(tree.refuses("a\\b.yaml").is_none() && tree.refuses("a\\c.yaml").is_some());
     }
 
     #[test]

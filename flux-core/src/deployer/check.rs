@@ -36,7 +36,7 @@ impl Deployer {
     pub async fn check(&self) -> Result<CheckReport, DeployError> {
         let loaded = self.load().await?;
         // The mistakes in policy documents are reported at their lines.
-        let documents: Vec<&str> = release::policy_documents(&loaded.manifests).collect();
+        let documents = release::policy_documents(&loaded.manifests);
         let sources = read_texts(&*self.repo, |path| loaded.files.get(path).cloned(), documents).await?;
         let mut findings = loaded.findings.clone();
         findings.extend(release::policy_findings(&loaded.manifests, |path| {

@@ -7,6 +7,7 @@ use crate::{
     generate::GenerateError,
     plan::PlanFileError,
     release::Violation as ReleaseViolation,
+    repo_path::RepoPath,
     sync::{Outdated as OutdatedStep, Violation as SyncViolation},
 };
 
@@ -36,7 +37,7 @@ pub enum DeployError {
     #[error("{path}: {why}; nothing was written, plan the release anew")]
     Altered {
         /// The file, or the path under which generated workloads are known.
-        path: String,
+        path: RepoPath,
         /// The difference.
         why: String,
     },

@@ -16,6 +16,7 @@ use crate::{
     lineage::Lineage,
     manifest,
     release::{ClusterFacts, ImageFacts, Needs, PastFile, RepositoryFacts, Snapshot},
+    repo_path::RepoPath,
 };
 
 impl Deployer {
@@ -56,10 +57,10 @@ impl Deployer {
     async fn gather_texts(
         &self,
         loaded: &LoadedRepo,
-        paths: &BTreeSet<String>,
+        paths: &BTreeSet<RepoPath>,
         snapshot: &mut Snapshot,
     ) -> Result<(), DeployError> {
-        let (known, ids): (Vec<&String>, Vec<ContentId>) =
+        let (known, ids): (Vec<&RepoPath>, Vec<ContentId>) =
             paths.iter().filter_map(|path| Some((path, loaded.address(path)?.clone()))).unzip();
         let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
         for (path, body) in known.into_iter().zip(bodies) {
@@ -76,7 +77,7 @@ impl Deployer {
     async fn gather_past(
         &self,
         loaded: &LoadedRepo,
-        paths: &BTreeSet<String>,
+        paths: &BTreeSet<RepoPath>,
         snapshot: &mut Snapshot,
     ) -> Result<(), DeployError> {
         if paths.is_empty() {
@@ -86,7 +87,7 @@ impl Deployer {
         let commits = self.repo.history(&range).await?;
         let mut lineage = Lineage::of(&*self.repo, &commits, self.options.history_changes);
         let tip = self.repo.tree(&loaded.revision).await?;
-        let mut changes: BTreeMap<&String, Vec<(&Commit, Option<ContentId>)>> = BTreeMap::new();
+        let mut changes: BTreeMap<&RepoPath, Vec<(&Commit, Option<ContentId>)>> = BTreeMap::new();
         for path in paths {
             changes.insert(path, lineage.changes(path, tip.file(path)).await?);
         }

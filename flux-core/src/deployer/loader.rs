@@ -17,6 +17,7 @@ use crate::{
     manifest::ParsedFile,
     manifest_set::Manifests,
     parse_cache::{CachedParser, ParseCache, Parsed},
+    repo_path::RepoPath,
 };
 
 /// The config repository as loaded at a revision.
@@ -28,11 +29,11 @@ pub struct LoadedRepo {
     /// The manifests.
     pub manifests: Arc<Manifests>,
     /// The address of each manifest file.
-    pub files: BTreeMap<String, ContentId>,
+    pub files: BTreeMap<RepoPath, ContentId>,
     /// The address of each file that kustomize builds from.
-    pub built_from: BTreeMap<String, ContentId>,
+    pub built_from: BTreeMap<RepoPath, ContentId>,
     /// The manifests that commands made, by the paths that they are known under.
-    pub generated: BTreeMap<String, GeneratedManifests>,
+    pub generated: BTreeMap<RepoPath, GeneratedManifests>,
     /// The findings about files and paths.
     pub findings: Findings,
     /// The cost of loading it.
@@ -140,17 +141,17 @@ impl Loader {
         let parser = self.parser(repo, options);
         let engine = Engine::new(&self.generation, repo, &tree);
         let sources = engine.detect().await?;
-        let files: BTreeMap<String, ContentId> = sources
+        let files: BTreeMap<RepoPath, ContentId> = sources
             .raw_manifests(tree.file_paths())
             .into_iter()
-            .filter_map(|path| Some((path.to_owned(), tree.file(path)?.clone())))
+            .filter_map(|path| Some((path.clone(), tree.file(path)?.clone())))
             .collect();
         let Parsed { files: parsed, fresh } = parser.parse(files.values()).await?;
         let (generated, failed) = engine.generate(&sources.generated).await?;
-        let generated: BTreeMap<String, GeneratedManifests> =
+        let generated: BTreeMap<RepoPath, GeneratedManifests> =
             generated.into_iter().map(|of| (of.source.output_path(), of)).collect();
         let (builds, built_from) = generate::builds(parser, &tree, &generated).await?;
-        let mut by_path: BTreeMap<String, Arc<ParsedFile>> =
+        let mut by_path: BTreeMap<RepoPath, Arc<ParsedFile>> =
             files.iter().filter_map(|(path, id)| Some((path.clone(), parsed.get(id)?.clone()))).collect();
         by_path.extend(generated.iter().map(|(path, of)| (path.clone(), of.file.clone())));
         let marks = generated.iter().map(|(path, of)| (path.clone(), of.to_generated())).collect();

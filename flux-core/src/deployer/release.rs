@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{DeployError, Deployer, LoadedRepo, PreparedRelease};
 use crate::{
-    backend::{Author, Change, Error as BackendError, ErrorKind, FileBody, Revision},
+    backend::{Author, Change, ErrorKind, FileBody, Revision},
     finding::{Code, Finding},
     generate::{Engine, Files, RefusedPath},
     manifest,
     plan::{Reason, ReleasePlan, Request},
     release::{self, ClusterFacts, ImageFacts, Snapshot},
-    repo_path::InvalidPath,
+    repo_path::RepoPath,
 };
 
 /// The result of a release.
@@ -101,9 +101,8 @@ impl Deployer {
         if plan.is_empty() {
             return Ok(ReleaseReport { plan, revision: None });
         }
-        let files = files.into_iter().map(|(path, body)| Ok((path.try_into()?, body)));
         let change = Change {
-            files: files.collect::<Result<_, InvalidPath>>().map_err(BackendError::from)?,
+            files,
             message: plan.message(),
             author: plan.request.cause.user.as_deref().map(author),
             time: self.clock.now(),
@@ -176,10 +175,10 @@ impl Deployer {
     /// its plan makes.
     async fn prove_again(&self, loaded: &LoadedRepo, prepared: &PreparedRelease) -> Result<(), DeployError> {
         let plan = &prepared.plan;
-        let (paths, ids): (Vec<String>, Vec<_>) = plan
+        let (paths, ids): (Vec<RepoPath>, Vec<_>) = plan
             .edits_by_path()
             .keys()
-            .filter_map(|path| Some(((*path).to_owned(), loaded.address(path)?.clone())))
+            .filter_map(|path| Some(((*path).clone(), loaded.address(path)?.clone())))
             .unzip();
         let bodies = self.repo.read(&ids, manifest::MAX_FILE_BYTES).await?;
         let texts = paths.into_iter().zip(bodies).filter_map(|(path, body)| match body {

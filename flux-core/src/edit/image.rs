@@ -6,6 +6,7 @@ use super::{Edit, EditError, Intent};
 use crate::{
     image::ImageRef,
     manifest::{Container, Part, SharedScalar, Site},
+    repo_path::RepoPath,
     yaml::quote::{Context, rewrite, write},
 };
 
@@ -15,7 +16,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct ImageChange<'a> {
     /// The file of the container's object.
-    pub path: &'a str,
+    pub path: &'a RepoPath,
     /// The container.
     pub container: &'a Container,
     /// The image.
@@ -28,7 +29,7 @@ pub struct ImageChange<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlacedEdit {
     /// The file.
-    pub path: String,
+    pub path: RepoPath,
     /// The edit.
     pub edit: Edit,
     /// The intended change.
@@ -52,27 +53,58 @@ pub struct PlacedEdit {
 /// place that does not change alike, or [`EditError::NotAlone`] for the other containers of the
 /// object.
 pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, EditError>> {
-    let unsupported = |change: &ImageChange<'_>, why: String| {
+    let change = |&ImageChange { path, container, to }: &_| ContainerChange { file: path, container, to };
+    let changes: Vec<ContainerChange<'_, &RepoPath>> = changes.iter().map(change).collect();
+    let place = |placed: Placed<&RepoPath>| {
+        let Placed { file, edit, intent } = placed;
+        PlacedEdit { path: file.clone(), edit, intent }
+    };
+    edits_together(&changes)
+        .into_iter()
+        .map(|edits| edits.map(|edits| edits.into_iter().map(place).collect()))
+        .collect()
+}
+
+/// An image that a container is to get.
+///
+/// `F` names a file, be it `None` where there is only one.
+struct ContainerChange<'a, F> {
+    file: F,
+    container: &'a Container,
+    to: &'a ImageRef,
+}
+
+/// An edit, its file, and the change that it is intended to make there.
+struct Placed<F> {
+    file: F,
+    edit: Edit,
+    intent: Intent,
+}
+
+fn edits_together<'a, F: Copy + Ord + From<&'a RepoPath>>(
+    changes: &[ContainerChange<'a, F>],
+) -> Vec<Result<Vec<Placed<F>>, EditError>> {
+    let unsupported = |change: &ContainerChange<'_, F>, why: String| {
         EditError::Unsupported(format!("container {}: {why}", change.container.name))
     };
-    let mut writes: Vec<Result<Vec<Write<'_>>, EditError>> = changes
+    let mut writes: Vec<Result<Vec<Write<'a, F>>, EditError>> = changes
         .iter()
         .map(|change| {
-            writes_of(change.container, change.to, change.path).map_err(|why| unsupported(change, why))
+            writes_of(change.container, change.to, change.file).map_err(|why| unsupported(change, why))
         })
         .collect();
     // A change that fails may share a scalar with another change, which then fails as well.
     loop {
         let together = together(&writes);
         let mut taken = Taken::new();
-        let mut edits: Vec<Result<Vec<PlacedEdit>, EditError>> = Vec::with_capacity(changes.len());
+        let mut edits: Vec<Result<Vec<Placed<F>>, EditError>> = Vec::with_capacity(changes.len());
         for (change, writes) in changes.iter().zip(&writes) {
             edits.push(match writes {
                 Ok(writes) => edits_of(writes, &together, &mut taken).map_err(|why| unsupported(change, why)),
                 Err(error) => Err(error.clone()),
             });
         }
-        let object = |change: &ImageChange<'_>| (change.path.to_owned(), change.container.resource);
+        let object = |change: &ContainerChange<'_, F>| (change.file, change.container.resource);
         let failed: BTreeSet<_> =
             changes.iter().zip(&edits).filter(|(_, edits)| edits.is_err()).map(|(c, _)| object(c)).collect();
         for (change, edits) in changes.iter().zip(&mut edits) {
@@ -94,12 +126,12 @@ pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, E
 }
 
 /// Returns the edits of one container.
-fn edits_of(
-    writes: &[Write<'_>],
-    together: &BTreeMap<ScalarId<'_>, &str>,
-    taken: &mut Taken,
-) -> Result<Vec<PlacedEdit>, String> {
-    let edits: Vec<PlacedEdit> = writes.iter().map(|write| write.edit(together)).collect::<Result<_, _>>()?;
+fn edits_of<F: Copy + Ord>(
+    writes: &[Write<'_, F>],
+    together: &BTreeMap<ScalarId<F>, &str>,
+    taken: &mut Taken<F>,
+) -> Result<Vec<Placed<F>>, String> {
+    let edits: Vec<Placed<F>> = writes.iter().map(|write| write.edit(together)).collect::<Result<_, _>>()?;
     edits.iter().try_for_each(|edit| claim(taken, edit))?;
     Ok(edits)
 }
@@ -112,8 +144,8 @@ pub(crate) fn own_edits(container: &Container, to: &ImageRef) -> Result<Vec<(Edi
             container.name, origin.document.path
         )));
     }
-    let change = ImageChange { path: "", container, to };
-    let edits = image_edits(&[change]).into_iter().next().unwrap_or(Ok(Vec::new()))?;
+    let change = ContainerChange { file: None::<&RepoPath>, container, to };
+    let edits = edits_together(&[change]).into_iter().next().unwrap_or(Ok(Vec::new()))?;
     Ok(edits.into_iter().map(|placed| (placed.edit, placed.intent)).collect())
 }
 
@@ -125,15 +157,15 @@ pub(crate) fn rewrite_sites(
     resource: usize,
 ) -> Vec<Result<(Edit, Intent), String>> {
     let write = |&(site, ref text)| Write {
-        path: "",
+        file: (),
         resource,
         site,
         text: String::clone(text),
-        user: ("", resource, &site.pointer),
+        user: ((), resource, &site.pointer),
     };
     let writes = [Ok(sites.iter().map(write).collect())];
     let together = together(&writes);
-    let edit = |write: &Write<'_>| write.edit(&together).map(|placed| (placed.edit, placed.intent));
+    let edit = |write: &Write<'_, ()>| write.edit(&together).map(|placed| (placed.edit, placed.intent));
     writes.iter().flatten().flatten().map(edit).collect()
 }
 
@@ -163,28 +195,28 @@ fn replace(start: usize, end: usize, source: &str, text: &str) -> Edit {
 
 /// A text that is to be written to a scalar.
 #[derive(Debug)]
-struct Write<'a> {
-    path: &'a str,
+struct Write<'a, F> {
+    file: F,
     resource: usize,
     site: &'a Site,
     text: String,
     /// The place that takes its value from the scalar.
     ///
     /// It is the scalar's own, or the image of the object that a kustomization applies to.
-    user: (&'a str, usize, &'a str),
+    user: (F, usize, &'a str),
 }
 
 /// A scalar by its file and its first byte.
-type ScalarId<'a> = (&'a str, usize);
+type ScalarId<F> = (F, usize);
 
-impl<'a> Write<'a> {
-    fn shared(&self) -> Option<(ScalarId<'a>, &'a SharedScalar)> {
+impl<'a, F: Copy + Ord> Write<'a, F> {
+    fn shared(&self) -> Option<(ScalarId<F>, &'a SharedScalar)> {
         let shared = self.site.shared.as_ref()?;
-        Some(((self.path, shared.start), shared))
+        Some(((self.file, shared.start), shared))
     }
 
     /// Returns the edit: of the shared scalar, if that gets this text.
-    fn edit(&self, together: &BTreeMap<ScalarId<'_>, &str>) -> Result<PlacedEdit, String> {
+    fn edit(&self, together: &BTreeMap<ScalarId<F>, &str>) -> Result<Placed<F>, String> {
         let (edit, intent) = match self.shared() {
             Some((id, shared)) if together.get(&id) == Some(&self.text.as_str()) => {
                 let own = (self.site.start, self.site.end) == (shared.start, shared.end);
@@ -198,30 +230,36 @@ impl<'a> Write<'a> {
             }
             _ => rewrite_site(self.site, &self.text, self.resource)?,
         };
-        Ok(PlacedEdit { path: self.path.to_owned(), edit, intent })
+        Ok(Placed { file: self.file, edit, intent })
     }
 }
 
 /// The users of a shared scalar, and the texts that they are to get.
-#[derive(Default)]
-struct Uses<'w, 'a> {
+struct Uses<'w, 'a, F> {
     wanted: u32,
-    users: BTreeSet<(&'a str, usize, &'a str)>,
+    users: BTreeSet<(F, usize, &'a str)>,
     texts: BTreeSet<&'w str>,
     /// The texts for users that have no other scalar to write.
     bound: BTreeSet<&'w str>,
+}
+
+impl<F> Uses<'_, '_, F> {
+    fn of(shared: &SharedScalar) -> Self {
+        Self { wanted: shared.uses, users: BTreeSet::new(), texts: BTreeSet::new(), bound: BTreeSet::new() }
+    }
 }
 
 /// Returns the shared scalars that are written, with their texts.
 ///
 /// Every use of such a scalar changes: all to the same text, or those to the same that have no
 /// other scalar to write.
-fn together<'w, 'a>(writes: &'w [Result<Vec<Write<'a>>, EditError>]) -> BTreeMap<ScalarId<'a>, &'w str> {
-    let mut scalars: BTreeMap<ScalarId<'a>, Uses<'w, 'a>> = BTreeMap::new();
+fn together<'w, F: Copy + Ord>(
+    writes: &'w [Result<Vec<Write<'_, F>>, EditError>],
+) -> BTreeMap<ScalarId<F>, &'w str> {
+    let mut scalars: BTreeMap<ScalarId<F>, Uses<'w, '_, F>> = BTreeMap::new();
     for write in writes.iter().flatten().flatten() {
         if let Some((id, shared)) = write.shared() {
-            let uses = scalars.entry(id).or_default();
-            uses.wanted = shared.uses;
+            let uses = scalars.entry(id).or_insert_with(|| Uses::of(shared));
             uses.users.insert(write.user);
             uses.texts.insert(&write.text);
             if write.site.refused.is_some() {
@@ -229,7 +267,7 @@ fn together<'w, 'a>(writes: &'w [Result<Vec<Write<'a>>, EditError>]) -> BTreeMap
             }
         }
     }
-    let text = |uses: Uses<'w, 'a>| {
+    let text = |uses: Uses<'w, '_, F>| {
         let texts = if uses.bound.is_empty() { uses.texts } else { uses.bound };
         let whole = u32::try_from(uses.users.len()) == Ok(uses.wanted) && texts.len() == 1;
         texts.into_iter().next().filter(|_| whole)
@@ -240,19 +278,19 @@ fn together<'w, 'a>(writes: &'w [Result<Vec<Write<'a>>, EditError>]) -> BTreeMap
 /// Edits by their files and first bytes.
 ///
 /// Keys that are inserted at the same byte are distinguished by their pointers.
-type Taken = BTreeMap<(String, usize, Option<String>), Edit>;
+type Taken<F> = BTreeMap<(F, usize, Option<String>), Edit>;
 
 /// Takes the bytes of an edit, unless another edit has some of them.
-fn claim(taken: &mut Taken, placed: &PlacedEdit) -> Result<(), String> {
-    let PlacedEdit { path, edit, intent } = placed;
+fn claim<F: Copy + Ord>(taken: &mut Taken<F>, placed: &Placed<F>) -> Result<(), String> {
+    let Placed { file, edit, intent } = placed;
     let empty = |edit: &Edit| edit.start == edit.end;
-    let key = (path.clone(), edit.start, empty(edit).then(|| intent.pointer.clone()));
+    let key = (*file, edit.start, empty(edit).then(|| intent.pointer.clone()));
     let clash = match taken.get(&key) {
         Some(same) if same == edit => return Ok(()),
         Some(_) => true,
         None => {
-            let overlaps = |((other_path, ..), other): (&(String, _, _), &Edit)| {
-                other_path == path
+            let overlaps = |((other_file, ..), other): (&(F, _, _), &Edit)| {
+                other_file == file
                     && !(empty(edit) && empty(other))
                     && other.start < edit.end.max(edit.start + 1)
                     && edit.start < other.end.max(other.start + 1)
@@ -271,7 +309,11 @@ fn claim(taken: &mut Taken, placed: &PlacedEdit) -> Result<(), String> {
 /// Returns the texts that the scalars of a container are to get.
 ///
 /// Parts that do not change get none.
-fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Result<Vec<Write<'a>>, String> {
+fn writes_of<'a, F: Copy + From<&'a RepoPath>>(
+    container: &'a Container,
+    to: &ImageRef,
+    own: F,
+) -> Result<Vec<Write<'a, F>>, String> {
     let from =
         container.image.as_ref().map_err(|bad| format!("its image cannot be read: {}", bad.problem))?;
     if from == to {
@@ -294,8 +336,8 @@ fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Resu
     };
     let (from, to) = (as_written(from), as_written(to));
     let (file, resource) = match &container.origin {
-        Some(origin) => (origin.document.path.as_str(), origin.document.index),
-        None => (path, container.resource),
+        Some(origin) => (F::from(&origin.document.path), origin.document.index),
+        None => (own, container.resource),
     };
     let mut writes = Vec::new();
     for site in &container.sites {
@@ -308,8 +350,8 @@ fn writes_of<'a>(container: &'a Container, to: &ImageRef, path: &'a str) -> Resu
         let text = layout.value(site.part, &to)?;
         if before != text {
             let pointer = container.origin.as_ref().map_or(&site.pointer, |origin| &origin.pointer);
-            let user = (path, container.resource, pointer.as_str());
-            writes.push(Write { path: file, resource, site, text, user });
+            let user = (own, container.resource, pointer.as_str());
+            writes.push(Write { file, resource, site, text, user });
         }
     }
     Ok(writes)

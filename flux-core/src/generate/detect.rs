@@ -15,7 +15,7 @@ use crate::{
     backend::Error as BackendError,
     finding::{Finding, Place},
     manifest,
-    repo_path::is_under,
+    repo_path::{RepoPath, is_under},
 };
 
 /// The git paths of a revision, by where their manifests come from.
@@ -38,7 +38,7 @@ impl PathSources {
     ) -> Result<Self, BackendError> {
         // That a `.flux.yaml` is a link makes it none that can be read, and no path without one.
         let configs = revision.tree.links().filter(|path| is_config(path));
-        let files: BTreeSet<&str> = revision.paths().chain(configs).collect();
+        let files: BTreeSet<RepoPath> = revision.paths().chain(configs).cloned().collect();
         let (mut sources, mut used) = (Self::default(), BTreeSet::new());
         for (path, detected) in find(&generation.paths, &files) {
             if let Detected::FluxYaml(by) = &detected {
@@ -64,14 +64,17 @@ impl PathSources {
             }
         }
         let paths: Vec<&str> = sources.paths.iter().map(String::as_str).collect();
-        let others = files.iter().filter(|file| is_config(file) && !used.contains(**file));
+        let others = files.iter().filter(|file| is_config(file) && !used.contains(*file));
         let unused = others.filter_map(|file| Some(unused(file, paths[owner(file, &paths)?])));
         sources.findings.extend(unused);
         Ok(sources)
     }
 
     /// Returns the manifests that are read as they stand, out of all files of a tree, sorted.
-    pub(crate) fn raw_manifests<'a>(&self, files: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    pub(crate) fn raw_manifests<'a>(
+        &self,
+        files: impl Iterator<Item = &'a RepoPath>,
+    ) -> BTreeSet<&'a RepoPath> {
         let is_raw = self.are_raw();
         manifest::manifest_paths(files).into_iter().filter(|path| is_raw(path)).collect()
     }
@@ -116,7 +119,7 @@ impl PathSources {
 async fn source_of(
     revision: RevisionFiles<'_>,
     path: &str,
-    by: &str,
+    by: &RepoPath,
 ) -> Result<Result<Option<Source>, InvalidConfig>, BackendError> {
     if !revision.over.contains_key(by) && revision.tree.is_link(by) {
         let evidence = "it is a symbolic link or a submodule, which is not followed".to_owned();

@@ -19,6 +19,7 @@ use crate::{
     finding::Finding,
     manifest::{ParsedFile, is_kustomization_file},
     manifest_set::Manifests,
+    repo_path::RepoPath,
 };
 
 /// The engine of generation over one revision of a repository.
@@ -37,13 +38,13 @@ pub(crate) struct Engine<'a> {
 /// The other changes of a plan can be, without these.
 #[derive(Debug)]
 pub(crate) struct RefusedPath {
-    path: String,
+    path: RepoPath,
     why: String,
 }
 
 impl RefusedPath {
-    fn new(path: &str, why: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), why: why.into() }
+    fn new(path: &RepoPath, why: impl Into<String>) -> Self {
+        Self { path: path.clone(), why: why.into() }
     }
 
     /// Returns the same manifests, with the workloads of the path marked as not to be changed.
@@ -56,7 +57,7 @@ impl RefusedPath {
     }
 
     /// Returns the path, and why its changes cannot be made.
-    pub(crate) fn into_parts(self) -> (String, String) {
+    pub(crate) fn into_parts(self) -> (RepoPath, String) {
         (self.path, self.why)
     }
 }
@@ -96,7 +97,7 @@ impl<'a> Engine<'a> {
     pub(crate) async fn update(
         &self,
         manifests: &Manifests,
-        current: &BTreeMap<String, GeneratedManifests>,
+        current: &BTreeMap<RepoPath, GeneratedManifests>,
         changes: &[GeneratedEdit],
         edited: &Files,
     ) -> Result<Result<Files, RefusedPath>, GenerateError> {
@@ -110,13 +111,13 @@ impl<'a> Engine<'a> {
 struct Update<'a> {
     engine: Engine<'a>,
     manifests: &'a Manifests,
-    current: &'a BTreeMap<String, GeneratedManifests>,
+    current: &'a BTreeMap<RepoPath, GeneratedManifests>,
     /// The files that the plan edits in place.
     edited: &'a Files,
 }
 
 /// The changes by the paths under which their workloads are known.
-type ByPath<'c> = BTreeMap<&'c str, Vec<&'c GeneratedEdit>>;
+type ByPath<'c> = BTreeMap<&'c RepoPath, Vec<&'c GeneratedEdit>>;
 
 impl Update<'_> {
     async fn run(&self, changes: &[GeneratedEdit]) -> Result<Result<Files, RefusedPath>, BackendError> {
@@ -236,16 +237,16 @@ impl Update<'_> {
         over.extend(changed.clone());
         let sources: Vec<Source> = self.current.values().map(|of| of.source.clone()).collect();
         let (after, findings) = generate(self.engine.generation, self.engine.files(&over), &sources).await?;
-        let blamed = |path: &str| by_path.keys().copied().find(|p| *p == path).unwrap_or(first);
+        let blamed = |path: &str| by_path.keys().copied().find(|p| **p == *path).unwrap_or(first);
         if let Some(finding) = findings.first() {
             let why = format!("what is generated after the update is broken: {}", finding.evidence);
             return Ok(Some(RefusedPath::new(blamed(&finding.subject), why)));
         }
-        let after: BTreeMap<String, GeneratedManifests> =
+        let after: BTreeMap<RepoPath, GeneratedManifests> =
             after.into_iter().map(|of| (of.source.output_path(), of)).collect();
         let after = self.as_manifests(&after);
         for (path, generated) in self.current {
-            let edits = by_path.get(path.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let edits = by_path.get(path).map(Vec::as_slice).unwrap_or_default();
             let [before, after] = [before, &after].map(|manifests| manifests.files().get(path));
             let none = Arc::default();
             let (before, after) = (before.unwrap_or(&none), after.unwrap_or(&none));
@@ -267,15 +268,15 @@ impl Update<'_> {
         fresh: &Files,
     ) -> Result<Option<String>, BackendError> {
         let raw = sources.raw_manifests(revision.paths());
-        if let Some(file) = fresh.keys().find(|file| raw.contains(file.as_str())) {
+        if let Some(file) = fresh.keys().find(|file| raw.contains(file)) {
             return Ok(Some(format!(
                 "{file} would be changed, which is read as it stands; only what manifests are generated from may be"
             )));
         }
         let after = PathSources::detect(self.engine.generation, revision).await?;
         if let Some(path) = sources.differs(&after) {
-            let decides = |file: &&String| is_config(file) || is_kustomization_file(file);
-            let file = fresh.keys().find(decides).or(fresh.keys().next()).map_or("a file", String::as_str);
+            let decides = |file: &&RepoPath| is_config(file) || is_kustomization_file(file);
+            let file = fresh.keys().find(decides).or(fresh.keys().next()).map_or("a file", RepoPath::as_str);
             let path = path_or_repository(path);
             return Ok(Some(format!(
                 "{file} would be changed, which says how the manifests of {path} are made"
@@ -289,7 +290,7 @@ impl Update<'_> {
 
     /// Returns these generated manifests beside those that are read as they stand, whose rules
     /// decide which objects are workloads.
-    fn as_manifests(&self, generated: &BTreeMap<String, GeneratedManifests>) -> Manifests {
+    fn as_manifests(&self, generated: &BTreeMap<RepoPath, GeneratedManifests>) -> Manifests {
         let mut files = self.manifests.files().clone();
         files.retain(|path, _| !self.current.contains_key(path));
         files.extend(generated.iter().map(|(path, of)| (path.clone(), of.file.clone())));

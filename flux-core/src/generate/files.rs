@@ -8,10 +8,11 @@ use super::{Checkout, GenerateError, Generator};
 use crate::{
     backend::{ConfigRepo, Error as BackendError, FileBody, Tree},
     manifest,
+    repo_path::RepoPath,
 };
 
 /// New contents of files by their paths.
-pub(crate) type Files = BTreeMap<String, Bytes>;
+pub(crate) type Files = BTreeMap<RepoPath, Bytes>;
 
 /// The files of a revision, those in `over` with these contents instead.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +29,8 @@ impl<'a> RevisionFiles<'a> {
     }
 
     /// Returns the paths of all files.
-    pub(super) fn paths(self) -> impl Iterator<Item = &'a str> {
-        self.tree.file_paths().chain(self.over.keys().map(String::as_str))
+    pub(super) fn paths(self) -> impl Iterator<Item = &'a RepoPath> {
+        self.tree.file_paths().chain(self.over.keys())
     }
 
     /// Reads a file; `None` if it is not there, or too large.

@@ -21,7 +21,7 @@ pub(super) fn missing_path(path: &str) -> Finding {
 pub(super) fn failed(source: &Source, place: Place, evidence: String, remedy: &str) -> Finding {
     Finding {
         code: Code::GenerationFailed,
-        subject: source.output_path(),
+        subject: source.output_path().into(),
         place: Some(place),
         evidence,
         remedy: remedy.to_owned(),
@@ -46,7 +46,7 @@ pub(super) fn unused(file: &str, git_path: &str) -> Finding {
 pub(super) fn off(source: &Source) -> Finding {
     Finding {
         code: Code::GenerationOff,
-        subject: source.by.clone(),
+        subject: source.by.to_string(),
         place: Some(source.place()),
         evidence: format!(
             "it has commands that make the manifests of {}, and no commands are run here",

@@ -9,6 +9,7 @@ use super::GenerateError;
 use crate::{
     backend::{ConfigRepo, Tree},
     finding::Place,
+    repo_path::RepoPath,
 };
 
 /// How long a command may run that has no limit of its own: one minute.
@@ -34,6 +35,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// use async_trait::async_trait;
 /// use bytes::Bytes;
 /// use flux_core::{
+///     RepoPath,
 ///     backend::{ConfigRepo, FileBody, Tree},
 ///     generate::{Checkout, GenerateError, Generation, Generator, Output, Run},
 /// };
@@ -42,7 +44,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// struct Printer;
 ///
 /// #[derive(Debug)]
-/// struct Copy(BTreeMap<String, Bytes>);
+/// struct Copy(BTreeMap<RepoPath, Bytes>);
 ///
 /// #[async_trait]
 /// impl Generator for Printer {
@@ -50,14 +52,14 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 ///         &self,
 ///         repo: &dyn ConfigRepo,
 ///         tree: &Tree,
-///         over: &BTreeMap<String, Bytes>,
+///         over: &BTreeMap<RepoPath, Bytes>,
 ///     ) -> Result<Box<dyn Checkout>, GenerateError> {
 ///         let ids: Vec<_> = tree.files().map(|(_, id)| id.clone()).collect();
 ///         let bodies = repo.read(&ids, 1 << 20).await?;
 ///         let mut files = BTreeMap::new();
 ///         for (path, body) in tree.file_paths().zip(bodies) {
 ///             if let FileBody::Bytes(bytes) = body {
-///                 files.insert(path.to_owned(), bytes);
+///                 files.insert(path.clone(), bytes);
 ///             }
 ///         }
 ///         files.extend(over.clone());
@@ -70,11 +72,12 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 ///     async fn run(&mut self, run: &Run) -> Result<Output, GenerateError> {
 ///         let unknown = || GenerateError::Unavailable(format!("no command `{}`", run.command));
 ///         let file = run.command.strip_prefix("print ").ok_or_else(unknown)?;
-///         let stdout = self.0.get(&format!("{}/{file}", run.folder)).cloned().unwrap_or_default();
+///         let file = format!("{}/{file}", run.folder);
+///         let stdout = self.0.get(file.as_str()).cloned().unwrap_or_default();
 ///         Ok(Output { stdout })
 ///     }
 ///
-///     async fn changes(&mut self) -> Result<BTreeMap<String, Option<Bytes>>, GenerateError> {
+///     async fn changes(&mut self) -> Result<BTreeMap<RepoPath, Option<Bytes>>, GenerateError> {
 ///         Ok(BTreeMap::new())
 ///     }
 /// }
@@ -92,7 +95,7 @@ pub trait Generator: fmt::Debug + Send + Sync {
         &self,
         repo: &dyn ConfigRepo,
         tree: &Tree,
-        over: &BTreeMap<String, Bytes>,
+        over: &BTreeMap<RepoPath, Bytes>,
     ) -> Result<Box<dyn Checkout>, GenerateError>;
 }
 
@@ -112,7 +115,7 @@ pub trait Checkout: fmt::Debug + Send {
     ///
     /// # Errors
     /// [`GenerateError`] if the copy cannot be read, or if what is new is too much, or no file.
-    async fn changes(&mut self) -> Result<BTreeMap<String, Option<Bytes>>, GenerateError>;
+    async fn changes(&mut self) -> Result<BTreeMap<RepoPath, Option<Bytes>>, GenerateError>;
 }
 
 /// A command that is to be run.

@@ -2,9 +2,9 @@
 
 use super::{Generation, detect::PathSources, findings::missing_path, in_view};
 use crate::{
-    backend::Tree,
+    backend::{Entry, Tree},
     finding::{Code, Finding, Place},
-    repo_path::name,
+    repo_path::{RepoPath, name},
 };
 
 impl PathSources {
@@ -15,29 +15,49 @@ impl PathSources {
         let in_view = in_view(&generation.paths);
         let missing = tree.missing().iter().filter(|path| !in_view.contains(path));
         let mut findings: Vec<Finding> = missing.map(|path| missing_path(path)).collect();
-        let misnamed_ones = tree.misnamed().filter(|path| self.may_hold_manifests(path));
-        findings.extend(misnamed_ones.map(misnamed));
         let manifests = self.raw_manifests(tree.file_paths().chain(tree.links()));
         // What is called like a folder may be one, with manifests in it; README and LICENSE are
         // not.
         let is_bare = |name: &str| !name.contains('.') && !name.contains(char::is_uppercase);
         let is_raw = self.are_raw();
         let may_be_folder = |path: &str| is_bare(name(path)) && is_raw(path);
-        let leads_on = |path: &&str| manifests.contains(path) || may_be_folder(path);
-        findings.extend(tree.links().filter(leads_on).map(linked));
-        let hidden = tree.unreadable().filter(|(path, _)| self.counts(path));
-        findings.extend(hidden.map(|(path, why)| unreadable(path, why)));
+        let leads_on = |path: &&RepoPath| manifests.contains(path) || may_be_folder(path);
+        findings.extend(tree.links().filter(leads_on).map(|path| linked(path)));
+        findings.extend(tree.left_out().filter_map(|(path, entry)| self.left_out(path, entry)));
         findings
+    }
+
+    /// Returns the finding about something that is left out of the tree, if it counts.
+    fn left_out(&self, path: &str, entry: &Entry) -> Option<Finding> {
+        match entry {
+            Entry::Misnamed { is_folder } => {
+                let path = shown(path, *is_folder);
+                self.may_hold_manifests(&path).then(|| misnamed(&path, *is_folder))
+            }
+            Entry::Unreadable { is_folder, reason } => {
+                let path = shown(path, *is_folder);
+                self.counts(&path).then(|| unreadable(&path, *is_folder, reason))
+            }
+            _ => None,
+        }
     }
 }
 
-fn misnamed(path: &str) -> Finding {
-    let what = if path.ends_with('/') { "folder and all that is in it" } else { "file" };
+/// Returns the path as findings have it: that of a folder ends in a slash.
+fn shown(path: &str, is_folder: bool) -> String {
+    format!("{path}{}", if is_folder { "/" } else { "" })
+}
+
+fn misnamed(path: &str, is_folder: bool) -> Finding {
+    let what = if is_folder { "folder and all that is in it" } else { "file" };
     Finding {
         code: Code::InvalidName,
         subject: path.to_owned(),
         place: Some(Place::start_of(path)),
-        evidence: format!("its name is not UTF-8 (shown with `\u{fffd}`), so the {what} is not loaded"),
+        evidence: format!(
+            "its name is not UTF-8, or one that git refuses to check out (shown with `\u{fffd}`), so the \
+             {what} is not loaded"
+        ),
         remedy: "rename it".to_owned(),
     }
 }
@@ -54,8 +74,8 @@ fn linked(path: &str) -> Finding {
     }
 }
 
-fn unreadable(path: &str, why: &str) -> Finding {
-    let what = if path.ends_with('/') { "the folder, and all that is in it, is" } else { "the file is" };
+fn unreadable(path: &str, is_folder: bool, why: &str) -> Finding {
+    let what = if is_folder { "the folder, and all that is in it, is" } else { "the file is" };
     Finding {
         code: Code::UnreadableFile,
         subject: path.to_owned(),

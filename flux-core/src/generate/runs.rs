@@ -95,7 +95,7 @@ mod tests {
 
     fn source(text: &str) -> Source {
         let config = Config::parse(".flux.yaml", text.as_bytes()).unwrap();
-        Source::of_config("prod", ".flux.yaml", config).unwrap().unwrap()
+        Source::of_config("prod", &".flux.yaml".parse().unwrap(), config).unwrap().unwrap()
     }
 
     const COMMANDS: &str = "version: 1\ncommandUpdated:\n  generators: [{command: g}]\n  updaters:\n  - containerImage: {command: one, timeout: 5s}\n    policy: {command: p}\n  - containerImage: {command: two}\n";
@@ -136,7 +136,7 @@ mod tests {
         assert!(source(only).refuses_policies().unwrap().contains("policy"));
         let patches = source("version: 1\npatchUpdated: {generators: [{command: g}], patchFile: p}\n");
         assert_eq!((patches.refuses_images(), patches.refuses_policies()), (None, None));
-        let built = Source::of_kustomization("a", "a/kustomization.yaml");
+        let built = Source::of_kustomization("a", &"a/kustomization.yaml".parse().unwrap());
         assert_eq!((built.refuses_images(), built.refuses_policies()), (None, None));
     }
 }

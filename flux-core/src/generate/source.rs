@@ -6,7 +6,7 @@ use super::{Command, Config, Generators, InvalidConfig, Updater, config::invalid
 use crate::{
     finding::Place,
     manifest::KUSTOMIZATION_FILES,
-    repo_path::{self, ancestors, is_under, join, resolve},
+    repo_path::{self, RepoPath, ancestors, is_under, join, resolve},
 };
 
 /// The name of the file that says how a path is generated.
@@ -27,15 +27,15 @@ pub enum Detected {
     /// Nothing: its files are read as they stand.
     Nothing,
     /// This `.flux.yaml`.
-    FluxYaml(String),
+    FluxYaml(RepoPath),
     /// This file of kustomize's.
-    Kustomization(String),
+    Kustomization(RepoPath),
 }
 
 /// Detects the file that decides on each git path, in their order.
 ///
 /// `files` are the paths of the tree.
-pub fn find<'p>(paths: &'p [String], files: &BTreeSet<&str>) -> Vec<(&'p str, Detected)> {
+pub fn find<'p>(paths: &'p [String], files: &BTreeSet<RepoPath>) -> Vec<(&'p str, Detected)> {
     let roots: Vec<&str> = match paths {
         [] => vec![""],
         paths => paths.iter().map(|path| normal(path)).collect(),
@@ -43,15 +43,15 @@ pub fn find<'p>(paths: &'p [String], files: &BTreeSet<&str>) -> Vec<(&'p str, De
     roots.into_iter().map(|path| (path, detect(path, files))).collect()
 }
 
-fn detect(path: &str, files: &BTreeSet<&str>) -> Detected {
-    if files.contains(path) {
+fn detect(path: &str, files: &BTreeSet<RepoPath>) -> Detected {
+    if let Some(file) = files.get(path) {
         return match decides(path) {
-            true if is_config(path) => Detected::FluxYaml(path.to_owned()),
-            true => Detected::Kustomization(path.to_owned()),
+            true if is_config(path) => Detected::FluxYaml(file.clone()),
+            true => Detected::Kustomization(file.clone()),
             false => Detected::Nothing,
         };
     }
-    let there = |folder: &str, name: &str| Some(join(folder, name)).filter(|p| files.contains(p.as_str()));
+    let there = |folder: &str, name: &str| files.get(join(folder, name).as_str()).cloned();
     if let Some(file) = ancestors(path).find_map(|folder| there(folder, FLUX_YAML)) {
         return Detected::FluxYaml(file);
     }
@@ -111,7 +111,7 @@ pub struct Source {
     /// The git path, without slashes around it; empty for the root.
     pub path: String,
     /// The file that says how.
-    pub by: String,
+    pub by: RepoPath,
     /// The method.
     pub method: Method,
 }
@@ -132,7 +132,7 @@ pub enum Method {
         /// The commands.
         generators: Generators,
         /// The file of patches, from the root of the repository.
-        file: String,
+        file: RepoPath,
     },
     /// By kustomize.
     Kustomize,
@@ -144,7 +144,7 @@ impl Source {
     ///
     /// # Errors
     /// [`InvalidConfig`] if the patch file would lie outside of the repository.
-    pub fn of_config(path: &str, by: &str, config: Config) -> Result<Option<Self>, InvalidConfig> {
+    pub fn of_config(path: &str, by: &RepoPath, config: Config) -> Result<Option<Self>, InvalidConfig> {
         let method = match config {
             Config::ScanForFiles => return Ok(None),
             Config::CommandUpdated { generators, updaters } => Method::Commands { generators, updaters },
@@ -157,12 +157,12 @@ impl Source {
                 Method::Patches { generators, file }
             }
         };
-        Ok(Some(Self { path: path.to_owned(), by: by.to_owned(), method }))
+        Ok(Some(Self { path: path.to_owned(), by: by.clone(), method }))
     }
 
     /// Makes the source of a git path that kustomize builds.
-    pub fn of_kustomization(path: &str, by: &str) -> Self {
-        Self { path: path.to_owned(), by: by.to_owned(), method: Method::Kustomize }
+    pub fn of_kustomization(path: &str, by: &RepoPath) -> Self {
+        Self { path: path.to_owned(), by: by.clone(), method: Method::Kustomize }
     }
 
     /// Returns the folder in which commands run, from the root of the repository; empty for the
@@ -173,9 +173,9 @@ impl Source {
 
     /// Returns the path under which the generated objects are known.
     ///
-    /// No file has it.
-    pub fn output_path(&self) -> String {
-        format!("{}{GENERATED}", join(self.folder(), repo_path::name(&self.by)))
+    /// No file has it. Where no file could have the git path, `\u{fffd}` stands for what makes it so.
+    pub fn output_path(&self) -> RepoPath {
+        repo_path::nearest(&format!("{}{GENERATED}", join(self.folder(), self.by.name())))
     }
 
     /// Returns the commands that print the manifests.
@@ -183,7 +183,7 @@ impl Source {
         match &self.method {
             Method::Commands { generators, .. } | Method::Patches { generators, .. } => generators.clone(),
             Method::Kustomize => {
-                let place = Place::start_of(&*self.by);
+                let place = Place::start_of(&self.by);
                 let command = Command { text: KUSTOMIZE.to_owned(), timeout: None, place: place.clone() };
                 Generators { commands: vec![command], allow_empty: false, place }
             }
@@ -207,11 +207,8 @@ fn folder_of<'p>(path: &'p str, by: &str) -> &'p str {
 }
 
 /// Returns the path of a patch file that is named from a folder; `None` if none can be there.
-fn patch_file_at(folder: &str, named: &str) -> Option<String> {
-    if named.contains('\0') {
-        return None;
-    }
-    resolve(folder, named).filter(|path| !path.is_empty())
+fn patch_file_at(folder: &str, named: &str) -> Option<RepoPath> {
+    resolve(folder, named)?.parse().ok()
 }
 
 /// Returns a configured path without what does not count.
@@ -224,24 +221,30 @@ pub(crate) fn normal(path: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn paths<const N: usize>(texts: [&str; N]) -> BTreeSet<RepoPath> {
+        texts.map(|text| text.parse().unwrap()).into()
+    }
+
     #[test]
     fn the_nearest_flux_yaml_counts_up_to_the_root() {
-        let files: BTreeSet<&str> = [
+        let files = paths([
             ".flux.yaml",
             "dev/web.yaml",
             "prod/.flux.yaml",
             "prod/eu/web.yaml",
             "prod/eu/kustomization.yaml",
-        ]
-        .into();
-        let flux = |path: &str| Detected::FluxYaml(path.to_owned());
+        ]);
+        let flux = |path: &str| Detected::FluxYaml(path.parse().unwrap());
         let table = [
             ("", flux(".flux.yaml")),
             ("./dev/", flux(".flux.yaml")),
             ("prod", flux("prod/.flux.yaml")),
             ("prod/eu", flux("prod/.flux.yaml")),
             ("prod/.flux.yaml", flux("prod/.flux.yaml")),
-            ("prod/eu/kustomization.yaml", Detected::Kustomization("prod/eu/kustomization.yaml".to_owned())),
+            (
+                "prod/eu/kustomization.yaml",
+                Detected::Kustomization("prod/eu/kustomization.yaml".parse().unwrap()),
+            ),
             ("dev/web.yaml", Detected::Nothing),
         ];
         for (path, expected) in table {
@@ -253,8 +256,8 @@ mod tests {
 
     #[test]
     fn a_kustomization_counts_in_the_git_path_itself_only() {
-        let files: BTreeSet<&str> = ["kustomization.yaml", "a/web.yaml", "b/Kustomization"].into();
-        let kustomization = |path: &str| Detected::Kustomization(path.to_owned());
+        let files = paths(["kustomization.yaml", "a/web.yaml", "b/Kustomization"]);
+        let kustomization = |path: &str| Detected::Kustomization(path.parse().unwrap());
         for (path, expected) in [
             ("", kustomization("kustomization.yaml")),
             ("a", Detected::Nothing),
@@ -271,6 +274,18 @@ mod tests {
             assert_eq!(owner(file, &paths), Some(expected), "{file}");
         }
         assert_eq!(owner("x", &["a"]), None);
+    }
+
+    #[test]
+    fn generated_objects_are_known_under_the_file_that_says_how() {
+        let output = |path: &str, by: &str| {
+            let source = Source::of_kustomization(path, &by.parse().unwrap());
+            source.output_path().to_string()
+        };
+        assert_eq!(output("", ".flux.yaml"), ".flux.yaml#generated");
+        assert_eq!(output("prod/eu", "prod/.flux.yaml"), "prod/eu/.flux.yaml#generated");
+        assert_eq!(output("prod/Kustomization", "prod/Kustomization"), "prod/Kustomization#generated");
+        assert_eq!(output("../prod", ".flux.yaml"), "\u{fffd}../prod/.flux.yaml#generated");
     }
 
     #[test]

@@ -8,11 +8,12 @@ use super::{Build, chain::Chains};
 use crate::{
     manifest::{Resource, kustomization::is_kustomization},
     pointer::escape,
+    repo_path::RepoPath,
 };
 
 /// Returns the origin of an annotation of a build's objects, for people; `None` if none is found.
 pub(crate) fn annotated_by(build: &Build, key: &str) -> Option<String> {
-    let through: BTreeSet<String> = Chains::of(&build.files).reach(&build.root).0;
+    let through: BTreeSet<RepoPath> = Chains::of(&build.files).reach(&build.root).0;
     // The root has precedence.
     let inner = through.iter().filter(|path| **path != build.root);
     std::iter::once(&build.root).chain(inner).find_map(|path| {
@@ -68,11 +69,11 @@ mod tests {
             let file = |at: &str, list: &str| {
                 let more = if at == folder { more } else { "" };
                 let text = format!("resources: [{list}]\n{more}");
-                (format!("{at}/kustomization.yaml"), Arc::new(parse(text.as_bytes())))
+                (format!("{at}/kustomization.yaml").parse().unwrap(), Arc::new(parse(text.as_bytes())))
             };
             let files: BTreeMap<_, _> =
                 [file("root", "../base"), file("base", "web.yaml"), file("other", "../base")].into();
-            let build = Build { root: "root/kustomization.yaml".to_owned(), files };
+            let build = Build { root: "root/kustomization.yaml".parse().unwrap(), files };
             let expected = by.map(|by| format!("{by} of {folder}/kustomization.yaml"));
             assert_eq!(annotated_by(&build, key), expected, "{folder} {more}");
         }

@@ -14,7 +14,7 @@ use crate::{
         kustomization_keys::{Names, lists},
     },
     position::Position,
-    repo_path::{folder, resolve},
+    repo_path::{RepoPath, folder, resolve},
 };
 
 /// The lists that a kustomization is built from, in the order in which kustomize reads them.
@@ -83,17 +83,17 @@ impl Chain {
 }
 
 impl Chains {
-    pub(crate) fn of(files: &BTreeMap<String, Arc<ParsedFile>>) -> Self {
+    pub(crate) fn of(files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> Self {
         Self::among(files, |_| true)
     }
 
     /// Returns the chains of the kustomizations with these paths only.
-    pub(crate) fn among(files: &BTreeMap<String, Arc<ParsedFile>>, counts: impl Fn(&str) -> bool) -> Self {
+    pub(crate) fn among(files: &BTreeMap<RepoPath, Arc<ParsedFile>>, counts: impl Fn(&str) -> bool) -> Self {
         let mut chains = Self::default();
         for (path, file) in files.iter().filter(|(path, _)| is_file(path) && counts(path)) {
             let Some(index) = file.resources.iter().position(is_kustomization) else { continue };
             let by = chains.all.len();
-            chains.all.push(DocumentId::new(path, index));
+            chains.all.push(DocumentId::new(path.clone(), index));
             chains.by_folder.entry(folder(path).to_owned()).or_insert(by);
             let mut components = Vec::new();
             for (names, listed) in listed(path, &file.resources[index]) {
@@ -124,13 +124,13 @@ impl Chains {
     /// Returns the kustomizations themselves.
     pub(crate) fn documents<'a>(
         &self,
-        files: &'a BTreeMap<String, Arc<ParsedFile>>,
+        files: &'a BTreeMap<RepoPath, Arc<ParsedFile>>,
     ) -> impl Iterator<Item = &'a Resource> {
         self.all.iter().filter_map(|document| document.find(files))
     }
 
     /// Returns the path of a kustomization.
-    pub(crate) fn path(&self, at: usize) -> &str {
+    pub(crate) fn path(&self, at: usize) -> &RepoPath {
         &self.all[at].path
     }
 
@@ -226,7 +226,7 @@ impl Chains {
     /// as a patch.
     ///
     /// The search stops at the kustomizations in `stops`, which do not count.
-    pub(crate) fn outermost(&self, path: &str, stops: &BTreeSet<&str>) -> BTreeSet<&str> {
+    pub(crate) fn outermost(&self, path: &str, stops: &BTreeSet<&RepoPath>) -> BTreeSet<&RepoPath> {
         let by = |path: &str| self.listed.get(path).into_iter().flatten().map(|listing| listing.by);
         let as_patch = self.patched.get(path).into_iter().flatten().copied();
         let mut next: Vec<usize> = by(path).chain(as_patch).collect();
@@ -247,7 +247,7 @@ impl Chains {
     /// Returns the kustomizations that one is built from, itself among them.
     ///
     /// The second set has these with the files and folders that they list, and their patches.
-    pub(crate) fn reach(&self, root: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    pub(crate) fn reach(&self, root: &str) -> (BTreeSet<RepoPath>, BTreeSet<String>) {
         let mut lists: Vec<Vec<&String>> = vec![Vec::new(); self.all.len()];
         for (path, listings) in &self.listed {
             listings.iter().for_each(|listing| lists[listing.by].push(path));
@@ -256,12 +256,12 @@ impl Chains {
         let mut next: Vec<usize> =
             self.all.iter().position(|document| document.path == root).into_iter().collect();
         while let Some(at) = next.pop() {
-            if through.insert(self.path(at).to_owned()) {
+            if through.insert(self.path(at).clone()) {
                 next.extend(lists[at].iter().filter_map(|listed| self.by_folder.get(*listed)));
                 wanted.extend(lists[at].iter().copied().chain(&self.patches[at]).cloned());
             }
         }
-        wanted.extend(through.iter().cloned());
+        wanted.extend(through.iter().map(String::from));
         (through, wanted)
     }
 }

@@ -19,6 +19,7 @@ use crate::{
         Site,
         kustomization::{FILES, KIND},
     },
+    repo_path::RepoPath,
 };
 
 /// Returns the finding about a kustomization in a file of another name.
@@ -68,7 +69,7 @@ type Outcomes = BTreeMap<(DocumentId, usize), Outcome>;
 ///
 /// The containers get the places where these images are written. A problem with such an image is
 /// reported at its entry.
-pub(crate) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Finding> {
+pub(crate) fn apply(files: &mut BTreeMap<RepoPath, Arc<ParsedFile>>) -> Vec<Finding> {
     let chains = Chains::of(files);
     if chains.is_empty() {
         return Vec::new();
@@ -84,7 +85,7 @@ pub(crate) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Findin
                 if let (Some(entry), None) = (outcome.set_by, resource.read_only_reason()) {
                     *users.entry(entry).or_default() += 1;
                 }
-                outcomes.insert((DocumentId::new(path, index), at), outcome);
+                outcomes.insert((DocumentId::new(path.clone(), index), at), outcome);
             }
         }
     }
@@ -137,7 +138,7 @@ fn outcome(container: &Container, entries: &[Entries], chain: &Chain, chains: &C
         outcome.take(k, &entries[k], chains);
     }
     let differs = |k: &&usize| entries[**k].next(&outcome.text, 0).is_some();
-    let forked: Vec<&str> = chain.fork.iter().filter(differs).map(|&k| chains.path(k)).collect();
+    let forked: Vec<&str> = chain.fork.iter().filter(differs).map(|&k| chains.path(k).as_str()).collect();
     let touched = outcome.last.is_some() || !forked.is_empty() || chain.cut;
     if !forked.is_empty() {
         outcome.refused = Some(format!("kustomizations set it differently: {}", forked.join(", ")));

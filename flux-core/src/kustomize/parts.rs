@@ -19,7 +19,7 @@ use crate::{
         kustomization::{is_file, is_kustomization},
         kustomization_keys::{Names, lists},
     },
-    repo_path::folder,
+    repo_path::{RepoPath, folder},
 };
 
 /// Lists of parts.
@@ -30,9 +30,9 @@ const PARTS: [Names; 3] = [Names::Configuration, Names::Plugins, Names::Patches]
 /// The files that are parts of kustomizations and nothing else.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PartFiles {
-    all: BTreeSet<String>,
+    all: BTreeSet<RepoPath>,
     /// The patches among them that name the object that they patch.
-    patches: BTreeSet<String>,
+    patches: BTreeSet<RepoPath>,
 }
 
 impl PartFiles {
@@ -45,10 +45,10 @@ impl PartFiles {
     /// The objects are given by group, kind and name.
     pub(crate) fn alone(
         &self,
-        files: &BTreeMap<String, Arc<ParsedFile>>,
+        files: &BTreeMap<RepoPath, Arc<ParsedFile>>,
         described: &BTreeSet<(&str, &str, &str)>,
     ) -> Vec<Finding> {
-        let of_file = |path: &String| {
+        let of_file = |path: &RepoPath| {
             let alone = |patch: &&Resource| {
                 !described.contains(&(patch.group(), patch.kind.as_str(), patch.name.as_str()))
             };
@@ -78,7 +78,7 @@ impl PartFiles {
 }
 
 /// Returns the files that are parts of kustomizations and nothing else.
-pub(crate) fn parts(files: &BTreeMap<String, Arc<ParsedFile>>) -> PartFiles {
+pub(crate) fn parts(files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> PartFiles {
     let (mut parts, mut patches, mut objects) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (path, file) in files.iter().filter(|(path, _)| is_file(path)) {
         let Some(kustomization) = file.resources.iter().find(|resource| is_kustomization(resource)) else {
@@ -104,7 +104,11 @@ pub(crate) fn parts(files: &BTreeMap<String, Arc<ParsedFile>>) -> PartFiles {
         // A file that is also listed as a resource describes objects.
         objects.extend(lists(Names::Objects).flat_map(items).filter_map(named));
     }
-    parts.retain(|path| files.contains_key(path) && !is_file(path) && !objects.contains(path));
+    let loaded = |path: &String| files.get_key_value(path.as_str()).map(|(path, _)| path.clone());
+    parts.retain(|path| !is_file(path) && !objects.contains(path));
     patches.retain(|path| parts.contains(path));
-    PartFiles { all: parts, patches }
+    PartFiles {
+        all: parts.iter().filter_map(loaded).collect(),
+        patches: patches.iter().filter_map(loaded).collect(),
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{chain::Chains, origins::Origins};
 use crate::{
     manifest::{Container, DocumentId, SharedScalar, Site, kustomization::is_file},
-    repo_path::folder,
+    repo_path::{RepoPath, folder},
 };
 
 /// Marks the documents that describe several objects.
@@ -28,19 +28,19 @@ pub(crate) fn share(origins: &mut Origins, others: &mut Others<'_>) {
 }
 
 /// A place that containers take their image from.
-pub(crate) type User = (String, usize, Option<String>);
+pub(crate) type User = (RepoPath, usize, Option<String>);
 
 /// The number of containers that take their image from a place.
 pub(crate) type Users = BTreeMap<User, u32>;
 
 /// The number of these containers that pass a kustomization of a build behind the place.
-pub(crate) type Passing = HashMap<(User, String, usize), u32>;
+pub(crate) type Passing = HashMap<(User, RepoPath, usize), u32>;
 
 /// Returns a place by its file and first byte.
 ///
 /// Keys that are inserted at the same byte are distinguished by their pointers.
-pub(crate) fn user_of(path: &str, site: &Site) -> User {
-    (path.to_owned(), site.start, site.adds.as_ref().map(|_| site.pointer.clone()))
+pub(crate) fn user_of(path: &RepoPath, site: &Site) -> User {
+    (path.clone(), site.start, site.adds.as_ref().map(|_| site.pointer.clone()))
 }
 
 /// Returns `true` if a place can be written, be it together with others.
@@ -51,18 +51,18 @@ pub(crate) fn can_be_written(site: &Site) -> bool {
 /// The kustomizations of the repository that are not built here.
 pub(crate) struct Others<'a> {
     chains: Chains,
-    roots: BTreeSet<&'a str>,
+    roots: BTreeSet<&'a RepoPath>,
     /// The results of earlier queries.
-    known: HashMap<String, Option<String>>,
+    known: HashMap<RepoPath, Option<RepoPath>>,
 }
 
 impl<'a> Others<'a> {
-    pub(crate) fn of(chains: Chains, roots: BTreeSet<&'a str>) -> Self {
+    pub(crate) fn of(chains: Chains, roots: BTreeSet<&'a RepoPath>) -> Self {
         Self { chains, roots, known: HashMap::new() }
     }
 
     /// Returns one of these kustomizations that a file is built into.
-    fn building(&mut self, path: &str) -> Option<String> {
+    fn building(&mut self, path: &RepoPath) -> Option<RepoPath> {
         if self.roots.contains(path) {
             return None;
         }
@@ -70,8 +70,8 @@ impl<'a> Others<'a> {
             return known.clone();
         }
         let listed = if is_file(path) { folder(path) } else { path };
-        let found = self.chains.outermost(listed, &self.roots).into_iter().next().map(str::to_owned);
-        self.known.insert(path.to_owned(), found.clone());
+        let found = self.chains.outermost(listed, &self.roots).into_iter().next().cloned();
+        self.known.insert(path.clone(), found.clone());
         found
     }
 
@@ -83,7 +83,7 @@ impl<'a> Others<'a> {
         container: &mut Container,
         root: &str,
         users: &Users,
-        alone: &dyn Fn(&User) -> Option<String>,
+        alone: &dyn Fn(&User) -> Option<RepoPath>,
     ) {
         let Some(path) = container.origin.as_ref().map(|origin| origin.document.path.clone()) else { return };
         let other = self.building(&path);

@@ -28,25 +28,26 @@ use super::{
 use crate::{
     manifest::{Container, DocumentId, ImageOrigin, ParsedFile, Resource, Site, kustomization::is_file},
     position::Position,
+    repo_path::RepoPath,
 };
 
 /// A build of a kustomization, and the files that belong to it.
 ///
 /// Exhaustive: whoever reads the repository makes it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Build {
     /// The path of the kustomization.
-    pub root: String,
+    pub root: RepoPath,
     /// All kustomizations of the repository, and the files that [`wants`](Self::wants) names,
     /// parsed.
-    pub files: BTreeMap<String, Arc<ParsedFile>>,
+    pub files: BTreeMap<RepoPath, Arc<ParsedFile>>,
 }
 
 impl Build {
     /// Returns the paths of the files that a kustomization is built from.
     ///
     /// `files` has all kustomizations of the repository. Some of the paths may not exist.
-    pub fn wants(root: &str, files: &BTreeMap<String, Arc<ParsedFile>>) -> BTreeSet<String> {
+    pub fn wants(root: &str, files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> BTreeSet<String> {
         Chains::of(files).reach(root).1
     }
 }
@@ -56,15 +57,15 @@ impl Build {
 ///
 /// `builds` are by the path under which `built` has their results.
 pub(crate) fn trace(
-    builds: &BTreeMap<String, Build>,
-    built: &mut BTreeMap<String, Arc<ParsedFile>>,
+    builds: &BTreeMap<RepoPath, Build>,
+    built: &mut BTreeMap<RepoPath, Arc<ParsedFile>>,
 ) -> Origins {
     let all = builds
         .values()
         .flat_map(|build| &build.files)
         .map(|(path, file)| (path.clone(), file.clone()))
         .collect();
-    let mut others = Others::of(Chains::of(&all), builds.values().map(|build| build.root.as_str()).collect());
+    let mut others = Others::of(Chains::of(&all), builds.values().map(|build| &build.root).collect());
     let mut origins = Origins::new();
     let mut places = Vec::new();
     let (mut users, mut passing) = (Users::new(), Passing::new());
@@ -87,7 +88,7 @@ pub(crate) fn trace(
                         *users.entry(user).or_default() += 1;
                     }
                 }
-                places.push((DocumentId::new(path, index), at, container, behind));
+                places.push((DocumentId::new(path.clone(), index), at, container, behind));
             }
             if let Some(raw) = raw {
                 let mut documents = vec![raw.described()];
@@ -96,7 +97,7 @@ pub(crate) fn trace(
                     documents.retain(|document| *document != patch);
                     documents.push(patch);
                 }
-                origins.insert(DocumentId::new(path, index), documents);
+                origins.insert(DocumentId::new(path.clone(), index), documents);
             }
         }
         chains.insert(path, tracer.chains);
@@ -106,7 +107,7 @@ pub(crate) fn trace(
         let Some(file) = built.get_mut(&path) else { continue };
         let alone = |user: &User| {
             let once = |k: &&usize| passing.get(&(user.clone(), path.clone(), **k)) == Some(&1);
-            behind.iter().find(once).and_then(|&k| Some(chains.get(&*path)?.path(k).to_owned()))
+            behind.iter().find(once).and_then(|&k| Some(chains.get(&*path)?.path(k).clone()))
         };
         others.guard(&mut container, &builds[&path].root, &users, &alone);
         if let Some(place) =
@@ -129,7 +130,7 @@ struct Tracer<'a> {
     /// The objects by group, kind and the name under which they are built.
     objects: HashMap<Key, Vec<Raw<'a>>>,
     /// The documents that a kustomization names as patches, by their group, kind and name.
-    patches: HashMap<(usize, Key), Vec<(&'a str, usize, &'a Resource)>>,
+    patches: HashMap<(usize, Key), Vec<(&'a RepoPath, usize, &'a Resource)>>,
 }
 
 /// A group, a kind and a name.
@@ -142,7 +143,7 @@ fn key(resource: &Resource, name: String) -> Key {
 /// An object in its file, before any kustomization applies.
 #[derive(Clone, Debug)]
 struct Raw<'a> {
-    path: &'a str,
+    path: &'a RepoPath,
     index: usize,
     resource: &'a Resource,
     chain: Chain,
@@ -152,7 +153,7 @@ struct Raw<'a> {
 
 impl Raw<'_> {
     fn described(&self) -> Described {
-        Described { document: DocumentId::new(self.path, self.index), refused: None }
+        Described { document: DocumentId::new(self.path.clone(), self.index), refused: None }
     }
 
     fn container(&self, like: &Container) -> Option<&Container> {
@@ -162,7 +163,7 @@ impl Raw<'_> {
     /// Returns a container of the file as one of the built object.
     fn place(&self, container: &Container, built: &Container) -> Container {
         let origin = ImageOrigin {
-            document: DocumentId::new(self.path, self.index),
+            document: DocumentId::new(self.path.clone(), self.index),
             pointer: String::new(),
             position: container.position,
             name: self.resource.name.clone(),
@@ -198,10 +199,10 @@ impl<'a> Tracer<'a> {
         }
         let mut patches: HashMap<_, Vec<_>> = HashMap::new();
         for k in 0..documents.len() {
-            let files = chains.patches(k).iter().filter_map(|path| build.files.get_key_value(path));
+            let files = chains.patches(k).iter().filter_map(|path| build.files.get_key_value(path.as_str()));
             for (path, file) in files {
                 for (index, patch) in file.resources.iter().enumerate() {
-                    let place = (path.as_str(), index, patch);
+                    let place = (path, index, patch);
                     patches.entry((k, key(patch, patch.name.clone()))).or_default().push(place);
                 }
             }
@@ -212,10 +213,10 @@ impl<'a> Tracer<'a> {
     /// Returns the kustomizations that an object passes behind the place of an image.
     ///
     /// An entry of their `images` for this image applies after that place.
-    fn behind(&self, raw: &Raw<'a>, place: &str) -> BTreeSet<usize> {
+    fn behind(&self, raw: &Raw<'a>, place: &RepoPath) -> BTreeSet<usize> {
         let through = &raw.chain.through;
         let after_itself = through.iter().rposition(|&k| self.chains.path(k) == place).map(|at| at + 1);
-        let names_it = |&k: &usize| self.chains.patches(k).iter().any(|patch| patch == place);
+        let names_it = |&k: &usize| self.chains.patches(k).iter().any(|patch| place == patch.as_str());
         let from = after_itself.or_else(|| through.iter().rposition(names_it)).unwrap_or_default();
         // No real way is longer; of longer ones none is proposed.
         let all = if through.len() > MOST_PROPOSED { through.len() } else { from };
@@ -261,7 +262,7 @@ impl<'a> Tracer<'a> {
             Err(why) => refused.unwrap_or(why),
         };
         let origin = ImageOrigin {
-            document: DocumentId::new(&self.build.root, 0),
+            document: DocumentId::new(self.build.root.clone(), 0),
             pointer: String::new(),
             position: Position::START,
             name: String::new(),

@@ -21,7 +21,7 @@ use crate::{
     finding::{Code, Finding, Place},
     manifest::{ParsedFile, kustomization::is_file},
     parse_cache::{CachedParser, read_texts},
-    repo_path::folder,
+    repo_path::{RepoPath, folder},
 };
 
 /// Returns the findings about the kustomizations of a tree.
@@ -31,14 +31,14 @@ use crate::{
 pub(crate) async fn check(
     parser: CachedParser<'_>,
     tree: &Tree,
-    loaded: &BTreeMap<String, ContentId>,
+    loaded: &BTreeMap<RepoPath, ContentId>,
     known: &HashMap<ContentId, Arc<ParsedFile>>,
-    built: impl IntoIterator<Item = String>,
+    built: impl IntoIterator<Item = RepoPath>,
 ) -> Result<Vec<Finding>, BackendError> {
     let first = loaded.keys().filter(|path| is_file(path)).cloned().chain(built).collect();
     let mut gathered = gather(parser, tree, first, known).await?;
     // The problems of loaded files are reported elsewhere.
-    let is_loaded = |place: &Place| loaded.contains_key(&place.path);
+    let is_loaded = |place: &Place| loaded.contains_key(place.path.as_str());
     gathered.broken.retain(|finding| !finding.place.as_ref().is_some_and(is_loaded));
     let mut findings = std::mem::take(&mut gathered.broken);
     findings.append(&mut gathered.huge);
@@ -56,8 +56,8 @@ pub(crate) async fn check(
 fn all_mistakes<'g>(
     gathered: &'g Gathered,
     tree: &Tree,
-    loaded: &BTreeMap<String, ContentId>,
-) -> BTreeMap<&'g str, Mistakes> {
+    loaded: &BTreeMap<RepoPath, ContentId>,
+) -> BTreeMap<&'g RepoPath, Mistakes> {
     let mut found = cycles(&gathered.all);
     for (path, kustomization) in &gathered.all {
         let own = found.entry(path).or_default();

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use super::{entries::entries, kustomization::Kustomization, mistakes::Mistakes, shape::Mistake};
 use crate::{
     kustomize::join,
-    repo_path::{folder, is_under},
+    repo_path::{RepoPath, folder, is_under},
 };
 
 /// Returns the mistakes of the entries that close a cycle of several kustomizations, by the paths
 /// of these.
-pub(super) fn cycles(all: &BTreeMap<String, Kustomization>) -> BTreeMap<&str, Mistakes> {
-    let by_folder: BTreeMap<&str, &str> =
-        all.keys().rev().map(|path| (folder(path), path.as_str())).collect();
+pub(super) fn cycles(all: &BTreeMap<RepoPath, Kustomization>) -> BTreeMap<&RepoPath, Mistakes> {
+    let by_folder: BTreeMap<&str, &RepoPath> = all.keys().rev().map(|path| (path.folder(), path)).collect();
     let mut search = CycleSearch { state: BTreeMap::new(), found: BTreeMap::new() };
     for path in all.keys() {
         search.start_at(path, all, &by_folder);
@@ -22,8 +21,8 @@ pub(super) fn cycles(all: &BTreeMap<String, Kustomization>) -> BTreeMap<&str, Mi
 
 /// A search along the folders that kustomizations list.
 struct CycleSearch<'a> {
-    state: BTreeMap<&'a str, State>,
-    found: BTreeMap<&'a str, Mistakes>,
+    state: BTreeMap<&'a RepoPath, State>,
+    found: BTreeMap<&'a RepoPath, Mistakes>,
 }
 
 /// The progress of the search at a kustomization.
@@ -35,16 +34,16 @@ enum State {
 }
 
 /// A kustomization on the way, with the folders that it lists and that are not searched yet.
-type Step<'a> = (&'a str, std::vec::IntoIter<(String, &'a str)>);
+type Step<'a> = (&'a RepoPath, std::vec::IntoIter<(String, &'a RepoPath)>);
 
 impl<'a> CycleSearch<'a> {
     fn start_at(
         &mut self,
-        start: &'a str,
-        all: &'a BTreeMap<String, Kustomization>,
-        by_folder: &BTreeMap<&'a str, &'a str>,
+        start: &'a RepoPath,
+        all: &'a BTreeMap<RepoPath, Kustomization>,
+        by_folder: &BTreeMap<&'a str, &'a RepoPath>,
     ) {
-        let lists = |path: &str| -> Vec<(String, &'a str)> {
+        let lists = |path: &RepoPath| -> Vec<(String, &'a RepoPath)> {
             let Some(kustomization) = all.get(path) else { return Vec::new() };
             let entries = entries(&kustomization.object).into_iter();
             entries
@@ -89,7 +88,7 @@ const MAX_NAMED: usize = 10;
 
 /// Returns the mistake of the entry that leads from the last of these back to the first.
 fn circle(pointer: String, round: &[Step<'_>]) -> Mistake {
-    let path = |step: &Step<'_>| step.0.to_owned();
+    let path = |step: &Step<'_>| step.0.to_string();
     let mut paths: Vec<String> = match round.len().checked_sub(MAX_NAMED) {
         None | Some(0) => round.iter().map(path).collect(),
         Some(more) => {

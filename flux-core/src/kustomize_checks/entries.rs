@@ -18,7 +18,7 @@ use crate::{
         kustomization::{FILES, is_file},
         kustomization_keys::{Names, lists},
     },
-    repo_path::{ancestors, folder, is_under},
+    repo_path::{RepoPath, ancestors, folder, is_under},
 };
 
 /// The kinds of things that an entry may name.
@@ -107,7 +107,7 @@ pub(super) fn listed_folders(kustomization: &Kustomization) -> Vec<String> {
 pub(super) fn entry_mistakes(
     kustomization: &Kustomization,
     tree: &Tree,
-    all: &BTreeMap<String, Kustomization>,
+    all: &BTreeMap<RepoPath, Kustomization>,
 ) -> Vec<Mistake> {
     let own = folder(&kustomization.path);
     let mut found = Vec::new();
@@ -128,7 +128,7 @@ fn entry_mistake(
     entry: &Entry<'_>,
     own: &str,
     tree: &Tree,
-    all: &BTreeMap<String, Kustomization>,
+    all: &BTreeMap<RepoPath, Kustomization>,
 ) -> Option<Mistake> {
     let Entry { list, ref pointer, text, wants } = *entry;
     let error = |evidence: String, remedy: &str| Some(Mistake::error(&**pointer, evidence, remedy));
@@ -193,7 +193,7 @@ fn folder_mistake(
     entry: &Entry<'_>,
     path: &str,
     tree: &Tree,
-    all: &BTreeMap<String, Kustomization>,
+    all: &BTreeMap<RepoPath, Kustomization>,
 ) -> Option<Mistake> {
     let Some(file) = files_in(tree, path).next() else {
         let is_hidden = FILES.iter().any(|name| tree.hides(&format!("{path}/{name}")));

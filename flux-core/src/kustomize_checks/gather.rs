@@ -17,6 +17,7 @@ use crate::{
     manifest::{ParsedFile, is_kustomization},
     parse_cache::{CachedParser, read_texts},
     position::Position,
+    repo_path::RepoPath,
     yaml,
 };
 
@@ -24,7 +25,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     /// The kustomizations by their paths.
-    pub(super) all: BTreeMap<String, Kustomization>,
+    pub(super) all: BTreeMap<RepoPath, Kustomization>,
     /// The folders that they list.
     pub(super) listed: BTreeSet<String>,
     /// The findings about files of kustomize's names that hold no kustomization.
@@ -37,7 +38,7 @@ pub(super) struct Gathered {
 pub(super) async fn gather(
     parser: CachedParser<'_>,
     tree: &Tree,
-    mut next: BTreeSet<String>,
+    mut next: BTreeSet<RepoPath>,
     known: &HashMap<ContentId, Arc<ParsedFile>>,
 ) -> Result<Gathered, BackendError> {
     let (mut gathered, mut seen) = (Gathered::default(), BTreeSet::new());
@@ -66,12 +67,12 @@ pub(super) async fn gather(
 async fn read(
     parser: CachedParser<'_>,
     tree: &Tree,
-    paths: &BTreeSet<String>,
+    paths: &BTreeSet<RepoPath>,
     known: &HashMap<ContentId, Arc<ParsedFile>>,
 ) -> Result<(Vec<Kustomization>, Vec<Finding>), BackendError> {
     let ids = paths.iter().filter_map(|path| tree.file(path));
     let parsed = parser.parse(ids.filter(|id| !known.contains_key(*id))).await?.files;
-    let file = |path: &String| {
+    let file = |path: &RepoPath| {
         let id = tree.file(path)?;
         known.get(id).or_else(|| parsed.get(id))
     };
@@ -87,7 +88,7 @@ async fn read(
                 unreadable(file)
                     .map(|problem| Finding { code: Code::InvalidKustomization, ..problem.at(path) }),
             ),
-            None => unknown.push(path.as_str()),
+            None => unknown.push(path),
         }
     }
     for (path, text) in read_texts(parser.repo, |path| tree.file(path).cloned(), unknown).await? {

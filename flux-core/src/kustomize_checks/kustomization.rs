@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::{backend::Tree, manifest::kustomization::FILES, repo_path::join};
+use crate::{
+    backend::Tree,
+    manifest::kustomization::FILES,
+    repo_path::{RepoPath, join},
+};
 
 /// The most values that a kustomization may have to be checked.
 ///
@@ -14,7 +18,7 @@ pub(super) const MAX_VALUES: usize = 50_000;
 /// A kustomization of the tree.
 #[derive(Debug)]
 pub(super) struct Kustomization {
-    pub(super) path: String,
+    pub(super) path: RepoPath,
     pub(super) object: Arc<Value>,
     /// The line at which it starts in its file.
     pub(super) line: u32,
@@ -49,6 +53,7 @@ impl Kustomization {
 }
 
 /// Returns the files of kustomize's names that a folder has.
-pub(super) fn files_in(tree: &Tree, folder: &str) -> impl Iterator<Item = String> {
-    FILES.into_iter().map(move |name| join(folder, name)).filter(|path| tree.file(path).is_some())
+pub(super) fn files_in(tree: &Tree, folder: &str) -> impl Iterator<Item = RepoPath> {
+    let path = move |name| join(folder, name).parse().ok();
+    FILES.into_iter().filter_map(path).filter(|path: &RepoPath| tree.file(path).is_some())
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CLUSTER, Container, DocumentId, ScalarRef, Scope, WorkloadId, scope_of, sops};
-use crate::{api_version::ApiVersion, finding::Problem, position::Position};
+use crate::{api_version::ApiVersion, finding::Problem, position::Position, repo_path::RepoPath};
 
 /// The parse of one file.
 ///
@@ -92,7 +92,7 @@ impl Resource {
 
 impl DocumentId {
     /// Returns the document; `None` if these files do not have it.
-    pub fn find<'a>(&self, files: &'a BTreeMap<String, Arc<ParsedFile>>) -> Option<&'a Resource> {
+    pub fn find<'a>(&self, files: &'a BTreeMap<RepoPath, Arc<ParsedFile>>) -> Option<&'a Resource> {
         files.get(&self.path)?.resources.get(self.index)
     }
 }

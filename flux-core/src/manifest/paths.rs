@@ -17,18 +17,18 @@ const NEVER_FILES: [&str; 2] = [".flux.yaml", ".sops.yaml"];
 /// `Chart.yaml` and `values.yaml`, with all that is below), and kustomizations by their names,
 /// whose `images:` count. `.flux.yaml`, `.sops.yaml` and the files that a forge or CI service keeps
 /// in its own folder describe no objects and are left out as well.
-pub fn manifest_paths<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let all: Vec<&str> = all.collect();
-    let folders_with = |file: &str| -> BTreeSet<&str> {
+pub fn manifest_paths<'a, P: AsRef<str> + ?Sized>(all: impl Iterator<Item = &'a P>) -> Vec<&'a P> {
+    let all: Vec<&'a P> = all.collect();
+    let folders_with = |file: &str| -> BTreeSet<&'a str> {
         all.iter()
-            .map(|path| split(path))
+            .map(|&path| split(path.as_ref()))
             .filter(|(_, name)| *name == file)
             .map(|(folder, _)| folder)
             .collect()
     };
     let (with_chart, with_values) = (folders_with("Chart.yaml"), folders_with("values.yaml"));
     let charts: BTreeSet<&str> = with_chart.intersection(&with_values).copied().collect();
-    all.into_iter().filter(|path| is_manifest(path, &charts)).collect()
+    all.into_iter().filter(|path| is_manifest(path.as_ref(), &charts)).collect()
 }
 
 fn is_manifest(path: &str, charts: &BTreeSet<&str>) -> bool {

@@ -25,6 +25,9 @@ use crate::{
 /// push` is to a real one. Clones share the repository. Contents are addressed by the hex SHA-256
 /// of their bytes and revisions by that of all that they hold, so equal calls give equal revisions.
 ///
+/// As in git, a file may be pushed under a path that no checkout could have, as `.git/config`. In
+/// its [`tree`](ConfigRepo::tree) that is [misnamed](TreeEntry::Misnamed).
+///
 /// ```
 /// # futures::executor::block_on(async {
 /// use flux_core::{backend::ConfigRepo as _, memory::MemoryRepo};
@@ -56,6 +59,7 @@ struct Upstream {
 #[derive(Debug)]
 struct Entry {
     commit: Commit,
+    /// As in git, a file may have a path that no checkout could have.
     files: BTreeMap<String, ContentId>,
     /// Those that can be run, whether or not they are among the files.
     executable: BTreeSet<String>,
@@ -75,8 +79,7 @@ impl MemoryRepo {
             paths: Vec::new(),
             committer: Author { name: "Flux".into(), email: String::new() },
         };
-        let files = files.into_iter().map(|(path, body)| (path.into(), Some(body.into()))).collect();
-        repo.push(files, "Initial commit");
+        repo.push(files.into_iter().map(|(path, body)| (path, Some(body.into()))), "Initial commit");
         repo
     }
 
@@ -121,19 +124,23 @@ impl MemoryRepo {
 
     /// Moves upstream by another hand: one commit that writes one file.
     pub fn push_file(&self, path: impl Into<String>, body: impl Into<Bytes>, message: &str) -> Revision {
-        self.push(BTreeMap::from([(path.into(), Some(body.into()))]), message)
+        self.push([(path, Some(body.into()))], message)
     }
 
     /// Moves upstream by another hand: one commit that takes one file away.
     pub fn remove_file(&self, path: impl Into<String>, message: &str) -> Revision {
-        self.push(BTreeMap::from([(path.into(), None)]), message)
+        self.push([(path, None)], message)
     }
 
     /// Moves upstream by another hand: one commit that writes some files and takes others (`None`)
     /// away.
     ///
     /// It is dated one second after the one before it; the first one is of 1970.
-    pub fn push(&self, files: BTreeMap<String, Option<Bytes>>, message: &str) -> Revision {
+    pub fn push<P: Into<String>>(
+        &self,
+        files: impl IntoIterator<Item = (P, Option<Bytes>)>,
+        message: &str,
+    ) -> Revision {
         let mut upstream = self.lock();
         let (mut tree, time) = match upstream.commits.last() {
             Some(tip) => (
@@ -143,6 +150,7 @@ impl MemoryRepo {
             None => (BTreeMap::new(), Timestamp::UNIX_EPOCH),
         };
         for (path, body) in files {
+            let path = path.into();
             match body {
                 Some(body) => tree.insert(path, upstream.store(body)),
                 None => tree.remove(&path),
@@ -215,7 +223,7 @@ impl ConfigRepo for MemoryRepo {
         let mut tree = Tree::under(self.paths.iter().cloned());
         for (path, id) in all.iter().filter(|(path, _)| self.covers(path)) {
             let executable = entry.executable.contains(path);
-            tree.insert(path, TreeEntry::File { id: id.clone(), executable });
+            tree.insert(path.as_str(), TreeEntry::File { id: id.clone(), executable });
         }
         missing.for_each(|root| tree.insert_missing(root));
         Ok(tree)
@@ -309,4 +317,29 @@ fn hex(parts: &[&[u8]]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+
+    #[test]
+    fn what_no_checkout_could_have_is_misnamed_in_the_tree_and_stays() {
+        let repo = MemoryRepo::new([("a/web.yaml", "a: 1\n"), ("a/.git/web.yaml", "a: 1\n")]);
+        repo.push_file("../web.yaml", "a: 1\n", "Outside");
+        let left_out = |at: &Revision| {
+            let tree = block_on(repo.tree(at)).unwrap();
+            tree.left_out().map(|(path, _)| path.to_string()).collect::<Vec<_>>()
+        };
+        let base = block_on(repo.head()).unwrap();
+        assert_eq!(left_out(&base), ["a/\u{fffd}.git/web.yaml", "\u{fffd}../web.yaml"]);
+        let files = [("a/web.yaml".parse().unwrap(), "a: 2\n".into())].into();
+        let time = Timestamp::UNIX_EPOCH;
+        let change = Change { files, message: String::new(), author: None, time, note: None };
+        let landed = block_on(repo.commit(&base, &change)).unwrap();
+        assert_eq!(left_out(&landed), left_out(&base));
+        assert_eq!(left_out(&repo.remove_file("../web.yaml", "Inside")), ["a/\u{fffd}.git/web.yaml"]);
+    }
 }

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{image::ImageRef, manifest::WorkloadId};
+use crate::{image::ImageRef, manifest::WorkloadId, repo_path::RepoPath};
 
 /// A change of a generated workload, which a release brings about where no bytes can be edited.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GeneratedEdit {
     /// The path under which the workload is known.
-    pub path: String,
+    pub path: RepoPath,
     /// The workload.
     pub workload: WorkloadId,
     /// The change.

@@ -21,6 +21,7 @@ use crate::{
     finding::Findings,
     image::ImageRef,
     manifest::WorkloadId,
+    repo_path::RepoPath,
     revision::Revision,
 };
 
@@ -39,10 +40,10 @@ pub struct ReleasePlan {
     /// The edits, sorted by path and place.
     pub edits: Vec<FileEdit>,
     /// The values that the edits are to change, by path.
-    pub intents: BTreeMap<String, Vec<Intent>>,
+    pub intents: BTreeMap<RepoPath, Vec<Intent>>,
     /// The texts that the edits were verified against, by path.
     #[serde(default)]
-    pub verified: BTreeMap<String, SourceHash>,
+    pub verified: BTreeMap<RepoPath, SourceHash>,
     /// The changes of generated workloads, which commands or patches bring about; sorted.
     #[serde(default)]
     pub generated: Vec<GeneratedEdit>,
@@ -56,7 +57,7 @@ pub struct ReleasePlan {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileEdit {
     /// The file's path from the root of the repository.
-    pub path: String,
+    pub path: RepoPath,
     /// The edit.
     #[serde(flatten)]
     pub edit: Edit,
@@ -88,19 +89,19 @@ pub enum PlanFileError {
     #[error("the text of {path} is not given, and the plan changes it: read it at the plan's revision")]
     Missing {
         /// The file.
-        path: String,
+        path: RepoPath,
     },
     /// The text of a file is not the one that the plan was verified against.
     #[error("{path} is not what it was when the plan was made; plan anew")]
     Outdated {
         /// The file.
-        path: String,
+        path: RepoPath,
     },
     /// An edit does not do exactly what was intended.
     #[error("{path}: {source}")]
     Edit {
         /// The file.
-        path: String,
+        path: RepoPath,
         /// Why.
         source: EditError,
     },
@@ -127,8 +128,8 @@ impl ReleasePlan {
     }
 
     /// Returns the edits by path.
-    pub fn edits_by_path(&self) -> BTreeMap<&str, Vec<Edit>> {
-        let mut files: BTreeMap<&str, Vec<Edit>> = BTreeMap::new();
+    pub fn edits_by_path(&self) -> BTreeMap<&RepoPath, Vec<Edit>> {
+        let mut files: BTreeMap<&RepoPath, Vec<Edit>> = BTreeMap::new();
         for edit in &self.edits {
             files.entry(&edit.path).or_default().push(edit.edit.clone());
         }
@@ -142,9 +143,12 @@ impl ReleasePlan {
     /// # Errors
     /// [`PlanFileError`] if a text is missing, is not the one that the plan was verified against,
     /// or would become something else than was planned. Then nothing must be written.
-    pub fn files(&self, sources: &BTreeMap<String, Bytes>) -> Result<BTreeMap<String, Bytes>, PlanFileError> {
-        let edit_one = |(path, edits): (&str, Vec<Edit>)| {
-            let path = path.to_owned();
+    pub fn files(
+        &self,
+        sources: &BTreeMap<RepoPath, Bytes>,
+    ) -> Result<BTreeMap<RepoPath, Bytes>, PlanFileError> {
+        let edit_one = |(path, edits): (&RepoPath, Vec<Edit>)| {
+            let path = path.clone();
             let Some(source) = sources.get(&path) else { return Err(PlanFileError::Missing { path }) };
             if self.verified.get(&path) != Some(&SourceHash::of(source)) {
                 return Err(PlanFileError::Outdated { path });

@@ -16,6 +16,7 @@ use crate::{
     image::Platform,
     manifest::Annotation,
     position::Position,
+    repo_path::RepoPath,
 };
 
 #[cfg(test)]
@@ -63,7 +64,7 @@ pub struct PolicyText {
     pub position: Position,
     /// The file of the rule that sets it; `None` if it is an annotation of the workload itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
+    pub rule: Option<RepoPath>,
 }
 
 /// A lock.

@@ -31,6 +31,7 @@ use super::{
 use crate::{
     finding::{Code, Problem},
     manifest::Resource,
+    repo_path::RepoPath,
     yaml::Places,
 };
 
@@ -81,7 +82,7 @@ impl PolicyRules {
     /// Documents are to be added in the order of their paths, and of their places in a file.
     /// `source` is the text of the file, for the places of problems; without it they stand at the
     /// document's start.
-    pub fn add(&mut self, path: &str, document: &Resource, source: Option<&str>) -> Vec<Problem> {
+    pub fn add(&mut self, path: &RepoPath, document: &Resource, source: Option<&str>) -> Vec<Problem> {
         let places = source.map(|source| Places::of(source, document.position.line)).unwrap_or_default();
         let mut reader = Reader::new(path, document, places);
         if document.api_version == VERSION {

@@ -22,20 +22,21 @@ use crate::{
     plan::{
         FileEdit, GeneratedChange, GeneratedEdit, PlanId, ReleasePlan, Request, SourceHash, WorkloadVerdict,
     },
+    repo_path::RepoPath,
 };
 
 /// The parts of a plan.
 pub(super) struct PlanBuilder {
     workloads: BTreeMap<WorkloadId, WorkloadVerdict>,
     edits: BTreeSet<FileEdit>,
-    intents: BTreeMap<String, Vec<Intent>>,
-    verified: BTreeMap<String, SourceHash>,
+    intents: BTreeMap<RepoPath, Vec<Intent>>,
+    verified: BTreeMap<RepoPath, SourceHash>,
     generated: BTreeSet<GeneratedEdit>,
 }
 
 impl PlanBuilder {
     /// Takes the edits of the files that were verified.
-    pub(super) fn new(edits: &Edits, files: &BTreeMap<String, VerifiedFile>) -> Self {
+    pub(super) fn new(edits: &Edits, files: &BTreeMap<RepoPath, VerifiedFile>) -> Self {
         let mut builder = Self {
             workloads: BTreeMap::new(),
             edits: BTreeSet::new(),
@@ -85,7 +86,7 @@ impl PlanBuilder {
             return;
         }
         self.generated.extend(changes.into_iter().map(|change| GeneratedEdit {
-            path: located.path.to_owned(),
+            path: located.path.clone(),
             workload: located.workload_id(),
             change,
         }));

@@ -19,6 +19,7 @@ use crate::{
     manifest_set::Located,
     plan::Reason,
     policy::{self, CandidateSet, Choice, Missing, Policies, Rule, SelectionInput, TagPattern},
+    repo_path::RepoPath,
 };
 
 /// Decides about one container.
@@ -50,7 +51,7 @@ impl Chooser<'_> {
             Choice::Update { .. } if self.automatic && !self.hold_is_lifted() => match self.taken_back() {
                 Some(taken_back) => taken_back,
                 None => {
-                    needs.past.insert(self.place().to_owned());
+                    needs.past.insert(self.place().clone());
                     return ContainerDecision::keep(
                         Reason::Incomplete,
                         "what commits did to the file is not known",
@@ -120,7 +121,7 @@ impl Chooser<'_> {
     }
 
     /// Returns the file that the image is written in.
-    fn place(&self) -> &str {
+    fn place(&self) -> &RepoPath {
         self.container.origin.as_ref().map_or(self.located.path, |elsewhere| &elsewhere.document.path)
     }
 

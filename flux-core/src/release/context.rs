@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{candidates::Candidates, needs::Needs, policy_index::PolicyIndex, snapshot::Snapshot};
-use crate::{finding::Finding, plan::Operation};
+use crate::{finding::Finding, plan::Operation, repo_path::RepoPath};
 
 /// Everything that the steps of the planner share.
 pub(super) struct Context<'a> {
@@ -28,9 +28,9 @@ impl<'a> Context<'a> {
     }
 
     /// Asks for the text of a file, unless it was asked for and cannot be had.
-    pub(super) fn ask_source(&mut self, path: &str) {
+    pub(super) fn ask_source(&mut self, path: &RepoPath) {
         if !self.snapshot.unreadable.contains(path) {
-            self.needs.sources.insert(path.to_owned());
+            self.needs.sources.insert(path.clone());
         }
     }
 }

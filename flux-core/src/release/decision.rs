@@ -7,6 +7,7 @@ use crate::{
     manifest_set::Located,
     plan::{ContainerVerdict, GeneratedChange, Reason, WorkloadVerdict},
     policy::Policies,
+    repo_path::RepoPath,
 };
 
 /// A workload that git describes, with the decision about it.
@@ -46,7 +47,7 @@ pub(super) enum ContainerDecision {
 #[derive(Default)]
 pub(super) struct PolicyEdits {
     /// The edits of files, with the values that they are to change.
-    pub(super) texts: Vec<(String, Vec<Edit>, Vec<Intent>)>,
+    pub(super) texts: Vec<(RepoPath, Vec<Edit>, Vec<Intent>)>,
     /// The changes of a generated workload.
     pub(super) generated: Vec<GeneratedChange>,
 }

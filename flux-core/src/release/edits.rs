@@ -14,13 +14,14 @@ use crate::{
     finding::{Code, Finding},
     image::ImageRef,
     plan::Reason,
+    repo_path::RepoPath,
 };
 
 /// The edits of all decisions that are left.
 #[derive(Default)]
 pub(super) struct Edits {
     /// By path.
-    pub(super) files: BTreeMap<String, Vec<OwnedEdit>>,
+    pub(super) files: BTreeMap<RepoPath, Vec<OwnedEdit>>,
     /// The findings about labels that do not follow.
     pub(super) findings: Vec<Finding>,
 }
@@ -61,17 +62,17 @@ pub(super) fn make(decisions: &mut [WorkloadDecision<'_>]) -> (Edits, Progress) 
 }
 
 impl Edits {
-    fn add(&mut self, workload: usize, path: &str, edits: impl IntoIterator<Item = (Edit, Intent)>) {
+    fn add(&mut self, workload: usize, path: &RepoPath, edits: impl IntoIterator<Item = (Edit, Intent)>) {
         let mut edits = edits.into_iter().peekable();
         if edits.peek().is_some() {
-            let file = self.files.entry(path.to_owned()).or_default();
+            let file = self.files.entry(path.clone()).or_default();
             file.extend(edits.map(|(edit, intent)| OwnedEdit { workload, edit, intents: vec![intent] }));
         }
     }
 
     /// Adds edits that only together do what they are intended to.
-    fn add_all(&mut self, workload: usize, path: &str, edits: &[Edit], intents: &[Intent]) {
-        let file = self.files.entry(path.to_owned()).or_default();
+    fn add_all(&mut self, workload: usize, path: &RepoPath, edits: &[Edit], intents: &[Intent]) {
+        let file = self.files.entry(path.clone()).or_default();
         let first = file.len();
         file.extend(edits.iter().map(|edit| OwnedEdit { workload, edit: edit.clone(), intents: Vec::new() }));
         if let Some(owned) = file.get_mut(first) {

@@ -69,7 +69,7 @@ pub fn explain_needs(snapshot: &Snapshot, request: &ExplainRequest, now: Timesta
 ///   annotations: {fluxcd.io/automated: "true", fluxcd.io/tag.web: "semver:~1.4"}
 /// spec: {template: {spec: {containers: [{name: web, image: "team/web:1.4.0"}]}}}
 /// "#;
-/// let snapshot = Snapshot::of_files([("web.yaml", manifest)])
+/// let snapshot = Snapshot::of_files([("web.yaml", manifest)])?
 ///     .with_images("team/web", ["1.4.0", "1.4.7", "1.5.0"])?;
 /// let request = ExplainRequest { workload: "shop:deployment/web".parse()?, container: None };
 /// let (explained, _) = release::explain(&snapshot, &request, "2026-11-21T12:00:00Z".parse()?);

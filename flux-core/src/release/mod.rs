@@ -50,7 +50,7 @@
 //!   annotations: {fluxcd.io/automated: "true", fluxcd.io/tag.web: "semver:~1.4"}
 //! spec: {template: {spec: {containers: [{name: web, image: "team/web:1.4.0"}]}}}
 //! "#;
-//! let snapshot = Snapshot::of_files([("web.yaml", manifest)]);
+//! let snapshot = Snapshot::of_files([("web.yaml", manifest)])?;
 //! let (request, now) = (Request::automation(), "2026-11-21T12:00:00Z".parse()?);
 //!
 //! // No images are known yet: the tags are needed, and for versions nothing else.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::Revision,
     image::{CanonicalName, ImageName, Tag},
+    repo_path::RepoPath,
 };
 
 /// The facts that must be asked for before a plan can be made.
@@ -38,9 +39,9 @@ pub struct Needs {
     /// Tags of which details are needed.
     pub details: BTreeMap<CanonicalName, (ImageName, BTreeSet<Tag>)>,
     /// Files whose text is needed.
-    pub sources: BTreeSet<String>,
+    pub sources: BTreeSet<RepoPath>,
     /// Files whose past is needed: the commits that changed them.
-    pub past: BTreeSet<String>,
+    pub past: BTreeSet<RepoPath>,
     /// Revisions whose manifests are needed.
     pub revisions: BTreeSet<Revision>,
 }

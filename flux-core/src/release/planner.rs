@@ -21,7 +21,10 @@ use super::{
     snapshot::Snapshot,
     verify::Verified,
 };
-use crate::plan::{ReleasePlan, Request};
+use crate::{
+    plan::{ReleasePlan, Request},
+    repo_path::RepoPath,
+};
 
 /// Returns the facts that must be asked for before `request` can be decided on `snapshot`.
 ///
@@ -40,7 +43,7 @@ use crate::plan::{ReleasePlan, Request};
 ///   annotations: {fluxcd.io/automated: "true", fluxcd.io/tag.web: "semver:~1.4"}
 /// spec: {template: {spec: {containers: [{name: web, image: "team/web:1.4.0"}]}}}
 /// "#;
-/// let snapshot = Snapshot::of_files([("web.yaml", manifest)]);
+/// let snapshot = Snapshot::of_files([("web.yaml", manifest)])?;
 /// let (request, now) = (Request::automation(), "2026-11-21T12:00:00Z".parse()?);
 /// // Versions are ordered by their texts, so no image needs to be inspected.
 /// let needs = release::needs(&snapshot, &request, now);
@@ -87,7 +90,7 @@ pub fn needs(snapshot: &Snapshot, request: &Request, now: Timestamp) -> Needs {
 ///   annotations: {fluxcd.io/automated: "true", fluxcd.io/tag.web: "semver:~1.4"}
 /// spec: {template: {spec: {containers: [{name: web, image: "team/web:1.4.0"}]}}}
 /// "#;
-/// let snapshot = Snapshot::of_files([("web.yaml", manifest)])
+/// let snapshot = Snapshot::of_files([("web.yaml", manifest)])?
 ///     .with_images("team/web", ["1.4.0", "1.4.7", "1.5.0"])?;
 /// let plan = release::plan(&snapshot, &Request::automation(), "2026-11-21T12:00:00Z".parse()?);
 ///
@@ -110,7 +113,7 @@ pub fn plan_with_files(
     snapshot: &Snapshot,
     request: &Request,
     now: Timestamp,
-) -> (ReleasePlan, BTreeMap<String, Bytes>) {
+) -> (ReleasePlan, BTreeMap<RepoPath, Bytes>) {
     let operation = resolve_ids(&request.operation, &snapshot.manifests);
     let mut context = Context::new(snapshot, &operation, now);
     let mut decisions = decide(&mut context);

@@ -66,7 +66,7 @@ pub(super) fn decide<'a>(
     };
     match edit::annotation_edits(source, located.index, &changes) {
         Ok((edits, intents)) => {
-            let texts = vec![(located.path.to_owned(), edits, intents)];
+            let texts = vec![(located.path.clone(), edits, intents)];
             changed(PolicyEdits { texts, ..PolicyEdits::default() })
         }
         Err(error) => not_editable(format!("{}: {error}", located.place())),

@@ -12,6 +12,7 @@ use crate::{
     manifest::Annotation,
     manifest_set::{Located, Manifests},
     policy::{Patterns, Policies, PolicyRules, PolicySubject, is_policy_document},
+    repo_path::RepoPath,
 };
 
 /// The rules that the policy documents of a repository set.
@@ -31,7 +32,7 @@ impl PolicyIndex {
         let index = Self::read(&snapshot.manifests, source);
         for path in policy_documents(&snapshot.manifests) {
             if !snapshot.sources.contains_key(path) && !snapshot.unreadable.contains(path) {
-                needs.sources.insert(path.to_owned());
+                needs.sources.insert(path.clone());
             }
         }
         index
@@ -134,7 +135,7 @@ impl PolicyIndex {
 /// Returns the paths of the files that hold policy documents.
 ///
 /// Their texts are needed for the places of rules.
-pub fn policy_documents(manifests: &Manifests) -> impl Iterator<Item = &str> {
+pub fn policy_documents(manifests: &Manifests) -> impl Iterator<Item = &RepoPath> {
     manifests.resources().filter(|located| is_policy_document(located.resource)).map(|located| located.path)
 }
 

@@ -13,6 +13,7 @@ use crate::{
     image::{CanonicalName, ImageInfo, ImageName, InvalidImage, Tag},
     manifest::{ParsedFile, WorkloadId},
     manifest_set::Manifests,
+    repo_path::{InvalidPath, RepoPath},
     workload,
 };
 
@@ -27,7 +28,7 @@ use crate::{
 /// metadata: {name: web, namespace: shop, annotations: {fluxcd.io/automated: "true"}}
 /// spec: {template: {spec: {containers: [{name: web, image: "team/web:1.4.0"}]}}}
 /// "#;
-/// let snapshot = Snapshot::of_files([("web.yaml", manifest)])
+/// let snapshot = Snapshot::of_files([("web.yaml", manifest)])?
 ///     .with_images("team/web", ["1.4.0", "1.4.7"])?;
 /// let plan = release::plan(&snapshot, &Request::automation(), "2026-11-21T12:00:00Z".parse()?);
 /// // The default pattern orders by build date, and none is known.
@@ -47,16 +48,16 @@ pub struct Snapshot {
     /// The workloads that the cluster has; `None` where a composition has no cluster to ask.
     pub cluster: Option<ClusterFacts>,
     /// The texts of files, as far as they were asked for, by path.
-    pub sources: BTreeMap<String, Bytes>,
+    pub sources: BTreeMap<RepoPath, Bytes>,
     /// The files that were asked for and whose texts cannot be had.
     ///
     /// They are not edited.
-    pub unreadable: BTreeSet<String>,
+    pub unreadable: BTreeSet<RepoPath>,
     /// The commits that changed files, as far as they were asked for, by path: the newest first.
     ///
     /// `None` where a composition has no history to ask; then nothing is known to have been taken
     /// back.
-    pub past: Option<BTreeMap<String, Vec<PastFile>>>,
+    pub past: Option<BTreeMap<RepoPath, Vec<PastFile>>>,
     /// The manifests of other revisions, as far as they were asked for; `None` where there is no
     /// such revision.
     pub revisions: BTreeMap<Revision, Option<Arc<Manifests>>>,
@@ -81,18 +82,22 @@ impl Snapshot {
     /// wherever no repository is at hand.
     ///
     /// The revision is `none`.
-    pub fn of_files<P, T>(files: impl IntoIterator<Item = (P, T)>) -> Self
+    ///
+    /// # Errors
+    /// [`InvalidPath`] if a file could not have its path.
+    pub fn of_files<P, T>(files: impl IntoIterator<Item = (P, T)>) -> Result<Self, InvalidPath>
     where
-        P: Into<String>,
+        P: TryInto<RepoPath, Error: Into<InvalidPath>>,
         T: AsRef<[u8]>,
     {
-        let sources: BTreeMap<String, Bytes> = files
-            .into_iter()
-            .map(|(path, text)| (path.into(), Bytes::copy_from_slice(text.as_ref())))
-            .collect();
-        let parse = |(path, text): (&String, &Bytes)| (path.clone(), Arc::new(workload::parse(text)));
+        let source = |(path, text): (P, T)| {
+            Ok((path.try_into().map_err(Into::into)?, Bytes::copy_from_slice(text.as_ref())))
+        };
+        let sources: BTreeMap<RepoPath, Bytes> =
+            files.into_iter().map(source).collect::<Result<_, InvalidPath>>()?;
+        let parse = |(path, text): (&RepoPath, &Bytes)| (path.clone(), Arc::new(workload::parse(text)));
         let manifests = Manifests::new(sources.iter().map(parse).collect());
-        Self { sources, ..Self::new(Revision::new("none"), Arc::new(manifests)) }
+        Ok(Self { sources, ..Self::new(Revision::new("none"), Arc::new(manifests)) })
     }
 
     /// Adds a repository with all its tags, of whose images nothing is known.

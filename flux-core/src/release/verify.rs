@@ -15,12 +15,13 @@ use super::{
 use crate::{
     edit::{self, Edit, EditError, Intent},
     plan::{Reason, SourceHash},
+    repo_path::RepoPath,
 };
 
 /// The files that were verified.
 #[derive(Default)]
 pub(super) struct Verified {
-    files: BTreeMap<String, VerifiedFile>,
+    files: BTreeMap<RepoPath, VerifiedFile>,
 }
 
 /// A file whose edits were verified.
@@ -78,7 +79,7 @@ impl Verified {
     }
 
     /// Returns the files by path.
-    pub(super) fn into_files(self) -> BTreeMap<String, VerifiedFile> {
+    pub(super) fn into_files(self) -> BTreeMap<RepoPath, VerifiedFile> {
         self.files
     }
 }

@@ -28,11 +28,12 @@ use crate::{
         BadImage, Container, ContainerRole, ParsedFile, Resource, WorkloadId, is_policy_document,
         scalar_ref::ScalarRef,
     },
+    repo_path::RepoPath,
     yaml::scalar::other_than_text,
 };
 
 /// Turns the objects that rules match into workloads, and returns the findings about the rules.
-pub(crate) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Finding> {
+pub(crate) fn apply(files: &mut BTreeMap<RepoPath, Arc<ParsedFile>>) -> Vec<Finding> {
     let (all, findings) = rules_in(files);
     apply_rules(&all, files);
     findings
@@ -40,13 +41,13 @@ pub(crate) fn apply(files: &mut BTreeMap<String, Arc<ParsedFile>>) -> Vec<Findin
 
 /// Turns the objects that the rules in other files match into workloads.
 pub(crate) fn apply_those_of(
-    others: &BTreeMap<String, Arc<ParsedFile>>,
-    files: &mut BTreeMap<String, Arc<ParsedFile>>,
+    others: &BTreeMap<RepoPath, Arc<ParsedFile>>,
+    files: &mut BTreeMap<RepoPath, Arc<ParsedFile>>,
 ) {
     apply_rules(&rules_in(others).0, files);
 }
 
-fn rules_in(files: &BTreeMap<String, Arc<ParsedFile>>) -> (Vec<Rule>, Vec<Finding>) {
+fn rules_in(files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> (Vec<Rule>, Vec<Finding>) {
     let mut all = Vec::new();
     let mut findings = Vec::new();
     for (path, file) in files {
@@ -59,7 +60,7 @@ fn rules_in(files: &BTreeMap<String, Arc<ParsedFile>>) -> (Vec<Rule>, Vec<Findin
     (all, findings)
 }
 
-fn apply_rules(all: &[Rule], files: &mut BTreeMap<String, Arc<ParsedFile>>) {
+fn apply_rules(all: &[Rule], files: &mut BTreeMap<RepoPath, Arc<ParsedFile>>) {
     if all.is_empty() {
         return;
     }

@@ -25,7 +25,7 @@ spec: {agent: 'team/agent:1.0'}
 
 fn candidates(id: &str) -> Vec<String> {
     let file = Arc::new(workload::parse(FILE.as_bytes()));
-    let manifests = Manifests::new(BTreeMap::from([("all.yaml".to_owned(), file)]));
+    let manifests = Manifests::new(BTreeMap::from([("all.yaml".parse().unwrap(), file)]));
     let id: WorkloadId = id.parse().unwrap();
     manifests.candidates_for(&id).iter().map(ToString::to_string).collect()
 }

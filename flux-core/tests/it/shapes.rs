@@ -25,7 +25,7 @@ fn object(api_version: &str, kind: &str, name: &str, image: &str) -> String {
 
 /// Releases `x:2` to all, on a cluster that runs the built-in kinds among the files.
 fn release(files: &[(&str, &str)]) -> (ReleasePlan, BTreeMap<String, String>) {
-    let parsed = files.iter().map(|(path, text)| ((*path).to_owned(), Arc::new(parse(text.as_bytes()))));
+    let parsed = files.iter().map(|(path, text)| (path.parse().unwrap(), Arc::new(parse(text.as_bytes()))));
     let manifests = Arc::new(Manifests::new(parsed.collect()));
     assert_eq!(manifests.findings(), []);
     let name: ImageName = "x".parse().unwrap();
@@ -36,7 +36,7 @@ fn release(files: &[(&str, &str)]) -> (ReleasePlan, BTreeMap<String, String>) {
     };
     let runs = manifests.workloads().map(|w| w.workload_id()).filter(|id| id.kind() == "deployment");
     let cluster = ClusterFacts { workloads: runs.collect(), complete: true };
-    let sources = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned().into()));
+    let sources = files.iter().map(|(path, text)| (path.parse().unwrap(), (*text).to_owned().into()));
     let snapshot = Snapshot {
         images: ImageFacts { repositories: [(name.canonical(), Ok(known))].into() },
         cluster: Some(cluster),
@@ -46,9 +46,9 @@ fn release(files: &[(&str, &str)]) -> (ReleasePlan, BTreeMap<String, String>) {
     let request = Request::image(Selection::All, ImageTarget::Image("x:2".parse().unwrap()));
     let plan = plan(&snapshot, &request, "2016-11-18T16:35:00Z".parse().unwrap());
     let edited = plan.edits_by_path().into_iter().map(|(path, edits)| {
-        let source = files.iter().find(|(p, _)| *p == path).unwrap().1;
+        let source = files.iter().find(|(p, _)| path == p).unwrap().1;
         let edited = prove(source.as_bytes(), &edits, &plan.intents[path]).unwrap();
-        (path.to_owned(), String::from_utf8(edited).unwrap())
+        (path.to_string(), String::from_utf8(edited).unwrap())
     });
     let edited = edited.collect();
     (plan, edited)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use flux_core::generate::GenerateError;
+use flux_core::{RepoPath, generate::GenerateError};
 use flux_generate::ProcessGenerator;
 
 use crate::support::{checkout, checkout_by, print};
@@ -20,13 +20,13 @@ async fn changed_new_and_removed_files_are_found_and_ignored_ones_are_left_out()
     .await;
     let script = "echo b > changed.yaml; rm gone.yaml; touch same.yaml; mkdir -p new build .git; echo c > new/n.yaml; echo d > d.log; echo e > build/e; echo f > .git/f; echo g > kept.log";
     print(&mut *copy, script).await;
-    let expected: BTreeMap<String, Option<Bytes>> = [
+    let expected: BTreeMap<RepoPath, Option<Bytes>> = [
         ("changed.yaml", Some("b\n")),
         ("gone.yaml", None),
         ("kept.log", Some("g\n")),
         ("new/n.yaml", Some("c\n")),
     ]
-    .map(|(path, text)| (path.to_owned(), text.map(Bytes::from)))
+    .map(|(path, text)| (path.parse().unwrap(), text.map(Bytes::from)))
     .into();
     assert_eq!(copy.changes().await.unwrap(), expected);
 }
@@ -35,10 +35,24 @@ async fn changed_new_and_removed_files_are_found_and_ignored_ones_are_left_out()
 async fn links_lead_nowhere() {
     let mut copy = checkout(&[("a.yaml", "a: 1\n")]).await;
     print(&mut *copy, "rm a.yaml; ln -s /etc/passwd a.yaml").await;
-    assert_eq!(copy.changes().await.unwrap(), BTreeMap::from([("a.yaml".to_owned(), None)]));
+    assert_eq!(copy.changes().await.unwrap(), BTreeMap::from([("a.yaml".parse().unwrap(), None)]));
     print(&mut *copy, "ln -s /etc/passwd new.yaml").await;
     let error = copy.changes().await.unwrap_err().to_string();
     assert!(error.contains("new.yaml") && error.contains("it is a link"), "{error}");
+}
+
+#[tokio::test]
+async fn a_new_file_that_git_would_not_check_out_is_an_error_with_its_place() {
+    let mut copy = checkout(&[("a.yaml", "a: 1\n")]).await;
+    print(&mut *copy, "mkdir -p b/.GIT; touch b/.GIT/c.yaml").await;
+    let error = copy.changes().await.unwrap_err();
+    assert!(matches!(error, GenerateError::Unavailable(_)), "{error:?}");
+    let text = error.to_string();
+    assert!(text.starts_with("b/.GIT/c.yaml, which is new, cannot be added: "), "{text}");
+    assert!(text.contains("it leads into `.git`") && text.contains("list it in .gitignore"), "{text}");
+    print(&mut *copy, "echo .GIT/ > .gitignore").await;
+    let changes = copy.changes().await.unwrap();
+    assert_eq!(changes.keys().collect::<Vec<_>>(), [".gitignore"]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use flux_core::{
-    Place,
+    Place, RepoPath,
     backend::{ConfigRepo, Entry},
     generate::{Checkout, GenerateError, Generator, Run},
     memory::MemoryRepo,
@@ -24,10 +24,10 @@ pub(crate) async fn checkout_by(
     let repo = MemoryRepo::new(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     let mut tree = repo.tree(&repo.head().await.unwrap()).await.unwrap();
     for (path, id) in tree.clone().files().filter(|(path, _)| path.ends_with(".sh")) {
-        tree.insert(path, Entry::File { id: id.clone(), executable: true });
+        tree.insert(path.clone(), Entry::File { id: id.clone(), executable: true });
     }
-    let over: BTreeMap<String, Bytes> =
-        over.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned().into())).collect();
+    let over: BTreeMap<RepoPath, Bytes> =
+        over.iter().map(|(path, text)| (path.parse().unwrap(), (*text).to_owned().into())).collect();
     generator.checkout(&repo, &tree, &over).await
 }
 

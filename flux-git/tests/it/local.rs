@@ -3,7 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use flux_core::{
-    backend::{Author, Change, ConfigRepo as _, ErrorKind, Range},
+    backend::{Author, Change, ConfigRepo as _, Entry, ErrorKind, Range},
+    deployer::Deployer,
+    memory::{MemoryCluster, MemoryRegistry},
     testing::config_repo::Refusal,
 };
 use flux_git::GitRepo;
@@ -260,9 +262,65 @@ async fn names_that_are_not_utf_8_are_reported_and_survive_a_commit() {
     let repo = bare.open(|builder| builder);
     let base = repo.head().await.unwrap();
     let tree = repo.tree(&base).await.unwrap();
-    let misnamed: Vec<&str> = tree.misnamed().collect();
-    assert_eq!(misnamed, ["menu/caf\u{fffd}.yaml", "\u{fffd}/"]);
+    let [file, folder] = [false, true].map(|is_folder| Entry::Misnamed { is_folder });
+    let left_out: Vec<_> = tree.left_out().map(|(path, entry)| (path.as_str(), entry)).collect();
+    assert_eq!(left_out, [("menu/caf\u{fffd}.yaml", &file), ("\u{fffd}", &folder)]);
     assert!(tree.file("menu/plain.yaml").is_some());
     let landed = repo.commit(&base, &change("image: web:2\n")).await.unwrap();
-    assert!(repo.tree(&landed).await.unwrap().misnamed().eq(tree.misnamed()));
+    assert!(repo.tree(&landed).await.unwrap().left_out().eq(tree.left_out()));
+}
+
+/// Writes a folder whose entries have any names: their modes, names and contents.
+fn raw_tree(git: &git2::Repository, entries: &[(&str, &str, git2::Oid)]) -> git2::Oid {
+    let mut bytes = Vec::new();
+    for (mode, name, id) in entries {
+        bytes.extend_from_slice(format!("{mode} {name}\0").as_bytes());
+        bytes.extend_from_slice(id.as_bytes());
+    }
+    git.odb().unwrap().write(git2::ObjectType::Tree, &bytes).unwrap()
+}
+
+#[tokio::test]
+async fn names_that_git_does_not_check_out_are_findings_and_survive_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let bare = fixture(dir.path(), Refusal::Silent).bare(&WEB);
+    let git = bare.repository();
+    let blob = git.blob(b"image: web:1\n").unwrap();
+    let folder = raw_tree(&git, &[("100644", "plain.yaml", blob)]);
+    let hidden = raw_tree(&git, &[("40000", "GIT~1", folder), ("100644", "plain.yaml", blob)]);
+    let root = raw_tree(
+        &git,
+        &[
+            ("40000", ".GIT", folder),
+            ("40000", ".git", folder),
+            ("100644", "a//b.yaml", blob),
+            ("100644", "a/b.yaml", blob),
+            ("40000", "menu", hidden),
+            ("100644", "web.yaml", blob),
+        ],
+    );
+    bare.commit(&git, root, "Hide");
+    let repo = Arc::new(bare.open(|builder| builder));
+    let base = repo.head().await.unwrap();
+    let tree = repo.tree(&base).await.unwrap();
+    let [file, folder] = [false, true].map(|is_folder| Entry::Misnamed { is_folder });
+    let left_out: Vec<_> = tree.left_out().map(|(path, entry)| (path.as_str(), entry)).collect();
+    let expected = [
+        ("a/b.yaml", &file),
+        ("a/\u{fffd}/b.yaml", &file),
+        ("menu/\u{fffd}GIT~1", &folder),
+        ("\u{fffd}.GIT", &folder),
+        ("\u{fffd}.git", &folder),
+    ];
+    assert_eq!(left_out, expected);
+    assert_eq!(tree.file_paths().collect::<Vec<_>>(), ["menu/plain.yaml", "web.yaml"]);
+    let deployer =
+        Deployer::new(repo.clone(), Arc::new(MemoryRegistry::new()), Arc::new(MemoryCluster::new()));
+    let report = deployer.check().await.unwrap();
+    let misnamed = report.findings.iter().filter(|finding| finding.code == flux_core::Code::InvalidName);
+    let subjects: Vec<&str> = misnamed.map(|finding| finding.subject.as_str()).collect();
+    let folders = ["menu/\u{fffd}GIT~1/", "\u{fffd}.GIT/", "\u{fffd}.git/"];
+    assert_eq!(subjects, [&["a/b.yaml", "a/\u{fffd}/b.yaml"][..], &folders].concat());
+    let landed = repo.commit(&base, &change("image: web:2\n")).await.unwrap();
+    assert!(repo.tree(&landed).await.unwrap().left_out().eq(tree.left_out()));
 }

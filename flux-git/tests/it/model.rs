@@ -60,7 +60,7 @@ async fn content_of(repo: &dyn ConfigRepo) -> Content {
         FileBody::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
         FileBody::TooLarge { size } => format!("{size} bytes"),
     });
-    let files = tree.file_paths().map(str::to_owned).zip(bodies).collect();
+    let files = tree.file_paths().map(ToString::to_string).zip(bodies).collect();
     let history = repo.history(&Range { after: None, upto: head, limit: 100 }).await.unwrap();
     let commits = history.into_iter().map(|commit| (commit.message, commit.note)).collect();
     Content { files, commits }

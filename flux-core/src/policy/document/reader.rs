@@ -16,6 +16,7 @@ use crate::{
         similar::did_you_mean,
     },
     position::Position,
+    repo_path::RepoPath,
     yaml::Places,
 };
 
@@ -41,7 +42,7 @@ const RULE_KEYS: [&str; 3] = ["select", "policy", "enforce"];
 const SELECT_KEYS: [&str; 5] = ["namespaces", "kinds", "names", "images", "labels"];
 
 pub(super) struct Reader<'a> {
-    path: &'a str,
+    path: &'a RepoPath,
     document: &'a Resource,
     places: Places,
     rules: Vec<Rule>,
@@ -49,7 +50,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(path: &'a str, document: &'a Resource, places: Places) -> Self {
+    pub(super) fn new(path: &'a RepoPath, document: &'a Resource, places: Places) -> Self {
         Self { path, document, places, rules: Vec::new(), problems: Vec::new() }
     }
 
@@ -115,7 +116,7 @@ impl<'a> Reader<'a> {
             rule.policy.clear();
         }
         for text in rule.policy.values_mut() {
-            text.rule = Some(self.path.to_owned());
+            text.rule = Some(self.path.clone());
         }
         rule
     }

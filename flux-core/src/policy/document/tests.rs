@@ -37,7 +37,7 @@ fn document(text: &str) -> Resource {
 
 fn read(text: &str) -> (PolicyRules, Vec<Problem>) {
     let mut rules = PolicyRules::default();
-    let problems = rules.add("platform.yaml", &document(text), Some(text));
+    let problems = rules.add(&"platform.yaml".parse().unwrap(), &document(text), Some(text));
     (rules, problems)
 }
 

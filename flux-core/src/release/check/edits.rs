@@ -11,6 +11,7 @@ use crate::{
     manifest_set::Located,
     plan::GeneratedChange,
     release::{Operation, ReleasePlan, Snapshot, Status},
+    repo_path::RepoPath,
     workload,
 };
 
@@ -60,7 +61,7 @@ pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
         }
     }
     violations.extend(stray(plan, &written));
-    let mut files: BTreeMap<&str, Vec<&Edit>> = BTreeMap::new();
+    let mut files: BTreeMap<&RepoPath, Vec<&Edit>> = BTreeMap::new();
     for edit in &plan.edits {
         files.entry(&edit.path).or_default().push(&edit.edit);
     }
@@ -73,13 +74,13 @@ pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
 /// Returns `true` if an edit is intended to change the image of a container where it is written.
 fn is_edited(plan: &ReleasePlan, at: &Located<'_>, container: &Container) -> bool {
     let (path, resource) = match &container.origin {
-        Some(elsewhere) => (elsewhere.document.path.as_str(), elsewhere.document.index),
+        Some(elsewhere) => (&elsewhere.document.path, elsewhere.document.index),
         None => (at.path, container.resource),
     };
     let is_site = |intent: &Intent| {
         intent.resource == resource && container.sites.iter().any(|site| site.pointer == intent.pointer)
     };
-    plan.edits.iter().any(|edit| edit.path == path)
+    plan.edits.iter().any(|edit| edit.path == *path)
         && plan.intents.get(path).is_some_and(|intents| intents.iter().any(is_site))
 }
 
@@ -114,7 +115,7 @@ fn changes_policies(
 
 /// Edits, intents and commands that belong to no changed workload.
 fn stray(plan: &ReleasePlan, written: &Written<'_>) -> Vec<Violation> {
-    let mut paths: BTreeSet<&str> = BTreeSet::new();
+    let mut paths: BTreeSet<&RepoPath> = BTreeSet::new();
     for (path, intents) in &plan.intents {
         let belongs = |intent: &Intent| written.documents.contains(&(path.as_str(), intent.resource));
         if !intents.iter().all(belongs) {
@@ -123,16 +124,16 @@ fn stray(plan: &ReleasePlan, written: &Written<'_>) -> Vec<Violation> {
     }
     let without_intent =
         plan.edits.iter().filter(|edit| plan.intents.get(&edit.path).is_none_or(Vec::is_empty));
-    paths.extend(without_intent.map(|edit| edit.path.as_str()));
+    paths.extend(without_intent.map(|edit| &edit.path));
     let generated = plan.generated.iter().filter(|edit| !written.generated.contains(&edit.workload));
-    paths.extend(generated.map(|edit| edit.path.as_str()));
-    paths.into_iter().map(|path| Violation::StrayEdit { path: path.to_owned() }).collect()
+    paths.extend(generated.map(|edit| &edit.path));
+    paths.into_iter().map(|path| Violation::StrayEdit { path: path.clone() }).collect()
 }
 
 /// Checks the edits of one file: against its bytes and against what they are to bring about, where
 /// these are at hand.
 fn file(
-    path: &str,
+    path: &RepoPath,
     edits: &[&Edit],
     plan: &ReleasePlan,
     snapshot: &Snapshot,
@@ -140,11 +141,11 @@ fn file(
 ) -> Vec<Violation> {
     let is_raw =
         snapshot.manifests.files().contains_key(path) && !snapshot.manifests.generated().contains_key(path);
-    let is_part = written.documents.iter().any(|(document, _)| *document == path);
+    let is_part = written.documents.iter().any(|(document, _)| path == document);
     if snapshot.manifests.generated().contains_key(path) || !(is_raw || is_part) {
-        return vec![Violation::UnknownFile { path: path.to_owned() }];
+        return vec![Violation::UnknownFile { path: path.clone() }];
     }
-    let misplaced = |edit: &Edit| Violation::Misplaced { path: path.to_owned(), start: edit.start };
+    let misplaced = |edit: &Edit| Violation::Misplaced { path: path.clone(), start: edit.start };
     let mut sorted = edits.to_vec();
     sorted.sort_by_key(|edit| (edit.start, edit.end));
     let overlap = sorted.windows(2).find_map(|pair| match pair {
@@ -166,7 +167,7 @@ fn file(
     }
     let intents = plan.intents.get(path).map(Vec::as_slice).unwrap_or_default();
     let other = other_than_intended(&workload::parse(source), &workload::parse(&edited), intents);
-    other.map(|at| Violation::WrongResult { path: path.to_owned(), at }).into_iter().collect()
+    other.map(|at| Violation::WrongResult { path: path.clone(), at }).into_iter().collect()
 }
 
 /// Returns the first place at which an edited file differs from the file with the intended values

@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
         let has_problem = |at: &Located<'_>| {
             findings.iter().any(|finding| {
                 matches!(finding.code, Code::InvalidPolicy | Code::InvalidPattern | Code::UnknownPolicy)
-                    && finding.place.as_ref().is_some_and(|place| place.path == at.path)
+                    && finding.place.as_ref().is_some_and(|place| *at.path == *place.path)
             })
         };
         let is_certain = !documents.iter().any(has_problem);

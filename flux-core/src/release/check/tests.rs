@@ -30,7 +30,7 @@ fn deployment(name: &str, image: &str, policies: &str) -> String {
 
 fn parsed(files: &[(&str, String)]) -> Manifests {
     let parse =
-        |(path, text): &(&str, String)| ((*path).to_owned(), Arc::new(workload::parse(text.as_bytes())));
+        |(path, text): &(&str, String)| (path.parse().unwrap(), Arc::new(workload::parse(text.as_bytes())));
     Manifests::new(files.iter().map(parse).collect())
 }
 
@@ -39,7 +39,7 @@ fn parsed(files: &[(&str, String)]) -> Manifests {
 fn snapshot(files: &[(&str, String)]) -> Snapshot {
     let mut snapshot = Snapshot::new(Revision::new("abc"), Arc::new(parsed(files)));
     for (path, text) in files {
-        snapshot.sources.insert((*path).to_owned(), Bytes::from(text.clone()));
+        snapshot.sources.insert(path.parse().unwrap(), Bytes::from(text.clone()));
     }
     let images = ["1.0", "1.1", "1.2"].iter().zip(1..).map(|(tag, day)| {
         let created = Some(format!("2026-11-0{day}T00:00:00Z").parse().unwrap());
@@ -257,9 +257,9 @@ fn an_edit_that_does_not_fit_its_file_is_found() {
         [format!("The edit of web.yaml at byte {} does not fit the file, or overlaps another.", start + 1)]
     );
     let elsewhere = broken("", |_, plan| {
-        plan.edits[1].path = "none.yaml".to_owned();
+        plan.edits[1].path = "none.yaml".parse().unwrap();
         let intents = plan.intents.remove("web.yaml").unwrap();
-        plan.intents.insert("none.yaml".to_owned(), intents);
+        plan.intents.insert("none.yaml".parse().unwrap(), intents);
     });
     assert!(
         elsewhere.contains(&"An edit is for none.yaml, which git does not have.".to_owned()),

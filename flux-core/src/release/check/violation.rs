@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{backend::Revision, image::Tag, manifest::WorkloadId};
+use crate::{backend::Revision, image::Tag, manifest::WorkloadId, repo_path::RepoPath};
 
 /// A rule that a [`ReleasePlan`](crate::release::ReleasePlan) breaks.
 ///
@@ -90,24 +90,24 @@ pub enum Violation {
     /// An edit, or its intent, belongs to no workload that is changed.
     StrayEdit {
         /// The file.
-        path: String,
+        path: RepoPath,
     },
     /// An edit is in a file that git does not have.
     UnknownFile {
         /// The file.
-        path: String,
+        path: RepoPath,
     },
     /// An edit expects other bytes than those that stand in the file, or two edits overlap.
     Misplaced {
         /// The file.
-        path: String,
+        path: RepoPath,
         /// The first byte of the edit.
         start: usize,
     },
     /// The edited file would say something else than intended.
     WrongResult {
         /// The file.
-        path: String,
+        path: RepoPath,
         /// The JSON pointer of the first difference, or what is wrong with the file as a whole.
         at: String,
     },

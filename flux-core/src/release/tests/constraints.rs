@@ -43,7 +43,7 @@ fn a_member_whose_edit_does_not_verify_keeps_the_whole_group_back() {
     let mut seen = snapshot(&files, &images());
     assert_eq!(plan(&seen, &Request::automation(), now()).edits.len(), 2);
     // The text is not the one that was parsed.
-    seen.sources.insert("web.yaml".to_owned(), format!("# moved\n{}", files[1].1).into());
+    seen.sources.insert("web.yaml".parse().unwrap(), format!("# moved\n{}", files[1].1).into());
     let plan = plan(&seen, &Request::automation(), now());
     assert_eq!(plan.edits, []);
     assert_eq!(plan.workloads[&web()].reason, Reason::NotEditable);

@@ -42,7 +42,7 @@ fn deployment(name: &str, image: &str, annotations: &[(&str, &str)]) -> String {
 fn snapshot(files: &[(&str, String)], images: &[(&str, &[(&str, Option<&str>)])]) -> Snapshot {
     let parsed = files
         .iter()
-        .map(|(path, text)| ((*path).to_owned(), Arc::new(workload::parse(text.as_bytes()))))
+        .map(|(path, text)| (path.parse().unwrap(), Arc::new(workload::parse(text.as_bytes()))))
         .collect();
     let mut facts = ImageFacts::default();
     for (name, tags) in images {
@@ -63,7 +63,7 @@ fn snapshot(files: &[(&str, String)], images: &[(&str, &[(&str, Option<&str>)])]
     }
     Snapshot {
         images: facts,
-        sources: files.iter().map(|(path, text)| ((*path).to_owned(), text.clone().into())).collect(),
+        sources: files.iter().map(|(path, text)| (path.parse().unwrap(), text.clone().into())).collect(),
         ..Snapshot::new(Revision::new("0123456789"), Arc::new(Manifests::new(parsed)))
     }
 }

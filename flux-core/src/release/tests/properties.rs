@@ -35,7 +35,7 @@ proptest! {
             for (id, verdict) in &alone.workloads {
                 prop_assert_eq!(verdict, &all.workloads[id]);
             }
-            let of_file = all.edits.iter().filter(|edit| edit.path == file.0);
+            let of_file = all.edits.iter().filter(|edit| *edit.path == *file.0);
             prop_assert!(of_file.eq(&alone.edits));
             prop_assert!(alone.findings.iter().all(|finding| all.findings.contains(finding)));
         }
@@ -98,7 +98,7 @@ proptest! {
         let files: Vec<(&str, String)> = files.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
         let mut seen = snapshot(&files, &[("team/web", &WEB[..2])]);
         for (name, (_, state, _)) in &members {
-            let path = format!("{name}.yaml");
+            let path: crate::repo_path::RepoPath = format!("{name}.yaml").parse().unwrap();
             match *state {
                 UNREAD => drop(seen.sources.remove(&path)),
                 MOVED => drop(seen.sources.insert(path, "kind: Other\n".into())),
@@ -110,7 +110,7 @@ proptest! {
         let mut ends = std::collections::BTreeSet::new();
         let mut moves = false;
         for (name, (tag, _, grouped)) in &members {
-            let has_edit = plan.edits.iter().any(|edit| edit.path == format!("{name}.yaml"));
+            let has_edit = plan.edits.iter().any(|edit| *edit.path == format!("{name}.yaml"));
             prop_assert_eq!(has_edit, target(name).is_some(), "a success has an edit, and an edit a success");
             if *grouped {
                 moves |= has_edit;

@@ -13,7 +13,7 @@ fn a_file_whose_text_is_not_at_hand_is_needed_and_never_a_success() {
     let request = Request::image(Selection::All, ImageTarget::Image("team/web:1.1".parse().unwrap()));
     assert_eq!(needs(&seen, &request, now()), Needs::default());
     seen.sources.remove("web.yaml");
-    assert_eq!(needs(&seen, &request, now()).sources, ["web.yaml".to_owned()].into());
+    assert_eq!(needs(&seen, &request, now()).sources, ["web.yaml".parse().unwrap()].into());
     let plan = plan(&seen, &request, now());
     assert_eq!(plan.workloads[&web()].reason, Reason::Incomplete);
     assert_eq!(plan.workloads[&web()].containers[0].target, None);
@@ -25,7 +25,7 @@ fn a_file_whose_text_is_not_at_hand_is_needed_and_never_a_success() {
 fn a_file_whose_edits_do_not_verify_is_left_and_the_others_are_released() {
     let files = [("a.yaml", deployment("a", "x:1", &[])), ("b.yaml", deployment("b", "x:1", &[]))];
     let mut snapshot = snapshot(&files, &[("x", &[("1", None), ("2", None)])]);
-    snapshot.sources.insert("a.yaml".to_owned(), "another: text\n".into());
+    snapshot.sources.insert("a.yaml".parse().unwrap(), "another: text\n".into());
     let image = ImageTarget::Image("x:2".parse().unwrap());
     let workloads = Selection::All;
     let operation =
@@ -41,7 +41,7 @@ fn a_file_whose_edits_do_not_verify_is_left_and_the_others_are_released() {
 fn a_text_that_cannot_be_had_is_not_needed_again_and_its_file_is_left() {
     let mut seen = snapshot(&[("web.yaml", deployment("web", "team/web:1.0", &[]))], &[("team/web", WEB)]);
     seen.sources.clear();
-    seen.unreadable.insert("web.yaml".to_owned());
+    seen.unreadable.insert("web.yaml".parse().unwrap());
     let request = Request::image(Selection::All, ImageTarget::Image("team/web:1.1".parse().unwrap()));
     assert!(needs(&seen, &request, now()).is_empty());
     let plan = plan(&seen, &request, now());
@@ -58,7 +58,7 @@ fn of_two_objects_in_a_file_the_one_that_verifies_is_released() {
     };
     let images: &[(&str, &[(&str, Option<&str>)])] = &[("x", &[("1", None), ("2", None)])];
     let mut seen = snapshot(&[("a.yaml", two(""))], images);
-    seen.sources.insert("a.yaml".to_owned(), two("# moved\n").into());
+    seen.sources.insert("a.yaml".parse().unwrap(), two("# moved\n").into());
     let request = Request::image(Selection::All, ImageTarget::Image("x:2".parse().unwrap()));
     let plan = plan(&seen, &request, now());
     assert_eq!(plan.edits.len(), 1);
@@ -83,8 +83,14 @@ fn the_files_of_a_plan_are_made_of_the_texts_it_was_verified_against_only() {
     let mut forged = plan.clone();
     forged.edits[0].edit.after = "team/web:1.1\n        command: [sh]".to_owned();
     assert!(matches!(forged.files(&seen.sources), Err(PlanFileError::Edit { .. })));
-    seen.sources.insert("web.yaml".to_owned(), format!("{} ", files[0].1).into());
+    seen.sources.insert("web.yaml".parse().unwrap(), format!("{} ", files[0].1).into());
     assert!(matches!(plan.files(&seen.sources), Err(PlanFileError::Outdated { .. })));
     seen.sources.clear();
     assert!(matches!(plan.files(&seen.sources), Err(PlanFileError::Missing { .. })));
+}
+
+#[test]
+fn a_snapshot_has_no_file_whose_path_none_could_have() {
+    let error = Snapshot::of_files([("web.yaml", ""), ("../web.yaml", "")]).unwrap_err();
+    assert_eq!(error.path, "../web.yaml");
 }

@@ -236,7 +236,7 @@ fn an_id_means_a_workload_with_its_group_and_without_unless_it_could_be_two() {
         let operation =
             Operation::Image(ImageRelease { workloads, image, exclude: ids(exclude), force: false });
         let plan = plan(&snapshot(files, images), &Request { operation, cause: Cause::default() }, now());
-        let paths: Vec<String> = plan.edits.iter().map(|edit| edit.path.clone()).collect();
+        let paths: Vec<_> = plan.edits.iter().map(|edit| edit.path.clone()).collect();
         (paths, plan)
     };
     let (short, long) = ("shop:helmrelease/web", "shop:helmrelease.helm.fluxcd.io/web");

@@ -100,7 +100,7 @@ pub async fn commit_adds_files_that_are_not_there(fixture: &dyn ConfigRepoFixtur
     for (path, _) in added {
         assert!(!after.is_executable(path), "{path} is added as a plain file");
     }
-    let others = after.file_paths().filter(|path| added.iter().all(|(added, _)| added != path));
+    let others = after.file_paths().filter(|path| added.iter().all(|(added, _)| path != added));
     assert!(others.eq(shop.before.file_paths()), "nothing else comes or goes");
     let (old, new) = (shop.upstream.modes(&shop.base).await, shop.upstream.modes(&landed).await);
     if let (Some(old), Some(mut new)) = (old, new) {

@@ -74,11 +74,8 @@ impl Upstream for MemoryUpstream {
     }
 
     async fn push(&self, files: &[(&str, &str)], message: &str) -> Revision {
-        let files = files
-            .iter()
-            .map(|(path, body)| ((*path).to_owned(), Some(Bytes::copy_from_slice(body.as_bytes()))))
-            .collect();
-        self.repo.push(files, message)
+        let body = |body: &str| Some(Bytes::copy_from_slice(body.as_bytes()));
+        self.repo.push(files.iter().map(|(path, text)| (*path, body(text))), message)
     }
 
     async fn rewind(&self, _: &Revision) -> bool {
@@ -92,7 +89,7 @@ impl Upstream for MemoryUpstream {
     async fn modes(&self, at: &Revision) -> Option<BTreeMap<String, u32>> {
         let tree = self.repo.clone().with_paths::<&str>([]).tree(at).await.ok()?;
         let mode = |path: &str| if tree.is_executable(path) { 0o100_755 } else { 0o100_644 };
-        Some(tree.file_paths().map(|path| (path.to_owned(), mode(path))).collect())
+        Some(tree.file_paths().map(|path| (path.to_string(), mode(path))).collect())
     }
 }
 

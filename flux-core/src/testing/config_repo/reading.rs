@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::fixture::{ConfigRepoFixture, SHOP, SeedKind, body, change, good, is, shop, unknown};
-use crate::backend::{ContentId, ErrorKind, FileBody, Range, Revision};
+use crate::{
+    backend::{ContentId, ErrorKind, FileBody, Range, Revision},
+    repo_path::RepoPath,
+};
 
 const FILES_UNDER_DEPLOY: [&str; 3] = ["deploy/db/claims/data.yaml", "deploy/render.sh", "deploy/web.yaml"];
 
@@ -56,7 +59,7 @@ pub async fn tree_lists_files_under_the_paths(fixture: &dyn ConfigRepoFixture) {
         let repo = upstream.repo(paths).await;
         let head = good("head", repo.head().await);
         let tree = good("tree", repo.tree(&head).await);
-        let found: BTreeSet<&str> = tree.file_paths().collect();
+        let found: BTreeSet<&str> = tree.file_paths().map(RepoPath::as_str).collect();
         assert_eq!(found, files.into_iter().collect(), "files under {paths:?}");
         assert_eq!(tree.missing(), missing, "what is missing of {paths:?}");
     }
@@ -71,15 +74,16 @@ pub async fn tree_tells_of_modes_and_links(fixture: &dyn ConfigRepoFixture) {
         let head = good("head", repo.head().await);
         let tree = good("tree", repo.tree(&head).await);
         assert_eq!(tree.roots(), paths, "what the tree tells of");
-        assert_eq!(tree.misnamed().next(), None, "all names are UTF-8");
+        assert_eq!(tree.left_out().next(), None, "a checkout could have all of them");
         let Some(modes) = upstream.modes(&head).await else { continue };
         let of = |is: fn(u32) -> bool| -> BTreeSet<&str> {
             let all = modes.iter().filter(|(path, mode)| tree.covers(path) && is(**mode));
             all.map(|(path, _)| path.as_str()).collect()
         };
-        let executable: BTreeSet<&str> = tree.file_paths().filter(|path| tree.is_executable(path)).collect();
+        let executable: BTreeSet<&str> =
+            tree.file_paths().map(RepoPath::as_str).filter(|path| tree.is_executable(path)).collect();
         assert_eq!(executable, of(|mode| mode == 0o100_755), "what can be run under {paths:?}");
-        let links: BTreeSet<&str> = tree.links().collect();
+        let links: BTreeSet<&str> = tree.links().map(RepoPath::as_str).collect();
         assert_eq!(links, of(|mode| mode & 0o170_000 != 0o100_000), "links under {paths:?}");
     }
 }
@@ -95,8 +99,8 @@ pub async fn tree_of_an_old_revision_stays(fixture: &dyn ConfigRepoFixture) {
     let second = good("head", repo.head().await);
     let after = good("tree", repo.tree(&second).await);
     assert_eq!(good("tree", repo.tree(&first).await), before, "the tree of a revision changed");
-    let is_changed = |(path, id): &(&str, &ContentId)| before.file(path) != Some(id);
-    let changed: Vec<&str> = after.files().filter(is_changed).map(|(path, _)| path).collect();
+    let is_changed = |(path, id): &(&RepoPath, &ContentId)| before.file(path) != Some(id);
+    let changed: Vec<&RepoPath> = after.files().filter(is_changed).map(|(path, _)| path).collect();
     assert_eq!(changed, ["deploy/web.yaml"], "only the changed file has another address");
     assert_eq!(body(&*repo, &first, "deploy/web.yaml").await, "image: web:1\n");
 }

@@ -40,11 +40,35 @@ fn a_file_that_is_no_text_survives_json() {
     let repo = Arc::new(repo());
     let deployer = deployer(repo, Arc::new(registry()));
     let mut prepared = block_on(deployer.plan_release(&Request::latest(web()))).unwrap();
-    prepared.files.insert("logo.png".to_owned(), vec![0x89, b'P', 0xff].into());
+    prepared.files.insert("logo.png".parse().unwrap(), vec![0x89, b'P', 0xff].into());
     let json = serde_json::to_value(&prepared).unwrap();
     assert_eq!(json["files"]["logo.png"], serde_json::json!({"base64": "iVD/"}));
     assert!(json["files"]["shop/web.yaml"].is_string());
     through_json(&prepared);
+}
+
+#[test]
+fn a_stored_release_with_a_path_that_no_file_can_have_is_refused_when_it_is_read() {
+    let deployer = deployer(Arc::new(repo()), Arc::new(registry()));
+    let prepared = block_on(deployer.plan_release(&Request::latest(web()))).unwrap();
+    let json = serde_json::to_string(&prepared).unwrap();
+    assert!(json.contains("\"shop/web.yaml\""));
+    for (path, problem) in
+        [("../x", "a step `.` or `..`"), ("/x", "absolute"), ("shop/.git/x", "into `.git`")]
+    {
+        for (stored, forged) in [
+            // The key in `files`, that in `intents`, and the path of an edit.
+            ("\"files\":{\"shop/web.yaml\"", format!("\"files\":{{\"{path}\"")),
+            ("\"intents\":{\"shop/web.yaml\"", format!("\"intents\":{{\"{path}\"")),
+            ("\"path\":\"shop/web.yaml\"", format!("\"path\":\"{path}\"")),
+        ] {
+            assert!(json.contains(stored), "{json}");
+            let error = serde_json::from_str::<PreparedRelease>(&json.replace(stored, &forged)).unwrap_err();
+            let expected = format!("the path `{path}` cannot be written: it");
+            let text = error.to_string();
+            assert!(text.starts_with(&expected) && text.contains(problem), "{text}");
+        }
+    }
 }
 
 #[test]
@@ -54,9 +78,9 @@ fn a_prepared_release_that_was_altered_does_not_land() {
     let prepared = block_on(deployer.plan_release(&Request::latest(web()))).unwrap();
     let head = block_on(repo.head()).unwrap();
     let mut other_contents = prepared.clone();
-    other_contents.files.insert("shop/web.yaml".to_owned(), "kind: Secret\n".into());
+    other_contents.files.insert("shop/web.yaml".parse().unwrap(), "kind: Secret\n".into());
     let mut one_more = prepared.clone();
-    one_more.files.insert("shop/more.yaml".to_owned(), manifest("more", "1.0").into());
+    one_more.files.insert("shop/more.yaml".parse().unwrap(), manifest("more", "1.0").into());
     let mut one_less = prepared.clone();
     one_less.files.clear();
     for (altered, path) in

@@ -11,6 +11,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use flux_core::{
+    RepoPath,
     backend::{Clock, ConfigRepo, FileBody, Tree},
     deployer::{DeployError, Deployer, PreparedRelease},
     finding::Code,
@@ -31,7 +32,7 @@ struct Words {
 }
 
 #[derive(Debug)]
-struct Copy(Words, BTreeMap<String, Bytes>);
+struct Copy(Words, BTreeMap<RepoPath, Bytes>);
 
 #[async_trait]
 impl Generator for Words {
@@ -39,14 +40,14 @@ impl Generator for Words {
         &self,
         repo: &dyn ConfigRepo,
         tree: &Tree,
-        over: &BTreeMap<String, Bytes>,
+        over: &BTreeMap<RepoPath, Bytes>,
     ) -> Result<Box<dyn Checkout>, GenerateError> {
         let ids: Vec<_> = tree.files().map(|(_, id)| id.clone()).collect();
         let bodies = repo.read(&ids, u64::MAX).await?.into_iter().map(|body| match body {
             FileBody::Bytes(bytes) => bytes,
             FileBody::TooLarge { .. } => Bytes::new(),
         });
-        let mut files: BTreeMap<String, Bytes> = tree.file_paths().map(str::to_owned).zip(bodies).collect();
+        let mut files: BTreeMap<RepoPath, Bytes> = tree.file_paths().cloned().zip(bodies).collect();
         files.extend(over.clone());
         Ok(Box::new(Copy(self.clone(), files)))
     }
@@ -67,10 +68,12 @@ impl Checkout for Copy {
             });
         }
         let file = run.command.strip_prefix("print ").unwrap_or_default();
-        Ok(Output { stdout: files.get(&format!("{}/{file}", run.folder)).cloned().unwrap_or_default() })
+        Ok(Output {
+            stdout: files.get(format!("{}/{file}", run.folder).as_str()).cloned().unwrap_or_default(),
+        })
     }
 
-    async fn changes(&mut self) -> Result<BTreeMap<String, Option<Bytes>>, GenerateError> {
+    async fn changes(&mut self) -> Result<BTreeMap<RepoPath, Option<Bytes>>, GenerateError> {
         Ok(BTreeMap::new())
     }
 }
@@ -200,7 +203,7 @@ fn a_prepared_release_of_generated_workloads_is_generated_again_before_it_lands(
     let approved: PreparedRelease = serde_json::from_str(&text).unwrap();
 
     let mut altered = approved.clone();
-    altered.files.insert("prod/p.yaml".to_owned(), "kind: Deployment\n".into());
+    altered.files.insert("prod/p.yaml".parse().unwrap(), "kind: Deployment\n".into());
     let error = block_on(deployer().carry_out(altered)).unwrap_err();
     assert!(matches!(&error, DeployError::Altered { path, .. } if path == "prod/p.yaml"), "{error}");
 

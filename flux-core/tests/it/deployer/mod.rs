@@ -311,8 +311,9 @@ mod failing {
         hidden.expect_head().returning(move || Ok(head.clone()));
         hidden.expect_tree().returning(move |at| {
             let mut tree = upstream.tree(at).now_or_never().unwrap()?;
-            for path in ["all/b.yaml", "closed/", "shop/kustomization.yaml", "README.md"] {
-                tree.insert(path, Entry::Unreadable { reason: "Permission denied".to_owned() });
+            for path in ["all/b.yaml", "closed", "shop/kustomization.yaml", "README.md"] {
+                let (is_folder, reason) = (path == "closed", "Permission denied".to_owned());
+                tree.insert(path, Entry::Unreadable { is_folder, reason });
             }
             Ok(tree)
         });

@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use flux_core::{
+    RepoPath,
     edit::{EditError, ImageChange, image_edits, prove},
     kustomize::Build,
     manifest::ParsedFile,
@@ -32,15 +33,16 @@ fn corpus() -> Files {
     files
 }
 
-fn path_of(root: &str) -> String {
-    format!("{root}/kustomization.yaml#generated")
+fn path_of(root: &str) -> RepoPath {
+    format!("{root}/kustomization.yaml#generated").parse().unwrap()
 }
 
 /// Returns the manifests of files with these folders built by kustomize.
 fn built(files: &Files, roots: &[&str]) -> Manifests {
-    let parsed: BTreeMap<String, Arc<ParsedFile>> =
-        files.iter().map(|(path, text)| (path.clone(), Arc::new(parse(text.as_bytes())))).collect();
-    let made = roots.iter().map(|root| (path_of(root), parsed[&format!("{root}.built.yaml")].clone()));
+    let parsed: BTreeMap<RepoPath, Arc<ParsedFile>> =
+        files.iter().map(|(path, text)| (path.parse().unwrap(), Arc::new(parse(text.as_bytes())))).collect();
+    let made =
+        roots.iter().map(|root| (path_of(root), parsed[format!("{root}.built.yaml").as_str()].clone()));
     let kustomizations: BTreeMap<_, _> = parsed
         .iter()
         .filter(|(path, _)| path.ends_with("kustomization.yaml"))
@@ -48,9 +50,12 @@ fn built(files: &Files, roots: &[&str]) -> Manifests {
         .collect();
     let build = |root: &&str| {
         let mut files = kustomizations.clone();
-        let root = format!("{root}/kustomization.yaml");
+        let root: RepoPath = format!("{root}/kustomization.yaml").parse().unwrap();
         let wanted = Build::wants(&root, &kustomizations);
-        files.extend(wanted.into_iter().filter_map(|path| Some((path.clone(), parsed.get(&path)?.clone()))));
+        files.extend(wanted.into_iter().filter_map(|path| {
+            let (path, file) = parsed.get_key_value(path.as_str())?;
+            Some((path.clone(), file.clone()))
+        }));
         Build { root, files }
     };
     let builds = roots.iter().map(|root| (path_of(root), build(root))).collect();
@@ -70,7 +75,7 @@ fn set(files: &Files, roots: &[&str], changes: &[(&str, &str)]) -> Result<Files,
         ImageChange { path: located.path, container, to }
     };
     let changes: Vec<_> = changes.iter().zip(&targets).map(change).collect();
-    let mut by_path: BTreeMap<String, (Vec<_>, Vec<_>)> = BTreeMap::new();
+    let mut by_path: BTreeMap<RepoPath, (Vec<_>, Vec<_>)> = BTreeMap::new();
     for placed in image_edits(&changes).into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
         let (edits, intents) = by_path.entry(placed.path).or_default();
         edits.push(placed.edit);
@@ -79,8 +84,8 @@ fn set(files: &Files, roots: &[&str], changes: &[(&str, &str)]) -> Result<Files,
     by_path
         .into_iter()
         .map(|(path, (edits, intents))| {
-            let text = prove(files[&path].as_bytes(), &edits, &intents)?;
-            Ok((path, String::from_utf8(text).unwrap()))
+            let text = prove(files[path.as_str()].as_bytes(), &edits, &intents)?;
+            Ok((path.into(), String::from_utf8(text).unwrap()))
         })
         .collect()
 }
@@ -143,8 +148,8 @@ fn the_documents_of_an_object_are_found_with_the_others_that_share_them() {
         let documents = all.described(&located).into_iter();
         documents.map(|(at, _)| (at.document.path.clone(), at.refused.clone())).collect::<Vec<_>>()
     };
-    let patch = ("prod/memory.yaml".to_owned(), None);
-    let base = |why: &str| ("base/web.yaml".to_owned(), Some(why.to_owned()));
+    let patch = ("prod/memory.yaml".parse().unwrap(), None);
+    let base = |why: &str| ("base/web.yaml".parse().unwrap(), Some(why.to_owned()));
     let other = base("base/web.yaml is also what staging/kustomization.yaml is built from");
     assert_eq!(described(&["prod"]), [other, patch.clone()]);
     assert_eq!(

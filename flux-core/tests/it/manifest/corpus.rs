@@ -16,7 +16,7 @@ use std::{
 
 use cases::{CASES, REPOSITORIES, Step};
 use flux_core::{
-    Code,
+    Code, RepoPath,
     edit::{Edit, EditError, ImageChange, Intent, annotation_edits, image_edits, prove},
     image::ImageRef,
     manifest::Resource,
@@ -56,8 +56,9 @@ fn edits(source: &[u8], steps: &[Step]) -> (Vec<Edit>, Vec<Intent>) {
             }
         }
     }
+    let path = "a.yaml".parse().unwrap();
     let changes: Vec<_> =
-        images.iter().map(|(container, to)| ImageChange { path: "", container, to }).collect();
+        images.iter().map(|(container, to)| ImageChange { path: &path, container, to }).collect();
     for placed in image_edits(&changes).into_iter().flat_map(Result::unwrap) {
         edits.push(placed.edit);
         intents.push(placed.intent);
@@ -107,7 +108,8 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 fn each_repository_is_edited_to_the_byte() {
     for (name, images) in REPOSITORIES {
         let mut texts = files(&folder().join(name));
-        let parsed = texts.iter().map(|(path, text)| (path.clone(), Arc::new(parse(text)))).collect();
+        let parsed =
+            texts.iter().map(|(path, text)| (path.parse().unwrap(), Arc::new(parse(text)))).collect();
         let manifests = Manifests::new(parsed);
         assert_eq!(manifests.findings(), [], "{name}");
         let targets: Vec<ImageRef> = images.iter().map(|(.., to)| to.parse().unwrap()).collect();
@@ -117,7 +119,7 @@ fn each_repository_is_edited_to_the_byte() {
             ImageChange { path: located.path, container, to }
         };
         let changes: Vec<_> = images.iter().zip(&targets).map(change).collect();
-        let mut by_path: BTreeMap<String, (Vec<Edit>, Vec<Intent>)> = BTreeMap::new();
+        let mut by_path: BTreeMap<RepoPath, (Vec<Edit>, Vec<Intent>)> = BTreeMap::new();
         for placed in
             image_edits(&changes).into_iter().flat_map(|e| e.unwrap_or_else(|e| panic!("{name}: {e}")))
         {
@@ -126,9 +128,9 @@ fn each_repository_is_edited_to_the_byte() {
             intents.push(placed.intent);
         }
         for (path, (edits, intents)) in by_path {
-            let edited =
-                prove(&texts[&path], &edits, &intents).unwrap_or_else(|e| panic!("{name}/{path}: {e}"));
-            texts.insert(path, edited);
+            let edited = prove(&texts[path.as_str()], &edits, &intents)
+                .unwrap_or_else(|e| panic!("{name}/{path}: {e}"));
+            texts.insert(path.into(), edited);
         }
         let expected = folder().join(format!("{name}.expected"));
         if std::env::var_os("UPDATE_CORPUS").is_some() {
@@ -296,7 +298,8 @@ proptest! {
                 prop_assert!(prove(source, &edits, &intents).is_ok(), "{} in {}", container.name, text);
             }
         }
-        let changes: Vec<_> = targets.iter().map(|(container, to)| ImageChange { path: "", container, to }).collect();
+        let path = "a.yaml".parse().unwrap();
+        let changes: Vec<_> = targets.iter().map(|(container, to)| ImageChange { path: &path, container, to }).collect();
         let placed = image_edits(&changes).into_iter().flatten().flatten();
         let (edits, intents): (Vec<_>, Vec<_>) = placed.map(|placed| (placed.edit, placed.intent)).unzip();
         let proof = prove(source, &edits, &intents);

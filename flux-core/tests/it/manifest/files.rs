@@ -10,7 +10,7 @@ use flux_core::{
 };
 
 fn manifests(files: &[(&str, &str)]) -> Manifests {
-    let parsed = |(path, text): &(&str, &str)| ((*path).to_owned(), Arc::new(parse(text.as_bytes())));
+    let parsed = |(path, text): &(&str, &str)| (path.parse().unwrap(), Arc::new(parse(text.as_bytes())));
     Manifests::new(files.iter().map(parsed).collect::<BTreeMap<_, _>>())
 }
 
@@ -57,7 +57,7 @@ fn workloads_are_found_by_the_text_of_their_ids() {
     assert_eq!(all.workloads().count(), 1);
     let web = all.workload(&"default:deployment/web".parse().unwrap()).unwrap();
     assert_eq!(
-        (web.path, web.index, web.workload_id().to_string().as_str()),
+        (web.path.as_str(), web.index, web.workload_id().to_string().as_str()),
         ("a.yaml", 0, "default:deployment/web")
     );
     assert!(all.workload(&"default:service/web".parse().unwrap()).is_none());
@@ -131,7 +131,7 @@ fn ids_have_the_group_where_two_workloads_differ_in_nothing_else() {
     for (id, path) in [(of_old, "a.yaml"), (of_new, "b.yaml")] {
         let id: WorkloadId = id.parse().unwrap();
         let found = all.workload(&id).unwrap();
-        assert_eq!((found.path, id.kind(), found.resource.is(&id)), (path, "helmrelease", true));
+        assert_eq!((found.path.as_str(), id.kind(), found.resource.is(&id)), (path, "helmrelease", true));
     }
     assert!(all.workload(&"default:helmrelease/web".parse().unwrap()).is_none(), "it could be either");
 }

@@ -145,7 +145,7 @@ fn many_of_a_kind_are_read_whole() {
 #[test]
 fn an_object_described_many_times_is_reported_with_some_of_its_places() {
     let file = Arc::new(parse(format!("---\n{A}").repeat(10_000).as_bytes()));
-    let findings = Manifests::new([("a.yaml".to_owned(), file)].into()).findings();
+    let findings = Manifests::new([("a.yaml".parse().unwrap(), file)].into()).findings();
     assert_eq!(findings.len(), 1);
     assert!(findings[0].evidence.contains("a.yaml:78:1, 9979 more places"), "{:.2000}", findings[0].evidence);
 }
@@ -199,15 +199,15 @@ fn the_hostile_repository_in_a_process_of_its_own() {
         )
     };
     let mut files = BTreeMap::new();
-    files.insert("a.yaml".to_owned(), Arc::new(parse(good("a").as_bytes())));
+    files.insert("a.yaml".parse().unwrap(), Arc::new(parse(good("a").as_bytes())));
     let mut wanted = BTreeMap::new();
     for (path, code, source) in hostile() {
-        files.insert(path.to_owned(), Arc::new(parse(&source)));
+        files.insert(path.parse().unwrap(), Arc::new(parse(&source)));
         wanted.extend(code.map(|code| (path, code)));
     }
-    files.insert("z.yaml".to_owned(), Arc::new(parse(good("z").as_bytes())));
+    files.insert("z.yaml".parse().unwrap(), Arc::new(parse(good("z").as_bytes())));
     let manifests = Manifests::new(files);
-    let names: Vec<&str> = manifests.workloads().map(|w| w.path).collect();
+    let names: Vec<&str> = manifests.workloads().map(|w| w.path.as_str()).collect();
     assert_eq!(names, ["a.yaml", "z.yaml"]);
     let findings = manifests.findings();
     let reported: BTreeMap<&str, Code> =

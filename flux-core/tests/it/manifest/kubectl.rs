@@ -174,9 +174,14 @@ fn edits_of_what_was_mended_change_only_what_they_name() {
     assert_eq!((file.resources.len(), problems(&file)), (2, vec![]));
     let (x, y) = ("x:2".parse().unwrap(), "y:2".parse().unwrap());
     let containers = file.resources[0].workload.as_ref().unwrap();
+    let path = "a.yaml".parse().unwrap();
     let changes: Vec<_> = containers
         .iter()
-        .map(|container| ImageChange { path: "", container, to: if container.name == "c" { &x } else { &y } })
+        .map(|container| ImageChange {
+            path: &path,
+            container,
+            to: if container.name == "c" { &x } else { &y },
+        })
         .collect();
     let edits = image_edits(&changes).into_iter().flat_map(Result::unwrap);
     let (edits, intents): (Vec<_>, Vec<_>) = edits.map(|placed| (placed.edit, placed.intent)).unzip();

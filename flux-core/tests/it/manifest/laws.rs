@@ -237,8 +237,9 @@ proptest! {
         let targets: Vec<(usize, ImageRef)> = (0..containers.len())
             .filter_map(|n| Some((n, format!("x:{}", tags[n]?).parse().unwrap())))
             .collect();
+        let path = "a.yaml".parse().unwrap();
         let changes: Vec<_> =
-            targets.iter().map(|(n, to)| ImageChange { path: "", container: &containers[*n], to }).collect();
+            targets.iter().map(|(n, to)| ImageChange { path: &path, container: &containers[*n], to }).collect();
         let answers = image_edits(&changes);
         // An object changes as a whole or not at all.
         prop_assert!(answers.iter().all(Result::is_ok) || answers.iter().all(Result::is_err));

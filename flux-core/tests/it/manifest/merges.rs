@@ -15,7 +15,8 @@ fn set(text: &str, changes: &[(usize, &str)]) -> Result<String, String> {
     assert_eq!(file.problems, [], "{text}");
     let all: Vec<&Container> = file.resources.iter().flat_map(|r| r.workload.iter().flatten()).collect();
     let targets: Vec<_> = changes.iter().map(|(_, to)| to.parse().unwrap()).collect();
-    let change = |(&(n, _), to): (&(usize, &str), _)| ImageChange { path: "a.yaml", container: all[n], to };
+    let path = "a.yaml".parse().unwrap();
+    let change = |(&(n, _), to): (&(usize, &str), _)| ImageChange { path: &path, container: all[n], to };
     let changes: Vec<_> = changes.iter().zip(&targets).map(change).collect();
     let answers = image_edits(&changes);
     let refused = answers.iter().filter_map(|answer| answer.as_ref().err());

@@ -22,7 +22,7 @@ mod workloads;
 use std::{collections::BTreeMap, sync::Arc};
 
 use flux_core::{
-    Code,
+    Code, RepoPath,
     edit::{EditError, ImageChange, annotation_edits, image_edits, prove},
     manifest::{Container, ParsedFile},
     manifest_set::Manifests,
@@ -74,7 +74,7 @@ fn annotate(source: &str, resource: usize, changes: &[(&str, Option<&str>)]) -> 
 
 /// Returns the manifests of files by their paths.
 fn manifests(files: &[(&str, &str)]) -> Manifests {
-    let parsed = |(path, text): &(&str, &str)| ((*path).to_owned(), Arc::new(parse(text.as_bytes())));
+    let parsed = |(path, text): &(&str, &str)| (path.parse().unwrap(), Arc::new(parse(text.as_bytes())));
     Manifests::new(files.iter().map(parsed).collect())
 }
 
@@ -96,7 +96,7 @@ fn set_together(
         ImageChange { path: located.path, container, to }
     };
     let changes: Vec<_> = changes.iter().zip(&targets).map(change).collect();
-    let mut by_path: BTreeMap<String, (Vec<_>, Vec<_>)> = BTreeMap::new();
+    let mut by_path: BTreeMap<RepoPath, (Vec<_>, Vec<_>)> = BTreeMap::new();
     let answers = image_edits(&changes);
     let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
     if let Some(error) = refused.min_by_key(|error| matches!(error, EditError::NotAlone)) {
@@ -114,7 +114,7 @@ fn set_together(
         .into_iter()
         .map(|(path, (edits, intents))| {
             let text = String::from_utf8(prove(source(&path).as_bytes(), &edits, &intents)?).unwrap();
-            Ok((path, text))
+            Ok((path.into(), text))
         })
         .collect()
 }

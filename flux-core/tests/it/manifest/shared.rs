@@ -117,10 +117,11 @@ fn an_object_changes_as_a_whole_or_not_at_all() {
     let file = parse(text.as_bytes());
     let containers: Vec<_> = file.resources.iter().flat_map(|r| r.workload.iter().flatten()).collect();
     let (x, y) = ("x:2".parse().unwrap(), "y:2".parse().unwrap());
+    let path = "a.yaml".parse().unwrap();
     // For the first object an anchor that has to stay, and for the second nothing that cannot be
     // done.
     let changes = [(0, &x), (1, &y), (4, &y), (5, &x)].map(|(n, to)| ImageChange {
-        path: "a.yaml",
+        path: &path,
         container: containers[n],
         to,
     });
