@@ -272,7 +272,7 @@ mod tests {
         let left_out: Vec<&str> = tree.left_out().map(|(path, _)| path.as_str()).collect();
         assert_eq!(
             left_out,
-            ["a/\u{fffd}.GIT", "a/\u{fffd}/b.yaml", "a/\u{fffd}../b.yaml", "\u{fffd}.git/config"]
+            ["a/\u{fffd}../b.yaml", "a/\u{fffd}.GIT", "a/\u{fffd}/b.yaml", "\u{fffd}.git/config"]
         );
         assert_eq!(tree.file_paths().collect::<Vec<_>>(), ["a\\b.yaml"], "git has such files");
         assert!(tree.refuses("a\\b.yaml").is_none() && tree.refuses("a\\c.yaml").is_some());

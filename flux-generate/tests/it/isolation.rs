@@ -1,7 +1,7 @@
 //! Commands are kept apart: a private folder, no environment, no input, no way back into this
 //! process.
 
-use flux_core::generate::GenerateError;
+use flux_core::generate::{GenerateError, Run};
 use flux_generate::ProcessGenerator;
 
 use crate::support::{checkout, checkout_by, command, print};
@@ -65,11 +65,14 @@ async fn a_command_has_no_input_and_runs_in_its_folder() {
 }
 
 #[tokio::test]
-async fn files_that_would_lie_outside_of_the_copy_are_refused() {
-    let generator = ProcessGenerator::builder().build();
-    for path in ["../outside.txt", "a/../../outside.txt", "/tmp/outside.txt"] {
-        let error = checkout_by(&generator, &[("a.txt", "")], &[(path, "x")]).await.unwrap_err();
-        assert!(error.to_string().contains("outside of the copy"), "{path}: {error}");
+async fn nothing_lies_or_runs_outside_of_the_copy() {
+    let outside = ["../outside.txt", "a/../../outside.txt", "/tmp/outside.txt"].map(|path| (path, "x"));
+    let mut copy = checkout(&[&outside[..], &[("a.txt", "")]].concat()).await;
+    assert_eq!(print(&mut *copy, "find . -type f; ls ../outside.txt 2>/dev/null || :").await, "./a.txt\n");
+    for folder in ["..", "a/../..", "/tmp"] {
+        let run = Run { folder: folder.to_owned(), ..command("pwd") };
+        let error = copy.run(&run).await.unwrap_err().to_string();
+        assert!(error.contains(&format!("there is no folder {folder} to run it in")), "{error}");
     }
 }
 
