@@ -14,7 +14,7 @@ use std::{
 use clap::Args;
 use flux::{
     backend::{Clock, Cluster, FixedClock, Registry, SystemClock},
-    deployer::{Deployer, MemoryParseCache, ParseCache},
+    deployer::{Deployer, MemoryParseCache, Options, ParseCache},
     generate::{Generation, in_view},
     git::{self, GitRepo},
     k8s::KubeCluster,
@@ -67,6 +67,15 @@ pub(crate) struct BackendArgs {
         value_delimiter = ','
     )]
     pub(crate) k8s_allow_namespace: Vec<String>,
+    /// The namespace of objects that name none
+    #[arg(
+        long,
+        global = true,
+        env = "FLUX_K8S_DEFAULT_NAMESPACE",
+        value_name = "NAMESPACE",
+        default_value = "default"
+    )]
+    pub(crate) k8s_default_namespace: String,
     /// The account in whose name the cluster is asked, as
     /// system:serviceaccount:NAMESPACE:NAME; the own one needs the right to impersonate it
     #[arg(long, global = true, env = "FLUX_K8S_IMPERSONATE", value_name = "USER")]
@@ -225,7 +234,8 @@ impl BackendArgs {
             deployer: Deployer::new(repo.clone(), registry, cluster)
                 .with_clock(clock)
                 .with_parse_cache(parsed)
-                .with_generation(self.generation()),
+                .with_generation(self.generation())
+                .with_options(self.options()),
             cluster_file,
             repo,
             url: url.to_owned(),
@@ -238,8 +248,15 @@ impl BackendArgs {
         Ok(composition)
     }
 
+    /// Returns the options of the deployer.
+    pub(crate) fn options(&self) -> Options {
+        let mut options = Options::default();
+        options.default_namespace.clone_from(&self.k8s_default_namespace);
+        options
+    }
+
     async fn kube(&self) -> Result<KubeCluster, Failure> {
-        let mut builder = KubeCluster::builder();
+        let mut builder = KubeCluster::builder().default_namespace(&self.k8s_default_namespace);
         if let Some(file) = &self.kubeconfig {
             builder = builder.kubeconfig(file);
         }

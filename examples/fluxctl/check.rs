@@ -42,7 +42,7 @@ pub(crate) fn compose(folder: Option<&Path>, backends: &BackendArgs) -> Result<D
             Deployer::new(repo, registry, cluster).with_parse_cache(parsed)
         }
     };
-    Ok(deployer.with_generation(backends.generation()))
+    Ok(deployer.with_generation(backends.generation()).with_options(backends.options()))
 }
 
 /// The most findings of one code that are printed for one file.

@@ -38,7 +38,8 @@ pub(crate) async fn release(args: &Release, with: &Composition) -> Result<Reques
             ImageTarget::Image(image)
         }
     };
-    let exclude = workloads::parsed(&args.exclude, args.which.namespace.as_deref())?;
+    let exclude =
+        workloads::parsed(&args.exclude, workloads::default_namespace(&args.which, &with.deployer))?;
     let workloads = selection(&args.which, args.all, with).await?;
     let force = args.force && !args.all;
     Ok(Request { operation: Operation::Image(ImageRelease { workloads, image, exclude, force }), cause })

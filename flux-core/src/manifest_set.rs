@@ -17,8 +17,8 @@ use crate::{
     workload,
 };
 
-/// The namespace of namespaced objects without a `metadata.namespace`.
-const DEFAULT_NAMESPACE: &str = "default";
+/// The namespace of namespaced objects without a `metadata.namespace`, if no other is given.
+pub const DEFAULT_NAMESPACE: &str = "default";
 
 /// All manifests of a revision.
 ///
@@ -26,6 +26,8 @@ const DEFAULT_NAMESPACE: &str = "default";
 #[derive(Clone, Debug, Default)]
 pub struct Manifests {
     files: BTreeMap<RepoPath, Arc<ParsedFile>>,
+    /// The namespace of objects that name none; empty for [`DEFAULT_NAMESPACE`].
+    default_namespace: String,
     kinds: BTreeMap<(String, String), Scope>,
     /// The objects, by path and index, with their ids.
     ///
@@ -113,8 +115,8 @@ pub struct Located<'a> {
     pub resource: &'a Resource,
     /// Its identity.
     ///
-    /// Namespaced objects without a namespace of their own are in `default`; cluster-scoped ones
-    /// are in none.
+    /// Namespaced objects without a namespace of their own are in the default one; cluster-scoped
+    /// ones are in none.
     pub id: ResourceId,
     /// Its id as a workload.
     workload: WorkloadId,
@@ -163,15 +165,17 @@ impl Manifests {
     /// alike. Kustomizations themselves are no objects, and neither are the files that they name as
     /// patches.
     pub fn new(files: BTreeMap<RepoPath, Arc<ParsedFile>>) -> Self {
-        Self::of(files, BTreeMap::new())
+        Self::of(files, BTreeMap::new(), DEFAULT_NAMESPACE)
     }
 
     /// Assembles the manifests as [`new`](Self::new) does.
     ///
-    /// The files under the paths of `generated` are the output of commands.
+    /// The files under the paths of `generated` are the output of commands. Namespaced objects that
+    /// name no namespace are in `default_namespace`.
     pub fn of(
         mut files: BTreeMap<RepoPath, Arc<ParsedFile>>,
         generated: BTreeMap<RepoPath, Generated>,
+        default_namespace: &str,
     ) -> Self {
         let kinds = defined_kinds(&files);
         let mut findings = workload::apply(&mut files);
@@ -183,7 +187,10 @@ impl Manifests {
                 match (kustomization::is_file(path), kustomization::is_kustomization(resource)) {
                     (false, false) => {
                         let document = DocumentId::new(path.clone(), index);
-                        places.entry(identity(resource, &kinds)).or_default().push(document);
+                        places
+                            .entry(identity(resource, &kinds, default_namespace))
+                            .or_default()
+                            .push(document);
                     }
                     (false, true) => findings.push(kustomize::misplaced(path, resource)),
                     (true, _) => {}
@@ -222,6 +229,7 @@ impl Manifests {
             }
         }
         Self {
+            default_namespace: default_namespace.to_owned(),
             kinds,
             objects,
             workloads,
@@ -251,6 +259,11 @@ impl Manifests {
         self.origins = kustomize::trace(&builds, &mut self.files);
         self.builds = builds;
         self
+    }
+
+    /// Returns the namespace of namespaced objects that name none.
+    pub fn default_namespace(&self) -> &str {
+        if self.default_namespace.is_empty() { DEFAULT_NAMESPACE } else { &self.default_namespace }
     }
 
     /// Returns the documents that describe an object that kustomize built.
@@ -313,7 +326,9 @@ impl Manifests {
         if self.workloads.contains_key(id) {
             return vec![id.clone()];
         }
-        let is = |at: &Located<'_>| at.resource.is(id) && at.workload.namespace() == id.namespace();
+        let is = |at: &Located<'_>| {
+            at.resource.is(id, self.default_namespace()) && at.workload.namespace() == id.namespace()
+        };
         self.workloads().filter(is).map(|at| at.workload_id()).collect()
     }
 
@@ -374,13 +389,17 @@ fn scope_in(api_version: &str, kind: &str, defined: &BTreeMap<(String, String), 
 /// Returns the identity of an object.
 ///
 /// If the kind is unknown, the namespace is the written one.
-fn identity(resource: &Resource, defined: &BTreeMap<(String, String), Scope>) -> ResourceId {
+fn identity(
+    resource: &Resource,
+    defined: &BTreeMap<(String, String), Scope>,
+    default_namespace: &str,
+) -> ResourceId {
     let scope = scope_in(resource.api_version.as_str(), &resource.kind, defined)
         .or_else(|| resource.workload.as_ref().map(|_| Scope::Namespaced));
     let namespace = match scope {
         Some(Scope::Cluster) => None,
         Some(Scope::Namespaced) => {
-            Some(resource.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()))
+            Some(resource.namespace.clone().unwrap_or_else(|| default_namespace.to_owned()))
         }
         None => resource.namespace.clone(),
     };

@@ -339,3 +339,24 @@ fn an_object_that_runs_no_images_can_be_suspended_and_not_locked() {
     assert_eq!(report["findings"][0]["code"], "suspended");
     kept.shop.fluxctl(&["check"]).exits(0);
 }
+
+#[test]
+fn objects_without_a_namespace_are_in_the_one_that_is_named_for_all_verbs() {
+    let kept = Kept::new();
+    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  \
+               template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: 'team/web:1.0'}]}\n";
+    kept.shop.commit(&[("sock-shop/web.yaml".to_owned(), web.to_owned())], "A web");
+    let named = ["--k8s-default-namespace", "team"];
+    let report = kept.sync(&named, 0);
+    assert_eq!(outcome(&report, "team:deployment/web")["outcome"], "created");
+    // One that was there without a mark is found there, and adopted.
+    kept.write(&kept.text().replace("fluxcd.io/sync-gc-mark", "example.com/was-gc-mark"));
+    let report = kept.sync(&named, 0);
+    assert_eq!(outcome(&report, "team:deployment/web")["outcome"], "unchanged");
+    let file = kept.shop.path("cluster.yaml");
+    let cluster = [&["--cluster", file.to_str().expect("text")][..], &named].concat();
+    let listed = kept.shop.fluxctl(&[&cluster[..], &["list-workloads", "-n", "team"]].concat()).exits(0);
+    assert!(listed.stdout.contains("team:deployment/web"), "{}", listed.stdout);
+    kept.shop.fluxctl(&[&cluster[..], &["lock", "-w", "deployment/web"]].concat()).exits(0);
+    assert!(kept.shop.file("sock-shop/web.yaml").contains("fluxcd.io/locked"));
+}

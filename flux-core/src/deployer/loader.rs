@@ -155,7 +155,8 @@ impl Loader {
             files.iter().filter_map(|(path, id)| Some((path.clone(), parsed.get(id)?.clone()))).collect();
         by_path.extend(generated.iter().map(|(path, of)| (path.clone(), of.file.clone())));
         let marks = generated.iter().map(|(path, of)| (path.clone(), of.to_generated())).collect();
-        let manifests = Arc::new(Manifests::of(by_path, marks).with_builds(builds));
+        let manifests =
+            Arc::new(Manifests::of(by_path, marks, &options.default_namespace).with_builds(builds));
         let mut findings = Findings::from(manifests.findings());
         findings.extend(sources.not_loaded(&self.generation, &tree));
         findings.extend(failed);

@@ -145,6 +145,11 @@ impl Deployer {
         Self { options, ..self }
     }
 
+    /// Returns its limits and rules.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Asks upstream for the tip of the branch, without reading it.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::manifest_set::DEFAULT_NAMESPACE;
+
 /// The limits of a [`Deployer`](super::Deployer).
 ///
 /// ```
@@ -45,6 +47,11 @@ pub struct Options {
     ///
     /// Default 30 s: long enough for one operation, which loads several times.
     pub failure_memory: Duration,
+    /// The namespace of namespaced objects that name none.
+    ///
+    /// By default `default`, as in Flux v1. A cluster that has an option of its own for it is to be
+    /// given the same: it goes by that for kinds that are not built in.
+    pub default_namespace: String,
 }
 
 impl Default for Options {
@@ -57,6 +64,7 @@ impl Default for Options {
             history_changes: 8,
             read_batch: 256,
             failure_memory: Duration::from_secs(30),
+            default_namespace: DEFAULT_NAMESPACE.to_owned(),
         }
     }
 }

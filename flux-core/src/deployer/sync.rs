@@ -39,7 +39,7 @@ impl Deployer {
     /// # Errors
     /// [`DeployError`] if the repository cannot be read.
     pub async fn access(&self, options: &SyncOptions) -> Result<Vec<AccessRule>, DeployError> {
-        Ok(sync::access(&desired(&*self.load().await?), options, "default"))
+        Ok(sync::access(&desired(&*self.load().await?), options, &self.options.default_namespace))
     }
 
     /// Returns the rights that lists and waiting need beside those: see [`sync::access_of_lists`].
@@ -47,7 +47,7 @@ impl Deployer {
     /// # Errors
     /// [`DeployError`] if the repository cannot be read.
     pub async fn access_of_lists(&self, options: &SyncOptions) -> Result<Vec<AccessRule>, DeployError> {
-        Ok(sync::access_of_lists(&desired(&*self.load().await?), options, "default"))
+        Ok(sync::access_of_lists(&desired(&*self.load().await?), options, &self.options.default_namespace))
     }
 
     async fn plan_sync_of(
@@ -161,6 +161,7 @@ fn desired(loaded: &LoadedRepo) -> Desired {
         revision: Some(loaded.revision.clone()),
         objects,
         findings: loaded.findings.to_vec(),
+        default_namespace: Some(loaded.manifests.default_namespace().to_owned()),
         suspended: policies.find_map(|policy| Suspension::of_document(&policy.object)),
     }
 }

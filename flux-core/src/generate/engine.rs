@@ -198,7 +198,7 @@ impl Update<'_> {
             Method::Kustomize => Ok(Files::new()),
             Method::Patches { file: path, .. } => {
                 check_writable(tree, path)?;
-                let wanted = expected(file, edits)?;
+                let wanted = expected(file, edits, self.manifests.default_namespace())?;
                 let patches = patch_file(&objects_of(&generated.printed), &wanted);
                 Ok([(path.clone(), patches.map_err(|error| error.to_string())?.into())].into())
             }
@@ -250,7 +250,9 @@ impl Update<'_> {
             let [before, after] = [before, &after].map(|manifests| manifests.files().get(path));
             let none = Arc::default();
             let (before, after) = (before.unwrap_or(&none), after.unwrap_or(&none));
-            if let Err(why) = verify(&generated.source.method, before, after, edits) {
+            if let Err(why) =
+                verify(&generated.source.method, before, after, edits, self.manifests.default_namespace())
+            {
                 return Ok(Some(RefusedPath::new(blamed(path), why)));
             }
         }
@@ -294,7 +296,7 @@ impl Update<'_> {
         let mut files = self.manifests.files().clone();
         files.retain(|path, _| !self.current.contains_key(path));
         files.extend(generated.iter().map(|(path, of)| (path.clone(), of.file.clone())));
-        Manifests::new(files)
+        Manifests::of(files, BTreeMap::new(), self.manifests.default_namespace())
     }
 }
 

@@ -9,6 +9,7 @@ use super::{GeneratedChange, GeneratedEdit, Method, objects::objects_of};
 use crate::{
     image::ImageRef,
     manifest::{CLUSTER, Container, ParsedFile, Resource, Scope, WorkloadId, scope_of},
+    manifest_set::DEFAULT_NAMESPACE,
     pointer::escape,
     policy::Policies,
     workload::Class,
@@ -23,23 +24,28 @@ pub(super) fn verify(
     before: &ParsedFile,
     after: &ParsedFile,
     edits: &[&GeneratedEdit],
+    default_namespace: &str,
 ) -> Result<(), String> {
-    verify_declared(before, after, edits)?;
+    verify_declared(before, after, edits, default_namespace)?;
     match method {
         // The labels and checksums of a chart may follow.
         Method::Commands { .. } => Ok(()),
-        Method::Patches { .. } | Method::Kustomize => verify_exact(before, after, edits),
+        Method::Patches { .. } | Method::Kustomize => verify_exact(before, after, edits, default_namespace),
     }
 }
 
 /// Returns the objects of a file as they are to be after `edits`.
-pub(super) fn expected(file: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<Vec<Value>, String> {
+pub(super) fn expected(
+    file: &ParsedFile,
+    edits: &[&GeneratedEdit],
+    default_namespace: &str,
+) -> Result<Vec<Value>, String> {
     let mut wanted = objects_of(file);
     for GeneratedEdit { workload, change, .. } in edits.iter().copied() {
         let at = file
             .resources
             .iter()
-            .position(|resource| is_named(resource, workload))
+            .position(|resource| is_named(resource, workload, default_namespace))
             .ok_or_else(|| format!("{workload} is not generated"))?;
         let (resource, object) = (&file.resources[at], &mut wanted[at]);
         match change {
@@ -71,23 +77,23 @@ fn annotate(object: &mut Value, key: &str, value: Option<&str>) {
     }
 }
 
-fn id(resource: &Resource) -> WorkloadId {
+fn id(resource: &Resource, default_namespace: &str) -> WorkloadId {
     let none = match scope_of(resource.api_version.as_str(), &resource.kind) {
         Some(Scope::Cluster) => CLUSTER,
-        Some(Scope::Namespaced) | None => "default",
+        Some(Scope::Namespaced) | None => default_namespace,
     };
     WorkloadId::new(resource.namespace.as_deref().unwrap_or(none), &resource.kind, &resource.name)
 }
 
 /// Returns `true` if an id names an object, with its API group or without.
-fn is_named(resource: &Resource, workload: &WorkloadId) -> bool {
-    let id = id(resource);
+fn is_named(resource: &Resource, workload: &WorkloadId, default_namespace: &str) -> bool {
+    let id = id(resource, default_namespace);
     id == *workload || id.in_group(resource.group()) == *workload
 }
 
 /// Returns the key that tells one object from all others.
 fn key(resource: &Resource) -> Key {
-    (id(resource), resource.group().to_owned())
+    (id(resource, DEFAULT_NAMESPACE), resource.group().to_owned())
 }
 
 type Key = (WorkloadId, String);
@@ -106,10 +112,16 @@ fn follows(edits: &[&GeneratedEdit], was: &str, is: &str) -> bool {
 }
 
 /// Verifies the images and policies.
-fn verify_declared(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
+fn verify_declared(
+    before: &ParsedFile,
+    after: &ParsedFile,
+    edits: &[&GeneratedEdit],
+    default_namespace: &str,
+) -> Result<(), String> {
     let mut wanted = facts(before);
     for edit in edits {
-        let object = before.resources.iter().find(|resource| is_named(resource, &edit.workload));
+        let is_it = |resource: &&Resource| is_named(resource, &edit.workload, default_namespace);
+        let object = before.resources.iter().find(is_it);
         let object = object.map(key).ok_or_else(|| format!("{} is not generated", edit.workload))?;
         match &edit.change {
             GeneratedChange::Image { container, after, .. } => {
@@ -181,8 +193,13 @@ fn image(container: &Container) -> String {
 }
 
 /// Verifies every field of every object.
-fn verify_exact(before: &ParsedFile, after: &ParsedFile, edits: &[&GeneratedEdit]) -> Result<(), String> {
-    let mut wanted = expected(before, edits)?;
+fn verify_exact(
+    before: &ParsedFile,
+    after: &ParsedFile,
+    edits: &[&GeneratedEdit],
+    default_namespace: &str,
+) -> Result<(), String> {
+    let mut wanted = expected(before, edits, default_namespace)?;
     let mut objects: BTreeMap<Key, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for (at, resource) in before.resources.iter().enumerate() {
         objects.entry(key(resource)).or_default().0.push(at);

@@ -67,14 +67,14 @@ impl Resource {
 
     /// Returns `true` if an id may name this object.
     ///
-    /// An object without a namespace of its own is in `default`, or in none if its kind is
+    /// An object without a namespace of its own is in `default_namespace`, or in none if its kind is
     /// cluster-scoped; for kinds that are not built in, either may be the case.
-    pub fn is(&self, id: &WorkloadId) -> bool {
+    pub fn is(&self, id: &WorkloadId, default_namespace: &str) -> bool {
         let is_there = match (self.namespace.as_deref(), scope_of(self.api_version.as_str(), &self.kind)) {
             (_, Some(Scope::Cluster)) => id.namespace() == CLUSTER,
             (Some(namespace), _) => id.namespace() == namespace,
-            (None, Some(Scope::Namespaced)) => id.namespace() == "default",
-            (None, None) => matches!(id.namespace(), "default" | CLUSTER),
+            (None, Some(Scope::Namespaced)) => id.namespace() == default_namespace,
+            (None, None) => [default_namespace, CLUSTER].contains(&id.namespace()),
         };
         is_there
             && self.name == id.name()

@@ -117,7 +117,12 @@ impl Chooser<'_> {
     pub(super) fn taken_back(&self) -> Option<Option<TakenBack>> {
         let Some(known) = &self.snapshot.past else { return Some(None) };
         let past = known.get(self.place())?;
-        Some(reverted::taken_back(past, &self.located.workload_id(), self.container, self.current))
+        let of = reverted::Subject {
+            workload: &self.located.workload_id(),
+            container: self.container,
+            default_namespace: self.snapshot.manifests.default_namespace(),
+        };
+        Some(reverted::taken_back(past, &of, self.current))
     }
 
     /// Returns the file that the image is written in.

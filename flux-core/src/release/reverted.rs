@@ -18,17 +18,22 @@ pub(super) struct TakenBack {
     pub(super) commit: Commit,
 }
 
+/// The container of which the past is told.
+pub(super) struct Subject<'a> {
+    /// Its workload.
+    pub(super) workload: &'a WorkloadId,
+    /// The container as it is now.
+    pub(super) container: &'a Container,
+    /// The namespace of objects that name none.
+    pub(super) default_namespace: &'a str,
+}
+
 /// Returns the image that was taken back from a container.
 ///
 /// A person's commit that replaced an image set by automation takes it back, and so does a
 /// rollback, unless automation changed the image since.
-pub(super) fn taken_back(
-    past: &[PastFile],
-    workload: &WorkloadId,
-    container: &Container,
-    current: &ImageRef,
-) -> Option<TakenBack> {
-    let mut changes = changes(past, workload, container, current).peekable();
+pub(super) fn taken_back(past: &[PastFile], of: &Subject<'_>, current: &ImageRef) -> Option<TakenBack> {
+    let mut changes = changes(past, of, current).peekable();
     while let Some((change, before)) = changes.next() {
         let kind = kind_of(&change.commit);
         if kind == Some(NoteKind::Automation) {
@@ -46,13 +51,12 @@ pub(super) fn taken_back(
 /// Returns the commits that changed a container's image, newest first, with the image before.
 fn changes<'a>(
     past: &'a [PastFile],
-    workload: &'a WorkloadId,
-    container: &'a Container,
+    of: &'a Subject<'a>,
     current: &ImageRef,
 ) -> impl Iterator<Item = (&'a PastFile, ImageRef)> {
     let mut after = current.clone();
     past.iter().filter_map(move |file| {
-        let before = image_in(file.before.as_deref()?, workload, container, &after)?;
+        let before = image_in(file.before.as_deref()?, of, &after)?;
         if before == after {
             return None;
         }
@@ -62,17 +66,13 @@ fn changes<'a>(
 }
 
 /// Returns the image that a file gives a container; `after` is that of a later state of the file.
-fn image_in(
-    file: &ParsedFile,
-    workload: &WorkloadId,
-    container: &Container,
-    after: &ImageRef,
-) -> Option<ImageRef> {
+fn image_in(file: &ParsedFile, of: &Subject<'_>, after: &ImageRef) -> Option<ImageRef> {
+    let Subject { workload, container, default_namespace } = of;
     let named = |resource: &Resource| -> Option<ImageRef> {
         resource.workload.as_ref()?.iter().find(|c| c.name == container.name)?.image.clone().ok()
     };
     match &container.origin {
-        None => named(file.resources.iter().find(|resource| resource.is(workload))?),
+        None => named(file.resources.iter().find(|resource| resource.is(workload, default_namespace))?),
         Some(ImageOrigin { name, .. }) => file.resources.iter().find_map(|resource| {
             let is_it = resource.name == *name && resource.kind.eq_ignore_ascii_case(workload.kind());
             if is_it { named(resource) } else { kustomize::image_by_entry(resource, name, after) }

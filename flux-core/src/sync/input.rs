@@ -50,6 +50,8 @@ pub struct Desired {
     pub findings: Vec<Finding>,
     /// Set if git says that nothing is to be synced.
     pub suspended: Option<Suspension>,
+    /// The namespace of namespaced objects that name none; `None` for that of the cluster.
+    pub default_namespace: Option<String>,
 }
 
 impl Desired {
@@ -78,7 +80,10 @@ impl Desired {
                 namespace: record.namespace,
                 name: record.name,
             });
-            let wanted = Wanted { api_version, kind: id.kind, namespace: id.namespace, name: id.name };
+            // The cluster knows the scope of kinds that are not built in, and asks in its own.
+            let default = || self.default_namespace.clone().filter(|_| is_namespaced(&api_version, &id.kind));
+            let namespace = id.namespace.clone().or_else(default);
+            let wanted = Wanted { api_version, kind: id.kind, namespace, name: id.name };
             Some(std::iter::once(wanted).chain(record))
         });
         Scope { wanted: wanted.flatten().collect() }
@@ -132,6 +137,10 @@ pub struct SyncOptions {
     ///
     /// None by default.
     pub suspended: Option<Suspension>,
+}
+
+fn is_namespaced(api_version: &str, kind: &str) -> bool {
+    scope_of(api_version, kind) == Some(manifest::Scope::Namespaced)
 }
 
 impl SyncOptions {

@@ -54,6 +54,7 @@ pub(super) enum Identity {
 /// The scopes of kinds, as git and the cluster define them: whether objects of a kind live in
 /// namespaces.
 pub(super) struct Scopes<'a> {
+    desired: &'a Desired,
     observed: &'a Observed,
     options: &'a SyncOptions,
     in_git: BTreeMap<(String, &'a str), bool>,
@@ -76,7 +77,7 @@ impl<'a> Scopes<'a> {
                 in_git.insert((format!("{group}/{version}"), kind), spec["scope"] != "Cluster");
             }
         }
-        Self { observed, options, in_git }
+        Self { desired, observed, options, in_git }
     }
 
     pub(super) fn identify(&self, object: &Value) -> Identity {
@@ -98,7 +99,11 @@ impl<'a> Scopes<'a> {
             .or_else(|| self.in_git.get(&(api_version.to_owned(), kind)).copied());
         match namespaced {
             Some(true) => {
-                Identity::Known(id(Some(written.unwrap_or_else(|| self.observed.default_namespace.clone()))))
+                let default = match &self.desired.default_namespace {
+                    Some(namespace) => namespace,
+                    None => &self.observed.default_namespace,
+                };
+                Identity::Known(id(Some(written.unwrap_or_else(|| default.clone()))))
             }
             Some(false) => Identity::Known(id(None)),
             // It is in a namespace that nobody looks into.

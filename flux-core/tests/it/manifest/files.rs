@@ -131,7 +131,10 @@ fn ids_have_the_group_where_two_workloads_differ_in_nothing_else() {
     for (id, path) in [(of_old, "a.yaml"), (of_new, "b.yaml")] {
         let id: WorkloadId = id.parse().unwrap();
         let found = all.workload(&id).unwrap();
-        assert_eq!((found.path.as_str(), id.kind(), found.resource.is(&id)), (path, "helmrelease", true));
+        assert_eq!(
+            (found.path.as_str(), id.kind(), found.resource.is(&id, "default")),
+            (path, "helmrelease", true)
+        );
     }
     assert!(all.workload(&"default:helmrelease/web".parse().unwrap()).is_none(), "it could be either");
 }
