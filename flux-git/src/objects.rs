@@ -62,7 +62,7 @@ pub(crate) fn list(repo: &Repository, at: Oid, paths: &Paths) -> Result<Tree> {
 
 /// Adds what is in a folder.
 ///
-/// What no checkout could have is left out, a folder with all that is in it.
+/// Entries that no checkout could have are left out, folders with all that is in them.
 fn walk(repo: &Repository, folder: &git2::Tree<'_>, at: &str, into: &mut Tree) -> Result<(), git2::Error> {
     for entry in folder {
         let name = String::from_utf8_lossy(entry.name_bytes());

@@ -88,7 +88,7 @@ impl Tree {
 
     /// Puts an entry at a path.
     ///
-    /// What has a path that is no [`RepoPath`] is [misnamed](Entry::Misnamed), whatever it is: no
+    /// An entry whose path is no [`RepoPath`] is [misnamed](Entry::Misnamed), whatever it is: no
     /// checkout could have it. A misnamed entry gets one more `\u{fffd}` if its path is that of
     /// another, so that neither is lost.
     pub fn insert<P>(&mut self, path: P, entry: Entry)

@@ -173,7 +173,7 @@ impl Source {
 
     /// Returns the path under which the generated objects are known.
     ///
-    /// No file has it. Where no file could have the git path, `\u{fffd}` stands for what makes it so.
+    /// No file has it. If no file could have the git path, `\u{fffd}` stands for what makes it so.
     pub fn output_path(&self) -> RepoPath {
         repo_path::nearest(&format!("{}{GENERATED}", join(self.folder(), self.by.name())))
     }
