@@ -255,6 +255,9 @@ pub(crate) struct Rbac {
     /// Also what --prune needs
     #[arg(long)]
     pub(crate) prune: bool,
+    /// Also what --k8s-events needs
+    #[arg(long)]
+    pub(crate) events: bool,
     /// Also what list-workloads needs, and waiting for health
     #[arg(long)]
     pub(crate) lists: bool,

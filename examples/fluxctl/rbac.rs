@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use flux::sync::{AccessRule, SyncOptions, SyncSet};
+use flux::sync::{AccessRule, SyncOptions, SyncSet, access_of_events};
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,6 +18,10 @@ pub(crate) async fn run(args: &Rbac, backends: &BackendArgs, out: &mut Out) -> R
     let options = SyncOptions { prune: args.prune, namespaces, ..SyncOptions::new(SyncSet::new("rbac")) };
     let deployer = check::compose(None, backends)?;
     let mut rules = deployer.access(&options).await?;
+    if args.events {
+        let events = access_of_events(&rules);
+        add(&mut rules, events);
+    }
     if args.lists {
         add(&mut rules, deployer.access_of_lists(&options).await?);
     }

@@ -88,6 +88,18 @@ pub fn access_of_lists(desired: &Desired, options: &SyncOptions, default_namespa
     rules.rules.into_values().collect()
 }
 
+/// Returns the rights that Kubernetes Events need beside those of a sync: to create them in the
+/// namespaces of its rules, and in `default` for objects that are in none.
+pub fn access_of_events(sync: &[AccessRule]) -> Vec<AccessRule> {
+    let namespaces: BTreeSet<&str> =
+        sync.iter().map(|rule| rule.namespace.as_deref().unwrap_or("default")).collect();
+    let mut rules = Rules { prune: false, plurals: BTreeMap::new(), rules: BTreeMap::new() };
+    for namespace in namespaces {
+        rules.add(Some(namespace), "events.k8s.io", "events".to_owned(), None, ["create"]);
+    }
+    rules.rules.into_values().collect()
+}
+
 /// Returns `true` if an autoscaler may scale an object.
 fn may_be_scaled(object: &Value) -> bool {
     object["spec"]["replicas"].is_number()
@@ -206,16 +218,8 @@ mod tests {
         let desired = Desired { objects: objects.into(), ..Desired::default() };
         let options = SyncOptions { prune: true, ..SyncOptions::new(SyncSet::new("shop")) };
         let rules = access(&desired, &options, "default");
-        let texts: Vec<String> = rules
-            .iter()
-            .map(|rule| {
-                let verbs = rule.verbs.iter().copied().collect::<Vec<_>>().join(",");
-                let names = rule.names.iter().cloned().collect::<Vec<_>>().join(",");
-                format!("{}/{}/{names}: {verbs}", rule.namespace.as_deref().unwrap_or("-"), rule.resource)
-            })
-            .collect();
         assert_eq!(
-            texts,
+            texts(&rules),
             [
                 "-/customresourcedefinitions/: create",
                 "-/customresourcedefinitions/geese.example.com: get,list,patch,watch",
@@ -223,5 +227,34 @@ mod tests {
                 "shop/geese/: create,delete,get,list,patch,watch",
             ]
         );
+        assert_eq!(texts(&access_of_events(&rules)), ["default/events/: create", "shop/events/: create"]);
+        assert_eq!(access_of_lists(&desired, &options, "default"), [], "git has no workload");
+    }
+
+    #[test]
+    fn lists_read_the_workloads_and_pods_of_the_namespaces_that_have_any() {
+        let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}});
+        let other =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "x"}});
+        let object = |object| DesiredObject { object: Arc::new(object), place: Place::start_of("all.yaml") };
+        let desired = Desired { objects: vec![object(web), object(other)], ..Desired::default() };
+        let mut options = SyncOptions::new(SyncSet::new("shop"));
+        let resources = ["cronjobs", "daemonsets", "deployments", "pods", "statefulsets"];
+        let mut expected = resources.map(|resource| format!("shop/{resource}/: get,list,watch"));
+        let mut found = texts(&access_of_lists(&desired, &options, "shop"));
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+        options.namespaces = Some(vec!["x".to_owned()]);
+        assert_eq!(access_of_lists(&desired, &options, "shop"), []);
+    }
+
+    fn texts(rules: &[AccessRule]) -> Vec<String> {
+        let text = |rule: &AccessRule| {
+            let verbs = rule.verbs.iter().copied().collect::<Vec<_>>().join(",");
+            let names = rule.names.iter().cloned().collect::<Vec<_>>().join(",");
+            format!("{}/{}/{names}: {verbs}", rule.namespace.as_deref().unwrap_or("-"), rule.resource)
+        };
+        rules.iter().map(text).collect()
     }
 }

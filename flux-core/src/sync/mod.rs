@@ -39,7 +39,7 @@ pub use crate::plan::{
     sync_report::{Outcome, ResourceReport, StepOutcome, SyncReport},
     takeover::{ApplyOptions, IfRefused, Takeover},
 };
-pub use access::{AccessRule, access, access_of_lists};
+pub use access::{AccessRule, access, access_of_events, access_of_lists};
 pub use applied::applied;
 pub use check::{Protection, PruneRule, Violation, check};
 pub use input::{Desired, DesiredObject, SyncOptions};
