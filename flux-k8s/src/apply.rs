@@ -23,7 +23,7 @@ use crate::{
     http::Answer,
     kinds::{Kind, Kinds},
     raw::text,
-    recipient::Recipient,
+    recipient::{Applied, Recipient},
     store::version,
     watch::{Watch, WatchKey},
 };
@@ -141,14 +141,17 @@ impl KubeCluster {
         let key = (step.id.namespace.clone(), step.id.name.clone());
         let before = self.watched(&kind, &key).and_then(|object| version(&object));
         let sent = match to.apply(object, options).await {
-            Ok(answer) if answer.created => match mark_if_created {
-                Some(mark) => to.mark(object, mark).await.map(|marked| Answer { created: true, ..marked }),
-                None => Ok(answer),
+            Ok(Applied { answer, .. }) if answer.created => match mark_if_created {
+                Some(mark) => {
+                    let marked = to.mark(object, mark).await;
+                    marked.map(|marked| Answer { created: true, ..marked }.into())
+                }
+                None => Ok(answer.into()),
             },
             sent => sent,
         };
-        let answer = match sent {
-            Ok(answer) => answer,
+        let Applied { answer, cleared } = match sent {
+            Ok(applied) => applied,
             Err(failure) => return self.failed(step, &failure, run),
         };
         let body = Arc::new(answer.body);
@@ -164,7 +167,11 @@ impl KubeCluster {
         if defines.is_some() || definitions::changes_kinds(&step.id) {
             self.with_discovered(|discovered| discovered.kinds = None);
         }
-        let outcome = applied(step, &body, answer.created);
+        let mut outcome = applied(step, &body, answer.created);
+        let second = options.takeover.as_ref().and_then(|takeover| takeover.if_refused.as_ref());
+        if let Some(second) = second.filter(|_| cleared) {
+            outcome = outcome.with_cleared(&second.fields);
+        }
         let is_same = before.is_some() && before == version(&body);
         let outcome = if is_same { outcome.with_outcome(Outcome::Unchanged) } else { outcome };
         Done { defines, outcome, uid: text(&body, "uid").map(str::to_owned) }
@@ -192,7 +199,7 @@ impl KubeCluster {
             namespace: id.namespace.as_deref(),
             name: &id.name,
         };
-        let answer = to.apply(record, &ApplyOptions::default()).await?;
+        let Applied { answer, .. } = to.apply(record, &ApplyOptions::default()).await?;
         let body = Arc::new(answer.body);
         for (_, watch) in self.watches_of(&id) {
             watch.we_applied(&body);

@@ -35,9 +35,22 @@ pub(crate) struct Recipient<'a> {
     pub(crate) name: &'a str,
 }
 
+/// An object that was applied.
+pub(crate) struct Applied {
+    pub(crate) answer: Answer,
+    /// `true` if it was refused at first, and fields that stood in its way went.
+    pub(crate) cleared: bool,
+}
+
+impl From<Answer> for Applied {
+    fn from(answer: Answer) -> Self {
+        Self { answer, cleared: false }
+    }
+}
+
 impl Recipient<'_> {
     /// Applies an object as the plan says.
-    pub(crate) async fn apply(&self, object: &Value, options: &ApplyOptions) -> Result<Answer, Failure> {
+    pub(crate) async fn apply(&self, object: &Value, options: &ApplyOptions) -> Result<Applied, Failure> {
         let mut owned = None;
         if let Some((takeover, before)) =
             options.takeover.as_ref().and_then(|t| Some((t, t.before.as_ref()?)))
@@ -45,17 +58,19 @@ impl Recipient<'_> {
             owned = Some(self.own(&takeover.resource_version, &takeover.seen, before).await?);
         }
         let failure = match self.send(object, options).await {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => return Ok(answer.into()),
             Err(failure) => failure,
         };
         if let Some(takeover) = &options.takeover
             && let Some(answer) =
                 self.clear_the_way(takeover, owned.as_ref(), object, options, &failure).await
         {
-            return Ok(answer);
+            return Ok(Applied { answer, cleared: true });
         }
         match &options.replace {
-            Some(uid) if failure.kind == FailureKind::Immutable => self.replace(uid, object, failure).await,
+            Some(uid) if failure.kind == FailureKind::Immutable => {
+                self.replace(uid, object, failure).await.map(Applied::from)
+            }
             _ => Err(failure),
         }
     }

@@ -144,6 +144,19 @@ impl StepOutcome {
         self
     }
 
+    /// Returns the same with fields that went, though others had set them, because the API server
+    /// refused the object beside them.
+    #[must_use]
+    pub fn with_cleared(mut self, fields: &[String]) -> Self {
+        let between = if self.report.message.is_empty() { "" } else { "; " };
+        let all = fields.join(" and ");
+        self.report.message += &format!("{between}the API server refused it beside {all}, which went");
+        let new: Vec<String> =
+            fields.iter().filter(|field| !self.report.fields.contains(field)).cloned().collect();
+        self.report.fields.extend(new);
+        self
+    }
+
     /// Returns the same with a remedy that fits the failure better than the one its reason has.
     #[must_use]
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {

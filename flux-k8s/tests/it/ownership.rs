@@ -3,7 +3,7 @@
 
 use flux_core::{
     finding::Code,
-    sync::{CHECKSUM_ANNOTATION, MARK_LABEL, Outcome, Reason},
+    sync::{CHECKSUM_ANNOTATION, MARK_LABEL, Outcome, Reason, ResourceReport},
 };
 use serde_json::{Value, json};
 
@@ -312,6 +312,8 @@ async fn a_key_that_was_edited_by_hand_is_put_back() {
         team.seen(&web).await;
         let report = team.settle(&objects).await;
         assert!(report.resources.iter().all(|r| r.reason == Reason::Drifted), "{report}");
+        let names_item = |r: &ResourceReport| r.fields.iter().any(|field| field.contains("9000"));
+        assert!(report.resources.iter().all(names_item), "what went is named: {report:#?}");
         let ports = |live: &Value, at: &str, key: &str| -> Vec<Value> {
             live.pointer(at).unwrap().as_array().unwrap().iter().map(|port| port[key].clone()).collect()
         };
