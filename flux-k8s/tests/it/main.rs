@@ -10,6 +10,7 @@ mod faults;
 mod field;
 mod observe;
 mod open;
+mod openapi;
 mod ownership;
 mod repair;
 mod support;
