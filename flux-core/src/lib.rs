@@ -45,6 +45,8 @@ pub mod manifest_set;
 pub mod memory;
 #[cfg(feature = "deployer")]
 mod parse_cache;
+#[cfg(feature = "deployer")]
+mod object_checks;
 pub mod plan;
 mod pointer;
 pub mod policy;
@@ -55,6 +57,7 @@ pub mod release;
 mod repo_path;
 mod revision;
 mod schema;
+mod similar;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;

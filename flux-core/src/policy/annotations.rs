@@ -9,13 +9,13 @@ use super::{
     guard::{Freeze, Guards, Hold, parse_duration, parse_platforms},
     pattern::{InvalidPattern, TagPattern},
     patterns::Patterns,
-    similar::did_you_mean,
 };
 use crate::{
     finding::{Code, Problem},
     image::Platform,
     manifest::Annotation,
     position::Position,
+    similar::did_you_mean,
 };
 
 #[cfg(test)]

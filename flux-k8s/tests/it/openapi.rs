@@ -10,6 +10,8 @@
 
 mod document;
 mod measured;
+mod mutations;
+mod refusals;
 mod samples;
 mod server;
 

@@ -13,9 +13,9 @@ use crate::{
         annotations::{EVERY_CONTAINER, Policies, PolicyText},
         glob::Glob,
         patterns::Patterns,
-        similar::did_you_mean,
     },
     position::Position,
+    similar::did_you_mean,
     yaml::Places,
 };
 

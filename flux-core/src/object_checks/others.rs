@@ -1,0 +1,70 @@
+//! The rules of other kinds: updates, schedules, autoscalers, budgets, ingresses and rights.
+
+use serde_json::Value;
+
+use super::{
+    fault::Faults,
+    forms::{is_final, whole},
+    rules::At,
+};
+use crate::finding::Code;
+
+/// How a Deployment updates: `rollingUpdate` is for `RollingUpdate`.
+pub(super) fn strategy<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    if at.text("type") == Some("Recreate") && at.get("rollingUpdate").is_some() {
+        let path = at.path.within(&["rollingUpdate"]);
+        let evidence = format!("`{path}` goes with the type RollingUpdate, and `{}.type` is Recreate", at.path);
+        faults.add_on_key(Code::InvalidField, path, evidence, "remove it");
+    }
+}
+
+/// An autoscaler keeps between two numbers.
+pub(super) fn scaling<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    let number = |key: &str| at.get(key).and_then(whole);
+    if let Some((least, most)) = number("minReplicas").zip(number("maxReplicas"))
+        && least > most
+    {
+        let path = at.path.within(&["minReplicas"]);
+        let evidence = format!("`{path}` is {least}, and `maxReplicas` is {most}");
+        faults.add(Code::InvalidField, path, evidence, "correct one of them");
+    }
+}
+
+/// The schedule of a CronJob has five fields, or is a name as `@daily`.
+pub(super) fn schedule<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    let Some(schedule) = at.text("schedule").filter(|text| is_final(text)) else { return };
+    let fields = schedule.split_whitespace().count();
+    if !schedule.starts_with('@') && !schedule.contains("TZ=") && fields != 5 {
+        let path = at.path.within(&["schedule"]);
+        let evidence = format!("`{path}` is {}, which has {fields} fields", faults.shown(schedule));
+        let remedy = "write minute, hour, day of the month, month and day of the week";
+        faults.add(Code::InvalidField, path, evidence, remedy);
+    }
+}
+
+/// A budget has one limit.
+pub(super) fn budget<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    if at.get("minAvailable").is_some() && at.get("maxUnavailable").is_some() {
+        let path = at.path.within(&["maxUnavailable"]);
+        let evidence = format!("`{}` has both `minAvailable` and `maxUnavailable`", at.path);
+        faults.add_on_key(Code::InvalidField, path, evidence, "keep one of them");
+    }
+}
+
+/// A path of an Ingress starts with `/`.
+pub(super) fn ingress_path<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    let path = at.text("path").unwrap_or_default();
+    let is_plain = matches!(at.text("pathType"), Some("Exact" | "Prefix"));
+    if is_plain && is_final(path) && !path.starts_with('/') && at.get("path").is_none_or(Value::is_string) {
+        let evidence = format!("`{}.path` does not start with `/`", at.path);
+        faults.add(Code::InvalidField, at.path.within(&["path"]), evidence, "start it with `/`");
+    }
+}
+
+/// A rule of a role allows something.
+pub(super) fn access<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    if at.get("verbs").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        let evidence = format!("`{}.verbs` is empty", at.path);
+        faults.add(Code::InvalidField, at.path.within(&["verbs"]), evidence, "name the verbs");
+    }
+}

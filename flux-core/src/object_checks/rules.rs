@@ -1,0 +1,106 @@
+//! The rules of single types that no table has: which values there may be, and which go together.
+//!
+//! They are those of the API server's validation. A rule reads what it needs and passes over what is
+//! of another type: that is reported by the walk.
+
+use serde_json::{Map, Value};
+
+use super::{
+    data,
+    fault::{Faults, Path},
+    others, pods, selectors, services,
+};
+
+/// The entries of an object that rules look at, and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a, 'v> {
+    pub(super) entries: &'v Map<String, Value>,
+    pub(super) path: &'a Path<'v>,
+}
+
+impl<'v> At<'_, 'v> {
+    /// Returns the value of a field, unless it is null.
+    pub(super) fn get(&self, key: &str) -> Option<&'v Value> {
+        self.entries.get(key).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<&'v str> {
+        self.get(key)?.as_str()
+    }
+
+    pub(super) fn list(&self, key: &str) -> &'v [Value] {
+        self.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn map(&self, key: &str) -> Option<&'v Map<String, Value>> {
+        self.get(key)?.as_object()
+    }
+
+    /// Returns those of these fields that there are.
+    pub(super) fn those_of(&self, keys: &[&'static str]) -> Vec<&'static str> {
+        keys.iter().copied().filter(|key| self.get(key).is_some()).collect()
+    }
+}
+
+type Rule = for<'a, 'v, 'f> fn(At<'a, 'v>, &'f mut Faults<'v>);
+
+/// The rules by the names of types.
+const RULES: &[(&str, Rule)] = &[
+    ("apps.v1.DaemonSetSpec", selectors::of_pods),
+    ("apps.v1.DeploymentSpec", selectors::of_pods),
+    ("apps.v1.DeploymentStrategy", others::strategy),
+    ("apps.v1.ReplicaSetSpec", selectors::of_pods),
+    ("apps.v1.StatefulSetSpec", selectors::of_pods),
+    ("autoscaling.v1.HorizontalPodAutoscalerSpec", others::scaling),
+    ("autoscaling.v2.HorizontalPodAutoscalerSpec", others::scaling),
+    ("batch.v1.CronJobSpec", others::schedule),
+    ("batch.v1.JobSpec", selectors::of_jobs),
+    ("core.v1.ConfigMap", data::config_map),
+    ("core.v1.Container", pods::container),
+    ("core.v1.ContainerPort", pods::container_port),
+    ("core.v1.EnvVar", pods::env_var),
+    ("core.v1.HTTPGetAction", pods::probed_port),
+    ("core.v1.LifecycleHandler", pods::lifecycle_handler),
+    ("core.v1.PodSpec", pods::pod),
+    ("core.v1.PodTemplateSpec", selectors::template),
+    ("core.v1.Probe", pods::probe),
+    ("core.v1.ReplicationControllerSpec", selectors::of_controllers),
+    ("core.v1.ResourceRequirements", pods::resources),
+    ("core.v1.Secret", data::secret),
+    ("core.v1.ServicePort", services::port),
+    ("core.v1.ServiceSpec", services::service),
+    ("core.v1.TCPSocketAction", pods::probed_port),
+    ("core.v1.Volume", pods::volume),
+    ("meta.v1.LabelSelector", selectors::labels),
+    ("networking.v1.HTTPIngressPath", others::ingress_path),
+    ("policy.v1.PodDisruptionBudgetSpec", others::budget),
+    ("rbac.v1.PolicyRule", others::access),
+];
+
+/// Holds an object against the rules of its type.
+pub(super) fn check<'v>(
+    of: &str,
+    entries: &'v Map<String, Value>,
+    path: &Path<'v>,
+    faults: &mut Faults<'v>,
+) {
+    if let Ok(found) = RULES.binary_search_by(|(name, _)| name.cmp(&of))
+        && let Some((_, rule)) = RULES.get(found)
+    {
+        rule(At { entries, path }, faults);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::table::builtin;
+
+    #[test]
+    fn rules_are_sorted_and_each_is_of_a_type() {
+        assert!(RULES.is_sorted_by(|(a, _), (b, _)| a < b));
+        for (name, _) in RULES {
+            assert!(builtin().objects.iter().any(|object| object.name == *name), "{name}");
+        }
+    }
+}
