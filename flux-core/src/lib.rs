@@ -44,9 +44,9 @@ pub mod manifest;
 pub mod manifest_set;
 pub mod memory;
 #[cfg(feature = "deployer")]
-mod parse_cache;
-#[cfg(feature = "deployer")]
 mod object_checks;
+#[cfg(feature = "deployer")]
+mod parse_cache;
 pub mod plan;
 mod pointer;
 pub mod policy;

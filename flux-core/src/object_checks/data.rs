@@ -45,7 +45,12 @@ fn keys<'v>(at: At<'_, 'v>, maps: &[&'static str], faults: &mut Faults<'v>) {
                     "`{map}` has the key `{}`; keys have up to 253 letters, digits, `-`, `_` and `.`, and do not start with `..`",
                     short(key)
                 );
-                faults.add_on_key(Code::InvalidField, at.path.within(&[map, key]), evidence, "rename the key");
+                faults.add_on_key(
+                    Code::InvalidField,
+                    at.path.within(&[map, key]),
+                    evidence,
+                    "rename the key",
+                );
             }
         }
     }

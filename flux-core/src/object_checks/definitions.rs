@@ -47,7 +47,9 @@ impl<'m> Defined<'m> {
             if let Some((name, schema)) = named.zip(schema).filter(|_| !keeps_all) {
                 let of = self.whole(schema);
                 let names = Some(Names { form: NameForm::Subdomain, longest: None });
-                self.types.kinds.insert(format!("{group}/{name} {kind}"), KindType { is_namespaced, names, of });
+                self.types
+                    .kinds
+                    .insert(format!("{group}/{name} {kind}"), KindType { is_namespaced, names, of });
             }
         }
         Some(())
@@ -79,7 +81,9 @@ impl<'m> Defined<'m> {
         match text("type") {
             Some("string") => match schema.get("enum").and_then(Value::as_array) {
                 // An empty text is one of the choices or none; the walk takes it.
-                Some(choices) => choices.iter().map(Value::as_str).collect::<Option<_>>().map_or(Type::Text, Type::Choice),
+                Some(choices) => {
+                    choices.iter().map(Value::as_str).collect::<Option<_>>().map_or(Type::Text, Type::Choice)
+                }
                 None => Type::Text,
             },
             Some("boolean") => Type::Bool,
@@ -113,8 +117,7 @@ impl<'m> Defined<'m> {
             _ => return Type::AnyMap,
         };
         let required = schema.get("required").and_then(Value::as_array);
-        let required: BTreeSet<&str> =
-            required.into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: BTreeSet<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
         let mut object = ObjectType { is_open, ..ObjectType::default() };
         for (name, property) in properties {
             // What is left out gets its default.

@@ -65,6 +65,8 @@ pub(super) struct Faults<'v> {
     pub(super) all: Vec<Fault<'v>>,
     /// `true` if values are not shown: they are those of a Secret.
     pub(super) is_secret: bool,
+    /// `true` if a kustomization changes the object before it is sent.
+    pub(super) is_unfinished: bool,
     /// The names of the claims that the object makes volumes of.
     pub(super) claims: Vec<&'v str>,
 }

@@ -42,6 +42,10 @@ pub(super) fn is_int32(value: &Value) -> bool {
     whole(value).is_some_and(|number| i32::try_from(number).is_ok())
 }
 
+pub(super) fn is_negative(value: &Value) -> bool {
+    whole(value).is_some_and(i64::is_negative)
+}
+
 /// Returns `true` for what the API server reads as a quantity.
 ///
 /// `^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$`, and a suffix that there is.
@@ -178,9 +182,8 @@ pub(super) fn key_problem(key: &str) -> Option<&'static str> {
     if name.contains('/') {
         return Some("it has more than one `/`");
     }
-    part_problem(name).or_else(|| {
-        subdomain_problem(prefix).map(|_| "before the `/` stands a name of DNS, as example.com")
-    })
+    part_problem(name)
+        .or_else(|| subdomain_problem(prefix).map(|_| "before the `/` stands a name of DNS, as example.com"))
 }
 
 /// Returns the problem of the name of a port: `http-2`.
@@ -196,5 +199,15 @@ pub(super) fn port_name_problem(name: &str) -> Option<&'static str> {
         Some("each `-` stands between letters or digits")
     } else {
         None
+    }
+}
+
+/// Returns `true` for a whole number from 0 on, or a text as `25%`.
+pub(super) fn is_share(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text
+            .strip_suffix('%')
+            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())),
+        other => whole(other).is_none_or(|number| number >= 0),
     }
 }

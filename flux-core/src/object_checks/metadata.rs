@@ -87,8 +87,7 @@ pub(super) fn annotations<'v>(entries: &'v Map<String, Value>, path: &Path<'v>, 
             faults.add_on_key(Code::InvalidMetadata, path.within(&[key]), evidence, "rename the annotation");
         }
     }
-    let size: usize =
-        entries.iter().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
+    let size: usize = entries.iter().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
     if size > ANNOTATIONS {
         let evidence = format!("`{path}` has {size} bytes in all; {ANNOTATIONS} are possible");
         faults.add(Code::InvalidMetadata, path.clone(), evidence, "keep large texts in a ConfigMap");

@@ -5,7 +5,8 @@
 //! schema of that; metadata of any kind against the rules that hold for all. A finding says that the
 //! server refuses the object for certain: it may refuse others for reasons that are not known here.
 //!
-//! Looked at is what would be sent. A text that another tool is to fill in (`${…}`, `$(…)`,
+//! Looked at is what would be sent. Of what a kustomization changes that nobody builds, little is
+//! said, as a patch may make it right. A text that another tool is to fill in (`${…}`, `$(…)`,
 //! `{{ … }}`) can be anything, and so nothing is said of it.
 
 mod data;
@@ -34,6 +35,7 @@ use self::{
 };
 use crate::{
     finding::{Finding, Place},
+    kustomize,
     manifest_set::{Located, Manifests},
     schema::{
         table::builtin,
@@ -59,8 +61,9 @@ impl<'m> ObjectChecks<'m> {
     /// Checks objects of these manifests.
     pub(crate) fn of(manifests: &'m Manifests, objects: impl IntoIterator<Item = Located<'m>>) -> Self {
         let defined = Defined::by(manifests);
+        let unfinished = kustomize::unfinished(manifests.files());
         let faulty = objects.into_iter().filter(|at| !at.resource.is_encrypted()).filter_map(|at| {
-            let faults = object_faults(&at.resource.object, &defined);
+            let faults = object_faults(&at.resource.object, &defined, unfinished.contains(at.path));
             (!faults.is_empty()).then_some(Faulty { at, faults })
         });
         Self(faulty.collect())
@@ -81,10 +84,13 @@ impl<'m> ObjectChecks<'m> {
         let mut findings = Vec::new();
         let mut rest = self.0.as_slice();
         while let Some(first) = rest.first() {
-            let (of_file, others) = rest.split_at(rest.partition_point(|faulty| faulty.at.path == first.at.path));
+            let (of_file, others) =
+                rest.split_at(rest.partition_point(|faulty| faulty.at.path == first.at.path));
             rest = others;
-            let wanted: Vec<(usize, &Fault<'_>)> =
-                of_file.iter().flat_map(|faulty| faulty.faults.iter().map(|f| (faulty.at.index, f))).collect();
+            let wanted: Vec<(usize, &Fault<'_>)> = of_file
+                .iter()
+                .flat_map(|faulty| faulty.faults.iter().map(|f| (faulty.at.index, f)))
+                .collect();
             let positions = texts.get(first.at.path).map(|text| places::positions(text, &wanted));
             let faults = of_file.iter().flat_map(|faulty| faulty.faults.iter().map(move |f| (faulty, f)));
             for (n, (Faulty { at, .. }, fault)) in faults.enumerate() {
@@ -107,11 +113,16 @@ fn finding(at: &Located<'_>, fault: &Fault<'_>, place: Place) -> Finding {
 }
 
 /// Returns what the API server refuses of an object.
-fn object_faults<'v>(object: &'v Value, defined: &Defined<'_>) -> Vec<Fault<'v>> {
+///
+/// Of an object that a kustomization changes before it is sent, it is only told what hardly any
+/// change makes right: fields that there are not, items that stand twice, numbers in the place of
+/// texts.
+fn object_faults<'v>(object: &'v Value, defined: &Defined<'_>, is_unfinished: bool) -> Vec<Fault<'v>> {
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     let mut faults = Faults {
         is_secret: kind == "Secret" && api_version == "v1",
+        is_unfinished,
         claims: claims(object),
         ..Faults::default()
     };
@@ -132,6 +143,9 @@ fn object_faults<'v>(object: &'v Value, defined: &Defined<'_>) -> Vec<Fault<'v>>
     let names = known.and_then(|known| known.names);
     let is_namespaced =
         known.map_or_else(|| defined.is_namespaced(api_version, kind), |known| known.is_namespaced);
+    if is_unfinished {
+        return faults.all;
+    }
     if let Some(of_object) = object.get("metadata").and_then(Value::as_object) {
         metadata::check(of_object, names, is_namespaced, &mut faults);
     }

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::{
     fault::Faults,
-    forms::{is_final, whole},
+    forms::{is_final, is_share, whole},
+    pods::{port_name, port_number},
     rules::At,
 };
 use crate::finding::Code;
@@ -13,7 +14,8 @@ use crate::finding::Code;
 pub(super) fn strategy<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     if at.text("type") == Some("Recreate") && at.get("rollingUpdate").is_some() {
         let path = at.path.within(&["rollingUpdate"]);
-        let evidence = format!("`{path}` goes with the type RollingUpdate, and `{}.type` is Recreate", at.path);
+        let evidence =
+            format!("`{path}` goes with the type RollingUpdate, and `{}.type` is Recreate", at.path);
         faults.add_on_key(Code::InvalidField, path, evidence, "remove it");
     }
 }
@@ -42,8 +44,51 @@ pub(super) fn schedule<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     }
 }
 
+/// Reports numbers of pods that are neither counted nor a share.
+fn shares<'v>(at: At<'_, 'v>, keys: &[&'static str], faults: &mut Faults<'v>) {
+    for key in keys {
+        let Some(value) = at.get(key).filter(|value| value.as_str().is_none_or(is_final)) else { continue };
+        if (value.is_string() || value.is_number()) && !is_share(value) {
+            let path = at.path.within(&[key]);
+            let evidence = format!("`{path}` is {value}, and a number from 0 on or a share as 25% is needed");
+            faults.add(Code::InvalidField, path, evidence, "write a number without quotes, or add the `%`");
+        }
+    }
+}
+
+/// How many pods are updated at a time.
+pub(super) fn rolling_update<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    shares(at, &["maxSurge", "maxUnavailable"], faults);
+}
+
+/// A port that a policy of the network lets through.
+pub(super) fn policy_port<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    port_number(at, "port", false, faults);
+    port_name(at, "port", faults);
+}
+
+/// Reports a text that is none of those which the API server takes.
+fn choice<'v>(at: At<'_, 'v>, key: &'static str, choices: &[&str], faults: &mut Faults<'v>) {
+    if let Some(text) = at.text(key).filter(|text| is_final(text) && !choices.contains(text)) {
+        let path = at.path.within(&[key]);
+        let evidence = format!("`{path}` is {}", faults.shown(text));
+        faults.add(Code::InvalidField, path, evidence, format!("It takes {}", choices.join(", ")));
+    }
+}
+
+/// The role of a binding.
+pub(super) fn role_ref<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    choice(at, "kind", &["Role", "ClusterRole"], faults);
+}
+
+/// Who has a role.
+pub(super) fn subject<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    choice(at, "kind", &["ServiceAccount", "User", "Group"], faults);
+}
+
 /// A budget has one limit.
 pub(super) fn budget<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    shares(at, &["minAvailable", "maxUnavailable"], faults);
     if at.get("minAvailable").is_some() && at.get("maxUnavailable").is_some() {
         let path = at.path.within(&["maxUnavailable"]);
         let evidence = format!("`{}` has both `minAvailable` and `maxUnavailable`", at.path);

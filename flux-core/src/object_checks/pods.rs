@@ -107,7 +107,8 @@ pub(super) fn port_name<'v>(at: At<'_, 'v>, key: &'static str, faults: &mut Faul
     if let Some(problem) = port_name_problem(name) {
         let path = at.path.within(&[key]);
         let evidence = format!("`{path}` is {}, which names no port: {problem}", faults.shown(name));
-        let remedy = if name.parse::<u16>().is_ok() { "write the number without quotes" } else { "rename it" };
+        let remedy =
+            if name.parse::<u16>().is_ok() { "write the number without quotes" } else { "rename it" };
         faults.add(Code::InvalidField, path, evidence, remedy);
     }
 }
@@ -142,12 +143,7 @@ pub(super) fn env_var<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     let has_value = at.get("value").is_some_and(|value| value.as_str() != Some(""));
     if has_value && at.get("valueFrom").is_some() {
         let evidence = format!("`{}` has both `value` and `valueFrom`", at.path);
-        faults.add_on_key(
-            Code::InvalidField,
-            at.path.within(&["valueFrom"]),
-            evidence,
-            "keep one of them",
-        );
+        faults.add_on_key(Code::InvalidField, at.path.within(&["valueFrom"]), evidence, "keep one of them");
     }
 }
 
@@ -191,6 +187,16 @@ fn one_of<'v>(at: At<'_, 'v>, keys: &[&'static str], faults: &mut Faults<'v>) {
     }
 }
 
+/// A value of a variable comes from one place.
+pub(super) fn env_source<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    one_of(at, &["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"], faults);
+}
+
+/// Variables come from one place.
+pub(super) fn env_from<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    one_of(at, &["configMapRef", "secretRef"], faults);
+}
+
 /// A probe asks in one way.
 pub(super) fn probe<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     one_of(at, &["exec", "httpGet", "tcpSocket", "grpc"], faults);
@@ -212,7 +218,8 @@ pub(super) fn volume<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     let sources = at.entries.iter().filter(|(key, value)| *key != "name" && !value.is_null());
     let sources: Vec<&'v str> = sources.map(|(key, _)| key.as_str()).collect();
     if let [first, second, ..] = sources.as_slice() {
-        let evidence = format!("`{}` has both `{}` and `{}`", at.path, forms::short(first), forms::short(second));
+        let evidence =
+            format!("`{}` has both `{}` and `{}`", at.path, forms::short(first), forms::short(second));
         faults.add_on_key(Code::InvalidField, at.path.within(&[second]), evidence, "keep one of them");
     }
 }

@@ -50,6 +50,8 @@ const RULES: &[(&str, Rule)] = &[
     ("apps.v1.DeploymentSpec", selectors::of_pods),
     ("apps.v1.DeploymentStrategy", others::strategy),
     ("apps.v1.ReplicaSetSpec", selectors::of_pods),
+    ("apps.v1.RollingUpdateDaemonSet", others::rolling_update),
+    ("apps.v1.RollingUpdateDeployment", others::rolling_update),
     ("apps.v1.StatefulSetSpec", selectors::of_pods),
     ("autoscaling.v1.HorizontalPodAutoscalerSpec", others::scaling),
     ("autoscaling.v2.HorizontalPodAutoscalerSpec", others::scaling),
@@ -58,7 +60,9 @@ const RULES: &[(&str, Rule)] = &[
     ("core.v1.ConfigMap", data::config_map),
     ("core.v1.Container", pods::container),
     ("core.v1.ContainerPort", pods::container_port),
+    ("core.v1.EnvFromSource", pods::env_from),
     ("core.v1.EnvVar", pods::env_var),
+    ("core.v1.EnvVarSource", pods::env_source),
     ("core.v1.HTTPGetAction", pods::probed_port),
     ("core.v1.LifecycleHandler", pods::lifecycle_handler),
     ("core.v1.PodSpec", pods::pod),
@@ -73,17 +77,16 @@ const RULES: &[(&str, Rule)] = &[
     ("core.v1.Volume", pods::volume),
     ("meta.v1.LabelSelector", selectors::labels),
     ("networking.v1.HTTPIngressPath", others::ingress_path),
+    ("networking.v1.NetworkPolicyPort", others::policy_port),
+    ("networking.v1.ServiceBackendPort", services::backend_port),
     ("policy.v1.PodDisruptionBudgetSpec", others::budget),
     ("rbac.v1.PolicyRule", others::access),
+    ("rbac.v1.RoleRef", others::role_ref),
+    ("rbac.v1.Subject", others::subject),
 ];
 
 /// Holds an object against the rules of its type.
-pub(super) fn check<'v>(
-    of: &str,
-    entries: &'v Map<String, Value>,
-    path: &Path<'v>,
-    faults: &mut Faults<'v>,
-) {
+pub(super) fn check<'v>(of: &str, entries: &'v Map<String, Value>, path: &Path<'v>, faults: &mut Faults<'v>) {
     if let Ok(found) = RULES.binary_search_by(|(name, _)| name.cmp(&of))
         && let Some((_, rule)) = RULES.get(found)
     {

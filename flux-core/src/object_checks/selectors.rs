@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    fault::{Faults, Path},
+    fault::{Faults, Path, Step},
     forms::is_final,
     metadata::{annotations, label_entries},
     rules::At,
@@ -12,7 +12,9 @@ use crate::finding::Code;
 
 /// A selector of labels: what it compares with.
 pub(super) fn labels<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
-    if let Some(labels) = at.map("matchLabels") {
+    // Those of metrics are for another server, and may compare with anything.
+    let is_of_metrics = at.path.0.contains(&Step::Key("metric"));
+    if let Some(labels) = at.map("matchLabels").filter(|_| !is_of_metrics) {
         label_entries(labels, &at.path.within(&["matchLabels"]), faults);
     }
     for (n, requirement) in at.list("matchExpressions").iter().enumerate() {
@@ -87,7 +89,9 @@ pub(super) fn of_jobs<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
 
 /// Reports a template whose pods restart otherwise than its controller has it.
 fn restarts<'v>(at: At<'_, 'v>, takes: &[&str], is_required: bool, faults: &mut Faults<'v>) {
-    let Some(spec) = at.map("template").and_then(|template| template.get("spec")?.as_object()) else { return };
+    let Some(spec) = at.map("template").and_then(|template| template.get("spec")?.as_object()) else {
+        return;
+    };
     let path = at.path.within(&["template", "spec"]);
     match spec.get("restartPolicy") {
         Some(Value::String(policy)) if takes.contains(&policy.as_str()) || !is_final(policy) => {}

@@ -56,3 +56,9 @@ pub(super) fn port<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
         faults.add(Code::InvalidField, path, evidence, "rename the port");
     }
 }
+
+/// The port that an Ingress asks for.
+pub(super) fn backend_port<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
+    port_number(at, "number", true, faults);
+    port_name(at, "name", faults);
+}

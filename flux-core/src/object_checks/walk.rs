@@ -34,7 +34,7 @@ impl<'v> Walk<'_, 'v, '_> {
             }
             (Type::List(of, items), Value::Array(values)) => self.list(of, items, values),
             (Type::Object(index), Value::Object(entries)) => self.object(*index, entries),
-            (_, Value::String(text)) if !forms::is_final(text) => {}
+            (_, Value::String(text)) if !forms::is_final(text) || self.faults.is_unfinished => {}
             _ => self.scalar(of, value),
         }
     }
@@ -55,6 +55,9 @@ impl<'v> Walk<'_, 'v, '_> {
                 None => self.unknown(of, key),
             }
         }
+        if self.faults.is_unfinished {
+            return;
+        }
         let is_missing = |name: &&str| entries.get(*name).is_none_or(Value::is_null);
         let required = of.fields.iter().filter(|(_, field)| field.is_required).map(|(name, _)| *name);
         for name in required.filter(is_missing) {
@@ -68,7 +71,8 @@ impl<'v> Walk<'_, 'v, '_> {
     fn is_left_out(&self, key: &str, entries: &Map<String, Value>) -> bool {
         match self.path.0.as_slice() {
             [] => {
-                key == "status" || key == "rules" && entries.get("aggregationRule").is_some_and(Value::is_object)
+                key == "status"
+                    || key == "rules" && entries.get("aggregationRule").is_some_and(Value::is_object)
             }
             [Step::Key("metadata")] => SERVER_METADATA.contains(&key),
             _ => false,
@@ -100,10 +104,15 @@ impl<'v> Walk<'_, 'v, '_> {
             self.path.0.pop();
         }
         if let Items::Map(keys) = items {
-            self.doubled(values, |item| identity(item, keys), |item| {
-                let named = keys.iter().filter_map(|key| Some(format!("{key} {}", plain(item.get(*key)?))));
-                named.collect::<Vec<_>>().join(", ")
-            });
+            self.doubled(
+                values,
+                |item| identity(item, keys),
+                |item| {
+                    let named =
+                        keys.iter().filter_map(|key| Some(format!("{key} {}", plain(item.get(*key)?))));
+                    named.collect::<Vec<_>>().join(", ")
+                },
+            );
         } else if *items == Items::Set {
             self.doubled(values, |item| (!item.is_null()).then(|| item.to_string()), plain);
         }
@@ -140,7 +149,8 @@ impl<'v> Walk<'_, 'v, '_> {
         let (is_right, wanted) = match of {
             Type::Text => (value.is_string(), "a text"),
             Type::Choice(choices) => {
-                if let Some(text) = value.as_str().filter(|text| !text.is_empty() && !choices.contains(text)) {
+                if let Some(text) = value.as_str().filter(|text| !text.is_empty() && !choices.contains(text))
+                {
                     let evidence = format!("`{}` is {}", self.path, self.faults.shown(text));
                     let hint = similar::did_you_mean(text, choices);
                     let remedy = format!("{hint}It takes {}", choices.join(", "));
@@ -152,6 +162,12 @@ impl<'v> Walk<'_, 'v, '_> {
             Type::Bool => (value.is_boolean(), "`true` or `false`, without quotes,"),
             Type::Int32 => (forms::is_int32(value), "a whole number of 32 bits"),
             Type::Int64 => (forms::is_int64(value), "a whole number"),
+            Type::Count32 => {
+                (forms::is_int32(value) && !forms::is_negative(value), "a whole number from 0 on")
+            }
+            Type::Count64 => {
+                (forms::is_int64(value) && !forms::is_negative(value), "a whole number from 0 on")
+            }
             Type::Number => (value.is_number(), "a number"),
             Type::IntOrText => (value.is_string() || forms::is_int32(value), "a whole number or a text"),
             Type::Quantity => (forms::is_quantity(value), "a quantity such as 500m or 1.5Gi"),
@@ -168,7 +184,9 @@ impl<'v> Walk<'_, 'v, '_> {
         let evidence = format!("`{}` is {is} to YAML, and {wanted} is needed", self.path);
         let remedy = match (of, value) {
             (Type::Text | Type::Choice(_), Value::Number(_) | Value::Bool(_)) => "put it between quotes",
-            (Type::Int32 | Type::Int64 | Type::Number, Value::String(_)) => "write the number without quotes",
+            (Type::Int32 | Type::Int64 | Type::Count32 | Type::Count64 | Type::Number, Value::String(_)) => {
+                "write the number without quotes"
+            }
             (Type::Bool, Value::String(_)) => "write it without quotes",
             (Type::Bytes, Value::String(_)) => "encode it: `base64 -w0`",
             _ => "correct it",

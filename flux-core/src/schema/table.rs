@@ -12,7 +12,7 @@
 //! ```
 //!
 //! A kind has the form and the greatest length of its names, or `?`. A field with `!` is required.
-//! `{T}` is a mapping to values of type T, and `[T]` a list of them; `@map(name)` and `@set` say how
+//! A number with `+` is not negative. `{T}` is a mapping to values of type T, and `[T]` a list of them; `@map(name)` and `@set` say how
 //! its items are told apart.
 
 use std::{collections::HashMap, sync::OnceLock};
@@ -100,6 +100,8 @@ fn type_of<'a>(text: &'a str, indexes: &HashMap<&str, usize>) -> Type<'a> {
         "bool" => Type::Bool,
         "int32" => Type::Int32,
         "int64" => Type::Int64,
+        "int32+" => Type::Count32,
+        "int64+" => Type::Count64,
         "double" => Type::Number,
         "int-or-string" => Type::IntOrText,
         "quantity" => Type::Quantity,
@@ -124,6 +126,8 @@ mod tests {
             Type::Bool => "bool".to_owned(),
             Type::Int32 => "int32".to_owned(),
             Type::Int64 => "int64".to_owned(),
+            Type::Count32 => "int32+".to_owned(),
+            Type::Count64 => "int64+".to_owned(),
             Type::Number => "double".to_owned(),
             Type::IntOrText => "int-or-string".to_owned(),
             Type::Quantity => "quantity".to_owned(),

@@ -15,6 +15,10 @@ pub(crate) enum Type<'a> {
     Bool,
     Int32,
     Int64,
+    /// A whole number of 32 bits that is not negative.
+    Count32,
+    /// A whole number of 64 bits that is not negative.
+    Count64,
     Number,
     /// A whole number of 32 bits, or a text.
     IntOrText,

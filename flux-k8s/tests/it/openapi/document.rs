@@ -139,13 +139,14 @@ impl Document {
             writeln!(table, "type {name}{atomic}").unwrap();
             for (field, schema) in self.fields(name).unwrap() {
                 let place = (name.to_owned(), field.clone());
+                let counted = if measured.counted.contains(&place) { "+" } else { "" };
                 let required = if measured.required.contains(&place) { "!" } else { "" };
                 let of = if self.is_status(name, field) {
                     "any".to_owned()
                 } else {
                     self.form(schema, measured.chosen.contains(&place))
                 };
-                writeln!(table, " {field}{required} {of}").unwrap();
+                writeln!(table, " {field}{required} {of}{counted}").unwrap();
             }
         }
         table

@@ -22,6 +22,8 @@ pub(super) struct Measured {
     pub(super) required: BTreeSet<Field>,
     /// The fields that take none but the published values, wherever another was tried.
     pub(super) chosen: BTreeSet<Field>,
+    /// The whole numbers that cannot be negative, wherever that was tried.
+    pub(super) counted: BTreeSet<Field>,
     /// The most that any object of a kind may be called.
     pub(super) names: BTreeMap<Kind, Names>,
 }
@@ -59,6 +61,8 @@ struct Trial {
     field: Field,
     pointer: String,
     required: bool,
+    /// `true` for a whole number.
+    number: bool,
     /// The text that is one of several, if the field has one.
     choice: Option<String>,
 }
@@ -66,7 +70,7 @@ struct Trial {
 impl Measured {
     pub(super) async fn by(server: &Server, document: &Document, samples: &[Value]) -> Self {
         let mut measured = Self::default();
-        let (mut optional, mut open) = (BTreeSet::new(), BTreeSet::new());
+        let (mut optional, mut open, mut signed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for sample in samples {
             let kind = document.kinds.iter().find(|kind| {
                 sample["apiVersion"] == kind.api_version.as_str() && sample["kind"] == kind.kind.as_str()
@@ -77,14 +81,21 @@ impl Measured {
                 most.form = most.form.max(names.form);
                 most.longest = most.longest.max(names.longest);
             }
-            for Trial { field, pointer, required, choice } in trials(document, &kind.of, sample) {
+            for Trial { field, pointer, required, number, choice } in trials(document, &kind.of, sample) {
                 if required {
-                    let refused = server.refuses(&without(sample, &pointer)).await.is_some();
+                    // Of some objects each field is required, and they may be empty all the same.
+                    let (parent, _) = pointer.rsplit_once('/').unwrap();
+                    let refused = server.refuses(&without(sample, &pointer)).await.is_some()
+                        && (parent.is_empty()
+                            || server.refuses(&with(sample, parent, json!({}))).await.is_some());
                     if refused { &mut measured.required } else { &mut optional }.insert(field.clone());
                 }
+                if number {
+                    let refused = server.refuses(&with(sample, &pointer, json!(-1))).await.is_some();
+                    if refused { &mut measured.counted } else { &mut signed }.insert(field.clone());
+                }
                 if let Some(choice) = choice {
-                    let mut changed = sample.clone();
-                    *changed.pointer_mut(&choice).unwrap() = json!("of-no-choice");
+                    let changed = with(sample, &choice, json!("of-no-choice"));
                     let refused = server.refuses(&changed).await.is_some();
                     if refused { &mut measured.chosen } else { &mut open }.insert(field);
                 }
@@ -92,6 +103,7 @@ impl Measured {
         }
         measured.required.retain(|field| !optional.contains(field));
         measured.chosen.retain(|field| !open.contains(field));
+        measured.counted.retain(|field| !signed.contains(field));
         measured
     }
 }
@@ -114,9 +126,13 @@ fn within(document: &Document, of: &str, object: &Value, pointer: String, trials
             Value::Array(items) if !items.is_empty() => Some(format!("{pointer}/0")),
             _ => None,
         };
-        if restrictions.required || choice.is_some() {
+        // No document says so, and most objects need their `spec`.
+        let is_kind = || document.kinds.iter().any(|kind| kind.of == of);
+        let required = restrictions.required || key == "spec" && is_kind();
+        let number = schema["type"] == "integer" && value.is_number();
+        if required || number || choice.is_some() {
             let field = (of.to_owned(), key.clone());
-            trials.push(Trial { field, pointer: pointer.clone(), required: restrictions.required, choice });
+            trials.push(Trial { field, pointer: pointer.clone(), required, number, choice });
         }
         deeper(document, schema, value, pointer, trials);
     }
@@ -148,6 +164,13 @@ fn without(object: &Value, pointer: &str) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let key = key.replace("~1", "/").replace("~0", "~");
     object.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(&key);
+    object
+}
+
+/// Returns an object with another value at a pointer.
+fn with(object: &Value, pointer: &str, value: Value) -> Value {
+    let mut object = object.clone();
+    *object.pointer_mut(pointer).unwrap() = value;
     object
 }
 

@@ -24,13 +24,16 @@ pub(super) fn mutants(sample: &Value) -> Vec<Mutant> {
         let Some(value) = sample.pointer(&pointer) else { continue };
         let is_name = pointer == "/metadata/name";
         let mut put = |mutation, changed: Value| {
-            // An object without a name in the form of a text is sent nowhere.
-            if changed == *value || is_name && changed.as_str().is_none_or(str::is_empty) {
+            // An object whose name is no text, or that cannot stand in a URL, is sent nowhere.
+            let is_sent = || changed.as_str().is_some_and(|name| !name.is_empty() && !name.contains(' '));
+            if changed == *value || is_name && !is_sent() {
                 return;
             }
             let mut object = sample.clone();
             if let Some(place) = object.pointer_mut(&pointer) {
                 *place = changed;
+            }
+            if IDENTITY.iter().all(|place| object.pointer(place) == sample.pointer(place)) {
                 mutants.push(Mutant { mutation, pointer: pointer.clone(), object });
             }
         };
