@@ -267,7 +267,29 @@ fn what_the_api_server_will_refuse_is_found() {
     assert_eq!(output, REFUSED_OUTPUT, "{output}");
 }
 
-const REFUSED_OUTPUT: &str = "";
+const REFUSED_OUTPUT: &str = "\
+web.yaml:4:9: error[invalid-metadata]: default:deployment/Web: the name `Web` is not possible: it takes lower-case letters, digits, `-` and `.`
+  remedy: rename the object
+web.yaml:5:18: error[invalid-metadata]: default:deployment/Web: `metadata.labels.team` is `red and blue`: it takes letters, digits, `-`, `_` and `.`
+  remedy: use an annotation for other texts
+web.yaml:7:13: error[invalid-field]: default:deployment/Web: `spec.replicas` is the text `2` to YAML, and a whole number from 0 on is needed
+  remedy: write the number without quotes
+web.yaml:15:26: error[invalid-field]: default:deployment/Web: `spec.template.spec.containers[0].imagePullPolicy` is `Allways`, which is none of its values
+  remedy: did you mean `Always`? It takes Always, IfNotPresent, Never
+web.yaml:17:31: error[invalid-field]: default:deployment/Web: `spec.template.spec.containers[0].env[0].value` is the number 80 to YAML, and a text is needed
+  remedy: put it between quotes
+web.yaml:18:11: error[duplicate-item]: default:deployment/Web: `spec.template.spec.containers[0].env` has name PORT twice, as items 0 and 1; server-side apply refuses that
+  remedy: keep one of them
+web.yaml:19:38: error[duplicate-item]: default:deployment/Web: `spec.template.spec.containers[0].ports` has containerPort 80 twice, as items 0 and 1; server-side apply refuses that
+  remedy: keep one of them
+web.yaml:20:31: error[invalid-field]: default:deployment/Web: `spec.template.spec.containers[0].volumeMounts[0].name`: the pod has no volume `data`
+  remedy: add the volume, or name one that there is
+web.yaml:21:9: error[invalid-field]: default:deployment/Web: `spec.template.spec.containers[0]` has no field `resource` in this version of its kind
+  remedy: did you mean `resources`? The fields are listed by `kubectl explain`
+web.yaml:26:23: error[invalid-field]: default:service/web: `spec.ports[0].port` is 70000, and ports are from 1 to 65535
+  remedy: correct the port
+1 file, 2 objects, 1 workload: 10 errors, 0 warnings
+";
 
 #[test]
 fn of_many_mistakes_of_one_kind_the_first_are_printed() {

@@ -71,8 +71,8 @@ pub(super) fn policy_port<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
 fn choice<'v>(at: At<'_, 'v>, key: &'static str, choices: &[&str], faults: &mut Faults<'v>) {
     if let Some(text) = at.text(key).filter(|text| is_final(text) && !choices.contains(text)) {
         let path = at.path.within(&[key]);
-        let evidence = format!("`{path}` is {}", faults.shown(text));
-        faults.add(Code::InvalidField, path, evidence, format!("It takes {}", choices.join(", ")));
+        let evidence = format!("`{path}` is {}, which is none of its values", faults.shown(text));
+        faults.add(Code::InvalidField, path, evidence, format!("it takes {}", choices.join(", ")));
     }
 }
 

@@ -151,7 +151,11 @@ impl<'v> Walk<'_, 'v, '_> {
             Type::Choice(choices) => {
                 if let Some(text) = value.as_str().filter(|text| !text.is_empty() && !choices.contains(text))
                 {
-                    let evidence = format!("`{}` is {}", self.path, self.faults.shown(text));
+                    let evidence = format!(
+                        "`{}` is {}, which is none of its values",
+                        self.path,
+                        self.faults.shown(text)
+                    );
                     let hint = similar::did_you_mean(text, choices);
                     let remedy = format!("{hint}It takes {}", choices.join(", "));
                     self.faults.add(Code::InvalidField, self.path.clone(), evidence, remedy);

@@ -13,7 +13,7 @@
 //!
 //! A kind has the form and the greatest length of its names, or `?`. A field with `!` is required.
 //! A number with `+` is not negative. `{T}` is a mapping to values of type T, and `[T]` a list of them; `@map(name)` and `@set` say how
-//! its items are told apart.
+//! its items are told apart; `@atomic` says that a mapping is one value.
 
 use std::{collections::HashMap, sync::OnceLock};
 
@@ -37,9 +37,8 @@ fn parse(table: &str) -> Types<'_> {
     let mut types = Types::default();
     for line in table.lines() {
         if let Some(name) = line.strip_prefix("type ") {
-            let is_atomic = name.ends_with(ATOMIC);
             let name = name.strip_suffix(ATOMIC).unwrap_or(name);
-            types.objects.push(ObjectType { name, is_atomic, ..ObjectType::default() });
+            types.objects.push(ObjectType { name, ..ObjectType::default() });
         } else if let Some(kind) = line.strip_prefix("kind ") {
             types.kinds.extend(kind_of(kind, &indexes));
         } else if let Some((field, of)) = line.strip_prefix(' ').and_then(|line| line.split_once(' ')) {
@@ -155,7 +154,7 @@ mod tests {
             if let Some(name) = line.strip_prefix("type ") {
                 object = objects.next();
                 let object = object.unwrap();
-                assert_eq!(name, format!("{}{}", object.name, if object.is_atomic { ATOMIC } else { "" }));
+                assert_eq!(name.trim_end_matches(ATOMIC), object.name);
             } else if let Some(kind) = line.strip_prefix("kind ") {
                 let words: Vec<&str> = kind.split(' ').collect();
                 let found = types.kind(words[0], words[1]).unwrap();

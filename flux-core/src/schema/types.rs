@@ -60,8 +60,6 @@ pub(crate) struct ObjectType<'a> {
     pub(crate) fields: BTreeMap<&'a str, Field<'a>>,
     /// `true` if it takes fields of any other name as well.
     pub(crate) is_open: bool,
-    /// `true` if it is one value for those who share it.
-    pub(crate) is_atomic: bool,
 }
 
 /// The form of the names of objects of a kind.
