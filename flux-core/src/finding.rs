@@ -147,8 +147,8 @@ codes! {
     Encrypted = "encrypted", Warning;
     /// A document is encrypted with SOPS as a whole, so that its objects are unknown.
     Sealed = "sealed", Warning;
-    /// The API server will refuse a field of an object: there is none of that name, it is missing, or
-    /// its value is not possible.
+    /// The API server will refuse a field of an object: there is none of that name, it is missing,
+    /// or its value is not possible.
     InvalidField = "invalid-field", Error;
     /// The API server will refuse the name, the namespace, a label or an annotation of an object.
     InvalidMetadata = "invalid-metadata", Error;

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{
+    at::At,
     fault::Faults,
     forms::{is_final, short},
-    rules::At,
 };
 use crate::finding::Code;
 

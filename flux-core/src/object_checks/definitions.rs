@@ -63,7 +63,7 @@ impl<'m> Defined<'m> {
         {
             for name in ["apiVersion", "kind", "metadata"] {
                 // Metadata is walked along its own type.
-                object.fields.insert(name, Field { of: Type::Any, is_required: false });
+                object.fields.insert(name, Field { of: Type::Any, is_required: false, refuses_null: false });
             }
         }
         of
@@ -71,7 +71,7 @@ impl<'m> Defined<'m> {
 
     fn type_of(&mut self, schema: &'m Value) -> Type<'m> {
         let is = |key: &str| schema.get(key) == Some(&Value::Bool(true));
-        if is("x-kubernetes-int-or-string") {
+        if is(INT_OR_STRING) {
             return Type::IntOrText;
         }
         if is("x-kubernetes-embedded-resource") {
@@ -122,12 +122,18 @@ impl<'m> Defined<'m> {
         for (name, property) in properties {
             // What is left out gets its default.
             let is_required = required.contains(name.as_str()) && property.get("default").is_none();
-            object.fields.insert(name, Field { of: self.type_of(property), is_required });
+            let is_typed = property.get("type").is_some() || property.get(INT_OR_STRING).is_some();
+            let takes_null = property.get("nullable") == Some(&Value::Bool(true));
+            let refuses_null = is_typed && !takes_null && property.get("default").is_none();
+            let of = self.type_of(property);
+            object.fields.insert(name, Field { of, is_required, refuses_null });
         }
         self.types.objects.push(object);
         Type::Object(self.types.objects.len() - 1)
     }
 }
+
+const INT_OR_STRING: &str = "x-kubernetes-int-or-string";
 
 fn is_definition(resource: &Resource) -> bool {
     resource.kind == "CustomResourceDefinition" && resource.group() == "apiextensions.k8s.io"

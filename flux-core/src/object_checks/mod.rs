@@ -2,13 +2,15 @@
 //!
 //! Built-in kinds are held against the table of their fields, and against the rules of the API
 //! server's validation that no table has; kinds whose definition is among the manifests against the
-//! schema of that; metadata of any kind against the rules that hold for all. A finding says that the
-//! server refuses the object for certain: it may refuse others for reasons that are not known here.
+//! schema of that; metadata of any kind against the rules that hold for all. A finding says that
+//! the server refuses the object for certain: it may refuse others for reasons that are not known
+//! here.
 //!
 //! Looked at is what would be sent. Of what a kustomization changes that nobody builds, little is
 //! said, as a patch may make it right. A text that another tool is to fill in (`${…}`, `$(…)`,
 //! `{{ … }}`) can be anything, and so nothing is said of it.
 
+mod at;
 mod data;
 mod definitions;
 mod fault;
@@ -17,6 +19,7 @@ mod metadata;
 mod others;
 mod places;
 mod pods;
+mod ports;
 mod rules;
 mod selectors;
 mod services;

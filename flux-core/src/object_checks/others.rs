@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{
+    at::At,
     fault::Faults,
     forms::{is_final, is_share, whole},
-    pods::{port_name, port_number},
-    rules::At,
+    ports::{port_name, port_number},
 };
 use crate::finding::Code;
 
@@ -81,7 +81,7 @@ pub(super) fn role_ref<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     choice(at, "kind", &["Role", "ClusterRole"], faults);
 }
 
-/// Who has a role.
+/// The one who gets a role.
 pub(super) fn subject<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     choice(at, "kind", &["ServiceAccount", "User", "Group"], faults);
 }

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::{
+    at::At,
     fault::Faults,
-    forms::{self, amount, is_final, label_problem, port_name_problem},
-    rules::At,
+    forms::{self, amount, is_final, label_problem},
+    ports::{port_name, port_number},
 };
 use crate::finding::Code;
 
@@ -86,33 +87,6 @@ pub(super) fn container<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     }
 }
 
-/// Reports a number that is no port; 0 is none that is given.
-pub(super) fn port_number<'v>(
-    at: At<'_, 'v>,
-    key: &'static str,
-    zero_is_none: bool,
-    faults: &mut Faults<'v>,
-) {
-    let Some(number) = at.get(key).and_then(forms::whole) else { return };
-    if !(1..=65_535).contains(&number) && !(number == 0 && zero_is_none) {
-        let path = at.path.within(&[key]);
-        let evidence = format!("`{path}` is {number}, and ports are from 1 to 65535");
-        faults.add(Code::InvalidField, path, evidence, "correct the port");
-    }
-}
-
-/// Reports a text that cannot be the name of a port.
-pub(super) fn port_name<'v>(at: At<'_, 'v>, key: &'static str, faults: &mut Faults<'v>) {
-    let Some(name) = at.text(key).filter(|name| !name.is_empty() && is_final(name)) else { return };
-    if let Some(problem) = port_name_problem(name) {
-        let path = at.path.within(&[key]);
-        let evidence = format!("`{path}` is {}, which names no port: {problem}", faults.shown(name));
-        let remedy =
-            if name.parse::<u16>().is_ok() { "write the number without quotes" } else { "rename it" };
-        faults.add(Code::InvalidField, path, evidence, remedy);
-    }
-}
-
 /// A port of a container.
 pub(super) fn container_port<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     port_number(at, "containerPort", false, faults);
@@ -147,7 +121,7 @@ pub(super) fn env_var<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     }
 }
 
-/// What a container asks for is no more than its limit.
+/// A container requests no more than its limit.
 pub(super) fn resources<'v>(at: At<'_, 'v>, faults: &mut Faults<'v>) {
     for list in ["limits", "requests"] {
         for (name, quantity) in at.map(list).into_iter().flatten() {

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{
+    at::At,
     fault::{Faults, Path, Step},
     forms::is_final,
     metadata::{annotations, label_entries},
-    rules::At,
 };
 use crate::finding::Code;
 

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::{
+    at::At,
     fault::Faults,
     forms::{is_final, label_problem},
     metadata::label_entries,
-    pods::{port_name, port_number},
-    rules::At,
+    ports::{port_name, port_number},
 };
 use crate::finding::Code;
 

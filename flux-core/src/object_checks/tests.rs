@@ -308,6 +308,13 @@ fn kinds_that_are_defined_in_git_are_held_against_their_schema() {
             "invalid-field `spec` has no field `more` in this version of its kind",
         ],
     );
+    assert_found(
+        &thing("{size: null, colour: null, any: null}"),
+        &[
+            "invalid-field `spec.size` is null, which its definition does not allow",
+            "invalid-field `spec.any` is null, which its definition does not allow",
+        ],
+    );
     assert_found(&thing("{}"), &["invalid-field `spec` has no `size`, which is required"]);
     assert_found(
         &format!("{DEFINITION}{{apiVersion: example.com/v1, kind: Thing, metadata: {{name: A}}}}"),

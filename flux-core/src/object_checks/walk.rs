@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     finding::Code,
-    schema::types::{Items, ObjectType, Type, Types},
+    schema::types::{Field, Items, ObjectType, Type, Types},
     similar,
     sync::object::SERVER_METADATA,
 };
@@ -50,6 +50,7 @@ impl<'v> Walk<'_, 'v, '_> {
         for (key, value) in entries {
             match of.fields.get(key.as_str()) {
                 _ if self.is_left_out(key, entries) => {}
+                Some(field) if value.is_null() && field.refuses_null => self.key(key, Self::null),
                 Some(field) => self.key(key, |walk| walk.value(&field.of, value)),
                 None if of.is_open || !forms::is_final(key) => {}
                 None => self.unknown(of, key),
@@ -59,7 +60,12 @@ impl<'v> Walk<'_, 'v, '_> {
             return;
         }
         let is_missing = |name: &&str| entries.get(*name).is_none_or(Value::is_null);
-        let required = of.fields.iter().filter(|(_, field)| field.is_required).map(|(name, _)| *name);
+        let is_told = |(name, field): (&&str, &Field<'_>)| field.refuses_null && entries.contains_key(*name);
+        let required = of
+            .fields
+            .iter()
+            .filter(|(name, field)| field.is_required && !is_told((name, field)))
+            .map(|(name, _)| *name);
         for name in required.filter(is_missing) {
             let evidence = format!("{} has no `{name}`, which is required", self.here());
             self.faults.add(Code::InvalidField, self.path.clone(), evidence, format!("give it a `{name}`"));
@@ -76,6 +82,14 @@ impl<'v> Walk<'_, 'v, '_> {
             }
             [Step::Key("metadata")] => SERVER_METADATA.contains(&key),
             _ => false,
+        }
+    }
+
+    /// Reports a null that is no value.
+    fn null(&mut self) {
+        if !self.faults.is_unfinished {
+            let evidence = format!("`{}` is null, which its definition does not allow", self.path);
+            self.faults.add(Code::InvalidField, self.path.clone(), evidence, "leave it out");
         }
     }
 

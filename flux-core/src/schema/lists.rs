@@ -17,8 +17,8 @@ pub(crate) enum Shape {
 
 const CONTAINERS: &[&str] = &["containers", "initContainers", "ephemeralContainers"];
 
-/// The lists that merge, but for a few whose names other lists have as well: the fields they stand in (none for the root of the object), their own
-/// name, their keys.
+/// The lists that merge, but for a few whose names other lists have as well: the fields they stand
+/// in (none for the root of the object), their own name, their keys.
 const MERGING: &[(&[&str], &str, Shape)] = &[
     (&["spec"], "containers", Shape::Map(&["name"])),
     (&["spec"], "initContainers", Shape::Map(&["name"])),

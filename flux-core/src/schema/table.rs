@@ -12,8 +12,9 @@
 //! ```
 //!
 //! A kind has the form and the greatest length of its names, or `?`. A field with `!` is required.
-//! A number with `+` is not negative. `{T}` is a mapping to values of type T, and `[T]` a list of them; `@map(name)` and `@set` say how
-//! its items are told apart; `@atomic` says that a mapping is one value.
+//! A number with `+` is not negative. `{T}` is a mapping to values of type T, and `[T]` a list of
+//! them; `@map(name)` and `@set` say how its items are told apart; `@atomic` says that a mapping is
+//! one value.
 
 use std::{collections::HashMap, sync::OnceLock};
 
@@ -43,7 +44,11 @@ fn parse(table: &str) -> Types<'_> {
             types.kinds.extend(kind_of(kind, &indexes));
         } else if let Some((field, of)) = line.strip_prefix(' ').and_then(|line| line.split_once(' ')) {
             let name = field.strip_suffix('!').unwrap_or(field);
-            let field = Field { of: type_of(of, &indexes), is_required: name.len() < field.len() };
+            let field = Field {
+                of: type_of(of, &indexes),
+                is_required: name.len() < field.len(),
+                refuses_null: false,
+            };
             if let Some(object) = types.objects.last_mut() {
                 object.fields.insert(name, field);
             }

@@ -51,6 +51,8 @@ pub(crate) struct Field<'a> {
     pub(crate) of: Type<'a>,
     /// `true` if an object without it is refused.
     pub(crate) is_required: bool,
+    /// `true` if null is another value than none at all, and refused.
+    pub(crate) refuses_null: bool,
 }
 
 /// A type with fields.

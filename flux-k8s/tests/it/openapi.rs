@@ -40,7 +40,7 @@ async fn the_table_is_what_the_server_says_and_does() {
         std::fs::write(TABLE, &table).unwrap();
     }
     let written = std::fs::read_to_string(TABLE).unwrap_or_default();
-    let differs = table.lines().zip(written.lines()).find(|(told, written)| told != written);
+    let differs = table.lines().zip(written.lines()).find(|(new, old)| new != old);
     assert!(
         table == written,
         "{TABLE} is of another server; first: {differs:?}. To write it anew: FLUX_WRITE_TABLE=1"

@@ -1,4 +1,4 @@
-//! What `check` says that the API server will refuse of the files of the corpus.
+//! The files of the corpus: `check` says nothing of them that the API server does not refuse.
 
 use std::{fs, path::PathBuf, sync::Arc};
 

@@ -27,14 +27,14 @@ pub(super) struct Kind {
     pub(super) of: String,
 }
 
-/// What a server publishes.
+/// The kinds and types that a server publishes.
 pub(super) struct Document {
     pub(super) version: String,
     types: BTreeMap<String, Value>,
     pub(super) kinds: BTreeSet<Kind>,
 }
 
-/// A field of a type: what the document restricts it to.
+/// The restrictions of a field in the document.
 #[derive(Debug, Default)]
 pub(super) struct Restrictions<'a> {
     pub(super) required: bool,

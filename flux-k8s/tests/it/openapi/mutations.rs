@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 /// An object that was valid before it was changed at one place.
 #[derive(Clone, Debug)]
 pub(super) struct Mutant {
-    /// What was done: `text to number`.
+    /// The change: `text to number`.
     pub(super) mutation: &'static str,
     /// Where it was done.
     pub(super) pointer: String,
