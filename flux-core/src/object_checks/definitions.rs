@@ -94,6 +94,8 @@ impl<'m> Defined<'m> {
                 let of = schema.get("items").map_or(Type::Any, |items| self.type_of(items));
                 let keys = schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
                 let items = match (text("x-kubernetes-list-type"), keys) {
+                    // A protocol may have a default, which tells items apart that look alike.
+                    (Some("map"), Some(keys)) if keys.iter().any(|key| key == "protocol") => Items::Atomic,
                     (Some("map"), Some(keys)) => Items::Map(keys.iter().filter_map(Value::as_str).collect()),
                     (Some("set"), _) => Items::Set,
                     _ => Items::Atomic,
@@ -116,6 +118,7 @@ impl<'m> Defined<'m> {
             // Nothing is said of what it holds.
             _ => return Type::AnyMap,
         };
+        let is_open = is_open || schema.get("additionalProperties") == Some(&Value::Bool(true));
         let required = schema.get("required").and_then(Value::as_array);
         let required: BTreeSet<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
         let mut object = ObjectType { is_open, ..ObjectType::default() };
