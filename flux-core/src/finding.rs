@@ -150,6 +150,14 @@ codes! {
     Encrypted = "encrypted", Warning;
     /// A document is encrypted with SOPS as a whole, so that its objects are unknown.
     Sealed = "sealed", Warning;
+    /// The API server will refuse a field of an object: there is none of that name, it is missing,
+    /// or its value is not possible.
+    InvalidField = "invalid-field", Error;
+    /// The API server will refuse the name, the namespace, a label or an annotation of an object.
+    InvalidMetadata = "invalid-metadata", Error;
+    /// Items of a list that are told apart by their keys have the same ones; server-side apply
+    /// refuses that.
+    DuplicateItem = "duplicate-item", Error;
     /// Two documents describe the same object; neither is used.
     DuplicateId = "duplicate-id", Error;
     /// A workload's shape is not that of its kind.

@@ -44,6 +44,8 @@ pub mod manifest;
 pub mod manifest_set;
 pub mod memory;
 #[cfg(feature = "deployer")]
+mod object_checks;
+#[cfg(feature = "deployer")]
 mod parse_cache;
 pub mod plan;
 mod pointer;
@@ -55,6 +57,7 @@ pub mod release;
 mod repo_path;
 mod revision;
 mod schema;
+mod similar;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -33,7 +33,7 @@ fn check(folder: &Path, words: &[&str]) -> Ran {
 
 fn workload(name: &str, annotations: &str) -> String {
     format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  annotations:\n{annotations}spec:\n  template:\n    spec:\n      containers:\n      - {{name: web, image: 'example/web:1'}}\n"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  annotations:\n{annotations}spec:\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec:\n      containers:\n      - {{name: web, image: 'example/web:1'}}\n"
     )
 }
 
@@ -178,7 +178,7 @@ const NASTY: [(&str, &str); 12] = [
     ),
     (
         "apps/web/web.yaml",
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, image: 'example/web:1:2'}]}}}\n",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: web, image: 'example/web:1:2'}]}}}\n",
     ),
     ("colours.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: \"\\e[2Jx\\nerror\"}\n"),
     ("colours-too.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: \"\\e[2Jx\\nerror\"}\n"),
@@ -217,7 +217,7 @@ apps/web/kustomization.yaml:2:1: error[invalid-kustomization]: `namesapce` is no
   remedy: did you mean `namespace`?
 apps/web/kustomization.yaml:4:23: error[invalid-kustomization]: `newTag` is 1.2 to YAML, not a text
   remedy: put it between quotes
-apps/web/web.yaml:4:58: error[invalid-image]: default:deployment/web: container web: `example/web:1:2` is no image: a tag is up to 128 letters, digits, `_`, `.` and `-`, and starts with neither `.` nor `-`
+apps/web/web.yaml:4:119: error[invalid-image]: default:deployment/web: container web: `example/web:1:2` is no image: a tag is up to 128 letters, digits, `_`, `.` and `-`, and starts with neither `.` nor `-`
   remedy: write the image as [host/]name[:tag][@digest]
 colours.yaml:1:1: error[duplicate-id]: default:secret/\u{1b}[2Jx
     error: it is described at colours-too.yaml:1:1 as well; neither description is used
@@ -236,6 +236,68 @@ version.yaml:1:1: error[not-an-object]: it has `kind: Deployment` and no `apiVer
   remedy: give it `apiVersion`, `kind` and `metadata.name`, or keep it outside of the synced paths
 11 files, 1 object, 1 workload: 10 errors, 2 warnings
 "#;
+
+/// Objects that the API server refuses; the output for them is [`REFUSED_OUTPUT`].
+const REFUSED: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: Web
+  labels: {team: red and blue}
+spec:
+  replicas: '2'
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: web
+        image: example/web:1
+        imagePullPolicy: Allways
+        env:
+        - {name: PORT, value: 80}
+        - {name: PORT, value: '80'}
+        ports: [{containerPort: 80}, {containerPort: 80}]
+        volumeMounts: [{name: data, mountPath: /data}]
+        resource: {}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{port: 70000}]}
+";
+
+#[test]
+fn what_the_api_server_will_refuse_is_found() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(folder.path(), "web.yaml", REFUSED);
+    let output = check(folder.path(), &[]).exits(1).stdout;
+    assert_eq!(output, REFUSED_OUTPUT, "{output}");
+}
+
+const REFUSED_OUTPUT: &str = "\
+web.yaml:4:9: error[invalid-metadata]: default:deployment/Web: the name `Web` is not possible: it takes lower-case letters, digits, `-` and `.`
+  remedy: rename the object
+web.yaml:5:18: error[invalid-metadata]: default:deployment/Web: `metadata.labels.team` is `red and blue`: it takes letters, digits, `-`, `_` and `.`
+  remedy: use an annotation for other texts
+web.yaml:7:13: error[invalid-field]: default:deployment/Web: `spec.replicas` is the text `2` to YAML, and a whole number from 0 on is needed
+  remedy: write the number without quotes
+web.yaml:15:26: error[invalid-field]: default:deployment/Web: `spec.template.spec.containers[0].imagePullPolicy` is `Allways`, which is none of its values
+  remedy: did you mean `Always`? It takes Always, IfNotPresent, Never
+web.yaml:17:31: error[invalid-field]: default:deployment/Web: `spec.template.spec.containers[0].env[0].value` is the number 80 to YAML, and a text is needed
+  remedy: put it between quotes
+web.yaml:18:11: error[duplicate-item]: default:deployment/Web: `spec.template.spec.containers[0].env` has name PORT twice, as items 0 and 1; server-side apply refuses that
+  remedy: keep one of them
+web.yaml:19:38: error[duplicate-item]: default:deployment/Web: `spec.template.spec.containers[0].ports` has containerPort 80 twice, as items 0 and 1; server-side apply refuses that
+  remedy: keep one of them
+web.yaml:20:31: error[invalid-field]: default:deployment/Web: `spec.template.spec.containers[0].volumeMounts[0].name`: the pod has no volume `data`
+  remedy: add the volume, or name one that there is
+web.yaml:21:9: error[invalid-field]: default:deployment/Web: `spec.template.spec.containers[0]` has no field `resource` in this version of its kind
+  remedy: did you mean `resources`? The fields are listed by `kubectl explain`
+web.yaml:26:23: error[invalid-field]: default:service/web: `spec.ports[0].port` is 70000, and ports are from 1 to 65535
+  remedy: correct the port
+1 file, 2 objects, 1 workload: 10 errors, 0 warnings
+";
 
 #[test]
 fn of_many_mistakes_of_one_kind_the_first_are_printed() {

@@ -27,6 +27,8 @@ spec:
       containers:
       - name: web
         image: example/web:$TAG
+    metadata: {labels: {app: web}}
+  selector: {matchLabels: {app: web}}
 END
 ";
 

@@ -5,6 +5,7 @@ use crate::{
     backend::{self, Progress},
     finding::{Code, Finding, Findings},
     manifest::ApiVersion,
+    manifest_set::Located,
     policy::{Suspension, is_policy_document},
     sync::{self, AccessRule, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
 };
@@ -149,10 +150,7 @@ fn unreachable(error: &backend::Error, last: &LoadedRepo) -> Finding {
 
 /// Returns the objects that git says the cluster should have.
 fn desired(loaded: &LoadedRepo) -> Desired {
-    let objects = loaded
-        .manifests
-        .resources()
-        .filter(|located| !is_for_tools(&located.resource.api_version))
+    let objects = sent(loaded)
         .map(|located| DesiredObject { object: located.resource.object.clone(), place: located.place() })
         .collect();
     let documents = loaded.manifests.resources().map(|located| located.resource);
@@ -164,6 +162,11 @@ fn desired(loaded: &LoadedRepo) -> Desired {
         default_namespace: Some(loaded.manifests.default_namespace().to_owned()),
         suspended: policies.find_map(|policy| Suspension::of_document(&policy.object)),
     }
+}
+
+/// Returns the objects that are for the cluster.
+pub(super) fn sent(loaded: &LoadedRepo) -> impl Iterator<Item = Located<'_>> {
+    loaded.manifests.resources().filter(|located| !is_for_tools(&located.resource.api_version))
 }
 
 /// Returns `true` if a document speaks to tools and is never sent to a cluster.

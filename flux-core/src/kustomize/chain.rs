@@ -129,6 +129,18 @@ impl Chains {
         self.all.iter().filter_map(|document| document.find(files))
     }
 
+    /// Returns the numbers of the kustomizations for which something holds.
+    #[cfg(feature = "deployer")]
+    pub(crate) fn those(
+        &self,
+        files: &BTreeMap<RepoPath, Arc<ParsedFile>>,
+        holds: impl Fn(&Resource) -> bool,
+    ) -> BTreeSet<usize> {
+        let found =
+            self.all.iter().enumerate().filter(|(_, document)| document.find(files).is_some_and(&holds));
+        found.map(|(at, _)| at).collect()
+    }
+
     /// Returns the path of a kustomization.
     pub(crate) fn path(&self, at: usize) -> &RepoPath {
         &self.all[at].path
@@ -143,6 +155,20 @@ impl Chains {
     pub(crate) fn origin(&self, at: usize) -> ImageOrigin {
         let (document, position) = (self.all[at].clone(), Position::START);
         ImageOrigin { document, pointer: String::new(), position, name: String::new() }
+    }
+
+    /// Returns all kustomizations that list a file, or a folder that it is built from.
+    #[cfg(feature = "deployer")]
+    pub(crate) fn all_around(&self, file: &str) -> BTreeSet<usize> {
+        let (mut around, mut next) = (BTreeSet::new(), vec![file]);
+        while let Some(path) = next.pop() {
+            for listing in self.listed.get(path).into_iter().flatten() {
+                if around.insert(listing.by) {
+                    next.push(folder(self.path(listing.by)));
+                }
+            }
+        }
+        around
     }
 
     /// Returns the kustomizations that govern a file; `None` if there are none.

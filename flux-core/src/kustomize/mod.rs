@@ -29,6 +29,8 @@ mod origins;
 mod parts;
 mod shared;
 mod trace;
+#[cfg(feature = "deployer")]
+mod unfinished;
 
 pub(crate) use annotated::annotated_by;
 #[cfg(feature = "deployer")]
@@ -41,3 +43,5 @@ pub(crate) use origins::Origins;
 pub(crate) use parts::{PartFiles, parts};
 pub use trace::Build;
 pub(crate) use trace::trace;
+#[cfg(feature = "deployer")]
+pub(crate) use unfinished::unfinished;

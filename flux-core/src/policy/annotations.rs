@@ -9,7 +9,6 @@ use super::{
     guard::{Freeze, Guards, Hold, parse_duration, parse_platforms},
     pattern::{InvalidPattern, TagPattern},
     patterns::Patterns,
-    similar::did_you_mean,
 };
 use crate::{
     finding::{Code, Problem},
@@ -17,6 +16,7 @@ use crate::{
     manifest::Annotation,
     position::Position,
     repo_path::RepoPath,
+    similar::did_you_mean,
 };
 
 #[cfg(test)]

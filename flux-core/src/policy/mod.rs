@@ -123,7 +123,6 @@ mod number;
 mod pattern;
 mod patterns;
 mod select;
-mod similar;
 mod stop;
 mod suspension;
 mod version;

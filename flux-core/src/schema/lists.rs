@@ -17,8 +17,8 @@ pub(crate) enum Shape {
 
 const CONTAINERS: &[&str] = &["containers", "initContainers", "ephemeralContainers"];
 
-/// The lists that merge: the fields they stand in (none for the root of the object), their own
-/// name, their keys.
+/// The lists that merge, but for a few whose names other lists have as well: the fields they stand
+/// in (none for the root of the object), their own name, their keys.
 const MERGING: &[(&[&str], &str, Shape)] = &[
     (&["spec"], "containers", Shape::Map(&["name"])),
     (&["spec"], "initContainers", Shape::Map(&["name"])),
@@ -35,6 +35,15 @@ const MERGING: &[(&[&str], &str, Shape)] = &[
     (CONTAINERS, "volumeMounts", Shape::Map(&["mountPath"])),
     (CONTAINERS, "volumeDevices", Shape::Map(&["devicePath"])),
     (&["resources"], "claims", Shape::Map(&["name"])),
+    (&["spec"], "drivers", Shape::Map(&["name"])),
+    (&["spec"], "podCIDRs", Shape::Set),
+    (&["spec"], "validationActions", Shape::Set),
+    (&["spec"], "volumeLifecycleModes", Shape::Set),
+    (&["spec", "webhooks"], "matchConditions", Shape::Map(&["name"])),
+    (&["onExitCodes", "exitCodes"], "values", Shape::Set),
+    (&["endpoints"], "addresses", Shape::Set),
+    (&["nonResourceRules"], "nonResourceURLs", Shape::Set),
+    (&["nonResourceRules"], "verbs", Shape::Set),
     (&["status"], "conditions", Shape::Map(&["type"])),
     (&["metadata"], "ownerReferences", Shape::Map(&["uid"])),
     (&["metadata"], "finalizers", Shape::Set),

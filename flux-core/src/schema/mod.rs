@@ -5,3 +5,7 @@
 pub(crate) mod defaults;
 pub(crate) mod lists;
 pub(crate) mod path;
+#[cfg(feature = "deployer")]
+pub(crate) mod table;
+#[cfg(feature = "deployer")]
+pub(crate) mod types;

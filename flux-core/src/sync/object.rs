@@ -246,6 +246,12 @@ pub(crate) fn fold_string_data(object: &mut Value) {
         return;
     }
     let Some(top) = object.as_object_mut() else { return };
+    // A value that is no text is for the API server to refuse, and not to be lost.
+    let is_other = |value: &Value| !value.is_string() && !value.is_null();
+    if top.get("stringData").and_then(Value::as_object).is_some_and(|strings| strings.values().any(is_other))
+    {
+        return;
+    }
     let Some(Value::Object(strings)) = top.remove("stringData") else { return };
     let data = top.entry("data").or_insert_with(|| Value::Object(Map::new()));
     if data.is_null() {
@@ -346,5 +352,12 @@ mod tests {
             json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "eA=="}, "stringData": {"b": "hi"}});
         fold_string_data(&mut secret);
         assert_eq!(secret, json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "eA==", "b": "aGk="}}));
+
+        // The API server refuses it; nothing is lost without a word.
+        let mut secret =
+            json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"a": "hi", "pin": 1234}});
+        let written = secret.clone();
+        fold_string_data(&mut secret);
+        assert_eq!(secret, written);
     }
 }

@@ -96,6 +96,11 @@ impl<'t, 's> Cursor<'t, 's> {
         Some(inside.entry(key, merge::find(self.tree, inside.node, key)?))
     }
 
+    /// Returns the position of the key of an entry of this mapping.
+    pub(crate) fn key_position(&self, key: &str) -> Option<Position> {
+        merge::key_of(self.tree, self.tree.target(self.node), key).map(|key| self.tree[key].position)
+    }
+
     /// Returns the value of an entry of this mapping.
     fn entry(&self, key: &str, entry: Entry) -> Self {
         Self {

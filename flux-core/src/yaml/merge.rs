@@ -47,6 +47,13 @@ pub(crate) fn find(tree: &Tree<'_>, map: NodeId, wanted: &str) -> Option<Entry> 
     None
 }
 
+/// Returns the node of the key of an entry that a mapping has of its own.
+pub(crate) fn key_of(tree: &Tree<'_>, map: NodeId, wanted: &str) -> Option<NodeId> {
+    let Kind::Map { entries, .. } = &tree[map].kind else { return None };
+    let keys = entries.iter().rev().map(|&(key, _)| key);
+    keys.filter(|&key| !is_merge(tree, key)).find(|&key| is_key(tree, key, wanted))
+}
+
 /// Returns `true` if a mapping inherits an entry with this key, whatever entries it has of its own.
 pub(crate) fn takes_in(tree: &Tree<'_>, map: NodeId, wanted: &str) -> bool {
     let Kind::Map { entries, .. } = &tree[map].kind else { return false };

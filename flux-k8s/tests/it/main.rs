@@ -12,6 +12,7 @@ mod field;
 mod marks;
 mod observe;
 mod open;
+mod openapi;
 mod outage;
 mod ownership;
 mod repair;

@@ -13,10 +13,10 @@ use crate::{
         annotations::{EVERY_CONTAINER, Policies, PolicyText},
         glob::Glob,
         patterns::Patterns,
-        similar::did_you_mean,
     },
     position::Position,
     repo_path::RepoPath,
+    similar::did_you_mean,
     yaml::Places,
 };
 

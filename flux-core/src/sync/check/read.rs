@@ -213,8 +213,16 @@ fn keep_as_data(secret: &mut Value) {
     }
 }
 
-/// Writes the `stringData` of a Secret as the `data` that a server keeps.
+/// Writes the `stringData` of a Secret as the `data` that a server keeps; with a value that is no
+/// text, which a server refuses, it stays.
 fn encode_strings(object: &mut Value) {
+    let strings = object.get("stringData").and_then(Value::as_object);
+    let has_others = strings.is_some_and(|strings| {
+        strings.values().any(|value| !matches!(value, Value::String(_) | Value::Null))
+    });
+    if has_others {
+        return;
+    }
     let Some(Value::Object(strings)) = object.as_object_mut().and_then(|top| top.remove("stringData")) else {
         return;
     };

@@ -3,6 +3,7 @@
 mod approval;
 mod generated;
 mod kustomizations;
+mod refused;
 
 use std::{
     collections::BTreeMap,

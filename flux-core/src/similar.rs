@@ -1,7 +1,7 @@
 //! Hints for names that are nearly right.
 
 /// Returns `did you mean …? ` for a name that is nearly one of those known, and nothing otherwise.
-pub(super) fn did_you_mean(name: &str, known: &[&str]) -> String {
+pub(crate) fn did_you_mean(name: &str, known: &[&str]) -> String {
     match nearest(name, known) {
         Some(nearest) => format!("did you mean `{nearest}`? "),
         None => String::new(),
