@@ -11,7 +11,7 @@ use crate::{
         sync::{ADOPTED_ANNOTATION, CHECKSUM_ANNOTATION, MARK_LABEL},
     },
     policy::Suspension,
-    schema::path::FieldPath,
+    schema::{lists::is_builtin_group, path::FieldPath},
 };
 
 /// The metadata that the API server writes; a manifest that was copied from a cluster has it too.
@@ -138,7 +138,7 @@ pub fn deletion(object: &Value) -> Option<String> {
 ///
 /// It says what the author means, in the one form in which the server keeps it: the `stringData` of
 /// a Secret as its `data`, whose base64 has no line breaks; an aggregated ClusterRole without
-/// `rules`, which a controller fills in.
+/// `rules`, which a controller fills in; built-in kinds without fields that are null.
 ///
 /// # Errors
 /// A text that says what is wrong with its shape, for people.
@@ -167,10 +167,45 @@ pub(super) fn desired_form(object: &Value, namespace: Option<&str>) -> Result<Va
             Some(_) => return Err(format!("its metadata.{map} is not a mapping")),
         }
     }
+    if text(&object, "apiVersion").is_some_and(|version| is_builtin_group(group_of(version))) {
+        drop_nulls(&mut object, "");
+    }
     fold_string_data(&mut object);
     unwrap_base64(&mut object);
     leave_aggregated_rules(&mut object);
     Ok(object)
+}
+
+/// The mappings of built-in kinds whose keys are no fields: in them a null is an empty text.
+const OPEN_MAPS: [&str; 11] = [
+    "annotations",
+    "binaryData",
+    "data",
+    "hard",
+    "labels",
+    "limits",
+    "matchLabels",
+    "nodeSelector",
+    "requests",
+    "selector",
+    "stringData",
+];
+
+/// Takes out the fields that are null, as templates leave them: to built-in kinds that is no value,
+/// but server-side apply owns such a field and resets it to its default each time.
+fn drop_nulls(value: &mut Value, key: &str) {
+    match value {
+        Value::Object(fields) => {
+            if !OPEN_MAPS.contains(&key) {
+                fields.retain(|_, field| !field.is_null());
+            }
+            for (key, field) in fields {
+                drop_nulls(field, key);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| drop_nulls(item, "")),
+        _ => {}
+    }
 }
 
 /// Takes the line breaks out of the base64 of a Secret, as the API server does.
@@ -327,6 +362,19 @@ mod tests {
         assert_eq!(with("fluxcd.io/ignore", json!("yes")), Ignore::WhenPruning, "no prune on doubt");
         assert_eq!(with("example.com/ignore", json!("true")), Ignore::No);
         assert_eq!(ignore(&json!({})), Ignore::No);
+    }
+
+    #[test]
+    fn a_field_that_is_null_is_not_named() {
+        let form = |object: Value| desired_form(&object, Some("shop")).unwrap();
+        let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"a": null}},
+            "spec": {"replicas": null, "template": {"spec": {"containers": [{"name": "web", "args": null}]}}}});
+        let sent = form(web);
+        assert_eq!(sent["spec"].as_object().unwrap().keys().collect::<Vec<_>>(), ["template"]);
+        assert_eq!(sent["spec"]["template"]["spec"]["containers"], json!([{"name": "web"}]));
+        assert_eq!(sent["metadata"]["labels"], json!({"a": null}), "the server makes an empty text of it");
+        let custom = json!({"apiVersion": "example.com/v1", "kind": "Wheel", "metadata": {"name": "w"}, "spec": {"a": null}});
+        assert_eq!(form(custom)["spec"], json!({"a": null}), "there it may be a value");
     }
 
     #[test]

@@ -426,3 +426,23 @@ async fn a_job_that_its_time_limit_took_away_does_not_run_again() {
     let pruned = report.resources.iter().filter(|r| r.outcome == Outcome::Pruned).count();
     assert_eq!(pruned, 2, "{report}");
 }
+
+#[tokio::test]
+async fn a_field_that_git_leaves_null_is_left_to_others() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let team = Team::new(server, "nulls").await;
+    let mut web = deployment(&team.namespace, "web");
+    web["spec"]["replicas"] = Value::Null;
+    web["spec"]["strategy"] = Value::Null;
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "map", "namespace": team.namespace, "annotations": {"note": null}}, "data": {"a": null, "b": "1"}});
+    let objects = [web.clone(), map.clone()];
+    team.settle(&objects).await;
+    assert_eq!(team.live(&map)["data"], json!({"a": "", "b": "1"}));
+    team.kubectl(&["scale", "deployment", "web", "--replicas=3"]);
+    team.seen(&web).await;
+    team.settle(&objects).await;
+    web["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example/web:2".into();
+    team.settle(&[web.clone(), map]).await;
+    assert_eq!(team.live(&web)["spec"]["replicas"], 3);
+}

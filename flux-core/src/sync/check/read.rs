@@ -189,6 +189,9 @@ pub(super) fn content(object: &Value, namespace: Option<&str>) -> Value {
             metadata.remove(field);
         }
     }
+    if text(&content, "/apiVersion").is_some_and(|version| is_builtin(group(version))) {
+        content = without_nulls(&content, "");
+    }
     match (text(&content, "/apiVersion"), text(&content, "/kind")) {
         (Some("v1"), Some("Secret")) => keep_as_data(&mut content),
         (Some(version), Some("ClusterRole")) if group(version) == "rbac.authorization.k8s.io" => {
@@ -200,6 +203,37 @@ pub(super) fn content(object: &Value, namespace: Option<&str>) -> Value {
         _ => {}
     }
     content
+}
+
+/// Returns `true` for a group of Kubernetes' own.
+fn is_builtin(group: &str) -> bool {
+    group.ends_with(".k8s.io") || !group.contains('.')
+}
+
+/// Returns a value without fields that are null; the entries of mappings that hold texts stay.
+fn without_nulls(value: &Value, name: &str) -> Value {
+    let holds_texts = matches!(
+        name,
+        "annotations"
+            | "labels"
+            | "matchLabels"
+            | "nodeSelector"
+            | "selector"
+            | "data"
+            | "stringData"
+            | "binaryData"
+            | "limits"
+            | "requests"
+            | "hard"
+    );
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.iter().filter(|(_, field)| holds_texts || !field.is_null());
+            kept.map(|(name, field)| (name.clone(), without_nulls(field, name))).collect()
+        }
+        Value::Array(items) => items.iter().map(|item| without_nulls(item, "")).collect(),
+        scalar => scalar.clone(),
+    }
 }
 
 /// Rewrites a Secret as the API server keeps it: its texts encoded, its base64 in one line.
