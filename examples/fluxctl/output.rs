@@ -8,7 +8,7 @@ use std::{
 use flux::{
     Finding,
     backend::Revision,
-    deployer::{AvailableTag, ContainerImages, ImagesView, WorkloadView},
+    deployer::{AvailableTag, ContainerImages, DeployError, ImagesView, WaitReport, WorkloadView},
     release::{Explanation, Operation, PolicyUpdate, ReleasePlan, Status, TagStatus},
     sync::{Outcome, SyncReport},
 };
@@ -16,8 +16,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    args::Format,
+    args::{Format, Waiting},
     common::{Failure, flags},
+    wait,
 };
 
 /// The destination of output; the demo has its own.
@@ -42,6 +43,24 @@ impl Out {
     pub(crate) fn findings(&mut self, findings: &[Finding]) -> Result<(), Failure> {
         for finding in findings {
             writeln!(self.stderr, "{}", flags::named(finding))?;
+        }
+        Ok(())
+    }
+
+    /// Prints how a wait ended; one that did not end well is a failure.
+    ///
+    /// There is nothing to print without a wait.
+    pub(crate) fn waited(
+        &mut self,
+        waited: Option<Result<WaitReport, DeployError>>,
+        waiting: Option<&Waiting>,
+    ) -> Result<(), Failure> {
+        let (Some(report), Some(waiting)) = (waited.transpose()?, waiting) else { return Ok(()) };
+        if let Some(failure) = wait::failure(&report, waiting.timeout) {
+            return Err(failure);
+        }
+        if self.format == Format::Table {
+            writeln!(self.stdout, "{}", wait::sentence(&report))?;
         }
         Ok(())
     }

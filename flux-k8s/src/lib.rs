@@ -36,6 +36,7 @@ mod gaps;
 mod http;
 mod kinds;
 mod observe;
+mod pods;
 mod raw;
 mod recipient;
 mod store;

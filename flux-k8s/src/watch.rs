@@ -182,8 +182,8 @@ pub(crate) struct Watch {
 
 struct Shared {
     key: WatchKey,
-    /// Is told of changes by others.
-    changes: Arc<Notify>,
+    /// Is told of changes.
+    changes: Arc<Changes>,
     store: Mutex<Store>,
     health: watch::Sender<Health>,
     /// Wakes the task from its pause between tries.
@@ -197,7 +197,7 @@ impl Drop for Watch {
 }
 
 impl Watch {
-    fn start(http: &Http, resource: &ApiResource, key: WatchKey, changes: Arc<Notify>) -> Self {
+    fn start(http: &Http, resource: &ApiResource, key: WatchKey, changes: Arc<Changes>) -> Self {
         let api = |namespace: &Option<String>| match namespace {
             Some(namespace) => Api::namespaced_with(http.client.clone(), namespace, resource),
             None => Api::all_with(http.client.clone(), resource),
@@ -325,10 +325,14 @@ impl Shared {
         }
     }
 
-    /// Says that others have changed something, where that may have to be undone.
+    /// Says that something has changed, and if it was by others, where that may have to be undone.
     fn report(&self, by_others: bool) {
-        if by_others && !matches!(self.key.selection, Selection::Workloads { .. }) {
-            self.changes.notify_one();
+        if matches!(self.key.selection, Selection::Workloads { .. }) {
+            return;
+        }
+        self.changes.any.send_modify(|count| *count += 1);
+        if by_others {
+            self.changes.by_others.notify_one();
         }
     }
 
@@ -367,6 +371,7 @@ impl Shared {
             }
             Event::InitDone => {
                 self.with(Store::list_ends);
+                self.report(false);
                 self.health.send_replace(Health { synced: true, broken: None });
                 return true;
             }
@@ -430,11 +435,20 @@ pub(crate) async fn recovered(watch: &Watch) -> Health {
     }
 }
 
+/// The changes that the watches of a cluster report.
+#[derive(Default)]
+struct Changes {
+    /// Others have changed more than a status.
+    by_others: Notify,
+    /// How often anything has changed.
+    any: watch::Sender<u64>,
+}
+
 /// All watches of a cluster.
 #[derive(Default)]
 pub(crate) struct Watches {
     running: Mutex<BTreeMap<WatchKey, Arc<Watch>>>,
-    changes: Arc<Notify>,
+    changes: Arc<Changes>,
 }
 
 impl Watches {
@@ -474,7 +488,18 @@ impl Watches {
 
     /// Waits until others have changed something.
     pub(crate) async fn changed(&self) {
-        self.changes.notified().await;
+        self.changes.by_others.notified().await;
+    }
+
+    /// Waits until anything has changed since the number `since`; the first is 1.
+    pub(crate) async fn status_changed(&self, since: u64) -> u64 {
+        let mut count = self.changes.any.subscribe();
+        let now = count.wait_for(|count| count + 1 != since).await.map(|count| *count + 1);
+        match now {
+            Ok(now) => now,
+            // The sender lives as long as the watches.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Ends watches.

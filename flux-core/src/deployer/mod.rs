@@ -16,6 +16,7 @@ mod loader;
 mod options;
 mod release;
 mod sync;
+mod wait;
 
 use std::{fmt, sync::Arc};
 
@@ -34,6 +35,7 @@ pub use error::DeployError;
 pub use loader::{LoadStats, LoadedRepo};
 pub use options::Options;
 pub use release::ReleaseReport;
+pub use wait::{HealthProgress, WaitOptions, WaitReport};
 
 /// The composition of the three backends.
 ///

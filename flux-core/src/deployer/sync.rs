@@ -139,7 +139,7 @@ fn unreachable(error: &backend::Error, last: &LoadedRepo) -> Finding {
 }
 
 /// Returns the objects that git says the cluster should have.
-fn desired(loaded: &LoadedRepo) -> Desired {
+pub(super) fn desired(loaded: &LoadedRepo) -> Desired {
     let objects = loaded
         .manifests
         .resources()

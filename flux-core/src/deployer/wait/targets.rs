@@ -1,0 +1,133 @@
+//! The objects that a wait is for, and what is expected of each.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    backend::{Observation, Observed, Scope},
+    health::{Evidence, EvidenceCode, Health, HealthStatus, health_of},
+    image::ImageRef,
+    manifest::ResourceId,
+    sync::{Outcome, Reason, ResourceReport, SyncReport},
+    workload,
+};
+
+/// The objects that a wait is for.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    /// What is observed.
+    pub(super) scope: Scope,
+    pub(super) expected: BTreeMap<ResourceId, Expected>,
+}
+
+/// What is expected of an object.
+#[derive(Debug)]
+pub(super) enum Expected {
+    /// That it is current, and runs these images by its containers' names.
+    Current(BTreeMap<String, ImageRef>),
+    /// That it is gone.
+    Gone,
+    /// Nothing more: its health is known.
+    Known(Health),
+}
+
+impl Expected {
+    /// Returns what is expected of an object after a sync; `None` for one that the sync has left to
+    /// others.
+    fn of(report: &ResourceReport) -> Option<Self> {
+        Some(match (report.outcome, report.reason) {
+            (Outcome::Created | Outcome::Changed | Outcome::Unchanged, _)
+            | (Outcome::Skipped, Reason::Drifted) => Self::Current(BTreeMap::new()),
+            (Outcome::Pruned, _) => Self::Gone,
+            (Outcome::Skipped, Reason::HasRun) => {
+                Self::Known(Health::new(HealthStatus::Current, "the Job has run"))
+            }
+            (Outcome::Skipped, _) => return None,
+            (Outcome::Failed, reason) => {
+                let why = if report.message.is_empty() { reason.to_string() } else { report.message.clone() };
+                let health = Health::new(HealthStatus::Failed, format!("it could not be applied: {why}"));
+                Self::Known(health.with(EvidenceCode::NotApplied, why))
+            }
+        })
+    }
+
+    /// Returns the health of the object as it was seen, without what its pods say.
+    fn judge(&self, object: Option<&Value>, seen: &Observation<Observed>, id: &ResourceId) -> Health {
+        let health = match self {
+            Self::Known(health) => return health.clone(),
+            Self::Current(_) | Self::Gone => health_of(object),
+        };
+        if health.status == HealthStatus::NotFound && !seen.has_seen(&id.group, &id.kind) {
+            return Health::new(HealthStatus::Unknown, "objects of its kind could not be seen in full");
+        }
+        match (self, object) {
+            (Self::Gone, None) => Health::new(HealthStatus::Current, "it is gone"),
+            (Self::Current(images), Some(object)) => {
+                let has_status = object.get("status").is_some_and(Value::is_object);
+                let health = match health.status {
+                    // Nobody will ever report on it.
+                    HealthStatus::InProgress if !seen.value.has_controllers && !has_status => {
+                        Health::new(HealthStatus::Current, "it is there, and no controller reports on it")
+                    }
+                    _ => health,
+                };
+                with_images(health, object, images)
+            }
+            _ => health,
+        }
+    }
+}
+
+impl Targets {
+    /// Returns the objects of a sync that has been carried out, which were observed by `scope`.
+    pub(super) fn of_sync(report: &SyncReport, scope: Scope) -> Self {
+        let expected = report.resources.iter();
+        let expected = expected.filter_map(|resource| Some((resource.id.clone(), Expected::of(resource)?)));
+        Self { scope, expected: expected.collect() }
+    }
+
+    /// Returns the health of each object, without what pods say, and the objects that were found.
+    pub(super) fn judge<'a>(
+        &self,
+        seen: &'a Observation<Observed>,
+    ) -> BTreeMap<ResourceId, (Health, Option<&'a Value>)> {
+        let judged = self.expected.iter().map(|(id, expected)| {
+            let object = seen.value.objects.get(id).map(|object| &**object);
+            (id.clone(), (expected.judge(object, seen, id), object))
+        });
+        judged.collect()
+    }
+}
+
+/// Takes an object for not current while its containers have other images than those expected.
+fn with_images(health: Health, object: &Value, expected: &BTreeMap<String, ImageRef>) -> Health {
+    if expected.is_empty() {
+        return health;
+    }
+    let spec = json!({"apiVersion": object["apiVersion"], "kind": object["kind"],
+        "metadata": {"name": object["metadata"]["name"]}, "spec": object["spec"]});
+    let parsed = workload::parse(spec.to_string().as_bytes());
+    let containers = parsed.resources.iter().filter_map(|resource| resource.workload.as_ref()).flatten();
+    let differs = |image: &ImageRef, other: &ImageRef| {
+        image.name.canonical() != other.name.canonical()
+            || image.tag != other.tag
+            || image.digest != other.digest
+    };
+    let others: Vec<Evidence> = containers
+        .filter_map(|container| {
+            let wanted = expected.get(&container.name)?;
+            let image = container.image.as_ref().ok().filter(|image| differs(image, wanted))?;
+            let mut evidence = Health::new(HealthStatus::InProgress, "")
+                .with(EvidenceCode::OtherImage, format!("the cluster has {image}, and {wanted} was released"))
+                .evidence;
+            evidence.iter_mut().for_each(|one| one.subject = format!("container {}", container.name));
+            evidence.pop()
+        })
+        .collect();
+    if others.is_empty() {
+        return health;
+    }
+    let message = "the released image has not reached the cluster; is a sync under way?";
+    Health::new(HealthStatus::InProgress, message).with_all(others)
+}
