@@ -84,7 +84,8 @@ pub(crate) fn failure(report: &WaitReport, timeout: Duration) -> Option<Failure>
     let all = report.healths.len();
     let mut unhealthy: Vec<(&ResourceId, &Health)> = report.unhealthy().collect();
     unhealthy.sort_by_key(|(_, health)| health.status != HealthStatus::Failed);
-    let mut message = format!("{begin}: {} of {all} objects are not current", unhealthy.len());
+    let verb = if unhealthy.len() == 1 { "is" } else { "are" };
+    let mut message = format!("{begin}: {} of {all} objects {verb} not current", unhealthy.len());
     for (id, health) in unhealthy {
         message += &format!("\n  {id}: {health}");
         for evidence in &health.evidence {

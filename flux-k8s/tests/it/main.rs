@@ -8,6 +8,7 @@ mod connection;
 mod differential;
 mod faults;
 mod field;
+mod health;
 mod observe;
 mod open;
 mod ownership;
