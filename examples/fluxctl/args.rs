@@ -74,6 +74,9 @@ pub(crate) struct ListWorkloads {
     /// All namespaces; so it is without --namespace
     #[arg(short, long, conflicts_with = "namespace")]
     pub(crate) all_namespaces: bool,
+    /// Also show which digests the pods run: a request for each workload
+    #[arg(long)]
+    pub(crate) digests: bool,
     /// Leave out the line of headings
     #[arg(long)]
     pub(crate) no_headers: bool,
@@ -272,6 +275,9 @@ pub(crate) struct Rbac {
     /// Also what --prune needs
     #[arg(long)]
     pub(crate) prune: bool,
+    /// Also what --wait needs to say why pods are not healthy
+    #[arg(long)]
+    pub(crate) wait: bool,
     /// The name of the roles and their bindings
     #[arg(long, default_value = "flux", value_name = "NAME")]
     pub(crate) name: String,

@@ -50,10 +50,14 @@ pub(crate) async fn run(verb: &Verb, with: &Composition, out: &mut Out) -> Resul
 }
 
 async fn list_workloads(args: &ListWorkloads, with: &Composition, out: &mut Out) -> Result<u8, Failure> {
-    let listing = with.deployer.list_workloads(args.namespace.as_deref()).await?;
+    let namespace = args.namespace.as_deref();
+    let listing = match args.digests {
+        true => with.deployer.list_running(namespace).await?,
+        false => with.deployer.list_workloads(namespace).await?,
+    };
     match out.format {
         Format::Json => out.json(&listing.entries)?,
-        Format::Table => out.table(&output::workloads(&listing.entries, !args.no_headers))?,
+        Format::Table => out.table(&output::workloads(&listing.entries, args))?,
     }
     out.findings(&listing.findings)?;
     Ok(DONE)

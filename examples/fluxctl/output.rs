@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    args::{Format, Waiting},
+    args::{Format, ListWorkloads, Waiting},
     common::{Failure, flags},
     wait,
 };
@@ -118,11 +118,13 @@ fn row(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
 
-/// Returns the table of `list-workloads`.
-pub(crate) fn workloads(views: &[WorkloadView], headers: bool) -> Vec<Vec<String>> {
+/// Returns the table of `list-workloads`; the digests that run are a column of their own.
+pub(crate) fn workloads(views: &[WorkloadView], args: &ListWorkloads) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
-    if headers {
-        rows.push(row(&["WORKLOAD", "CONTAINER", "IMAGE", "RELEASE", "POLICY"]));
+    if !args.no_headers {
+        let mut headings = row(&["WORKLOAD", "CONTAINER", "IMAGE", "RELEASE", "POLICY"]);
+        headings.extend(args.digests.then(|| "RUNNING".to_owned()));
+        rows.push(headings);
     }
     for view in views {
         let policies: Vec<&str> = ["automated", "locked", "ignore"]
@@ -135,7 +137,10 @@ pub(crate) fn workloads(views: &[WorkloadView], headers: bool) -> Vec<Vec<String
         let containers = if view.containers.is_empty() { &none[..] } else { &view.containers };
         for container in containers {
             let (id, status, policies) = first.take().unwrap_or_default();
-            rows.push(vec![id, container.name.clone(), container.image.clone(), status, policies]);
+            let mut cells = vec![id, container.name.clone(), container.image.clone(), status, policies];
+            let running = container.running.iter().map(|image| format!("{} ({})", image.digest, image.pods));
+            cells.extend(args.digests.then(|| running.collect::<Vec<_>>().join(", ")));
+            rows.push(cells);
         }
     }
     rows

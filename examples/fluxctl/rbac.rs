@@ -1,6 +1,9 @@
 //! `rbac`: the least rights that a sync needs, as manifests.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+};
 
 use flux::sync::{AccessRule, SyncOptions, SyncSet};
 use serde_json::{Value, json};
@@ -12,11 +15,33 @@ use crate::{
     output::Out,
 };
 
+/// The resources whose pods a wait looks at.
+const PODS: [(&str, &str); 7] = [
+    ("", "replicationcontrollers"),
+    ("apps", "daemonsets"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("argoproj.io", "rollouts"),
+    ("batch", "jobs"),
+];
+
 /// Prints the roles as a stream of YAML documents, or as a list in JSON, ready for `kubectl apply`.
 pub(crate) async fn run(args: &Rbac, backends: &BackendArgs, out: &mut Out) -> Result<u8, Failure> {
     let namespaces = Some(backends.k8s_allow_namespace.clone()).filter(|namespaces| !namespaces.is_empty());
     let options = SyncOptions { prune: args.prune, namespaces, ..SyncOptions::new(SyncSet::new("rbac")) };
-    let rules = check::compose(None, backends)?.access(&options).await?;
+    let mut rules = check::compose(None, backends)?.access(&options).await?;
+    if args.wait {
+        let with_pods = rules.iter().filter(|rule| PODS.contains(&(&*rule.api_group, &*rule.resource)));
+        let namespaces: BTreeSet<_> = with_pods.map(|rule| rule.namespace.clone()).collect();
+        rules.extend(namespaces.into_iter().map(|namespace| AccessRule {
+            namespace,
+            api_group: String::new(),
+            resource: "pods".to_owned(),
+            names: BTreeSet::new(),
+            verbs: ["list"].into(),
+        }));
+    }
     let manifests = manifests(&rules, args);
     match out.format {
         Format::Json => out.json(&json!({"apiVersion": "v1", "kind": "List", "items": manifests}))?,

@@ -46,12 +46,15 @@ fn stuck() -> Value {
          "message": "ReplicaSet \"web-1\" has timed out progressing."}]})
 }
 
+const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
+
 fn pod() -> Value {
     json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "web-1-a", "namespace": "shop", "labels": {"app": "web"}},
         "spec": {"containers": [{"name": "web", "image": "weaveworksdemos/cart:0.3.0", "env": [{"name": "P", "value": "hunter2"}]}]},
         "status": {"phase": "Pending", "containerStatuses": [{
             "name": "web", "image": "weaveworksdemos/cart:0.3.0", "restartCount": 0,
+            "imageID": format!("docker.io/weaveworksdemos/cart@{DIGEST}"),
             "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}}]}})
 }
 
@@ -152,4 +155,34 @@ fn a_dry_run_cannot_be_waited_for() {
     let waiting = Waiting::new();
     waiting.run(&["sync", "--wait", "--dry-run"]).exits(2);
     waiting.run(&["release", "--automated", "--watch", "--dry-run"]).exits(2);
+}
+
+#[test]
+fn the_digests_that_run_are_listed_where_they_are_asked_for() {
+    let waiting = Waiting::new();
+    waiting.report(&rolled_out(), Some(pod()));
+    let container = |words: &[&str]| {
+        let words = [&["list-workloads", "-o", "json"], words].concat();
+        waiting.run(&words).exits(0).json()[0]["containers"][0].clone()
+    };
+    let mut plain = json!({"name": "web", "image": "weaveworksdemos/cart:0.3.0"});
+    assert_eq!(container(&[]), plain);
+    plain["running"] = json!([{"digest": DIGEST, "pods": 1}]);
+    assert_eq!(container(&["--digests"]), plain);
+    let table = waiting.run(&["list-workloads", "--digests"]).exits(0).stdout;
+    assert!(table.lines().next().is_some_and(|line| line.ends_with("RUNNING")), "{table}");
+    assert!(table.contains(&format!("{DIGEST} (1)")), "{table}");
+}
+
+#[test]
+fn the_role_of_a_wait_may_list_pods() {
+    let waiting = Waiting::new();
+    let pods = |words: &[&str]| {
+        let words = [&["rbac", "-o", "json"], words].concat();
+        let list = waiting.run(&words).exits(0).json();
+        let rules = list["items"][0]["rules"].as_array().expect("rules").clone();
+        rules.into_iter().find(|rule| rule["resources"] == json!(["pods"]))
+    };
+    assert_eq!(pods(&[]), None);
+    assert_eq!(pods(&["--wait"]), Some(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]})));
 }

@@ -15,6 +15,7 @@ mod list;
 mod loader;
 mod options;
 mod release;
+mod running;
 mod sync;
 mod wait;
 
@@ -26,7 +27,9 @@ use crate::{
 };
 
 pub use crate::{
-    listing::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView},
+    listing::{
+        AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, RunningImage, WorkloadView,
+    },
     parse_cache::{MemoryParseCache, ParseCache},
     prepared::PreparedRelease,
 };
