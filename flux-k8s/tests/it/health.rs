@@ -149,6 +149,12 @@ async fn a_job_fails_by_its_deadline_and_another_completes() {
     job["metadata"]["name"] = json!("good");
     let report = wait(&team, &[job], &within(60), &Log::default()).await;
     assert_eq!(report.outcome, WaitOutcome::Healthy, "{report:#?}");
+
+    // One that its own time limit takes away has ended.
+    let mut job = workload(&team, "Job", &good, &json!({ "ttlSecondsAfterFinished": 0 }));
+    job["metadata"]["name"] = json!("short");
+    let report = wait(&team, &[job], &within(60), &Log::default()).await;
+    assert_eq!(report.outcome, WaitOutcome::Healthy, "{report:#?}");
 }
 
 #[tokio::test]

@@ -293,7 +293,7 @@ impl Wait<'_> {
         }
         let cluster = &*self.deployer.cluster;
         let seen = cluster.observe(&self.targets.scope).await?;
-        let judged = self.targets.judge(&seen);
+        let judged = self.targets.judge(&seen, healths);
         if let Some(queries) = queries {
             let unhealthy = judged.iter().filter(|(_, (health, _))| {
                 matches!(health.status, HealthStatus::InProgress | HealthStatus::Failed)

@@ -9,7 +9,7 @@ use crate::{
     health::{Evidence, EvidenceCode, Health, HealthStatus, health_of},
     image::ImageRef,
     manifest::ResourceId,
-    sync::{Outcome, Reason, ResourceReport, SyncReport},
+    sync::{self, Outcome, Reason, ResourceReport, SyncReport},
     workload,
 };
 
@@ -52,14 +52,30 @@ impl Expected {
         })
     }
 
-    /// Returns the health of the object as it was seen, without what its pods say.
-    fn judge(&self, object: Option<&Value>, seen: &Observation<Observed>, id: &ResourceId) -> Health {
+    /// Returns the health of the object as it was seen, without what its pods say; `before` is
+    /// that of the last look.
+    fn judge(
+        &self,
+        object: Option<&Value>,
+        seen: &Observation<Observed>,
+        id: &ResourceId,
+        before: Option<&Health>,
+    ) -> Health {
         let health = match self {
             Self::Known(health) => return health.clone(),
             Self::Current(_) | Self::Gone => health_of(object),
         };
         if health.status == HealthStatus::NotFound && !seen.has_seen(&id.group, &id.kind) {
             return Health::new(HealthStatus::Unknown, "objects of its kind could not be seen in full");
+        }
+        if health.status == HealthStatus::NotFound && has_ended(id, seen) {
+            return match before.filter(|health| health.status == HealthStatus::Failed) {
+                Some(failed) => failed.clone(),
+                None => Health::new(
+                    HealthStatus::Current,
+                    "the Job has ended, and its own time limit took it away",
+                ),
+            };
         }
         match (self, object) {
             (Self::Gone, None) => Health::new(HealthStatus::Current, "it is gone"),
@@ -87,17 +103,25 @@ impl Targets {
         Self { scope, expected: expected.collect() }
     }
 
-    /// Returns the health of each object, without what pods say, and the objects that were found.
+    /// Returns the health of each object, without what pods say, and the objects that were found;
+    /// `before` are the healths of the last look.
     pub(super) fn judge<'a>(
         &self,
         seen: &'a Observation<Observed>,
+        before: &BTreeMap<ResourceId, Health>,
     ) -> BTreeMap<ResourceId, (Health, Option<&'a Value>)> {
         let judged = self.expected.iter().map(|(id, expected)| {
             let object = seen.value.objects.get(id).map(|object| &**object);
-            (id.clone(), (expected.judge(object, seen, id), object))
+            (id.clone(), (expected.judge(object, seen, id, before.get(id)), object))
         });
         judged.collect()
     }
+}
+
+/// Returns `true` if an object that is not there is a Job that goes by its own time limit.
+fn has_ended(id: &ResourceId, seen: &Observation<Observed>) -> bool {
+    let is_job = id.kind == "Job" && id.group == "batch";
+    is_job && seen.value.objects.contains_key(&sync::record_of(id))
 }
 
 /// Takes an object for not current while its containers have other images than those expected.

@@ -303,3 +303,48 @@ fn a_release_that_changes_nothing_is_healthy_at_once() {
         assert_eq!((waited.outcome, waited.healths.len()), (WaitOutcome::Healthy, 0));
     });
 }
+
+#[test]
+fn without_the_right_to_see_pods_the_wait_goes_on_and_says_so() {
+    run(async {
+        let forbidden = Error::forbidden("pods", "robot must not list pods in shop");
+        // The sync looks and applies; the wait looks twice, and at the first tick once more.
+        let calls = std::iter::repeat_n(None, 5).chain([Some(Injected::Refused(forbidden))]);
+        let plan = FaultPlan::script(calls);
+        let world = World::with(&["a"], |cluster| Arc::new(Fault::new(cluster, plan)));
+        let report = world.synced(&["a"]).await;
+        let rollout = async {
+            sleep(second(8)).await;
+            world.available("a");
+        };
+        let (waited, ()) = futures::join!(world.wait(&report), rollout);
+        assert_eq!(waited.unwrap().outcome, WaitOutcome::Healthy);
+        assert_eq!(world.log(), ["a InProgress", "a InProgress pods-unseen", "a Current"]);
+    });
+}
+
+#[test]
+fn a_job_that_its_own_time_limit_takes_away_has_ended() {
+    run(async {
+        let world = World::new(&[]);
+        let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j", "namespace": "shop"},
+            "spec": {"ttlSecondsAfterFinished": 0, "template": {"spec": {"containers": [{"name": "j", "image": "team/web:1.0"}]}}}});
+        world.repo.push_file("j.yaml", job.to_string(), "Add a job");
+        let report = world.deployer.sync(&world.sync, &()).await.unwrap();
+        let job = ResourceId { kind: "Job".to_owned(), group: "batch".to_owned(), ..id("j") };
+        let set = |object: &mut Value| object["status"] = json!({"startTime": "now", "active": 1});
+        world.cluster.edit_as("controller", Some("status"), &job, set).unwrap();
+        let controller = async {
+            sleep(second(1)).await;
+            assert!(world.cluster.delete(&job));
+        };
+        let (waited, ()) = futures::join!(world.wait(&report), controller);
+        let waited = waited.unwrap();
+        assert_eq!(waited.outcome, WaitOutcome::Healthy);
+        assert_eq!(world.log(), ["j InProgress", "j Current"]);
+        // The next sync does not run it again, and there is nothing to wait for.
+        let report = world.deployer.sync(&world.sync, &()).await.unwrap();
+        let waited = world.wait(&report).await.unwrap();
+        assert_eq!(waited.healths[&job].message, "the Job has run");
+    });
+}
