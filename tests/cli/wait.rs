@@ -79,7 +79,17 @@ fn a_failure_is_shown_with_its_evidence_and_exits_with_1() {
     let ran = waiting.run(&["sync", "--wait"]).exits(1);
     let revision = ran.stdout.split_whitespace().skip_while(|word| *word != "to").nth(1).expect("a revision");
     let stderr = ran.stderr.replace(revision.trim_end_matches(';'), "REVISION");
-    insta::assert_snapshot!(stderr, @"");
+    insta::assert_snapshot!(stderr, @r#"
+    shop:deployment/web: Failed: the rollout does not progress: 0 of 2 pods are available
+        deadline-exceeded: ProgressDeadlineExceeded: ReplicaSet "web-1" has timed out progressing.
+    shop:deployment/web: Failed: the rollout does not progress: 0 of 2 pods are available
+        deadline-exceeded: ProgressDeadlineExceeded: ReplicaSet "web-1" has timed out progressing.
+        image-pull: pod web-1-a, container web: ImagePullBackOff of weaveworksdemos/cart:0.3.0: Back-off pulling image
+    error: REVISION is not healthy: 1 of 1 objects is not current
+      shop:deployment/web: Failed: the rollout does not progress: 0 of 2 pods are available
+        deadline-exceeded: ProgressDeadlineExceeded: ReplicaSet "web-1" has timed out progressing.
+        image-pull: pod web-1-a, container web: ImagePullBackOff of weaveworksdemos/cart:0.3.0: Back-off pulling image
+    "#);
     let json = waiting.run(&["sync", "--wait", "-o", "json"]).exits(1).json();
     assert_eq!(json["health"]["outcome"], "failed");
     let codes: Vec<&Value> = json["health"]["resources"][0]["evidence"]

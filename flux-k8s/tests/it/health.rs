@@ -14,7 +14,9 @@ use flux_core::{
     deployer::{HealthProgress, WaitOptions, WaitReport},
     health::{Health, HealthStatus, WaitOutcome, health_of},
     manifest::ResourceId,
+    sync::SyncOptions,
 };
+use flux_k8s::KubeCluster;
 use serde_json::{Value, json};
 
 use crate::support::{Team, counted, id, scope};
@@ -307,4 +309,34 @@ async fn a_wait_in_which_nothing_changes_asks_for_pods_and_for_nothing_else() {
     };
     wait().await;
     assert_eq!(wait().await, 1, "one question for pods, when the time is over");
+}
+
+#[tokio::test]
+async fn without_the_right_to_list_pods_all_else_is_known() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let namespace = server.namespace("restricted-health");
+    let builder = KubeCluster::builder().kubeconfig(server.restricted_kubeconfig());
+    let cluster = builder.limited_to([namespace.clone()]).open().await.unwrap();
+    let mut team = Team::with_cluster(server, "restricted-other", cluster);
+    team.namespace.clone_from(&namespace);
+    team.options = SyncOptions { namespaces: Some(vec![namespace]), ..team.options.clone() };
+    let web = workload(&team, "Deployment", &pod("web:broken"), &json!({ "replicas": 1 }));
+    team.commit(std::slice::from_ref(&web));
+    let mut role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": { "name": "sync", "namespace": team.namespace }, "rules": team.rules().await });
+    team.kubectl_with(&["create", "-f", "-"], &role);
+    let user = format!("--user={}", team.server.restricted_user());
+    team.kubectl(&["create", "rolebinding", "sync", "--role=sync", &user]);
+    let report = wait(&team, std::slice::from_ref(&web), &within(2), &Log::default()).await;
+    let [one] = &evidence(&report)[..] else { panic!("{report:#?}") };
+    assert!(one.starts_with("pods-unseen: ") && one.contains(team.server.restricted_user()), "{one}");
+
+    let pods = json!({ "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] });
+    role["rules"].as_array_mut().unwrap().push(pods);
+    team.kubectl_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &role);
+    crate::support::eventually("the right is known", async || {
+        let report = wait(&team, std::slice::from_ref(&web), &within(1), &Log::default()).await;
+        evidence(&report)[0].starts_with("image-pull: ").then_some(())
+    })
+    .await;
 }
