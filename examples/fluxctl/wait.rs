@@ -31,7 +31,8 @@ impl Sleeper for TokioSleeper {
 /// Prints a line to standard error for each object that changes its health, with the evidence
 /// below.
 ///
-/// What is current from the start is left out, unless there is something to say about it.
+/// An object that is current from the start is left out, unless there is something to say about
+/// it.
 #[derive(Debug, Default)]
 pub(crate) struct Lines(Mutex<BTreeSet<ResourceId>>);
 

@@ -6,9 +6,9 @@
 //! is carried out.
 //!
 //! From the ground up: [`finding`], [`image`], [`yaml`], [`manifest`], [`workload`], [`kustomize`],
-//! [`edit`], [`manifest_set`], [`policy`], [`plan`], [`backend`], [`release`], [`sync`],
-//! [`generate`], [`health`], [`memory`], `deployer`, `daemon`, `testing`. Everything up to [`plan`], and the
-//! planners [`release`] and [`sync`] and [`health`], is pure.
+//! [`edit`], [`manifest_set`], [`policy`], [`plan`], [`backend`], [`health`], [`release`],
+//! [`sync`], [`generate`], [`memory`], `deployer`, `daemon`, `testing`. Everything up to [`plan`],
+//! [`health`], and the planners [`release`] and [`sync`] are pure.
 //!
 //! # Features
 //!

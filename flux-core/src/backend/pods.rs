@@ -50,8 +50,9 @@ impl LabelSelector {
     /// use flux_core::backend::LabelSelector;
     /// use serde_json::json;
     ///
-    /// let web = json!({"kind": "Deployment", "spec": {"selector": {"matchLabels": {"app": "web"}}}});
-    /// assert_eq!(LabelSelector::of_workload(&web).unwrap().to_string(), "app=web");
+    /// let web = json!({"spec": {"selector": {"matchLabels": {"app": "web"}}}});
+    /// let selector = LabelSelector::of_workload(&web).map(|selector| selector.to_string());
+    /// assert_eq!(selector.as_deref(), Some("app=web"));
     /// assert_eq!(LabelSelector::of_workload(&json!({"kind": "ConfigMap"})), None);
     /// ```
     pub fn of_workload(object: &Value) -> Option<Self> {
@@ -172,13 +173,13 @@ pub struct PodContainer {
     pub is_ready: bool,
     /// How often it was started again.
     pub restarts: i64,
-    /// What it does now.
+    /// Its state now.
     pub state: ContainerState,
     /// How it ended the last time, if it ever did.
     pub last_exit: Option<ContainerExit>,
 }
 
-/// What a container does.
+/// The state of a container.
 ///
 /// Exhaustive: the Kubernetes API has these three, and none before the kubelet reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +214,7 @@ pub struct ContainerExit {
 impl PodContainer {
     /// Returns the digest of the image that runs, where the kubelet tells it.
     ///
-    /// What has no `@` is the id of a local image and no digest that a registry knows.
+    /// An id without `@` is that of a local image, and no digest that a registry knows.
     pub fn digest(&self) -> Option<Digest> {
         self.image_id.rsplit_once('@')?.1.parse().ok()
     }

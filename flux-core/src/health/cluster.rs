@@ -1,4 +1,4 @@
-//! What the cluster itself consists of: Namespaces, definitions of kinds, API services.
+//! The cluster's own parts: Namespaces, definitions of kinds, API services.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What runs to its end: Pods, Jobs and CronJobs.
+//! Objects that run to their end: Pods, Jobs and CronJobs.
 
 use serde_json::Value;
 

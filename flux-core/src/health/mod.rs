@@ -83,9 +83,10 @@ const RULES: &[(&str, &str, Rule)] = &[
 /// use flux_core::health::{HealthStatus, health_of};
 /// use serde_json::json;
 ///
+/// let status = json!({"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3,
+///     "availableReplicas": 1});
 /// let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"generation": 1},
-///     "spec": {"replicas": 3},
-///     "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 1}});
+///     "spec": {"replicas": 3}, "status": status});
 /// let health = health_of(Some(&web));
 /// assert_eq!(health.status, HealthStatus::InProgress);
 /// assert_eq!(health.message, "1 of 3 pods is available");

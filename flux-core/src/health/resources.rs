@@ -69,7 +69,7 @@ fn address(object: &Value) -> Option<&str> {
     let addresses = object.pointer("/status/loadBalancer/ingress")?.as_array()?;
     let of = |entry: &Value, key| entry.get(key).and_then(Value::as_str).map(str::len);
     let entry = addresses.iter().find(|entry| of(entry, "ip").or(of(entry, "hostname")).is_some())?;
-    Some(["ip", "hostname"].map(|key| text(entry, key)).into_iter().find(|text| !text.is_empty())?)
+    ["ip", "hostname"].map(|key| text(entry, key)).into_iter().find(|text| !text.is_empty())
 }
 
 /// A PodDisruptionBudget is current when its controller has seen it and enough pods are healthy;

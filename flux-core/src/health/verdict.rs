@@ -1,4 +1,4 @@
-//! Whether a wait is over: decided of the healths alone.
+//! The end of a wait, decided of the healths alone.
 
 use std::collections::BTreeMap;
 

@@ -8,32 +8,37 @@ const LONGEST: usize = 500;
 /// Addresses lose their user, password and query (a registry redirects to signed addresses), and a
 /// value that the API server quotes when it refuses a pod is left out.
 pub(super) fn harmless(text: &str) -> String {
-    let line = text.split_whitespace().map(without_credentials).collect::<Vec<_>>().join(" ");
-    let line = without_quoted_values(&line);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = without_quoted_values(&without_credentials(&line));
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
     }
 }
 
-/// Returns a word whose address has no user, password or query.
-fn without_credentials(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
-    let (address, query) = match rest.split_once('?') {
-        Some((address, query)) => (address, Some(query)),
-        None => (rest, None),
-    };
-    let host = address.find('/').map_or(address.len(), |end| end);
-    let start = address.get(..host).and_then(|host| host.rfind('@')).map_or(0, |at| at + 1);
-    let address = address.get(start..).unwrap_or_default();
-    match query {
-        // What follows the address in the sentence is kept.
-        Some(query) => {
-            let end = query.trim_end_matches(|c: char| matches!(c, '"' | '\'' | ':' | ',' | '.' | ')'));
-            format!("{scheme}://{address}?…{}", query.get(end.len()..).unwrap_or_default())
+/// The characters at which an address in a sentence ends.
+const ENDS: [char; 9] = [' ', '"', '\'', '`', ',', ';', ')', '>', '\\'];
+
+/// Returns a text whose addresses have no user, password or query.
+fn without_credentials(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let (address, behind) = after.split_at(after.find(ENDS).unwrap_or(after.len()));
+        let (address, query) = match address.split_once('?') {
+            Some((address, query)) => (address, Some(query)),
+            None => (address, None),
+        };
+        let (host, path) = address.split_at(address.find('/').unwrap_or(address.len()));
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        shown.extend([before, "://", host, path]);
+        if let Some(query) = query {
+            // A colon behind it belongs to the sentence.
+            shown.push_str(if query.ends_with(':') { "?…:" } else { "?…" });
         }
-        None => format!("{scheme}://{address}"),
+        rest = behind;
     }
+    shown + rest
 }
 
 /// Returns a text without the values that `value: "…"` quotes.
@@ -76,6 +81,10 @@ mod tests {
                 "env[0].value: Invalid value: \"…\": must be short",
             ),
             ("Invalid value: \"hunter2", "Invalid value: \"…\""),
+            (
+                "a=https://u:hunter2@a.example.com/x,b=https://u:hunter2@b.example.com?t=hunter2: EOF",
+                "a=https://a.example.com/x,b=https://b.example.com?…: EOF",
+            ),
             ("user@example.com is no address", "user@example.com is no address"),
         ] {
             assert_eq!(harmless(text), shown);

@@ -1,4 +1,4 @@
-//! What the pods of unhealthy workloads say, asked for on demand.
+//! The evidence from the pods of workloads that are not healthy, asked for on demand.
 
 use std::collections::BTreeMap;
 

@@ -118,6 +118,50 @@ impl Deployer {
     /// Objects that the sync left to others (`ignore`, another namespace) are not waited for; one
     /// that could not be applied has failed.
     ///
+    /// Of a cluster that [reports no changes](crate::backend::Cluster::status_changed) the objects
+    /// are looked at as often as the pods.
+    ///
+    /// ```
+    /// use std::{sync::Arc, time::Duration};
+    ///
+    /// use flux_core::{
+    ///     backend::layers::Sleeper,
+    ///     deployer::{Deployer, WaitOptions},
+    ///     health::WaitOutcome,
+    ///     memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
+    ///     sync::{SyncOptions, SyncSet},
+    /// };
+    ///
+    /// /// Sleeps on tokio's timers.
+    /// #[derive(Debug)]
+    /// struct Tokio;
+    ///
+    /// #[async_trait::async_trait]
+    /// impl Sleeper for Tokio {
+    ///     async fn sleep(&self, duration: Duration) {
+    ///         tokio::time::sleep(duration).await;
+    ///     }
+    /// }
+    ///
+    /// # let mut runtime = tokio::runtime::Builder::new_current_thread();
+    /// # let runtime = runtime.enable_time().start_paused(true).build()?;
+    /// # runtime.block_on(async {
+    /// let settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n";
+    /// let deployer = Deployer::new(
+    ///     Arc::new(MemoryRepo::new([("settings.yaml", settings)])),
+    ///     Arc::new(MemoryRegistry::new()),
+    ///     Arc::new(MemoryCluster::new()),
+    /// );
+    /// let sync = SyncOptions::new(SyncSet::new("shop"));
+    /// let report = deployer.sync(&sync, &()).await?;
+    /// let options = WaitOptions { timeout: Duration::from_secs(60), ..WaitOptions::default() };
+    /// let waited = deployer.wait_for_sync(&report, &sync, &options, &Tokio, &()).await?;
+    /// assert_eq!(waited.outcome, WaitOutcome::Healthy);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`DeployError`] if the repository cannot be read, or if the cluster as a whole cannot be
     /// looked at, once or until the timeout.

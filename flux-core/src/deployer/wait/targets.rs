@@ -16,12 +16,12 @@ use crate::{
 /// The objects that a wait is for.
 #[derive(Debug, Default)]
 pub(super) struct Targets {
-    /// What is observed.
+    /// The scope of the observations.
     pub(super) scope: Scope,
     pub(super) expected: BTreeMap<ResourceId, Expected>,
 }
 
-/// What is expected of an object.
+/// The state that is expected of an object.
 #[derive(Debug)]
 pub(super) enum Expected {
     /// That it is current, and runs these images by its containers' names.

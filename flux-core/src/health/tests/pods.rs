@@ -22,7 +22,7 @@ fn says(pods: &[Pod]) -> Vec<String> {
 #[test]
 fn each_cause_is_named() {
     let scheduler = "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available.";
-    for (status, said) in [
+    for (status, line) in [
         (
             container(
                 json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"web:2\""}}),
@@ -63,7 +63,7 @@ fn each_cause_is_named() {
             "pod-failed: pod a: Evicted low on memory",
         ),
     ] {
-        assert_eq!(says(&[pod("a", status)]), [said]);
+        assert_eq!(says(&[pod("a", status)]), [line]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether a wait is over.
+//! The end of a wait.
 
 use std::collections::BTreeMap;
 
