@@ -19,11 +19,11 @@ impl Cluster for KubeCluster {
     }
 
     async fn changed(&self) {
-        self.watches.changed().await;
+        self.watches.changes.by_others().await;
     }
 
     async fn status_changed(&self, since: u64) -> u64 {
-        self.watches.status_changed(since).await
+        self.watches.changes.since(since).await
     }
 
     async fn pods(&self, query: &PodQuery) -> Result<Observation<Vec<Pod>>> {

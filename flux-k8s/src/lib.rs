@@ -29,6 +29,7 @@
 mod apply;
 mod builder;
 mod calls;
+mod changes;
 mod cluster;
 mod definitions;
 mod failure;

@@ -27,6 +27,7 @@ use tokio::{
 use flux_core::sync::MARK_LABEL;
 
 use crate::{
+    changes::Changes,
     failure::{Failure, FailureKind},
     http::Http,
     raw::{RawObject, text, typed},
@@ -327,12 +328,8 @@ impl Shared {
 
     /// Says that something has changed, and if it was by others, where that may have to be undone.
     fn report(&self, by_others: bool) {
-        if matches!(self.key.selection, Selection::Workloads { .. }) {
-            return;
-        }
-        self.changes.any.send_modify(|count| *count += 1);
-        if by_others {
-            self.changes.by_others.notify_one();
+        if !matches!(self.key.selection, Selection::Workloads { .. }) {
+            self.changes.report(by_others);
         }
     }
 
@@ -435,20 +432,11 @@ pub(crate) async fn recovered(watch: &Watch) -> Health {
     }
 }
 
-/// The changes that the watches of a cluster report.
-#[derive(Default)]
-struct Changes {
-    /// Others have changed more than a status.
-    by_others: Notify,
-    /// How often anything has changed.
-    any: watch::Sender<u64>,
-}
-
 /// All watches of a cluster.
 #[derive(Default)]
 pub(crate) struct Watches {
     running: Mutex<BTreeMap<WatchKey, Arc<Watch>>>,
-    changes: Arc<Changes>,
+    pub(crate) changes: Arc<Changes>,
 }
 
 impl Watches {
@@ -484,22 +472,6 @@ impl Watches {
                 .map(|(key, watch)| (key.clone(), watch.clone()))
                 .collect()
         })
-    }
-
-    /// Waits until others have changed something.
-    pub(crate) async fn changed(&self) {
-        self.changes.by_others.notified().await;
-    }
-
-    /// Waits until anything has changed since the number `since`; the first is 1.
-    pub(crate) async fn status_changed(&self, since: u64) -> u64 {
-        let mut count = self.changes.any.subscribe();
-        let now = count.wait_for(|count| count + 1 != since).await.map(|count| *count + 1);
-        match now {
-            Ok(now) => now,
-            // The sender lives as long as the watches.
-            Err(_) => std::future::pending().await,
-        }
     }
 
     /// Ends watches.

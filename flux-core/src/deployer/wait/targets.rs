@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
-    backend::{Observation, Observed, Scope},
+    backend::{Completeness, Observation, Observed, Scope},
     health::{Evidence, EvidenceCode, Health, HealthStatus, health_of},
     image::ImageRef,
     manifest::ResourceId,
@@ -66,7 +66,7 @@ impl Expected {
             Self::Current(_) | Self::Gone => health_of(object),
         };
         if health.status == HealthStatus::NotFound && !seen.has_seen(&id.group, &id.kind) {
-            return Health::new(HealthStatus::Unknown, "objects of its kind could not be seen in full");
+            return Health::new(HealthStatus::Unknown, unseen(&seen.completeness, &id.kind));
         }
         if health.status == HealthStatus::NotFound && has_ended(id, seen) {
             return match before.filter(|health| health.status == HealthStatus::Failed) {
@@ -118,6 +118,16 @@ impl Targets {
     }
 }
 
+/// Returns why objects of a kind could not be seen in full, as far as the cluster says.
+fn unseen(completeness: &Completeness, kind: &str) -> String {
+    let why = match completeness {
+        Completeness::Partial(missing) => missing.iter().find(|missing| missing.contains(kind)).cloned(),
+        Completeness::Stale { reason, .. } => Some(reason.clone()),
+        Completeness::Complete => None,
+    };
+    why.map_or_else(|| "it could not be seen".to_owned(), |why| format!("it could not be seen: {why}"))
+}
+
 /// Returns `true` if an object that is not there is a Job that goes by its own time limit.
 fn has_ended(id: &ResourceId, seen: &Observation<Observed>) -> bool {
     let is_job = id.kind == "Job" && id.group == "batch";
@@ -154,4 +164,35 @@ fn with_images(health: Health, object: &Value, expected: &BTreeMap<String, Image
     }
     let message = "the released image has not reached the cluster; is a sync under way?";
     Health::new(HealthStatus::InProgress, message).with_all(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_could_not_be_seen_is_not_taken_for_one_that_is_not_there() {
+        let id = |kind: &str| ResourceId {
+            namespace: None,
+            kind: kind.to_owned(),
+            name: "a".to_owned(),
+            group: "example.com".to_owned(),
+        };
+        let unseen = [("example.com".to_owned(), "Widget".to_owned())].into();
+        let missing =
+            vec!["Gadget (example.com/v1): x".to_owned(), "Widget (example.com/v1): forbidden".to_owned()];
+        let seen = Observation {
+            value: Observed { unseen, ..Observed::default() },
+            completeness: Completeness::Partial(missing),
+            authority: String::new(),
+        };
+        let judge =
+            |expected: &Expected, kind: &str| expected.judge(None, &seen, &id(kind), None).to_string();
+        let current = Expected::Current(BTreeMap::new());
+        let because = "Unknown: it could not be seen: Widget (example.com/v1): forbidden";
+        assert_eq!(judge(&current, "Widget"), because);
+        assert_eq!(judge(&Expected::Gone, "Widget"), because);
+        assert_eq!(judge(&current, "Other"), "NotFound: the cluster does not have it");
+        assert_eq!(judge(&Expected::Gone, "Other"), "Current: it is gone");
+    }
 }
