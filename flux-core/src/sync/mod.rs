@@ -39,6 +39,7 @@ pub use access::{AccessRule, access};
 pub use applied::applied;
 pub use check::{Protection, PruneRule, Violation, check};
 pub use input::{Desired, DesiredObject, SyncOptions};
+#[cfg(feature = "deployer")]
 pub(crate) use job::record_of;
 pub use mark::{Owned, owned};
 pub use outdated::{Outdated, outdated};
