@@ -1,10 +1,10 @@
 //! The flags. They are stable: scripts depend on them.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::common::{BackendArgs, Failure, SyncArgs};
+use crate::common::{BackendArgs, Failure, SyncArgs, duration};
 
 /// Keeps a cluster equal to git, and git equal to the newest images that policy allows.
 #[derive(Parser, Debug)]
@@ -79,6 +79,9 @@ pub(crate) struct ListWorkloads {
     /// All namespaces; so it is without --namespace
     #[arg(short, long, conflicts_with = "namespace")]
     pub(crate) all_namespaces: bool,
+    /// Also show which digests the pods run: a request for each workload
+    #[arg(long)]
+    pub(crate) digests: bool,
     /// Leave out the line of headings
     #[arg(long)]
     pub(crate) no_headers: bool,
@@ -133,8 +136,25 @@ pub(crate) struct Release {
     /// groups); no effect with --all or --update-all-images
     #[arg(short, long)]
     pub(crate) force: bool,
+    /// Wait until the cluster has the released images and is healthy; something else has to sync
+    /// meanwhile, as fluxd does
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
     #[command(flatten)]
     pub(crate) landing: Landing,
+}
+
+/// How long is waited until all is healthy.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Waiting {
+    /// How long is waited at most
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
+    pub(crate) timeout: Duration,
+    /// Wait for the others when one object has failed
+    #[arg(long)]
+    pub(crate) no_fail_fast: bool,
 }
 
 /// How a change of the repository lands.
@@ -239,6 +259,11 @@ pub(crate) struct Sync {
     /// be changed; repeatable
     #[arg(long, value_name = "ID")]
     pub(crate) force: Vec<String>,
+    /// Wait until all objects are healthy, and what is pruned is gone
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
     /// Print what would be done and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -258,9 +283,12 @@ pub(crate) struct Rbac {
     /// Also what --k8s-events needs
     #[arg(long)]
     pub(crate) events: bool,
-    /// Also what list-workloads needs, and waiting for health
+    /// Also what list-workloads needs
     #[arg(long)]
     pub(crate) lists: bool,
+    /// Also what --wait needs to say why pods are not healthy
+    #[arg(long)]
+    pub(crate) wait: bool,
     /// The name of the roles and their bindings
     #[arg(long, default_value = "flux", value_name = "NAME")]
     pub(crate) name: String,

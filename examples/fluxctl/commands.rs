@@ -10,10 +10,12 @@ use flux::{
 };
 
 use crate::{
-    args::{Explain, Format, Landing, ListImages, ListWorkloads, Sync, Verb},
+    args::{Explain, Format, Landing, ListImages, ListWorkloads, Sync, Verb, Waiting},
     common::{Composition, Failure},
     output::{self, Out},
-    requests, workloads,
+    requests,
+    wait::{self, TokioSleeper},
+    workloads,
 };
 
 /// The exit code of a request that was carried out.
@@ -28,17 +30,22 @@ pub(crate) async fn run(verb: &Verb, with: &Composition, out: &mut Out) -> Resul
     match verb {
         Verb::ListWorkloads(args) => list_workloads(args, with, out).await,
         Verb::ListImages(args) => list_images(args, with, out).await,
-        Verb::Release(args) => land(requests::release(args, with).await?, &args.landing, with, out).await,
+        Verb::Release(args) => {
+            let request = requests::release(args, with).await?;
+            land(request, &args.landing, args.watch.then_some(&args.waiting), with, out).await
+        }
         Verb::Automate(args)
         | Verb::Deautomate(args)
         | Verb::Lock(args)
         | Verb::Unlock(args)
         | Verb::Suspend(args)
         | Verb::Resume(args) => {
-            land(requests::one_policy(verb, args, with).await?, &args.landing, with, out).await
+            land(requests::one_policy(verb, args, with).await?, &args.landing, None, with, out).await
         }
-        Verb::Policy(args) => land(requests::policy(args, with).await?, &args.landing, with, out).await,
-        Verb::Rollback(args) => land(requests::rollback(args, with).await?, &args.landing, with, out).await,
+        Verb::Policy(args) => land(requests::policy(args, with).await?, &args.landing, None, with, out).await,
+        Verb::Rollback(args) => {
+            land(requests::rollback(args, with).await?, &args.landing, None, with, out).await
+        }
         Verb::Explain(args) => explain(args, with, out).await,
         Verb::Sync(args) => sync(args, with, out).await,
         Verb::Rbac(_) | Verb::Check(_) | Verb::Demo(_) => {
@@ -48,10 +55,14 @@ pub(crate) async fn run(verb: &Verb, with: &Composition, out: &mut Out) -> Resul
 }
 
 async fn list_workloads(args: &ListWorkloads, with: &Composition, out: &mut Out) -> Result<u8, Failure> {
-    let listing = with.deployer.list_workloads(args.namespace.as_deref()).await?;
+    let namespace = args.namespace.as_deref();
+    let listing = match args.digests {
+        true => with.deployer.list_running(namespace).await?,
+        false => with.deployer.list_workloads(namespace).await?,
+    };
     match out.format {
         Format::Json => out.json(&listing.entries)?,
-        Format::Table => out.table(&output::workloads(&listing.entries, !args.no_headers))?,
+        Format::Table => out.table(&output::workloads(&listing.entries, args))?,
     }
     out.findings(&listing.findings)?;
     Ok(DONE)
@@ -86,23 +97,40 @@ async fn list_images(args: &ListImages, with: &Composition, out: &mut Out) -> Re
 }
 
 /// Plans a request and lands it, unless it is a dry run.
-async fn land(request: Request, how: &Landing, with: &Composition, out: &mut Out) -> Result<u8, Failure> {
-    let (plan, revision) = if how.dry_run {
+///
+/// With `watch`, then waits until the cluster has it and is healthy.
+async fn land(
+    request: Request,
+    how: &Landing,
+    watch: Option<&Waiting>,
+    with: &Composition,
+    out: &mut Out,
+) -> Result<u8, Failure> {
+    let (plan, report) = if how.dry_run {
         (with.deployer.plan_release(&request).await?.plan, None)
     } else {
         let report = with.deployer.release(&request).await?;
-        (report.plan, report.revision)
+        (report.plan.clone(), Some(report))
     };
-    match out.format {
-        Format::Json => out.json(&output::release_json(&plan, revision.as_ref()))?,
-        Format::Table => {
-            out.table(&output::release(&plan, how.verbose))?;
-            if let Some(revision) = &revision {
-                writeln!(out.stdout, "Commit pushed:\t{}", revision.short())?;
-            }
-            out.findings(&plan.findings)?;
+    let revision = report.as_ref().and_then(|report| report.revision.as_ref());
+    if out.format == Format::Table {
+        out.table(&output::release(&plan, how.verbose))?;
+        if let Some(revision) = revision {
+            writeln!(out.stdout, "Commit pushed:\t{}", revision.short())?;
         }
+        out.findings(&plan.findings)?;
     }
+    let waited = match (watch, &report) {
+        (Some(waiting), Some(report)) => {
+            let (options, lines) = (wait::options(waiting), wait::Lines::default());
+            Some(with.deployer.wait_for_release(report, &options, &TokioSleeper, &lines).await)
+        }
+        _ => None,
+    };
+    if out.format == Format::Json {
+        out.json(&wait::with_health(output::release_json(&plan, revision), waited.as_ref()))?;
+    }
+    out.waited(waited, watch)?;
     Ok(if plan.failures().next().is_some() {
         FAILED
     } else if plan.is_empty() && how.fail_if_unchanged {
@@ -156,17 +184,24 @@ async fn sync(args: &Sync, with: &Composition, out: &mut Out) -> Result<u8, Fail
         }
         report
     };
-    match out.format {
-        Format::Json => out.json(&output::sync_json(&report))?,
-        Format::Table => {
-            out.table(&output::sync(&report, args.verbose))?;
-            let unchanged = report.resources.iter().filter(|r| r.outcome == Outcome::Unchanged).count();
-            let revision = report.revision.as_ref().map_or("nothing", |r| r.short());
-            let verb = if args.dry_run { "Would sync to" } else { "Synced to" };
-            writeln!(out.stdout, "{verb} {revision}; {unchanged} of {} unchanged", report.resources.len())?;
-            out.findings(&report.findings)?;
-        }
+    if out.format == Format::Table {
+        out.table(&output::sync(&report, args.verbose))?;
+        let unchanged = report.resources.iter().filter(|r| r.outcome == Outcome::Unchanged).count();
+        let revision = report.revision.as_ref().map_or("nothing", |r| r.short());
+        let verb = if args.dry_run { "Would sync to" } else { "Synced to" };
+        writeln!(out.stdout, "{verb} {revision}; {unchanged} of {} unchanged", report.resources.len())?;
+        out.findings(&report.findings)?;
     }
+    let waited = if args.wait {
+        let (limits, lines) = (wait::options(&args.waiting), wait::Lines::default());
+        Some(with.deployer.wait_for_sync(&report, &options, &limits, &TokioSleeper, &lines).await)
+    } else {
+        None
+    };
+    if out.format == Format::Json {
+        out.json(&wait::with_health(output::sync_json(&report), waited.as_ref()))?;
+    }
+    out.waited(waited, Some(&args.waiting))?;
     let broken = report.findings.iter().any(|f| f.code.hides_objects());
     let failed = report.resources.iter().any(|r| r.outcome == Outcome::Failed);
     let touched = [Outcome::Created, Outcome::Changed, Outcome::Pruned];

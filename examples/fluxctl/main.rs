@@ -16,6 +16,7 @@ mod rbac;
 mod requests;
 #[path = "../common/sock_shop.rs"]
 mod sock_shop;
+mod wait;
 mod workloads;
 
 use std::process::ExitCode;

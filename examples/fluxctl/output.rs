@@ -8,7 +8,7 @@ use std::{
 use flux::{
     Finding,
     backend::Revision,
-    deployer::{AvailableTag, ContainerImages, ImagesView, WorkloadView},
+    deployer::{AvailableTag, ContainerImages, DeployError, ImagesView, WaitReport, WorkloadView},
     release::{Explanation, Operation, PolicyUpdate, ReleasePlan, Status, TagStatus},
     sync::{Outcome, SyncReport},
 };
@@ -16,8 +16,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    args::Format,
+    args::{Format, ListWorkloads, Waiting},
     common::{Failure, flags},
+    wait,
 };
 
 /// The destination of output; the demo has its own.
@@ -42,6 +43,24 @@ impl Out {
     pub(crate) fn findings(&mut self, findings: &[Finding]) -> Result<(), Failure> {
         for finding in findings {
             writeln!(self.stderr, "{}", flags::named(finding))?;
+        }
+        Ok(())
+    }
+
+    /// Prints how a wait ended; one that did not end well is a failure.
+    ///
+    /// There is nothing to print without a wait.
+    pub(crate) fn waited(
+        &mut self,
+        waited: Option<Result<WaitReport, DeployError>>,
+        waiting: Option<&Waiting>,
+    ) -> Result<(), Failure> {
+        let (Some(report), Some(waiting)) = (waited.transpose()?, waiting) else { return Ok(()) };
+        if let Some(failure) = wait::failure(&report, waiting.timeout) {
+            return Err(failure);
+        }
+        if self.format == Format::Table {
+            writeln!(self.stdout, "{}", wait::sentence(&report))?;
         }
         Ok(())
     }
@@ -99,11 +118,13 @@ fn row(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
 
-/// Returns the table of `list-workloads`.
-pub(crate) fn workloads(views: &[WorkloadView], headers: bool) -> Vec<Vec<String>> {
+/// Returns the table of `list-workloads`; the digests that run are a column of their own.
+pub(crate) fn workloads(views: &[WorkloadView], args: &ListWorkloads) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
-    if headers {
-        rows.push(row(&["WORKLOAD", "CONTAINER", "IMAGE", "RELEASE", "POLICY"]));
+    if !args.no_headers {
+        let mut headings = row(&["WORKLOAD", "CONTAINER", "IMAGE", "RELEASE", "POLICY"]);
+        headings.extend(args.digests.then(|| "RUNNING".to_owned()));
+        rows.push(headings);
     }
     for view in views {
         let policies: Vec<&str> = ["automated", "locked", "ignore"]
@@ -116,7 +137,10 @@ pub(crate) fn workloads(views: &[WorkloadView], headers: bool) -> Vec<Vec<String
         let containers = if view.containers.is_empty() { &none[..] } else { &view.containers };
         for container in containers {
             let (id, status, policies) = first.take().unwrap_or_default();
-            rows.push(vec![id, container.name.clone(), container.image.clone(), status, policies]);
+            let mut cells = vec![id, container.name.clone(), container.image.clone(), status, policies];
+            let running = container.running.iter().map(|image| format!("{} ({})", image.digest, image.pods));
+            cells.extend(args.digests.then(|| running.collect::<Vec<_>>().join(", ")));
+            rows.push(cells);
         }
     }
     rows

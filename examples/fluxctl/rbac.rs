@@ -1,6 +1,9 @@
 //! `rbac`: the least rights that a sync needs, as manifests.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+};
 
 use flux::sync::{AccessRule, SyncOptions, SyncSet, access_of_events};
 use serde_json::{Value, json};
@@ -11,6 +14,17 @@ use crate::{
     common::{BackendArgs, Failure},
     output::Out,
 };
+
+/// The resources whose pods a wait looks at.
+const PODS: [(&str, &str); 7] = [
+    ("", "replicationcontrollers"),
+    ("apps", "daemonsets"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("argoproj.io", "rollouts"),
+    ("batch", "jobs"),
+];
 
 /// Prints the roles as a stream of YAML documents, or as a list in JSON, ready for `kubectl apply`.
 pub(crate) async fn run(args: &Rbac, backends: &BackendArgs, out: &mut Out) -> Result<u8, Failure> {
@@ -24,6 +38,17 @@ pub(crate) async fn run(args: &Rbac, backends: &BackendArgs, out: &mut Out) -> R
     }
     if args.lists {
         add(&mut rules, deployer.access_of_lists(&options).await?);
+    }
+    if args.wait {
+        let with_pods = rules.iter().filter(|rule| PODS.contains(&(&*rule.api_group, &*rule.resource)));
+        let namespaces: BTreeSet<_> = with_pods.map(|rule| rule.namespace.clone()).collect();
+        rules.extend(namespaces.into_iter().map(|namespace| AccessRule {
+            namespace,
+            api_group: String::new(),
+            resource: "pods".to_owned(),
+            names: BTreeSet::new(),
+            verbs: ["list"].into(),
+        }));
     }
     let manifests = manifests(&rules, args);
     match out.format {

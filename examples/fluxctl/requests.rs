@@ -55,8 +55,8 @@ pub(crate) async fn one_policy(
     match verb {
         Verb::Automate(_) => set(&mut update, "automated", "true"),
         Verb::Deautomate(_) => unset(&mut update, &["automated"]),
-        Verb::Lock(_) => held(&mut update, "locked", &args.landing),
-        Verb::Suspend(_) => held(&mut update, "suspended", &args.landing),
+        Verb::Lock(_) => hold_back(&mut update, "locked", &args.landing),
+        Verb::Suspend(_) => hold_back(&mut update, "suspended", &args.landing),
         Verb::Resume(_) => unset(&mut update, SUSPENSION),
         _ => unset(&mut update, LOCK),
     }
@@ -80,7 +80,7 @@ pub(crate) async fn policy(args: &Policy, with: &Composition) -> Result<Request,
         unset(&mut update, &["automated"]);
     }
     if args.lock {
-        held(&mut update, "locked", &args.landing);
+        hold_back(&mut update, "locked", &args.landing);
     }
     if args.unlock {
         unset(&mut update, LOCK);
@@ -121,7 +121,7 @@ const LOCK: &[&str] = &["locked", "locked_user", "locked_msg"];
 const SUSPENSION: &[&str] = &["suspended", "suspended_user", "suspended_msg"];
 
 /// Sets a policy that holds something back, with who asks for it and why.
-fn held(update: &mut PolicyUpdate, policy: &str, landing: &Landing) {
+fn hold_back(update: &mut PolicyUpdate, policy: &str, landing: &Landing) {
     set(update, policy, "true");
     if let Some(user) = &landing.user {
         set(update, &format!("{policy}_user"), user);

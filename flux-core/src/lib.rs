@@ -6,9 +6,9 @@
 //! is carried out.
 //!
 //! From the ground up: [`finding`], [`image`], [`yaml`], [`manifest`], [`workload`], [`kustomize`],
-//! [`edit`], [`manifest_set`], [`policy`], [`plan`], [`backend`], [`release`], [`sync`],
-//! [`generate`], [`memory`], `deployer`, `daemon`, `testing`. Everything up to [`plan`], and the
-//! planners [`release`] and [`sync`], is pure.
+//! [`edit`], [`manifest_set`], [`policy`], [`plan`], [`backend`], [`health`], [`release`],
+//! [`sync`], [`generate`], [`memory`], `deployer`, `daemon`, `testing`. Everything up to [`plan`],
+//! [`health`], and the planners [`release`] and [`sync`] are pure.
 //!
 //! # Features
 //!
@@ -32,6 +32,7 @@ pub mod deployer;
 pub mod edit;
 pub mod finding;
 pub mod generate;
+pub mod health;
 pub mod image;
 pub mod kustomize;
 #[cfg(feature = "deployer")]

@@ -45,6 +45,28 @@ pub struct ContainerView {
     pub name: String,
     /// Its image as written.
     pub image: String,
+    /// The images that its pods run, by digest; empty if the pods were not asked for, or do not
+    /// tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub running: Vec<RunningImage>,
+}
+
+/// An image that pods run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RunningImage {
+    /// Its digest.
+    pub digest: Digest,
+    /// How many pods run it.
+    pub pods: usize,
+}
+
+impl RunningImage {
+    /// Makes an entry.
+    #[cfg(feature = "deployer")]
+    pub(crate) fn new(digest: Digest, pods: usize) -> Self {
+        Self { digest, pods }
+    }
 }
 
 /// A workload with the images that its containers could run.

@@ -16,7 +16,8 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::{
-    cluster::{AT_ONCE, KubeCluster, at_once},
+    at_once::{AT_ONCE, at_once},
+    cluster::KubeCluster,
     definitions::{self, Definition},
     events::Subject,
     failure::{Failure, FailureKind},

@@ -85,8 +85,8 @@ impl KubeClusterBuilder {
         Self { namespaces: Some(namespaces.into_iter().collect()), ..self }
     }
 
-    /// Acts as another user, such as `system:serviceaccount:shop:deployer`: a set then has the rights
-    /// of a team's account, and no more.
+    /// Acts as another user, such as `system:serviceaccount:shop:deployer`: a set then has the
+    /// rights of a team's account, and no more.
     ///
     /// The user of the configuration needs the right to `impersonate` that account. A service
     /// account is in its groups without being asked.

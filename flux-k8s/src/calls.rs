@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use flux_core::{
-    backend::{Cluster, ClusterWorkload, Observation, Observed, Progress, Result, Scope},
+    backend::{Cluster, ClusterWorkload, Observation, Observed, Pod, PodQuery, Progress, Result, Scope},
     sync::{SyncPlan, SyncReport},
 };
 
@@ -19,7 +19,15 @@ impl Cluster for KubeCluster {
     }
 
     async fn changed(&self) {
-        self.watches.changed().await;
+        self.watches.changes.by_others().await;
+    }
+
+    async fn status_changed(&self, since: u64) -> u64 {
+        self.watches.changes.since(since).await
+    }
+
+    async fn pods(&self, query: &PodQuery) -> Result<Observation<Vec<Pod>>> {
+        self.observe_pods(query).await.map_err(|failure| failure.error(&self.http.target))
     }
 
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {

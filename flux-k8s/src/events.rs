@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    cluster::{AT_ONCE, at_once},
+    at_once::{AT_ONCE, at_once},
     failure::FailureKind,
     http::Http,
     raw::RawObject,
@@ -51,7 +51,7 @@ pub(crate) struct Recorder {
     failures: Mutex<HashMap<ResourceId, (String, Instant)>>,
 }
 
-/// What an event is about, and what it says.
+/// An event: its subject, and its words.
 #[derive(Debug, PartialEq, Eq)]
 struct Event {
     regarding: Value,
@@ -120,7 +120,7 @@ impl Recorder {
                     tracing::warn!(namespace = event.namespace, reason = %failure.message, "no Event can be written");
                 }
                 _ => {
-                    tracing::debug!(namespace = event.namespace, reason = %failure.message, "an Event is lost")
+                    tracing::debug!(namespace = event.namespace, reason = %failure.message, "an Event is lost");
                 }
             }
         }
@@ -147,18 +147,18 @@ fn events(
     subjects: &HashMap<ResourceId, Subject>,
     is_new: impl Fn(&ResourceReport) -> bool,
 ) -> Vec<Event> {
-    let is_told = |resource: &&ResourceReport| match resource.outcome {
+    let has_event = |resource: &&ResourceReport| match resource.outcome {
         Outcome::Created | Outcome::Changed | Outcome::Pruned => true,
         Outcome::Failed => is_new(resource),
         Outcome::Unchanged | Outcome::Skipped => false,
     };
-    let mut told: Vec<&ResourceReport> = report.resources.iter().filter(is_told).collect();
-    told.sort_by_key(|resource| resource.outcome != Outcome::Failed);
+    let mut reported: Vec<&ResourceReport> = report.resources.iter().filter(has_event).collect();
+    reported.sort_by_key(|resource| resource.outcome != Outcome::Failed);
     let revision = report.revision.as_ref().map_or("git", |revision| revision.short());
-    let rest = told.split_off(told.len().min(MOST));
+    let rest = reported.split_off(reported.len().min(MOST));
     let unknown = Subject::default();
     let of_objects =
-        told.iter().map(|one| of_object(one, subjects.get(&one.id).unwrap_or(&unknown), revision));
+        reported.iter().map(|one| of_object(one, subjects.get(&one.id).unwrap_or(&unknown), revision));
     of_objects.chain(of_rest(&rest, revision)).collect()
 }
 

@@ -68,17 +68,30 @@ impl Http {
         resource: &ApiResource,
         namespace: Option<&str>,
     ) -> Result<Vec<Value>, Failure> {
+        let mut all = Vec::new();
+        self.pages(resource, namespace, None, |page| all.extend(page)).await?;
+        Ok(all)
+    }
+
+    /// Reads all objects of a kind that a selector takes, page by page.
+    pub(crate) async fn pages(
+        &self,
+        resource: &ApiResource,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+        mut take: impl FnMut(Vec<Value>),
+    ) -> Result<(), Failure> {
         let request = Request::new(RawObject::url_path(resource, namespace));
         let mut params = ListParams::default().limit(500);
-        let mut all = Vec::new();
+        params.label_selector = selector.map(str::to_owned);
         loop {
             let mut page = self.read(request.list(&params)).await?.body;
             if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
-                all.extend(items);
+                take(items);
             }
             match page.pointer("/metadata/continue").and_then(Value::as_str).filter(|t| !t.is_empty()) {
                 Some(token) => params.continue_token = Some(token.to_owned()),
-                None => return Ok(all),
+                None => return Ok(()),
             }
         }
     }

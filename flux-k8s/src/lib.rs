@@ -27,8 +27,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;
+mod at_once;
 mod builder;
 mod calls;
+mod changes;
 mod cluster;
 mod definitions;
 mod events;
@@ -37,6 +39,7 @@ mod gaps;
 mod http;
 mod kinds;
 mod observe;
+mod pods;
 mod raw;
 mod recipient;
 mod store;

@@ -18,7 +18,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    cluster::{AT_ONCE, KubeCluster, at_once},
+    at_once::{AT_ONCE, at_once},
+    cluster::KubeCluster,
     failure::{Failure, FailureKind},
     gaps::Gaps,
     http::is_segment,

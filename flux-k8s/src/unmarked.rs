@@ -15,7 +15,8 @@ use futures::{StreamExt as _, future::join_all};
 use serde_json::Value;
 
 use crate::{
-    cluster::{AT_ONCE, KubeCluster, at_once},
+    at_once::{AT_ONCE, at_once},
+    cluster::KubeCluster,
     failure::{Failure, FailureKind},
     gaps::Gaps,
     kinds::{Kind, Kinds},

@@ -27,6 +27,7 @@ use tokio::{
 use flux_core::sync::MARK_LABEL;
 
 use crate::{
+    changes::Changes,
     failure::{Failure, FailureKind},
     http::Http,
     raw::{RawObject, text, typed},
@@ -182,8 +183,8 @@ pub(crate) struct Watch {
 
 struct Shared {
     key: WatchKey,
-    /// Is told of changes by others.
-    changes: Arc<Notify>,
+    /// Is told of changes.
+    changes: Arc<Changes>,
     store: Mutex<Store>,
     health: watch::Sender<Health>,
     /// Wakes the task from its pause between tries.
@@ -197,7 +198,7 @@ impl Drop for Watch {
 }
 
 impl Watch {
-    fn start(http: &Http, resource: &ApiResource, key: WatchKey, changes: Arc<Notify>) -> Self {
+    fn start(http: &Http, resource: &ApiResource, key: WatchKey, changes: Arc<Changes>) -> Self {
         let api = |namespace: &Option<String>| match namespace {
             Some(namespace) => Api::namespaced_with(http.client.clone(), namespace, resource),
             None => Api::all_with(http.client.clone(), resource),
@@ -325,10 +326,10 @@ impl Shared {
         }
     }
 
-    /// Says that others have changed something, where that may have to be undone.
+    /// Says that something has changed, and if it was by others, where that may have to be undone.
     fn report(&self, by_others: bool) {
-        if by_others && !matches!(self.key.selection, Selection::Workloads { .. }) {
-            self.changes.notify_one();
+        if !matches!(self.key.selection, Selection::Workloads { .. }) {
+            self.changes.report(by_others);
         }
     }
 
@@ -367,6 +368,7 @@ impl Shared {
             }
             Event::InitDone => {
                 self.with(Store::list_ends);
+                self.report(false);
                 self.health.send_replace(Health { synced: true, broken: None });
                 return true;
             }
@@ -434,7 +436,7 @@ pub(crate) async fn recovered(watch: &Watch) -> Health {
 #[derive(Default)]
 pub(crate) struct Watches {
     running: Mutex<BTreeMap<WatchKey, Arc<Watch>>>,
-    changes: Arc<Notify>,
+    pub(crate) changes: Arc<Changes>,
 }
 
 impl Watches {
@@ -470,11 +472,6 @@ impl Watches {
                 .map(|(key, watch)| (key.clone(), watch.clone()))
                 .collect()
         })
-    }
-
-    /// Waits until others have changed something.
-    pub(crate) async fn changed(&self) {
-        self.changes.notified().await;
     }
 
     /// Ends watches.

@@ -1,9 +1,9 @@
 //! A workload as an object has it, and what of the object is kept for it.
 
 use flux_core::{
-    backend::{ClusterWorkload, RunningContainer},
+    backend::{ClusterWorkload, LabelSelector, RunningContainer},
+    health,
     manifest::WorkloadId,
-    sync,
 };
 use serde_json::Value;
 
@@ -44,7 +44,8 @@ pub(crate) fn workload(object: &Value) -> ClusterWorkload {
             text(object, "name").unwrap_or_default(),
         ),
         containers: pod.map(RunningContainer::of_pod).unwrap_or_default(),
-        rollout: sync::rollout_of(object),
+        selector: LabelSelector::of_workload(object),
+        rollout: health::rollout_of(object),
     }
 }
 

@@ -17,3 +17,4 @@ mod ran;
 mod release;
 mod shop;
 mod updates;
+mod wait;

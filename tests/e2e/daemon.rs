@@ -108,3 +108,50 @@ fn a_cycle_with_nothing_changed_makes_no_request_beyond_the_watches() {
     let looked = after[1] - before[1] + after[2] - before[2];
     assert!(looked < 25, "{looked} reads of {OBJECTS} objects");
 }
+
+#[test]
+fn a_release_is_watched_until_the_cluster_runs_it_or_it_is_known_why_not() {
+    let Some(world) = World::new(Transport::Http) else { return };
+    // The simulated kubelet never gets the image of the tag `broken`.
+    for (tag, created) in
+        [("1.0", "2016-11-08T09:12:00Z"), ("1.1", "2016-11-09T09:12:00Z"), ("broken", "2016-11-10T09:12:00Z")]
+    {
+        world.push("web", tag, created);
+    }
+    let image = world.image("web");
+    let running = format!("{image}:1.0");
+    let deployment = Deployment { name: "web", image: &running, annotations: "", replicas: Some(2) };
+    world.commit(&[("web.yaml", &world.deployment(&deployment))], "Describe the web");
+    let mut command = world.command("fluxd");
+    command.args(["--git-poll-interval", "1s", "--no-automation"]);
+    let _daemon = Running(command.stderr(Stdio::inherit()).spawn().expect("fluxd starts"));
+    world.kubectl(&["wait", "deployment/web", "--for=create", "--timeout=60s"]);
+    world.rolled_out("web");
+
+    let id = format!("{}:deployment/web", world.namespace);
+    let release = |tag: &str, timeout: &str| {
+        let image = format!("{image}:{tag}");
+        world.fluxctl(&["release", "-w", &id, "-i", &image, "--watch", "--timeout", timeout])
+    };
+    let released = release("1.1", "90s").exits(0);
+    assert!(released.stdout.ends_with("Healthy: the object is current\n"), "{}", released.stdout);
+    let lines: Vec<&str> = released.stderr.lines().collect();
+    let first =
+        format!("{id}: InProgress: the released image has not reached the cluster; is a sync under way?");
+    let last = format!("{id}: Current: 2 of 2 pods are available");
+    assert_eq!((lines.first(), lines.last()), (Some(&&*first), Some(&&*last)));
+    assert_eq!(world.running("web"), format!("{image}:1.1"));
+
+    let broken = release("broken", "15s").exits(1);
+    assert!(
+        broken.stderr.contains("did not become healthy within 15s: 1 of 1 objects is not current"),
+        "{}",
+        broken.stderr
+    );
+    let pull = format!("container web: ImagePullBackOff of {image}:broken");
+    assert!(
+        broken.stderr.contains("image-pull: pod web-") && broken.stderr.contains(&pull),
+        "{}",
+        broken.stderr
+    );
+}

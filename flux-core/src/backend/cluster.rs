@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Observation, Result};
+use super::{LabelSelector, Observation, Pod, PodQuery, Result};
 use crate::{
     manifest::{ResourceId, WorkloadId},
     plan::{
@@ -94,9 +94,14 @@ pub struct Observed {
     pub default_namespace: String,
     /// How values come back.
     pub fidelity: Fidelity,
+    /// `true` if controllers report on objects in their status.
+    ///
+    /// Otherwise an object without a status is as healthy as it will ever be.
+    pub has_controllers: bool,
 }
 
-/// An empty cluster, whose default namespace is `default` and in which values are normalised.
+/// An empty cluster with controllers, whose default namespace is `default` and in which values are
+/// normalised.
 impl Default for Observed {
     fn default() -> Self {
         Self {
@@ -107,6 +112,7 @@ impl Default for Observed {
             contests: BTreeMap::new(),
             default_namespace: "default".to_owned(),
             fidelity: Fidelity::Normalised,
+            has_controllers: true,
         }
     }
 }
@@ -131,6 +137,7 @@ impl fmt::Debug for Observed {
             .field("contests", &self.contests)
             .field("default_namespace", &self.default_namespace)
             .field("fidelity", &self.fidelity)
+            .field("has_controllers", &self.has_controllers)
             .finish()
     }
 }
@@ -169,6 +176,9 @@ pub struct ClusterWorkload {
     /// Its containers with the images of the pod template, as [`RunningContainer::of_pod`] has
     /// them.
     pub containers: Vec<RunningContainer>,
+    /// The labels of its pods; `None` for a CronJob, whose Jobs have the pods.
+    #[serde(default)]
+    pub selector: Option<LabelSelector>,
     /// How far its rollout is.
     pub rollout: Rollout,
 }
@@ -257,7 +267,7 @@ impl fmt::Display for RolloutState {
 
 /// A cluster.
 ///
-/// To bring one of your own, implement the four methods and run
+/// To bring one of your own, implement the six methods and run
 /// `flux_core::testing::cluster_conformance!` (feature `testing`) over it.
 ///
 /// ```
@@ -279,6 +289,8 @@ impl fmt::Display for RolloutState {
 ///   apply under [`sync::FIELD_MANAGER`](crate::sync::FIELD_MANAGER), exactly as the plan has them.
 ///   Deletions have the uid and resource version of the plan as preconditions; where only the
 ///   status has changed since, those of the object as it is.
+/// - [`pods`](Self::pods) is asked on demand, of few workloads: each call is a request, and neither
+///   watches nor keeps anything. Without the right to list pods it fails; nothing else does.
 #[async_trait]
 pub trait Cluster: fmt::Debug + Send + Sync {
     /// Returns the objects of a scope that exist.
@@ -294,6 +306,17 @@ pub trait Cluster: fmt::Debug + Send + Sync {
     /// it never is.
     async fn changed(&self);
 
+    /// Waits until anything that an earlier [`observe`](Self::observe) showed has changed, be it
+    /// only its status, and returns the number to wait with the next time.
+    ///
+    /// `since` is the number that an earlier call returned, and 0 the first time: then it is ready
+    /// at once. So no change is missed between two calls, and many may wait at the same time. Of a
+    /// cluster that reports no changes it never is ready.
+    async fn status_changed(&self, since: u64) -> u64;
+
     /// Returns the workloads of a namespace, or of all, with their images and rollouts.
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>>;
+
+    /// Returns the pods that a query takes, as they are now, sorted by name.
+    async fn pods(&self, query: &PodQuery) -> Result<Observation<Vec<Pod>>>;
 }

@@ -10,6 +10,7 @@ mod cluster;
 mod error;
 pub mod layers;
 mod observation;
+mod pods;
 mod pointers;
 mod registry;
 mod repo;
@@ -24,6 +25,7 @@ pub use cluster::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use observation::{Completeness, Observation};
+pub use pods::{ContainerExit, ContainerState, LabelSelector, Pod, PodCondition, PodContainer, PodQuery};
 pub use registry::{Images, Registry, Tags};
 pub use repo::{Author, Change, Commit, ConfigRepo, FileBody, Range};
 pub use tree::{Entry, Tree};

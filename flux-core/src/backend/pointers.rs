@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     Change, Clock, Cluster, ClusterWorkload, Commit, ConfigRepo, ContentId, FileBody, Images, Observation,
-    Observed, Progress, Range, Registry, Result, Revision, Scope, Tags, Tree,
+    Observed, Pod, PodQuery, Progress, Range, Registry, Result, Revision, Scope, Tags, Tree,
 };
 use crate::{
     image::{ImageName, Tag},
@@ -74,6 +74,14 @@ macro_rules! point {
                 namespace: Option<&str>,
             ) -> Result<Observation<Vec<ClusterWorkload>>> {
                 (**self).workloads(namespace).await
+            }
+
+            async fn status_changed(&self, since: u64) -> u64 {
+                (**self).status_changed(since).await
+            }
+
+            async fn pods(&self, query: &PodQuery) -> Result<Observation<Vec<Pod>>> {
+                (**self).pods(query).await
             }
         }
 

@@ -98,7 +98,11 @@ impl Deployer {
             let containers = located.resource.workload.iter().flatten();
             let workload = ListedWorkload {
                 containers: containers
-                    .map(|c| ContainerView { name: c.name.clone(), image: written(&c.image) })
+                    .map(|c| ContainerView {
+                        name: c.name.clone(),
+                        image: written(&c.image),
+                        running: Vec::new(),
+                    })
                     .collect(),
                 status: RolloutState::Unknown,
                 policies: book.policies(&located),
@@ -109,8 +113,9 @@ impl Deployer {
             let workload = workloads.entry(running.id).or_default();
             workload.status = running.rollout.state;
             let containers = running.containers.into_iter();
-            workload.containers =
-                containers.map(|c| ContainerView { name: c.name, image: c.image }).collect();
+            workload.containers = containers
+                .map(|c| ContainerView { name: c.name, image: c.image, running: Vec::new() })
+                .collect();
         }
         Ok(Listed { workloads, findings })
     }

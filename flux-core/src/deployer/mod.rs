@@ -15,7 +15,9 @@ mod list;
 mod loader;
 mod options;
 mod release;
+mod running;
 mod sync;
+mod wait;
 
 use std::{fmt, sync::Arc};
 
@@ -25,7 +27,9 @@ use crate::{
 };
 
 pub use crate::{
-    listing::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView},
+    listing::{
+        AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, RunningImage, WorkloadView,
+    },
     parse_cache::{MemoryParseCache, ParseCache},
     prepared::PreparedRelease,
 };
@@ -34,6 +38,7 @@ pub use error::DeployError;
 pub use loader::{LoadStats, LoadedRepo};
 pub use options::Options;
 pub use release::ReleaseReport;
+pub use wait::{HealthProgress, WaitOptions, WaitReport};
 
 /// The composition of the three backends.
 ///

@@ -43,7 +43,7 @@ impl Deployer {
         Ok(sync::access(&desired(&*self.load().await?), options, &self.options.default_namespace))
     }
 
-    /// Returns the rights that lists and waiting need beside those: see [`sync::access_of_lists`].
+    /// Returns the rights that lists need beside those: see [`sync::access_of_lists`].
     ///
     /// # Errors
     /// [`DeployError`] if the repository cannot be read.
@@ -149,7 +149,7 @@ fn unreachable(error: &backend::Error, last: &LoadedRepo) -> Finding {
 }
 
 /// Returns the objects that git says the cluster should have.
-fn desired(loaded: &LoadedRepo) -> Desired {
+pub(super) fn desired(loaded: &LoadedRepo) -> Desired {
     let objects = sent(loaded)
         .map(|located| DesiredObject { object: located.resource.object.clone(), place: located.place() })
         .collect();

@@ -67,8 +67,8 @@ impl Resource {
 
     /// Returns `true` if an id may name this object.
     ///
-    /// An object without a namespace of its own is in `default_namespace`, or in none if its kind is
-    /// cluster-scoped; for kinds that are not built in, either may be the case.
+    /// An object without a namespace of its own is in `default_namespace`, or in none if its kind
+    /// is cluster-scoped; for kinds that are not built in, either may be the case.
     pub fn is(&self, id: &WorkloadId, default_namespace: &str) -> bool {
         let is_there = match (self.namespace.as_deref(), scope_of(self.api_version.as_str(), &self.kind)) {
             (_, Some(Scope::Cluster)) => id.namespace() == CLUSTER,

@@ -15,7 +15,10 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::{
-    backend::{Cluster, ClusterWorkload, Error, Fidelity, Observation, Observed, Progress, Result, Scope},
+    backend::{
+        Cluster, ClusterWorkload, Error, Fidelity, Observation, Observed, Pod, PodQuery, Progress, Result,
+        Scope,
+    },
     manifest::ResourceId,
     schema::lists::Schema,
     sync::{AUTOSCALERS, MARK_LABEL, SyncPlan, SyncReport, kinds, object},
@@ -204,6 +207,7 @@ impl Cluster for MemoryCluster {
             kinds,
             default_namespace: DEFAULT_NAMESPACE.to_owned(),
             fidelity: Fidelity::Exact,
+            has_controllers: false,
             ..Observed::default()
         };
         Ok(Observation::complete(observed, AUTHORITY))
@@ -229,6 +233,22 @@ impl Cluster for MemoryCluster {
             Poll::Pending
         };
         future::poll_fn(edited).await;
+    }
+
+    async fn status_changed(&self, since: u64) -> u64 {
+        future::poll_fn(|context| self.state().poll_changed(since, context)).await
+    }
+
+    async fn pods(&self, query: &PodQuery) -> Result<Observation<Vec<Pod>>> {
+        let state = self.state();
+        let is_asked_for = |id: &ResourceId, object: &Value| {
+            id.group.is_empty()
+                && id.kind == "Pod"
+                && id.namespace.as_ref() == Some(&query.namespace)
+                && query.selector.matches(&object["metadata"]["labels"])
+        };
+        let pods = state.objects.iter().filter(|(id, object)| is_asked_for(id, object));
+        Ok(Observation::complete(pods.map(|(_, object)| Pod::of(object)).collect(), AUTHORITY))
     }
 
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {

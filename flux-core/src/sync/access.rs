@@ -60,7 +60,7 @@ pub fn access(desired: &Desired, options: &SyncOptions, default_namespace: &str)
     rules.rules.into_values().collect()
 }
 
-/// The workloads that lists show, and their pods.
+/// The workloads that lists show.
 const LISTED: [(&str, &str); 5] = [
     ("apps", "Deployment"),
     ("apps", "DaemonSet"),
@@ -69,8 +69,8 @@ const LISTED: [(&str, &str); 5] = [
     ("", "Pod"),
 ];
 
-/// Returns the rights that lists of workloads, and waiting for health, need beside those of a sync:
-/// to read the workloads and pods of the namespaces that git has workloads in.
+/// Returns the rights that lists of workloads need beside those of a sync: to read the workloads of
+/// the namespaces that git has any in.
 pub fn access_of_lists(desired: &Desired, options: &SyncOptions, default_namespace: &str) -> Vec<AccessRule> {
     let mut rules = Rules { prune: false, plurals: BTreeMap::new(), rules: BTreeMap::new() };
     for written in desired.objects.iter().filter_map(|desired| object::id_of(&desired.object)) {
@@ -232,14 +232,14 @@ mod tests {
     }
 
     #[test]
-    fn lists_read_the_workloads_and_pods_of_the_namespaces_that_have_any() {
+    fn lists_read_the_workloads_of_the_namespaces_that_have_any() {
         let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}});
         let other =
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "x"}});
         let object = |object| DesiredObject { object: Arc::new(object), place: Place::start_of("all.yaml") };
         let desired = Desired { objects: vec![object(web), object(other)], ..Desired::default() };
         let mut options = SyncOptions::new(SyncSet::new("shop"));
-        let resources = ["cronjobs", "daemonsets", "deployments", "pods", "statefulsets"];
+        let resources = ["cronjobs", "daemonsets", "deployments", "statefulsets"];
         let mut expected = resources.map(|resource| format!("shop/{resource}/: get,list,watch"));
         let mut found = texts(&access_of_lists(&desired, &options, "shop"));
         found.sort();

@@ -25,12 +25,17 @@ const CHECKSUM: &str = "checksum";
 pub(super) fn record_id(id: &ResourceId, object: &Value) -> Option<ResourceId> {
     let is_job = id.kind == "Job" && id.group == "batch";
     let goes = object["spec"]["ttlSecondsAfterFinished"].is_number();
-    (is_job && goes).then(|| ResourceId {
+    (is_job && goes).then(|| record_of(id))
+}
+
+/// Returns the id of the record that an object has if it is such a Job.
+pub(crate) fn record_of(id: &ResourceId) -> ResourceId {
+    ResourceId {
         namespace: id.namespace.clone(),
         kind: "ConfigMap".to_owned(),
         name: format!("{}{SUFFIX}", id.name),
         group: String::new(),
-    })
+    }
 }
 
 /// Returns the record of a Job with a checksum.

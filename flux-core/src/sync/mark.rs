@@ -172,16 +172,16 @@ mod tests {
         assert_eq!(adopted_from(&adopted, &ours), label(&foreign).unwrap(), "it is kept");
         assert_eq!(adopted_from(&marked("web", "adopted.x"), &ours), UNMARKED);
 
-        let none: &[SyncSet] = &[];
+        let (none, from_theirs): (&[SyncSet], _) = (&[], std::slice::from_ref(&theirs));
         let table: [(&Value, &[SyncSet], &[SyncSet], bool, Owned); 8] = [
             (&foreign, none, none, true, Owned::No),
-            (&foreign, &[theirs.clone()], none, true, Owned::Created),
-            (&foreign, &[theirs.clone()], none, false, Owned::Created),
-            (&foreign, none, &[theirs.clone()], true, Owned::Created),
-            (&foreign, none, &[theirs.clone()], false, Owned::No),
+            (&foreign, from_theirs, none, true, Owned::Created),
+            (&foreign, from_theirs, none, false, Owned::Created),
+            (&foreign, none, from_theirs, true, Owned::Created),
+            (&foreign, none, from_theirs, false, Owned::No),
             (&adopted, none, none, true, Owned::Adopted),
-            (&adopted, &[theirs.clone()], none, true, Owned::Created),
-            (&adopted, none, &[theirs.clone()], false, Owned::Created),
+            (&adopted, from_theirs, none, true, Owned::Created),
+            (&adopted, none, from_theirs, false, Owned::Created),
         ];
         for (n, (object, takes_over, moved_from, in_git, expected)) in table.into_iter().enumerate() {
             let mark = read(object, Sets { own: &ours, takes_over, moved_from }, in_git);

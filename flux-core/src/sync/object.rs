@@ -26,7 +26,7 @@ pub(crate) const SERVER_METADATA: &[&str] = &[
     "uid",
 ];
 
-/// What this library writes into the metadata of objects, by the map that it stands in.
+/// The keys that this library writes into the metadata of objects, with the map they stand in.
 const MARKS: [(&str, &str); 3] =
     [("labels", MARK_LABEL), ("annotations", CHECKSUM_ANNOTATION), ("annotations", ADOPTED_ANNOTATION)];
 

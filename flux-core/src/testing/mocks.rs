@@ -2,8 +2,8 @@
 //! counting calls.
 //!
 //! The methods that take borrowed data of their own lifetimes are mocked with owned arguments:
-//! expect `observe`, `apply` and `workloads` of [`MockCluster`] with a [`Scope`], a [`SyncPlan`]
-//! and an owned namespace.
+//! expect `observe`, `apply`, `workloads` and `pods` of [`MockCluster`] with a [`Scope`], a
+//! [`SyncPlan`], an owned namespace and a [`PodQuery`].
 
 use async_trait::async_trait;
 use mockall::mock;
@@ -11,7 +11,7 @@ use mockall::mock;
 use crate::{
     backend::{
         Change, Cluster, ClusterWorkload, Commit, ConfigRepo, ContentId, FileBody, Images, Observation,
-        Observed, Progress, Registry, Result, Revision, Scope, Tags, Tree,
+        Observed, Pod, PodQuery, Progress, Registry, Result, Revision, Scope, Tags, Tree,
     },
     image::{ImageName, Tag},
     sync::{SyncPlan, SyncReport},
@@ -54,6 +54,8 @@ mock! {
         pub fn apply(&self, plan: SyncPlan) -> Result<SyncReport>;
         /// Answers [`Cluster::workloads`].
         pub fn workloads(&self, namespace: Option<String>) -> Result<Observation<Vec<ClusterWorkload>>>;
+        /// Answers [`Cluster::pods`].
+        pub fn pods(&self, query: PodQuery) -> Result<Observation<Vec<Pod>>>;
     }
 }
 
@@ -76,5 +78,14 @@ impl Cluster for MockCluster {
 
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         Self::workloads(self, namespace.map(str::to_owned))
+    }
+
+    /// A mock reports no changes.
+    async fn status_changed(&self, _: u64) -> u64 {
+        std::future::pending().await
+    }
+
+    async fn pods(&self, query: &PodQuery) -> Result<Observation<Vec<Pod>>> {
+        Self::pods(self, query.clone())
     }
 }

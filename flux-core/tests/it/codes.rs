@@ -1,6 +1,6 @@
 //! The codes on the page `docs/codes.md` are those of the library.
 
-use flux_core::{finding::Code, policy::Rule, release, sync};
+use flux_core::{finding::Code, health::EvidenceCode, policy::Rule, release, sync};
 
 const PAGE: &str = include_str!("../../../docs/codes.md");
 
@@ -18,4 +18,5 @@ fn every_code_stands_on_the_page_and_no_other() {
     assert_eq!(section("Releases"), release::Reason::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>());
     assert_eq!(section("Tags"), Rule::CODES.iter().map(|(_, code)| *code).collect::<Vec<_>>());
     assert_eq!(section("Syncs"), sync::Reason::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>());
+    assert_eq!(section("Health"), EvidenceCode::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>());
 }

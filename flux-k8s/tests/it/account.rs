@@ -88,16 +88,16 @@ async fn events_say_what_was_done_and_what_was_refused() {
         (items.len() >= 5).then_some(items)
     })
     .await;
-    let mut said: Vec<String> = notes
+    let mut lines: Vec<String> = notes
         .iter()
         .map(|event| {
             let of = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
             format!("{} {} {}", of("/type"), of("/reason"), of("/regarding/name"))
         })
         .collect();
-    said.sort();
+    lines.sort();
     assert_eq!(
-        said,
+        lines,
         [
             "Normal Changed good",
             "Normal Created gone",

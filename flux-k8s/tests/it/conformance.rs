@@ -104,6 +104,13 @@ impl ClusterFixture for Fixture {
         self.has_seen(id).await;
     }
 
+    async fn set_status_by_controller(&self, id: &ResourceId, status: Value) {
+        let patch = json!({ "status": status }).to_string();
+        let args = ["--subresource=status", "--type=merge", "--field-manager=kubelet", "-p", &patch];
+        self.kubectl(&["patch"], id, &args).unwrap();
+        self.has_seen(id).await;
+    }
+
     async fn pause(&self) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

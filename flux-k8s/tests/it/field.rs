@@ -431,7 +431,7 @@ async fn a_job_that_its_time_limit_took_away_does_not_run_again() {
 async fn a_field_that_git_leaves_null_is_left_to_others() {
     let Some(server) = flux_test_support::kube() else { return };
     let team = Team::new(server, "nulls").await;
-    let mut web = deployment(&team.namespace, "web");
+    let mut web = deployment(&team.namespace, "web", 1);
     web["spec"]["replicas"] = Value::Null;
     web["spec"]["strategy"] = Value::Null;
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap",

@@ -9,6 +9,7 @@ mod connection;
 mod differential;
 mod faults;
 mod field;
+mod health;
 mod marks;
 mod observe;
 mod open;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use crate::{
     backend::{
         Change, Cluster, ClusterWorkload, Commit, ConfigRepo, ContentId, Error, FileBody, Images,
-        Observation, Observed, Progress, Range, Registry, Result, Revision, Scope, Tags, Tree,
+        Observation, Observed, Pod, PodQuery, Progress, Range, Registry, Result, Revision, Scope, Tags, Tree,
     },
     image::{ImageName, Tag},
     plan::{sync::SyncPlan, sync_report::SyncReport},
@@ -171,5 +171,13 @@ impl<T: Cluster> Cluster for Fault<T> {
 
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         self.struck(self.inner.workloads(namespace)).await
+    }
+
+    async fn status_changed(&self, since: u64) -> u64 {
+        self.inner.status_changed(since).await
+    }
+
+    async fn pods(&self, query: &PodQuery) -> Result<Observation<Vec<Pod>>> {
+        self.struck(self.inner.pods(query)).await
     }
 }

@@ -1,6 +1,9 @@
 //! The objects of a cluster in memory, and what happens to them as a server would do it.
 
-use std::{collections::BTreeMap, task::Waker};
+use std::{
+    collections::BTreeMap,
+    task::{Context, Poll, Waker},
+};
 
 use serde_json::Value;
 
@@ -29,7 +32,9 @@ pub(super) struct State {
     pub(super) version: u64,
     /// `true` if something was changed by hand since it was last asked for.
     pub(super) is_edited: bool,
-    /// Those who wait for that.
+    /// How often anything was changed, by hand or by a sync.
+    changes: u64,
+    /// Those who wait for either.
     pub(super) waiting: Vec<Waker>,
 }
 
@@ -59,7 +64,22 @@ impl State {
     /// Takes note of a change by hand.
     pub(super) fn edited(&mut self) {
         self.is_edited = true;
+        self.changed();
+    }
+
+    fn changed(&mut self) {
+        self.changes += 1;
         self.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// Is ready when anything has changed since the number `since`; the first is 1.
+    pub(super) fn poll_changed(&mut self, since: u64, context: &mut Context<'_>) -> Poll<u64> {
+        let now = self.changes + 1;
+        if now != since {
+            return Poll::Ready(now);
+        }
+        self.waiting.push(context.waker().clone());
+        Poll::Pending
     }
 
     /// Gives every object what a server would have given it.
@@ -105,6 +125,7 @@ impl State {
             stamp(metadata, self.version, 1);
         }
         self.objects.insert(id.clone(), object);
+        self.changed();
     }
 
     pub(super) fn apply(&mut self, desired: &Value) -> Result<(), String> {
@@ -136,6 +157,7 @@ impl State {
             return Err(CHANGED.to_owned());
         }
         self.objects.remove(id);
+        self.changed();
         Ok(())
     }
 

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use crate::{
-    backend::{ClusterWorkload, Rollout, RolloutState, RunningContainer},
+    backend::{ClusterWorkload, LabelSelector, Rollout, RolloutState, RunningContainer},
+    health::rollout_of,
     manifest::ResourceId,
-    sync::rollout_of,
 };
 
 /// Returns the object as a workload, if its kind is one.
@@ -20,6 +20,7 @@ pub(super) fn workload(id: &ResourceId, object: &Value) -> Option<ClusterWorkloa
     Some(ClusterWorkload {
         id: id.workload_id(),
         containers: RunningContainer::of_pod(pods),
+        selector: LabelSelector::of_workload(object),
         rollout: if object["status"].is_object() { rollout_of(object) } else { rolled_out(object) },
     })
 }

@@ -2,14 +2,15 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a conformance suite reports by panicking")]
 
-use serde_json::json;
+use futures::future::{join, select};
+use serde_json::{Value, json};
 
 use super::{
     bench::{Bench, IMAGE, of},
     fixture::ClusterFixture,
 };
 use crate::{
-    backend::RolloutState,
+    backend::{ContainerState, LabelSelector, PodQuery, RolloutState},
     finding::Code,
     manifest::ResourceId,
     sync::{self, Outcome, Reason},
@@ -309,4 +310,66 @@ pub async fn workloads_are_listed_with_their_images(fixture: &dyn ClusterFixture
         fixture.pause().await;
     }
     panic!("the workload is ready in time: {last:?}");
+}
+
+/// Everybody who waits is woken by a change of something observed, be it only its status.
+pub async fn a_change_of_a_status_is_reported_to_all_who_wait(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "status");
+    let objects = [bench.deployment("status", "web:1")];
+    bench.sync(&objects).await;
+    bench.plan(&objects).await;
+    let cluster = fixture.cluster();
+    let since = cluster.status_changed(0).await;
+    let status = json!({"conditions": [{"type": "Example", "status": "True"}]});
+    fixture.set_status_by_controller(&bench.id("Deployment", "status"), status).await;
+    let both = Box::pin(join(cluster.status_changed(since), cluster.status_changed(since)));
+    let patience = Box::pin(async {
+        for _ in 0..300 {
+            fixture.pause().await;
+        }
+    });
+    match select(both, patience).await {
+        futures::future::Either::Left(((first, second), _)) => {
+            assert!(first != since && second != since, "the number is another one");
+        }
+        futures::future::Either::Right(_) => panic!("the change of the status is reported in time"),
+    }
+}
+
+/// Pods are read on demand, by namespace and labels, with the images that run.
+pub async fn pods_are_taken_by_their_labels(fixture: &dyn ClusterFixture) {
+    const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
+    let bench = Bench::new(fixture, "pods");
+    let pod = |name: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"namespace": fixture.namespace(), "name": name, "labels": {"app": name}},
+            // Nobody schedules it, so that nobody else sets its status.
+            "spec": {"schedulerName": "nobody", "containers": [{"name": "web", "image": "web:1"}]}})
+    };
+    for name in ["pods-a", "pods-b"] {
+        fixture.create_by_hand(pod(name)).await;
+    }
+    let status = json!({"phase": "Pending", "containerStatuses": [{
+        "name": "web", "image": "web:1", "imageID": format!("web@{DIGEST}"), "ready": false, "restartCount": 0,
+        "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}]});
+    fixture.set_status_by_controller(&bench.id("Pod", "pods-a"), status).await;
+    let pods = async |selector: Value| {
+        let selector = json!({"spec": {"selector": selector}});
+        let selector = LabelSelector::of_workload(&selector).expect("a selector");
+        let query = PodQuery { namespace: fixture.namespace().to_owned(), selector };
+        fixture.cluster().pods(&query).await.expect("pods can be read").value
+    };
+    let found = pods(json!({"matchLabels": {"app": "pods-a"}})).await;
+    let [pod] = &found[..] else { panic!("one pod has the label: {found:?}") };
+    let [container] = &pod.containers[..] else { panic!("its container has a status: {pod:?}") };
+    assert_eq!((&*pod.name, &*pod.phase, &*container.image), ("pods-a", "Pending", "web:1"));
+    assert_eq!(container.digest().map(|digest| digest.to_string()).as_deref(), Some(DIGEST));
+    let waiting =
+        ContainerState::Waiting { reason: "ErrImagePull".to_owned(), message: "not found".to_owned() };
+    assert_eq!(container.state, waiting);
+    let both =
+        json!({"matchExpressions": [{"key": "app", "operator": "In", "values": ["pods-b", "pods-a"]}]});
+    let names: Vec<String> = pods(both).await.into_iter().map(|pod| pod.name).collect();
+    assert_eq!(names, ["pods-a", "pods-b"], "sorted by name");
+    assert!(pods(json!({"matchLabels": {"app": "pods-c"}})).await.is_empty());
 }

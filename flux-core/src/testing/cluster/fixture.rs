@@ -36,6 +36,9 @@ pub trait ClusterFixture: Send + Sync {
     /// Sets the replicas of a Deployment through its `scale` subresource, as a controller does.
     async fn scale_by_controller(&self, id: &ResourceId, replicas: i64);
 
+    /// Sets the status of an object through its `status` subresource, as a controller does.
+    async fn set_status_by_controller(&self, id: &ResourceId, status: Value);
+
     /// Waits a moment, in which controllers get on with their work.
     async fn pause(&self);
 }

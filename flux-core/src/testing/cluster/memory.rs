@@ -91,6 +91,11 @@ impl ClusterFixture for MemoryFixture {
         scaled.expect("the object is there");
     }
 
+    async fn set_status_by_controller(&self, id: &ResourceId, status: Value) {
+        let set = |object: &mut Value| object["status"] = status.clone();
+        self.memory.edit_as("kubelet", Some("status"), id, set).expect("the object is there");
+    }
+
     async fn pause(&self) {}
 }
 

@@ -44,12 +44,12 @@ fn what_moves_between_sets_that_go_on_stays_prunable_and_nothing_else_is_touched
     let former = plan_on(&cluster, &[config_map("stays")], &pruning());
     assert!(!former.steps.iter().any(|step| step.id.name == "moves"), "{former}");
     // The word may come later.
-    let told = SyncOptions { moved_from: vec![SyncSet::new("ours")], ..theirs.clone() };
-    let plan = plan_on(&cluster, &[config_map("moves")], &told);
+    let informed = SyncOptions { moved_from: vec![SyncSet::new("ours")], ..theirs.clone() };
+    let plan = plan_on(&cluster, &[config_map("moves")], &informed);
     assert_eq!(owned(sent(&plan, "moves"), &theirs.sync_set), Owned::Created);
     assert!(!plan.steps.iter().any(|step| step.id.name == "stays"), "{plan}");
     block_on(cluster.apply(&plan, &())).unwrap();
-    assert_eq!(plan_on(&cluster, &[config_map("moves")], &told).changes().count(), 0);
+    assert_eq!(plan_on(&cluster, &[config_map("moves")], &informed).changes().count(), 0);
     let plan = plan_on(&cluster, &[config_map("another")], &theirs);
     assert!(matches!(step(&plan, "moves").action, Action::Prune { .. }), "{plan}");
 }
