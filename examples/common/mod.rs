@@ -256,7 +256,7 @@ impl BackendArgs {
     }
 
     async fn kube(&self) -> Result<KubeCluster, Failure> {
-        let mut builder = KubeCluster::builder().default_namespace(&self.k8s_default_namespace);
+        let mut builder = KubeCluster::builder();
         if let Some(file) = &self.kubeconfig {
             builder = builder.kubeconfig(file);
         }

@@ -34,6 +34,8 @@ pub mod finding;
 pub mod generate;
 pub mod health;
 pub mod image;
+#[cfg(feature = "deployer")]
+mod inspect;
 pub mod kustomize;
 #[cfg(feature = "deployer")]
 mod kustomize_checks;
@@ -62,6 +64,8 @@ mod similar;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "deployer")]
+mod wait;
 pub mod workload;
 pub mod yaml;
 

@@ -227,11 +227,17 @@ fn invalid_step(step: &str) -> Option<&'static str> {
         "" => Some("is absolute, ends in a slash or has two in a row"),
         "." | ".." => Some("has a step `.` or `..`"),
         // As git has it: file systems take some of these for the same.
-        step if step.trim_end_matches(['.', ' ']).eq_ignore_ascii_case(".git") => Some("leads into `.git`"),
-        step if step.eq_ignore_ascii_case("git~1") => Some("leads into `.git`"),
+        step if is_dot_git(step) => Some("leads into `.git`"),
         step if step.contains('\0') => Some("has a NUL"),
         _ => None,
     }
+}
+
+/// Returns `true` for a name that some file system takes for `.git`: in any case, with dots, spaces
+/// or the name of a stream behind it, or in the short form of NTFS.
+fn is_dot_git(step: &str) -> bool {
+    let name = step.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']);
+    name.eq_ignore_ascii_case(".git") || name.eq_ignore_ascii_case("git~1")
 }
 
 #[cfg(test)]
@@ -301,6 +307,8 @@ mod tests {
             ("./a", "step"),
             ("a/../b", "step"),
             ("a/.git/config", ".git"),
+            ("a/GIT~1 /config", ".git"),
+            ("a/.git::$INDEX_ALLOCATION/config", ".git"),
             ("a\0b", "NUL"),
         ] {
             let error = text.parse::<RepoPath>().unwrap_err();

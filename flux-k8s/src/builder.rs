@@ -48,7 +48,6 @@ const SILENCE: Duration = Duration::from_secs(130);
 pub struct KubeClusterBuilder {
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
-    default_namespace: Option<String>,
     namespaces: Option<Vec<String>>,
     impersonated: Option<String>,
     events: Option<String>,
@@ -70,14 +69,6 @@ impl KubeClusterBuilder {
     /// Sets the context of the kubeconfig; its current one by default.
     pub fn context(self, name: impl Into<String>) -> Self {
         Self { context: Some(name.into()), ..self }
-    }
-
-    /// Sets the namespace of objects that name none.
-    ///
-    /// By default it is `default`, as it was for Flux v1, whatever the context says and in whatever
-    /// namespace a pod runs: the same repository means the same everywhere.
-    pub fn default_namespace(self, namespace: impl Into<String>) -> Self {
-        Self { default_namespace: Some(namespace.into()), ..self }
     }
 
     /// Limits the cluster to namespaces, as [`KubeCluster::limited_to`] does.
@@ -131,9 +122,8 @@ impl KubeClusterBuilder {
         config.reset_reader_on_write = true;
         // Retrying is this crate's own business: kube's default can hold a call for many minutes.
         config.default_retry = false;
-        let namespace = self.default_namespace.unwrap_or_else(|| "default".to_owned());
         let client = Client::try_from(config).map_err(|e| Failure::from_kube(&e).error(&target))?;
-        let cluster = KubeCluster::new(Http { client, target: Arc::new(target) }, namespace);
+        let cluster = KubeCluster::new(Http { client, target: Arc::new(target) });
         let cluster = match self.namespaces {
             Some(namespaces) => cluster.limited_to(namespaces),
             None => cluster,

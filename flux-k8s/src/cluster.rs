@@ -34,7 +34,6 @@ use crate::{events::Recorder, failure::Target, http::Http, kinds::Kinds, watch::
 /// (`fieldValidation=Strict`, as by kubectl's default; servers before 1.25 drop them silently).
 pub struct KubeCluster {
     pub(crate) http: Http,
-    pub(crate) default_namespace: String,
     /// The namespaces that it is limited to; `None` for all.
     pub(crate) namespaces: Option<BTreeSet<String>>,
     pub(crate) watches: Watches,
@@ -63,20 +62,19 @@ pub(crate) struct Discovered {
 impl KubeCluster {
     /// A cluster behind a client that is there already. Its time limits and retries are kept:
     /// switch kube's default retries off, they can hold a call for many minutes.
-    pub fn from_client(client: Client, default_namespace: impl Into<String>) -> Self {
+    pub fn from_client(client: Client) -> Self {
         let target = Target {
             server: "given by the caller".to_owned(),
             source: "by its own client".to_owned(),
             user: "the client's user".to_owned(),
             impersonated_by: None,
         };
-        Self::new(Http { client, target: Arc::new(target) }, default_namespace.into())
+        Self::new(Http { client, target: Arc::new(target) })
     }
 
-    pub(crate) fn new(http: Http, default_namespace: String) -> Self {
+    pub(crate) fn new(http: Http) -> Self {
         Self {
             http,
-            default_namespace,
             namespaces: None,
             watches: Watches::default(),
             discovered: Mutex::default(),
@@ -113,11 +111,6 @@ impl KubeCluster {
         }
     }
 
-    /// The namespace of objects that name none: `default`, if no other was given.
-    pub fn default_namespace(&self) -> &str {
-        &self.default_namespace
-    }
-
     pub(crate) fn with_discovered<T>(&self, f: impl FnOnce(&mut Discovered) -> T) -> T {
         // No code that can panic runs under the lock.
         f(&mut self.discovered.lock().unwrap_or_else(PoisonError::into_inner))
@@ -126,10 +119,7 @@ impl KubeCluster {
 
 impl fmt::Debug for KubeCluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KubeCluster")
-            .field("target", &self.http.target)
-            .field("default_namespace", &self.default_namespace)
-            .finish_non_exhaustive()
+        f.debug_struct("KubeCluster").field("target", &self.http.target).finish_non_exhaustive()
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use flux_core::{
+    health::harmless,
     manifest::ResourceId,
     sync::{Outcome, ResourceReport, SyncReport},
 };
@@ -191,7 +192,8 @@ fn of_object(resource: &ResourceReport, subject: &Subject, revision: &str) -> Ev
         is_warning: resource.outcome == Outcome::Failed,
         action,
         reason,
-        note: shortened(note),
+        // Whoever may read Events reads this, and perhaps not the object.
+        note: shortened(harmless(&note)),
     }
 }
 
@@ -205,7 +207,8 @@ fn of_rest(rest: &[&ResourceReport], revision: &str) -> Vec<Event> {
     let event = |(namespace, counts): (&str, BTreeMap<Outcome, usize>)| {
         let counted: Vec<String> = counts.iter().map(|(outcome, n)| format!("{n} {outcome}")).collect();
         Event {
-            regarding: json!({"apiVersion": "v1", "kind": "Namespace", "name": namespace}),
+            // The API server wants the namespace of the Event here, though a Namespace is in none.
+            regarding: json!({"apiVersion": "v1", "kind": "Namespace", "name": namespace, "namespace": namespace}),
             namespace: namespace.to_owned(),
             is_warning: counts.contains_key(&Outcome::Failed),
             action: "Sync",
@@ -256,10 +259,11 @@ mod tests {
         let made = std::iter::repeat_n(("shop", Outcome::Created), 130);
         let others = [("shop", Outcome::Unchanged), ("shop", Outcome::Failed), ("", Outcome::Pruned)];
         let all = events(&report(made.chain(others)), &HashMap::new(), |_| true);
-        assert_eq!(all.len(), MOST + 2);
+        assert_eq!(all.len(), MOST + 1);
         assert!(all[0].is_warning && all[0].reason == "SyncFailed" && !all[1].is_warning);
         let notes: Vec<&str> = all[MOST..].iter().map(|event| event.note.as_str()).collect();
-        assert_eq!(notes, ["of further objects by git: 1 pruned", "of further objects by git: 31 created"]);
+        assert_eq!(notes, ["of further objects by git: 32 created"]);
+        assert_eq!(all[MOST].regarding["namespace"], "shop", "the API server wants it");
     }
 
     #[test]

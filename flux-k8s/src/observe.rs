@@ -65,7 +65,7 @@ impl KubeCluster {
             versions
                 .entry(kind.group_kind())
                 .or_insert_with(|| kinds.versions(&kind.resource.group, &kind.resource.kind));
-            let namespace = self.namespace_of(wanted, kind);
+            let namespace = namespace_of(wanted, kind, scope);
             // What is elsewhere is not touched, and need not be seen.
             if namespace.as_ref().is_some_and(|namespace| !self.may_see(namespace)) {
                 continue;
@@ -96,7 +96,7 @@ impl KubeCluster {
                 kinds: infos,
                 versions,
                 unseen,
-                default_namespace: self.default_namespace.clone(),
+                default_namespace: scope.default_namespace().to_owned(),
                 fidelity: Fidelity::Normalised,
                 ..Observed::default()
             },
@@ -333,10 +333,11 @@ impl KubeCluster {
     fn may_see(&self, namespace: &String) -> bool {
         self.namespaces.as_ref().is_none_or(|namespaces| namespaces.contains(namespace))
     }
+}
 
-    fn namespace_of(&self, wanted: &Wanted, kind: &Kind) -> Option<String> {
-        kind.namespaced.then(|| wanted.namespace.clone().unwrap_or_else(|| self.default_namespace.clone()))
-    }
+fn namespace_of(wanted: &Wanted, kind: &Kind, scope: &Scope) -> Option<String> {
+    let default = || scope.default_namespace().to_owned();
+    kind.namespaced.then(|| wanted.namespace.clone().unwrap_or_else(default))
 }
 
 /// Returns `true` if objects of an `apiVersion` may be scaled by an autoscaler: workloads, and

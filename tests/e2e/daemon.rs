@@ -136,10 +136,9 @@ fn a_release_is_watched_until_the_cluster_runs_it_or_it_is_known_why_not() {
     let released = release("1.1", "90s").exits(0);
     assert!(released.stdout.ends_with("Healthy: the object is current\n"), "{}", released.stdout);
     let lines: Vec<&str> = released.stderr.lines().collect();
-    let first =
-        format!("{id}: InProgress: the released image has not reached the cluster; is a sync under way?");
-    let last = format!("{id}: Current: 2 of 2 pods are available");
-    assert_eq!((lines.first(), lines.last()), (Some(&&*first), Some(&&*last)));
+    // What it is waiting for at first depends on how soon fluxd syncs.
+    assert!(lines[0].starts_with(&format!("{id}: InProgress: ")), "{lines:#?}");
+    assert_eq!(lines.last(), Some(&&*format!("{id}: Current: 2 of 2 pods are available")));
     assert_eq!(world.running("web"), format!("{image}:1.1"));
 
     let broken = release("broken", "15s").exits(1);

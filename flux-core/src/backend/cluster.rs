@@ -27,6 +27,15 @@ use crate::{
 pub struct Scope {
     /// The objects that git names.
     pub wanted: BTreeSet<Wanted>,
+    /// The namespace of namespaced objects that name none; `None` for `default`.
+    pub default_namespace: Option<String>,
+}
+
+impl Scope {
+    /// Returns the namespace of namespaced objects that name none.
+    pub fn default_namespace(&self) -> &str {
+        self.default_namespace.as_deref().unwrap_or("default")
+    }
 }
 
 /// An object that git names.

@@ -119,10 +119,23 @@ impl Tree {
 
     fn insert_misnamed(&mut self, path: RepoPath, is_folder: bool) {
         let entries = &mut Arc::make_mut(&mut self.0).entries;
-        let mut free = path;
-        while entries.contains_key(&free) {
-            free = repo_path::nearest(&format!("{free}\u{fffd}"));
+        // A folder may have thousands of names that come to the same.
+        let numbered = |n: usize| match n {
+            0 => path.clone(),
+            1 => repo_path::nearest(&format!("{path}\u{fffd}")),
+            n => repo_path::nearest(&format!("{path}\u{fffd}{n}")),
+        };
+        let is_taken = |n: usize| entries.contains_key(&numbered(n));
+        let mut above = 1;
+        while is_taken(above - 1) {
+            above *= 2;
         }
+        let (mut low, mut high) = (above / 2, above - 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if is_taken(middle) { low = middle + 1 } else { high = middle }
+        }
+        let free = numbered(low);
         entries.insert(free, Entry::Misnamed { is_folder });
     }
 

@@ -21,7 +21,7 @@ use crate::{
 
 impl Deployer {
     /// Gathers what `needs` says until nothing is missing, or nothing more is to be had.
-    pub(super) async fn gather(
+    pub(crate) async fn gather(
         &self,
         loaded: &LoadedRepo,
         snapshot: &mut Snapshot,
@@ -135,7 +135,7 @@ impl Deployer {
     /// Asks the registries for what is needed.
     ///
     /// An image that cannot be read is noted as such, so that it is not asked for again.
-    pub(super) async fn gather_images(&self, needs: &Needs, facts: &mut ImageFacts) {
+    pub(crate) async fn gather_images(&self, needs: &Needs, facts: &mut ImageFacts) {
         let concurrent = self.options.concurrent_repositories.max(1);
         let tags = stream::iter(needs.tags.clone())
             .map(|(key, name)| async move { (key, self.registry.tags(&name).await) })
@@ -189,7 +189,7 @@ impl Deployer {
     }
 
     /// Gathers which workloads the cluster has, and the findings about what it does not show.
-    pub(super) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {
+    pub(crate) async fn cluster_facts(&self) -> Result<(ClusterFacts, Vec<Finding>), DeployError> {
         let seen = self.cluster.workloads(None).await.map_err(DeployError::Cluster)?;
         let findings = seen.completeness.cluster_findings();
         let workloads = seen.value.into_iter().map(|w| w.id).collect();

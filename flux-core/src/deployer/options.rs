@@ -49,8 +49,8 @@ pub struct Options {
     pub failure_memory: Duration,
     /// The namespace of namespaced objects that name none.
     ///
-    /// By default `default`, as in Flux v1. A cluster that has an option of its own for it is to be
-    /// given the same: it goes by that for kinds that are not built in.
+    /// By default `default`, as in Flux v1, whatever the context of the kubeconfig says and in
+    /// whatever namespace a pod runs: the same repository means the same everywhere.
     pub default_namespace: String,
 }
 

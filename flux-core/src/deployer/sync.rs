@@ -1,5 +1,7 @@
 //! Syncs: load, observe, plan, apply.
 
+use std::sync::PoisonError;
+
 use super::{DeployError, Deployer, LoadedRepo};
 use crate::{
     backend::{self, Progress},
@@ -59,12 +61,24 @@ impl Deployer {
     ) -> Result<SyncPlan, DeployError> {
         let mut desired = desired(loaded);
         desired.findings.extend(finding);
+        self.keep_suspension(&mut desired);
         let mut observed =
             self.cluster.observe(&desired.scope_within(options)).await.map_err(DeployError::Cluster)?;
         observed.value.contests = self.contests.at(self.clock.now());
         let plan = sync::plan(&desired, &observed, options);
         let violations = sync::check(&plan, &desired, &observed, options);
         if violations.is_empty() { Ok(plan) } else { Err(DeployError::SyncViolations(violations)) }
+    }
+
+    /// Keeps the suspension that git had last while a file cannot be read: it may be the one that
+    /// says so, broken in the haste of an incident.
+    fn keep_suspension(&self, desired: &mut Desired) {
+        let mut last = self.suspended.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_in_doubt = desired.findings.iter().any(|finding| finding.code.hides_objects());
+        if desired.suspended.is_none() && is_in_doubt {
+            desired.suspended.clone_from(&last);
+        }
+        last.clone_from(&desired.suspended);
     }
 
     /// Makes the cluster equal to git.
@@ -149,7 +163,7 @@ fn unreachable(error: &backend::Error, last: &LoadedRepo) -> Finding {
 }
 
 /// Returns the objects that git says the cluster should have.
-pub(super) fn desired(loaded: &LoadedRepo) -> Desired {
+pub(crate) fn desired(loaded: &LoadedRepo) -> Desired {
     let objects = sent(loaded)
         .map(|located| DesiredObject { object: located.resource.object.clone(), place: located.place() })
         .collect();
@@ -165,7 +179,7 @@ pub(super) fn desired(loaded: &LoadedRepo) -> Desired {
 }
 
 /// Returns the objects that are for the cluster.
-pub(super) fn sent(loaded: &LoadedRepo) -> impl Iterator<Item = Located<'_>> {
+pub(crate) fn sent(loaded: &LoadedRepo) -> impl Iterator<Item = Located<'_>> {
     loaded.manifests.resources().filter(|located| !is_for_tools(&located.resource.api_version))
 }
 

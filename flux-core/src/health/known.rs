@@ -8,6 +8,7 @@ use super::{
     object::{condition, condition_is, text, unseen},
     words::harmless,
 };
+use crate::api_version::group_of;
 
 /// Argo's Rollout says its phase; `observedGeneration` is a text there.
 pub(super) fn rollout(object: &Value) -> Health {
@@ -53,8 +54,11 @@ pub(super) fn keda(object: &Value) -> Health {
 /// hour at the earliest.
 pub(super) fn certificate(object: &Value) -> Health {
     if condition_is(object, "Ready", "True").is_none()
-        && let Some(failed) =
-            condition_is(object, "Issuing", "False").filter(|issuing| issuing.reason() == "Failed")
+        && let Some(failed) = condition_is(object, "Issuing", "False").filter(|issuing| {
+            let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);
+            let is_of_before = issuing.generation() < generation && issuing.generation().is_some();
+            issuing.reason() == "Failed" && !is_of_before
+        })
     {
         return Health::failed(format!("the certificate could not be issued: {}", failed.words()))
             .with_all([failed.evidence(EvidenceCode::Condition)]);
@@ -84,13 +88,20 @@ pub(super) fn ready_or_unseen(object: &Value) -> Health {
 /// The reasons by which a kind of Flux v2 says that it waits for another object.
 const WAITS: [&str; 3] = ["DependencyNotReady", "ArtifactFailed", "SourceNotReady"];
 
+/// Returns the health of an object of Flux v2 that is suspended: its controller does not look at
+/// it, so that what its status says is of before.
+pub(super) fn suspended_toolkit(object: &Value) -> Option<Health> {
+    let is_toolkit = group_of(text(object, "apiVersion")).ends_with(".toolkit.fluxcd.io");
+    let is_suspended = object.pointer("/spec/suspend") == Some(&Value::Bool(true));
+    (is_toolkit && is_suspended).then(|| {
+        Health::current("it is suspended")
+            .with(EvidenceCode::Suspended, "it is not reconciled until it is resumed")
+    })
+}
+
 /// The kinds of Flux v2: what is not ready and not reconciling has failed, unless it waits for
 /// another object.
 pub(super) fn toolkit(object: &Value) -> Health {
-    if object.pointer("/spec/suspend") == Some(&Value::Bool(true)) {
-        return Health::current("it is suspended")
-            .with(EvidenceCode::Suspended, "it is not reconciled until it is resumed");
-    }
     match condition_is(object, "Ready", "False") {
         Some(failed) if failed.reason().ends_with("Failed") && !WAITS.contains(&failed.reason()) => {
             Health::failed(format!("it is not ready: {}", failed.words()))

@@ -29,6 +29,7 @@ pub use model::{Evidence, EvidenceCode, Health, HealthStatus};
 pub use pods::evidence as pod_evidence;
 pub use rollout::rollout_of;
 pub use verdict::{WaitOutcome, WaitState, verdict};
+pub use words::harmless;
 
 use crate::api_version::group_of;
 
@@ -98,7 +99,7 @@ pub fn health_of(object: Option<&Value>) -> Health {
     if object.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null()) {
         return cluster::terminating(object);
     }
-    if let Some(health) = custom::generic(object) {
+    if let Some(health) = known::suspended_toolkit(object).or_else(|| custom::generic(object)) {
         return health;
     }
     rule_of(object).map_or_else(|| custom::by_ready(object), |rule| rule(object))

@@ -98,7 +98,7 @@ fn of_container_state(pod: &Pod, container: &PodContainer) -> Option<Evidence> {
         }
         ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff" => {
             let ended = container.last_exit.as_ref().map_or_else(|| "it ended".to_owned(), ended);
-            about(EvidenceCode::CrashLoop, format!("{ended}; started again {}", times(container.restarts)))
+            about(EvidenceCode::CrashLoop, format!("{ended}{}", again(container.restarts)))
         }
         // Ordinary steps before the start.
         ContainerState::Waiting { reason, .. }
@@ -109,10 +109,9 @@ fn of_container_state(pod: &Pod, container: &PodContainer) -> Option<Evidence> {
         ContainerState::Waiting { reason, message } => {
             about(EvidenceCode::CannotStart, format!("{reason}: {}", harmless(message)))
         }
-        ContainerState::Ended(exit) if exit.code != 0 => about(
-            EvidenceCode::CrashLoop,
-            format!("{}; started again {}", ended(exit), times(container.restarts)),
-        ),
+        ContainerState::Ended(exit) if exit.code != 0 => {
+            about(EvidenceCode::CrashLoop, format!("{}{}", ended(exit), again(container.restarts)))
+        }
         ContainerState::Running if !container.is_ready && !container.is_init => {
             let last = match &container.last_exit {
                 Some(exit) => format!(
@@ -136,6 +135,10 @@ fn ended(exit: &ContainerExit) -> String {
         "" | "Error" => format!("it ended with exit code {}", exit.code),
         reason => format!("it ended with exit code {} ({reason})", exit.code),
     }
+}
+
+fn again(restarts: i64) -> String {
+    if restarts == 0 { String::new() } else { format!("; started again {}", times(restarts)) }
 }
 
 fn times(number: i64) -> String {

@@ -72,8 +72,8 @@ fn address(object: &Value) -> Option<&str> {
     ["ip", "hostname"].map(|key| text(entry, key)).into_iter().find(|text| !text.is_empty())
 }
 
-/// A PodDisruptionBudget is current when its controller has seen it and enough pods are healthy;
-/// one that allows no disruption says so.
+/// A PodDisruptionBudget is current when its controller has seen it; one that allows no disruption
+/// says so, which may well be for good: a workload can have fewer pods than the budget wants.
 pub(super) fn disruption_budget(object: &Value) -> Health {
     if object.pointer("/status/observedGeneration").is_none() {
         return unseen();
@@ -88,7 +88,7 @@ pub(super) fn disruption_budget(object: &Value) -> Health {
             .with_all([failed.evidence(EvidenceCode::Condition)]);
     }
     if healthy < desired {
-        return Health::in_progress(format!("{healthy} of at least {desired} pods are healthy"))
+        return Health::current(format!("{healthy} of at least {desired} pods are healthy"))
             .with(EvidenceCode::NoDisruption, "no pod may be evicted: nodes that run one cannot be drained");
     }
     if allowed == 0 && count(object, "/status/expectedPods") > 0 {

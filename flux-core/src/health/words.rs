@@ -7,7 +7,7 @@ const LONGEST: usize = 500;
 ///
 /// Addresses lose their user, password and query (a registry redirects to signed addresses), and a
 /// value that the API server quotes when it refuses a pod is left out.
-pub(super) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = without_quoted_values(&without_credentials(&line));
     match line.char_indices().nth(LONGEST) {

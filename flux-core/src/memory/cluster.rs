@@ -25,7 +25,7 @@ use crate::{
 };
 
 use merge::Manager;
-use state::{DEFAULT_NAMESPACE, State, resolve, set_namespace, text};
+use state::{State, resolve, set_namespace, text};
 
 const AUTHORITY: &str = "memory";
 
@@ -193,7 +193,7 @@ impl Cluster for MemoryCluster {
         let marked = state.objects.iter().filter(|(_, o)| o["metadata"]["labels"].get(MARK_LABEL).is_some());
         let mut ids: Vec<&ResourceId> = marked.map(|(id, _)| id).collect();
         ids.extend(state.objects.keys().filter(|id| AUTOSCALERS.contains(&(&id.group, &id.kind))));
-        ids.extend(scope.wanted.iter().flat_map(|wanted| state.is_wanted(wanted)));
+        ids.extend(scope.wanted.iter().flat_map(|wanted| state.is_wanted(wanted, scope.default_namespace())));
         let objects =
             ids.into_iter().filter_map(|id| Some((id.clone(), Arc::new(state.objects.get(id)?.clone()))));
         let mut kinds = state.defined();
@@ -205,7 +205,7 @@ impl Cluster for MemoryCluster {
         let observed = Observed {
             objects: objects.collect(),
             kinds,
-            default_namespace: DEFAULT_NAMESPACE.to_owned(),
+            default_namespace: scope.default_namespace().to_owned(),
             fidelity: Fidelity::Exact,
             has_controllers: false,
             ..Observed::default()

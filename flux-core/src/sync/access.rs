@@ -61,13 +61,8 @@ pub fn access(desired: &Desired, options: &SyncOptions, default_namespace: &str)
 }
 
 /// The workloads that lists show.
-const LISTED: [(&str, &str); 5] = [
-    ("apps", "Deployment"),
-    ("apps", "DaemonSet"),
-    ("apps", "StatefulSet"),
-    ("batch", "CronJob"),
-    ("", "Pod"),
-];
+const LISTED: [(&str, &str); 4] =
+    [("apps", "Deployment"), ("apps", "DaemonSet"), ("apps", "StatefulSet"), ("batch", "CronJob")];
 
 /// Returns the rights that lists of workloads need beside those of a sync: to read the workloads of
 /// the namespaces that git has any in.

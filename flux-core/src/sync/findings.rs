@@ -93,7 +93,7 @@ pub(super) fn other_sync_set(of_others: &BTreeSet<ResourceId>, own: &SyncSet) ->
             of_others.len(),
             names.join(", ")
         ),
-        remedy: "If it is a former name of this set (another URL, branch or list of paths), take that set over, so that what it created can be pruned; if it is another repository's, let only one of the two name these objects, or they are written in turns."
+        remedy: "If it is a former name of this set (another URL, branch or list of paths), take that set over, so that what it created can be pruned; if the objects have moved from a set that goes on, say so; if it is another repository's, let only one of the two name these objects, or they are written in turns."
             .to_owned(),
     })
 }

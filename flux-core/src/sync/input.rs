@@ -50,7 +50,7 @@ pub struct Desired {
     pub findings: Vec<Finding>,
     /// Set if git says that nothing is to be synced.
     pub suspended: Option<Suspension>,
-    /// The namespace of namespaced objects that name none; `None` for that of the cluster.
+    /// The namespace of namespaced objects that name none; `None` for `default`.
     pub default_namespace: Option<String>,
 }
 
@@ -80,13 +80,10 @@ impl Desired {
                 namespace: record.namespace,
                 name: record.name,
             });
-            // The cluster knows the scope of kinds that are not built in, and asks in its own.
-            let default = || self.default_namespace.clone().filter(|_| is_namespaced(&api_version, &id.kind));
-            let namespace = id.namespace.clone().or_else(default);
-            let wanted = Wanted { api_version, kind: id.kind, namespace, name: id.name };
+            let wanted = Wanted { api_version, kind: id.kind, namespace: id.namespace, name: id.name };
             Some(std::iter::once(wanted).chain(record))
         });
-        Scope { wanted: wanted.flatten().collect() }
+        Scope { wanted: wanted.flatten().collect(), default_namespace: self.default_namespace.clone() }
     }
 }
 
@@ -137,10 +134,6 @@ pub struct SyncOptions {
     ///
     /// None by default.
     pub suspended: Option<Suspension>,
-}
-
-fn is_namespaced(api_version: &str, kind: &str) -> bool {
-    scope_of(api_version, kind) == Some(manifest::Scope::Namespaced)
 }
 
 impl SyncOptions {

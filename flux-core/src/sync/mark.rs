@@ -98,7 +98,8 @@ pub(super) fn read(object: &Value, sets: Sets<'_>, in_git: bool) -> Mark {
             let of_former = among(before, sets.takes_over).or_else(|| among(before, sets.moved_from));
             match of_former {
                 Some(Owned::Created) => Mark { owned: Owned::Created, is_current: false },
-                _ => Mark { owned: own, is_current: true },
+                // Without the annotation it would be taken for one of ours if the label went too.
+                _ => Mark { owned: own, is_current: !before.is_empty() },
             }
         }
         (Owned::No, Some(mark)) => {

@@ -112,6 +112,20 @@ pub(super) fn suspended(object: &Value) -> Option<Suspension> {
     Some(Suspension { by: text("suspended_user"), reason: text("suspended_msg") })
 }
 
+/// Returns the wish of the `prune` annotation: that an object is pruned with all that it holds, or
+/// that it never is.
+///
+/// A value that cannot be read keeps it: it may well be meant so.
+pub(super) fn prune(object: &Value) -> Option<bool> {
+    match annotation(object, "prune")? {
+        Value::Null => None,
+        Value::Bool(wish) => Some(*wish),
+        Value::String(text) if text.trim().is_empty() => None,
+        Value::String(text) => Some(text.trim() == "true"),
+        _ => Some(false),
+    }
+}
+
 /// Returns a clause about an object that is being deleted, with the finalizers that it waits for;
 /// `None` if it is not being deleted.
 pub fn deletion(object: &Value) -> Option<String> {

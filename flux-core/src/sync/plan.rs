@@ -167,10 +167,7 @@ impl<'a> Planner<'a> {
             self.unknown_kind(written, &kind.0, desired);
             return None;
         };
-        let default = || {
-            let chosen = self.desired.default_namespace.as_ref();
-            chosen.unwrap_or(&self.observed.value.default_namespace).clone()
-        };
+        let default = || self.observed.value.default_namespace.clone();
         let namespace = known.namespaced.then(|| written.namespace.clone().unwrap_or_else(default));
         Some(ResourceId { namespace, ..written })
     }

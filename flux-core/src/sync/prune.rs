@@ -6,8 +6,9 @@
 //! of a kind that could not be seen in full in the cluster stay; those of other kinds may go.
 //!
 //! Namespaces and CustomResourceDefinitions are only deleted if the annotation `fluxcd.io/prune:
-//! "true"` on them asks for it: what is in them, or of their kind, goes too, and much of it may be
-//! none of ours and out of sight. A PersistentVolume that a claim is bound to is never deleted.
+//! "true"` on them asks for it, and nothing that is known to be in them, or of their kind, is to
+//! stay: it goes too, and much of it may be none of ours and out of sight. A PersistentVolume that
+//! a claim is bound to is never deleted.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -53,6 +54,7 @@ pub(super) fn prune(
     let mut findings = Vec::new();
     let mut candidates = Vec::new();
     let mut unseen = Vec::new();
+    let mut holders = Vec::new();
     let mut ours = 0_usize;
     for (id, live) in seen {
         let owned = mark::read(live, options.sets(), false).owned;
@@ -75,7 +77,27 @@ pub(super) fn prune(
                 steps.push(step(id, live, Action::Skip, reason, message));
             }
             None if !observed.has_seen(&id.group, &id.kind) => unseen.push((id, live)),
+            None if holds_objects(id) => holders.push((id, live)),
             None => candidates.push((id, live)),
+        }
+    }
+    // What holds others goes only with all that is known to be in it.
+    let goes: BTreeSet<&ResourceId> = candidates.iter().chain(&holders).map(|(id, _)| *id).collect();
+    for (id, live) in holders {
+        let mut known = wanted.ids.iter().chain(seen.keys());
+        match known.find(|inner| is_in(inner, id, live) && !goes.contains(inner)) {
+            None => candidates.push((id, live)),
+            Some(inner) => {
+                let message = format!("{inner} would go with it, and is to stay");
+                findings.push(Finding {
+                    code: Code::PruneHeldBack,
+                    subject: id.to_string(),
+                    place: None,
+                    evidence: message.clone(),
+                    remedy: format!("Keep {id} in git, or let go of {inner} first."),
+                });
+                steps.push(step(id, live, Action::Skip, Reason::PruneHeldBack, message));
+            }
         }
     }
     let held = guard(wanted, options, candidates.len(), ours);
@@ -138,7 +160,7 @@ fn verdict(
     if object::ignore(live) != Ignore::No {
         return Some((Reason::Ignored, "its ignore annotation in the cluster says so".to_owned()));
     }
-    if object::says(live, "prune", false) {
+    if object::prune(live) == Some(false) {
         return Some((Reason::Ignored, "its prune annotation in the cluster says so".to_owned()));
     }
     if let Some(owner) = metadata["ownerReferences"].as_array().and_then(|owners| owners.first()) {
@@ -158,7 +180,7 @@ fn verdict(
         return None;
     }
     match id.kind.as_str() {
-        "Namespace" | "CustomResourceDefinition" if object::says(live, "prune", true) => None,
+        "Namespace" | "CustomResourceDefinition" if object::prune(live) == Some(true) => None,
         "Namespace" => holds("deleting a namespace deletes everything in it, whoever made it"),
         "CustomResourceDefinition" => {
             holds("deleting a definition deletes every object of its kind, whoever made it")
@@ -191,6 +213,20 @@ fn cluster_in_doubt(completeness: &Completeness) -> (&'static str, &'static str)
             "not all objects of their kinds in the cluster could be seen",
             "See that these kinds can be listed and watched; the next sync prunes.",
         ),
+    }
+}
+
+/// Returns `true` if an object may hold others that are objects of their own.
+fn holds_objects(id: &ResourceId) -> bool {
+    let kind = (id.group.as_str(), id.kind.as_str());
+    [("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")].contains(&kind)
+}
+
+/// Returns `true` if an object is in a Namespace, or is of the kind of a definition.
+fn is_in(inner: &ResourceId, holder: &ResourceId, live: &Value) -> bool {
+    match holder.kind.as_str() {
+        "Namespace" => inner.namespace.as_ref() == Some(&holder.name),
+        _ => live["spec"]["group"] == *inner.group && live["spec"]["names"]["kind"] == *inner.kind,
     }
 }
 

@@ -113,3 +113,20 @@ async fn events_say_what_was_done_and_what_was_refused() {
     let described = team.kubectl(&["describe", "configmap", &id(&good).name]);
     assert!(described.contains("changed-in-git") && described.contains("fluxcd.io/flux"), "{described}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_much_for_events_is_counted_in_one() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let builder = KubeCluster::builder().kubeconfig(server.kubeconfig()).events("fluxd-0");
+    let team = Team::with_cluster(server, "many-events", builder.open().await.unwrap());
+    let objects: Vec<Value> =
+        (0..120).map(|n| config_map(&team.namespace, &format!("o-{n:03}"), "1")).collect();
+    team.commit(&objects);
+    team.sync().await;
+    let list: Value =
+        serde_json::from_str(&team.kubectl(&["get", "events.events.k8s.io", "-o", "json"])).unwrap();
+    let of_namespace: Vec<&Value> =
+        list["items"].as_array().unwrap().iter().filter(|e| e["regarding"]["kind"] == "Namespace").collect();
+    assert_eq!((list["items"].as_array().unwrap().len(), of_namespace.len()), (101, 1));
+    assert!(of_namespace[0]["note"].as_str().unwrap().ends_with("20 created"), "{}", of_namespace[0]);
+}

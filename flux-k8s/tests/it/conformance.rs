@@ -42,7 +42,7 @@ impl Fixture {
             namespace: id.namespace.clone(),
             name: id.name.clone(),
         };
-        let scope = Scope { wanted: [wanted].into() };
+        let scope = Scope { wanted: [wanted].into(), ..Scope::default() };
         for _ in 0..200 {
             let seen = self.cluster.observe(&scope).await.unwrap().value;
             let seen = seen.objects.get(id).map(|object| version(object));

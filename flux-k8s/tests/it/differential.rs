@@ -4,7 +4,7 @@ mod pairs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flux_core::sync::{CHECKSUM_ANNOTATION, MARK_LABEL, Outcome};
+use flux_core::sync::{ADOPTED_ANNOTATION, CHECKSUM_ANNOTATION, MARK_LABEL, Outcome};
 use flux_test_support::KubeServer;
 use serde_json::{Map, Value, json};
 
@@ -216,6 +216,7 @@ fn content(object: &Value) -> Value {
     }
     if let Some(annotations) = kept["annotations"].as_object_mut() {
         annotations.remove(CHECKSUM_ANNOTATION);
+        annotations.remove(ADOPTED_ANNOTATION);
         annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         // Controllers count with them what has become of the object.
         annotations.remove("deployment.kubernetes.io/revision");

@@ -52,7 +52,7 @@ fn cluster(
             Ok::<_, io::Error>(response.body(Body::from(body.to_string().into_bytes())).unwrap())
         }
     });
-    (KubeCluster::from_client(Client::new(service, "default"), "default"), asked)
+    (KubeCluster::from_client(Client::new(service, "default")), asked)
 }
 
 fn discovery() -> Value {
@@ -246,7 +246,7 @@ async fn an_answer_that_makes_no_sense_is_an_error() {
     let service = tower::service_fn(|_: Request<Body>| async {
         Ok::<_, io::Error>(Response::new(Body::from(b"<html>welcome, hunter2</html>".to_vec())))
     });
-    let cluster = KubeCluster::from_client(Client::new(service, "default"), "default");
+    let cluster = KubeCluster::from_client(Client::new(service, "default"));
     let error = cluster.observe(&scope([])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
     assert!(!error.to_string().contains("hunter2"), "{error}");

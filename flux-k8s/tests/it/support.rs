@@ -43,7 +43,7 @@ pub(crate) async fn counted(server: &KubeServer) -> (KubeCluster, Arc<AtomicUsiz
         request
     });
     let client = ClientBuilder::try_from(config).unwrap().with_layer(&layer).build();
-    (KubeCluster::from_client(client, "default"), count)
+    (KubeCluster::from_client(client), count)
 }
 
 /// An object with the mark.
@@ -248,7 +248,7 @@ pub(crate) fn scope<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Scope {
             name: text("/metadata/name").unwrap(),
         }
     });
-    Scope { wanted: wanted.collect() }
+    Scope { wanted: wanted.collect(), ..Scope::default() }
 }
 
 /// Applies steps and expects that none fails.

@@ -187,7 +187,7 @@ fn what_is_current_and_yet_worth_a_word() {
             ),
             (
                 &budget("currentHealthy: 1, desiredHealthy: 2"),
-                InProgress,
+                Current,
                 "1 of at least 2 pods are healthy",
                 &["no-disruption"],
             ),

@@ -179,8 +179,12 @@ impl State {
         }
     }
 
-    pub(super) fn is_wanted(&self, wanted: &Wanted) -> impl Iterator<Item = &ResourceId> {
-        let namespace = wanted.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    pub(super) fn is_wanted(
+        &self,
+        wanted: &Wanted,
+        default_namespace: &str,
+    ) -> impl Iterator<Item = &ResourceId> {
+        let namespace = wanted.namespace.as_deref().unwrap_or(default_namespace);
         let id = |namespace: Option<&str>| ResourceId {
             namespace: namespace.map(str::to_owned),
             kind: wanted.kind.clone(),

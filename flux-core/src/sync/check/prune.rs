@@ -48,7 +48,21 @@ pub(super) fn check(
         (PruneRule::EmptyGit, git.objects.is_empty() && git.unknown_kinds.is_empty()),
         (PruneRule::TooMany, pruned.len() > ALWAYS_ALLOWED && pruned.len() * 2 > ours && !options.prune_all),
     ];
-    for step in pruned {
+    let gone: BTreeSet<&ResourceId> = pruned.iter().map(|step| &step.id).collect();
+    // What a Namespace or a definition would take along, and what is not deleted itself.
+    let takes_along = |id: &ResourceId, object: &Value| {
+        let known = live.keys().chain(git.objects.keys()).chain(git.unknown_kinds.keys());
+        let is_inside = |inner: &ResourceId| match id.kind.as_str() {
+            "Namespace" => inner.namespace.as_deref() == Some(&*id.name),
+            "CustomResourceDefinition" => {
+                text(object, "/spec/group") == Some(&*inner.group)
+                    && text(object, "/spec/names/kind") == Some(&*inner.kind)
+            }
+            _ => false,
+        };
+        known.into_iter().any(|inner| is_inside(inner) && !gone.contains(inner))
+    };
+    for step in &pruned {
         let object = live.get(&step.id).map_or(&Value::Null, |object| &**object);
         let for_one = [
             (PruneRule::NotOurs, mark_of(object, options, &step.id, false) != Mark::Created),
@@ -58,7 +72,7 @@ pub(super) fn check(
             (PruneRule::Ignored, is_kept(object) || may_be_pruned(object) == Some(false)),
             (PruneRule::OwnedByOthers, is_owned(object)),
             (PruneRule::Suspended, is_suspended(object)),
-            (PruneRule::HoldsOthers, holds_others(&step.id, object)),
+            (PruneRule::HoldsOthers, holds_others(&step.id, object) || takes_along(&step.id, object)),
             (PruneRule::NoPrecondition, !has_preconditions(&step.action, object)),
         ];
         let broken = for_all.into_iter().chain(for_one).filter(|(_, is_broken)| *is_broken);

@@ -54,7 +54,6 @@ pub(super) enum Identity {
 /// The scopes of kinds, as git and the cluster define them: whether objects of a kind live in
 /// namespaces.
 pub(super) struct Scopes<'a> {
-    desired: &'a Desired,
     observed: &'a Observed,
     options: &'a SyncOptions,
     in_git: BTreeMap<(String, &'a str), bool>,
@@ -77,7 +76,7 @@ impl<'a> Scopes<'a> {
                 in_git.insert((format!("{group}/{version}"), kind), spec["scope"] != "Cluster");
             }
         }
-        Self { desired, observed, options, in_git }
+        Self { observed, options, in_git }
     }
 
     pub(super) fn identify(&self, object: &Value) -> Identity {
@@ -99,11 +98,7 @@ impl<'a> Scopes<'a> {
             .or_else(|| self.in_git.get(&(api_version.to_owned(), kind)).copied());
         match namespaced {
             Some(true) => {
-                let default = match &self.desired.default_namespace {
-                    Some(namespace) => namespace,
-                    None => &self.observed.default_namespace,
-                };
-                Identity::Known(id(Some(written.unwrap_or_else(|| default.clone()))))
+                Identity::Known(id(Some(written.unwrap_or_else(|| self.observed.default_namespace.clone()))))
             }
             Some(false) => Identity::Known(id(None)),
             // It is in a namespace that nobody looks into.
@@ -313,12 +308,12 @@ pub(super) fn is_suspended(object: &Value) -> bool {
     annotation(object, "suspended").is_some_and(|value| !off.contains(value))
 }
 
-/// Returns the wish of the `prune` annotation.
+/// Returns the wish of the `prune` annotation; what cannot be read wishes that it stays.
 pub(super) fn may_be_pruned(object: &Value) -> Option<bool> {
-    match annotation(object, "prune")? {
-        Value::Bool(wish) => Some(*wish),
-        value => value.as_str()?.parse().ok(),
-    }
+    let value = annotation(object, "prune")?;
+    let text = value.as_str().map(str::trim);
+    let says_nothing = value.is_null() || text == Some("");
+    (!says_nothing).then(|| *value == true || text == Some("true"))
 }
 
 /// Returns `true` if an annotation says that an object is neither applied nor deleted.

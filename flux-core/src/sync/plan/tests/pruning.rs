@@ -51,6 +51,7 @@ fn each_object_has_its_own_reasons_to_stay() {
         ("ignored", config_map("goes"), Box::new(ignore("true")), Reason::Ignored),
         ("sync_only", config_map("goes"), Box::new(ignore("sync_only")), Reason::Ignored),
         ("not to be pruned", config_map("goes"), Box::new(prune("false")), Reason::Ignored),
+        ("perhaps not to be pruned", config_map("goes"), Box::new(prune("disabled")), Reason::Ignored),
         (
             "on its way",
             config_map("goes"),
@@ -76,6 +77,32 @@ fn each_object_has_its_own_reasons_to_stay() {
     assert_eq!(verdict(&cluster, &options()), (Reason::PruneOff, false));
     let elsewhere = SyncOptions { namespaces: Some(Vec::new()), ..pruning() };
     assert_eq!(verdict(&cluster, &elsewhere), (Reason::NamespaceNotAllowed, false));
+}
+
+#[test]
+fn what_holds_others_goes_only_with_all_of_them() {
+    let inside = |name: &str| {
+        let mut object = config_map(name);
+        object["metadata"]["namespace"] = "shop".into();
+        object
+    };
+    let namespace = annotated(object("v1", "Namespace", "shop"), "fluxcd.io/prune", "true");
+    let cluster = synced(&[namespace, inside("a"), inside("b"), config_map("kept")]);
+    let plan_for = |objects: &[Value]| plan_on(&cluster, objects, &pruning());
+    // Git still names an object in it.
+    let plan = plan_for(&[config_map("kept"), inside("a")]);
+    let step_of = |plan: &SyncPlan| step(plan, "shop").reason;
+    assert_eq!(step_of(&plan), Reason::PruneHeldBack);
+    assert!(step(&plan, "shop").message.starts_with("shop:configmap/a would go with it"), "{plan}");
+    // One in it is to stay by its annotation.
+    let id = id_in(&cluster, "b");
+    let suspend = |o: &mut Value| o["metadata"]["annotations"]["fluxcd.io/suspended"] = "true".into();
+    cluster.edit(&id, suspend).unwrap();
+    assert_eq!(step_of(&plan_for(&[config_map("kept")])), Reason::PruneHeldBack);
+    let resume = |o: &mut Value| o["metadata"]["annotations"]["fluxcd.io/suspended"] = "false".into();
+    cluster.edit(&id, resume).unwrap();
+    let plan = plan_for(&[config_map("kept")]);
+    assert!(matches!(step(&plan, "shop").action, Action::Prune { .. }), "{plan}");
 }
 
 #[test]

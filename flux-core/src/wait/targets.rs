@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{
     backend::{Completeness, Observation, Observed, Scope},
-    health::{Evidence, EvidenceCode, Health, HealthStatus, health_of},
+    health::{Evidence, EvidenceCode, Health, HealthStatus, harmless, health_of},
     image::ImageRef,
-    manifest::ResourceId,
+    manifest::{Container, ResourceId},
     sync::{self, Outcome, Reason, ResourceReport, SyncReport},
     workload,
 };
@@ -25,11 +25,20 @@ pub(super) struct Targets {
 #[derive(Debug)]
 pub(super) enum Expected {
     /// That it is current, and runs these images by its containers' names.
-    Current(BTreeMap<String, ImageRef>),
+    Current(BTreeMap<String, Released>),
     /// That it is gone.
     Gone,
     /// Nothing more: its health is known.
     Known(Health),
+}
+
+/// An image that was released to a container.
+#[derive(Debug)]
+pub(super) struct Released {
+    pub(super) image: ImageRef,
+    /// The scalars that say it in git, by JSON pointers: for containers that only a rule or a
+    /// comment in git tells of.
+    pub(super) written: Vec<(String, Value)>,
 }
 
 impl Expected {
@@ -45,7 +54,8 @@ impl Expected {
             }
             (Outcome::Skipped, _) => return None,
             (Outcome::Failed, reason) => {
-                let why = if report.message.is_empty() { reason.to_string() } else { report.message.clone() };
+                let why =
+                    if report.message.is_empty() { reason.to_string() } else { harmless(&report.message) };
                 let health = Health::new(HealthStatus::Failed, format!("it could not be applied: {why}"));
                 Self::Known(health.with(EvidenceCode::NotApplied, why))
             }
@@ -68,12 +78,14 @@ impl Expected {
         if health.status == HealthStatus::NotFound && !seen.has_seen(&id.group, &id.kind) {
             return Health::new(HealthStatus::Unknown, unseen(&seen.completeness, &id.kind));
         }
-        if health.status == HealthStatus::NotFound && has_ended(id, seen) {
-            return match before.filter(|health| health.status == HealthStatus::Failed) {
-                Some(failed) => failed.clone(),
+        if health.status == HealthStatus::NotFound && is_gone_job(id, seen) {
+            let known =
+                |health: &&Health| matches!(health.status, HealthStatus::Failed | HealthStatus::Current);
+            return match before.filter(known) {
+                Some(known) => known.clone(),
                 None => Health::new(
-                    HealthStatus::Current,
-                    "the Job has ended, and its own time limit took it away",
+                    HealthStatus::Failed,
+                    "the Job is gone, by its own time limit or by hand, and whether it succeeded was not seen",
                 ),
             };
         }
@@ -128,35 +140,43 @@ fn unseen(completeness: &Completeness, kind: &str) -> String {
     why.map_or_else(|| "it could not be seen".to_owned(), |why| format!("it could not be seen: {why}"))
 }
 
-/// Returns `true` if an object that is not there is a Job that goes by its own time limit.
-fn has_ended(id: &ResourceId, seen: &Observation<Observed>) -> bool {
+/// Returns `true` if an object that is not there is a Job that was applied and goes by its own time
+/// limit.
+fn is_gone_job(id: &ResourceId, seen: &Observation<Observed>) -> bool {
     let is_job = id.kind == "Job" && id.group == "batch";
     is_job && seen.value.objects.contains_key(&sync::record_of(id))
 }
 
 /// Takes an object for not current while its containers have other images than those expected.
-fn with_images(health: Health, object: &Value, expected: &BTreeMap<String, ImageRef>) -> Health {
+fn with_images(health: Health, object: &Value, expected: &BTreeMap<String, Released>) -> Health {
     if expected.is_empty() {
         return health;
     }
     let spec = json!({"apiVersion": object["apiVersion"], "kind": object["kind"],
         "metadata": {"name": object["metadata"]["name"]}, "spec": object["spec"]});
     let parsed = workload::parse(spec.to_string().as_bytes());
-    let containers = parsed.resources.iter().filter_map(|resource| resource.workload.as_ref()).flatten();
+    let containers: Vec<&Container> =
+        parsed.resources.iter().filter_map(|resource| resource.workload.as_ref()).flatten().collect();
     let differs = |image: &ImageRef, other: &ImageRef| {
         image.name.canonical() != other.name.canonical()
             || image.tag != other.tag
             || image.digest != other.digest
     };
-    let others: Vec<Evidence> = containers
-        .filter_map(|container| {
-            let wanted = expected.get(&container.name)?;
-            let image = container.image.as_ref().ok().filter(|image| differs(image, wanted))?;
-            let mut evidence = Health::new(HealthStatus::InProgress, "")
-                .with(EvidenceCode::OtherImage, format!("the cluster has {image}, and {wanted} was released"))
-                .evidence;
-            evidence.iter_mut().for_each(|one| one.subject = format!("container {}", container.name));
-            evidence.pop()
+    let others: Vec<Evidence> = expected
+        .iter()
+        .filter_map(|(name, Released { image: wanted, written })| {
+            let runs = match containers.iter().find(|container| container.name == *name) {
+                Some(container) => {
+                    container.image.as_ref().ok().filter(|image| differs(image, wanted))?.to_string()
+                }
+                None if written.is_empty() => "no such container".to_owned(),
+                None if written.iter().all(|(at, value)| object.pointer(at) == Some(value)) => return None,
+                None => "another image".to_owned(),
+            };
+            let message = format!("the cluster has {runs}, and {wanted} was released");
+            let health = Health::new(HealthStatus::InProgress, "").with(EvidenceCode::OtherImage, message);
+            let evidence = health.evidence.into_iter().next()?;
+            Some(Evidence { subject: format!("container {name}"), ..evidence })
         })
         .collect();
     if others.is_empty() {

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{DeployError, Deployer, LoadedRepo, sync::sent};
 use crate::{
+    deployer::{DeployError, Deployer, LoadedRepo, sent},
     finding::{Finding, Severity},
     object_checks::ObjectChecks,
     parse_cache::read_texts,

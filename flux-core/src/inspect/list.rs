@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{DeployError, Deployer};
 use crate::{
     backend::RolloutState,
+    deployer::{DeployError, Deployer},
     finding::Findings,
     image::{ImageInfo, ImageRef},
     listing::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView},

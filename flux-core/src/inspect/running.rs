@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, stream};
 
-use super::{DeployError, Deployer};
 use crate::{
     backend::{Pod, PodQuery},
+    deployer::{DeployError, Deployer},
     finding::{Code, Finding},
     image::Digest,
     listing::{ContainerView, Listing, RunningImage, WorkloadView},

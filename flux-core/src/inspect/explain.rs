@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{DeployError, Deployer};
 use crate::{
+    deployer::{DeployError, Deployer},
     listing::Listing,
     release::{self, ExplainRequest, Explanation, Snapshot},
 };

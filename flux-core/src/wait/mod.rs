@@ -14,15 +14,15 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::Value;
 
-use super::{DeployError, Deployer, ReleaseReport, sync::desired};
 use crate::{
     backend::{Error, Revision, Wanted, layers::Sleeper},
+    deployer::{DeployError, Deployer, ReleaseReport, desired},
     health::{Health, HealthStatus, WaitOutcome, WaitState, verdict},
-    manifest::{CLUSTER, ResourceId},
+    manifest::{CLUSTER, Resource, ResourceId},
     sync::{SyncOptions, SyncReport},
 };
 use evidence::PodEvidence;
-use targets::{Expected, Targets};
+use targets::{Expected, Released, Targets};
 
 /// How long changes in the cluster wait for others before they are looked at.
 const GATHER: Duration = Duration::from_millis(100);
@@ -212,12 +212,16 @@ impl Deployer {
             let workload = located.workload_id();
             let Some(verdict) = report.plan.workloads.get(&workload) else { continue };
             let images = verdict.containers.iter();
-            let images = images.filter_map(|c| Some((c.container.clone(), c.target.clone()?)));
+            let resource = located.resource;
+            let images = images.filter_map(|container| {
+                let image = container.target.clone()?;
+                let written = written(resource, &container.container);
+                Some((container.container.clone(), Released { image, written }))
+            });
             let images: BTreeMap<_, _> = images.collect();
             if images.is_empty() {
                 continue;
             }
-            let resource = located.resource;
             let namespace = Some(workload.namespace().to_owned()).filter(|namespace| namespace != CLUSTER);
             let id = ResourceId {
                 namespace: namespace.clone(),
@@ -235,6 +239,14 @@ impl Deployer {
         }
         Ok(targets)
     }
+}
+
+/// Returns the scalars that hold the image of a container in an object of git.
+fn written(resource: &Resource, container: &str) -> Vec<(String, Value)> {
+    let containers = resource.workload.iter().flatten();
+    let own = containers.filter(|known| known.name == container && known.origin.is_none());
+    let pointers = own.flat_map(|container| &container.sites).map(|site| &site.pointer);
+    pointers.filter_map(|at| Some((at.clone(), resource.object.pointer(at)?.clone()))).collect()
 }
 
 /// One wait.
@@ -264,8 +276,9 @@ impl Wait<'_> {
                     if let Some(outcome) = verdict(&healths, &state) {
                         if matches!(outcome, WaitOutcome::Failed | WaitOutcome::TimedOut) {
                             // If this last look at the pods fails, what is known has to do.
-                            let _ = self.look(&mut healths, &mut pods, Some(usize::MAX)).await;
+                            let _ = self.look(&mut healths, &mut pods, Some(self.options.pod_queries)).await;
                         }
+                        let outcome = verdict(&healths, &state).unwrap_or(outcome);
                         return Ok(WaitReport { revision: self.revision.clone(), outcome, healths });
                     }
                 }
