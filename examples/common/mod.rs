@@ -172,7 +172,9 @@ impl Composition {
         let own = SyncSet::of_repository(&self.url, &branch, &self.paths);
         // As v1 named it, and as it was named where no branch was given.
         let former = [branch.as_str(), ""].map(|branch| SyncSet::v1(&self.url, branch, &self.paths));
-        let sync_set = args.sync_set.as_ref().map_or_else(|| own.clone(), SyncSet::new);
+        // An empty variable, as charts leave it, names nothing.
+        let named = args.sync_set.as_ref().filter(|name| !name.trim().is_empty());
+        let sync_set = named.map_or_else(|| own.clone(), SyncSet::new);
         let mut takes_over: Vec<SyncSet> = args.take_over.iter().map(SyncSet::new).collect();
         takes_over.extend([own].into_iter().chain(former).filter(|set| *set != sync_set));
         takes_over.dedup();
@@ -240,12 +242,20 @@ impl BackendArgs {
             repo,
             url: url.to_owned(),
             paths: self.git_path.clone(),
-            namespaces: (!self.k8s_allow_namespace.is_empty()).then(|| self.k8s_allow_namespace.clone()),
+            namespaces: self.allowed_namespaces(),
         };
         if let Some(memory) = memory {
             composition.run_all_in(&memory).await?;
         }
         Ok(composition)
+    }
+
+    /// Returns the namespaces that may be touched; `None` for all.
+    ///
+    /// An empty variable, as charts leave it, names none.
+    pub(crate) fn allowed_namespaces(&self) -> Option<Vec<String>> {
+        let named = self.k8s_allow_namespace.iter().filter(|namespace| !namespace.trim().is_empty());
+        Some(named.cloned().collect::<Vec<_>>()).filter(|namespaces| !namespaces.is_empty())
     }
 
     /// Returns the options of the deployer.
@@ -263,8 +273,8 @@ impl BackendArgs {
         if let Some(context) = &self.context {
             builder = builder.context(context);
         }
-        if !self.k8s_allow_namespace.is_empty() {
-            builder = builder.limited_to(self.k8s_allow_namespace.clone());
+        if let Some(namespaces) = self.allowed_namespaces() {
+            builder = builder.limited_to(namespaces);
         }
         if let Some(user) = &self.k8s_impersonate {
             builder = builder.impersonate(user);

@@ -28,7 +28,7 @@ const PODS: [(&str, &str); 7] = [
 
 /// Prints the roles as a stream of YAML documents, or as a list in JSON, ready for `kubectl apply`.
 pub(crate) async fn run(args: &Rbac, backends: &BackendArgs, out: &mut Out) -> Result<u8, Failure> {
-    let namespaces = Some(backends.k8s_allow_namespace.clone()).filter(|namespaces| !namespaces.is_empty());
+    let namespaces = backends.allowed_namespaces();
     let options = SyncOptions { prune: args.prune, namespaces, ..SyncOptions::new(SyncSet::new("rbac")) };
     let deployer = check::compose(None, backends)?;
     let mut rules = deployer.access(&options).await?;

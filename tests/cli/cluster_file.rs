@@ -360,3 +360,36 @@ fn objects_without_a_namespace_are_in_the_one_that_is_named_for_all_verbs() {
     kept.shop.fluxctl(&[&cluster[..], &["lock", "-w", "deployment/web"]].concat()).exits(0);
     assert!(kept.shop.file("sock-shop/web.yaml").contains("fluxcd.io/locked"));
 }
+
+#[test]
+fn what_is_misspelt_about_syncs_is_said_by_sync_and_by_check() {
+    let kept = Kept::new();
+    let typo =
+        "apiVersion: fluxcd.io/v1alpha1\nkind: FluxPolicy\nmetadata: {name: stop}\nspec: {Suspended: true}\n";
+    let odd = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: odd\n  namespace: sock-shop\n  annotations:\n    fluxcd.io/prune: 'no'\n";
+    let files = [("sock-shop/stop.yaml", typo), ("sock-shop/odd.yaml", odd)];
+    kept.shop.commit(&files.map(|(path, text)| (path.to_owned(), text.to_owned())), "In haste");
+    let report = kept.sync(&[], 0);
+    let codes: Vec<&Value> =
+        report["findings"].as_array().expect("findings").iter().map(|finding| &finding["code"]).collect();
+    assert_eq!(codes, ["invalid-policy", "invalid-policy"], "{report:#}");
+    let checked = kept.shop.fluxctl(&["check", "-o", "json"]).exits(1).json();
+    let findings = checked.as_array().or(checked["findings"].as_array()).expect("findings");
+    let of_odd = findings.iter().find(|f| f["subject"] == "sock-shop:configmap/odd").expect("one of the map");
+    assert_eq!(of_odd["place"]["line"], 7, "{of_odd}");
+    // It cannot be read, and so it may well mean that the object is to stay.
+    kept.shop.commit(&[("sock-shop/odd.yaml".to_owned(), "# nothing\n".to_owned())], "Remove it");
+    let report = kept.sync(&["--prune"], 0);
+    assert_eq!(outcome(&report, "sock-shop:configmap/odd")["reason"], "ignored");
+}
+
+#[test]
+fn an_object_in_no_namespace_is_suspended_by_its_kind_and_name_and_the_commit_says_what_was_done() {
+    let kept = Kept::new();
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: extra\n";
+    kept.shop.commit(&[("sock-shop/extra.yaml".to_owned(), namespace.to_owned())], "A namespace");
+    let words = ["suspend", "-w", "namespace/extra", "-w", "sock-shop:configmap/none", "-o", "json"];
+    let suspended = kept.shop.fluxctl(&words).exits(1).json();
+    assert_eq!(suspended["workloads"]["<cluster>:namespace/extra"]["status"], "success", "{suspended:#}");
+    assert_eq!(outcome(&kept.sync(&[], 0), "<cluster>:namespace/extra")["reason"], "suspended");
+}

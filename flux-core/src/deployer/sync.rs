@@ -9,6 +9,7 @@ use crate::{
     manifest::ApiVersion,
     manifest_set::Located,
     policy::{Suspension, is_policy_document},
+    release,
     sync::{self, AccessRule, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
 };
 
@@ -61,6 +62,8 @@ impl Deployer {
     ) -> Result<SyncPlan, DeployError> {
         let mut desired = desired(loaded);
         desired.findings.extend(finding);
+        // A suspension that was misspelt must not go unnoticed.
+        desired.findings.extend(release::document_findings(&loaded.manifests));
         self.keep_suspension(&mut desired);
         let mut observed =
             self.cluster.observe(&desired.scope_within(options)).await.map_err(DeployError::Cluster)?;

@@ -11,7 +11,7 @@ use crate::{
     manifest::{CLUSTER, Container, ParsedFile, Resource, Scope, WorkloadId, scope_of},
     manifest_set::DEFAULT_NAMESPACE,
     pointer::escape,
-    policy::Policies,
+    policy::{Policies, is_of_syncs},
     workload::Class,
 };
 
@@ -179,6 +179,11 @@ fn facts(file: &ParsedFile) -> BTreeMap<(Key, String), String> {
             let policies = Policies::of(&resource.annotations).all.into_iter();
             let set = policies.filter(|(_, text)| text.value != UNSET);
             facts.extend(set.map(|(name, text)| ((object.clone(), format!("policy {name}")), text.value)));
+            let of_syncs = resource.annotations.iter().filter_map(|(key, annotation)| {
+                let name = key.rsplit_once('/')?.1;
+                (is_of_syncs(name) && name != "ignore").then(|| (name, annotation.value.clone()))
+            });
+            facts.extend(of_syncs.map(|(name, value)| ((object.clone(), format!("policy {name}")), value)));
         }
     }
     facts

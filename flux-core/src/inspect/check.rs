@@ -4,11 +4,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     deployer::{DeployError, Deployer, LoadedRepo, sent},
-    finding::{Finding, Severity},
+    finding::{Code, Finding, Severity},
+    manifest_set::Located,
     object_checks::ObjectChecks,
     parse_cache::read_texts,
     release,
     repo_path::RepoPath,
+    sync,
 };
 
 /// The result of a check.
@@ -26,6 +28,28 @@ impl CheckReport {
     pub fn errors(&self) -> usize {
         self.findings.iter().filter(|finding| finding.severity() == Severity::Error).count()
     }
+}
+
+/// Returns the findings about annotations of syncs that cannot be read, each at its value.
+fn annotations_of_syncs(located: &Located<'_>) -> Vec<Finding> {
+    let resource = located.resource;
+    // Of a workload it is among the findings about policies.
+    let is_known = |name: &str| name == "ignore" && resource.workload.is_some();
+    let unreadable = sync::unreadable(&resource.object).into_iter().filter(|one| !is_known(one.name));
+    unreadable
+        .map(|one| {
+            let of = |(key, _): &(&String, _)| key.rsplit_once('/').is_some_and(|(_, name)| name == one.name);
+            let written = resource.annotations.iter().find(of);
+            let position = written.map_or(resource.position, |(_, annotation)| annotation.position);
+            Finding {
+                code: Code::InvalidPolicy,
+                subject: located.workload_id().to_string(),
+                place: Some(located.place_of(position)),
+                evidence: one.evidence,
+                remedy: one.remedy,
+            }
+        })
+        .collect()
 }
 
 impl Deployer {
@@ -49,6 +73,7 @@ impl Deployer {
             sources.get(path).map(String::as_str)
         }));
         findings.extend(objects.findings(&sources));
+        findings.extend(sent(&loaded).flat_map(|located| annotations_of_syncs(&located)));
         Ok(CheckReport { loaded, findings: findings.by_place() })
     }
 }

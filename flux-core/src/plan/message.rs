@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    reason::Status,
     release::ReleasePlan,
     request::{ImageTarget, Operation, PolicyChange, Selection},
 };
@@ -15,7 +16,7 @@ impl ReleasePlan {
     pub fn message(&self) -> String {
         let own = self.request.cause.message.as_deref();
         match (own, &self.request.operation) {
-            (_, Operation::Policy(change)) => policy_message(own, change),
+            (_, Operation::Policy(change)) => self.policy_message(own, change),
             (Some(message), _) => message.to_owned(),
             (None, operation) => self.default_message(operation),
         }
@@ -46,7 +47,7 @@ impl ReleasePlan {
             Operation::Rollback(back) => {
                 format!("Roll back {} to {}", to(&back.workloads), back.to.short())
             }
-            Operation::Policy(change) => policy_message(None, change),
+            Operation::Policy(change) => self.policy_message(None, change),
             Operation::Auto => {
                 let images = self.images();
                 match images.len() {
@@ -60,17 +61,24 @@ impl ReleasePlan {
             }
         }
     }
-}
 
-/// Returns v1's message of a change of policies: its events, after a person's own words.
-fn policy_message(own: Option<&str>, change: &PolicyChange) -> String {
-    let events: Vec<String> =
-        events(change).iter().map(|(event, ids)| format!("{event}: {}", comma_separated(ids))).collect();
-    let list = || events.iter().map(|event| format!("- {event}\n")).collect::<String>();
-    match (own, &events[..]) {
-        (Some(message), _) => format!("{message}\n\n{}", list()),
-        (None, [event]) => event.clone(),
-        (None, _) => format!("Updated workload policies\n\n{}", list()),
+    /// Returns v1's message of a change of policies: its events, after a person's own words.
+    ///
+    /// Changes that have failed are not among them.
+    fn policy_message(&self, own: Option<&str>, change: &PolicyChange) -> String {
+        let has_failed =
+            |id: &WorkloadId| self.workloads.get(id).is_some_and(|verdict| verdict.status == Status::Failed);
+        let mut events = events(change);
+        events.values_mut().for_each(|ids| ids.retain(|id| !has_failed(id)));
+        events.retain(|_, ids| !ids.is_empty());
+        let events: Vec<String> =
+            events.iter().map(|(event, ids)| format!("{event}: {}", comma_separated(ids))).collect();
+        let list = || events.iter().map(|event| format!("- {event}\n")).collect::<String>();
+        match (own, &events[..]) {
+            (Some(message), _) => format!("{message}\n\n{}", list()),
+            (None, [event]) => event.clone(),
+            (None, _) => format!("Updated workload policies\n\n{}", list()),
+        }
     }
 }
 
@@ -87,6 +95,8 @@ fn events(change: &PolicyChange) -> BTreeMap<&'static str, BTreeSet<&WorkloadId>
                 // The user and the message of a lock are part of it.
                 ("locked" | "locked_user" | "locked_msg", true) => "Locked",
                 ("locked" | "locked_user" | "locked_msg", false) => "Unlocked",
+                ("suspended" | "suspended_user" | "suspended_msg", true) => "Suspended",
+                ("suspended" | "suspended_user" | "suspended_msg", false) => "Resumed",
                 _ => "Updated policies",
             };
             events.entry(event).or_default().insert(id);

@@ -23,11 +23,11 @@ pub struct Suspension {
 impl Suspension {
     /// Reads the suspension of a whole set off a policy document.
     ///
-    /// Whatever is written there other than `false` suspends: what cannot be read is reported where
-    /// policy documents are read.
+    /// Whatever is written there other than `false` suspends: what cannot be read is a finding.
     pub fn of_document(document: &Value) -> Option<Self> {
         match &document["spec"]["suspended"] {
             Value::Null | Value::Bool(false) => None,
+            Value::String(text) if text.trim() == "false" => None,
             written => {
                 let text = |key: &str| written.get(key).and_then(Value::as_str).map(str::to_owned);
                 Some(Self { by: text("by"), reason: text("reason") })
@@ -39,11 +39,17 @@ impl Suspension {
 /// Writes a clause about the suspended object: `alice suspended it: the database is moved`.
 impl fmt::Display for Suspension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.by {
-            Some(by) => write!(f, "{by} suspended it")?,
-            None => f.write_str("it is suspended")?,
+        // Both are written by people: a line break would tear a table, an escape colour a terminal.
+        let line = |text: &Option<String>| {
+            let text = text.as_deref().unwrap_or_default().replace(char::is_control, " ");
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let (by, reason) = (line(&self.by), line(&self.reason));
+        match by.as_str() {
+            "" => f.write_str("it is suspended")?,
+            by => write!(f, "{by} suspended it")?,
         }
-        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+        if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
     }
 }
 
@@ -66,6 +72,9 @@ mod tests {
                 Some("alice suspended it: the night"),
             ),
             (json!({"suspended": "yes"}), Some("it is suspended")),
+            (json!({"suspended": "false"}), None),
+            (json!({"suspended": {"by": "", "reason": " "}}), Some("it is suspended")),
+            (json!({"suspended": {"by": "a\u{1b}[31m\nb"}}), Some("a [31m b suspended it")),
         ];
         for (spec, expected) in table {
             let read = Suspension::of_document(&json!({"spec": spec}));

@@ -99,6 +99,8 @@ pub use explain::{explain, explain_needs};
 pub use explanation::{ExplainRequest, Explanation, PatternFrom, TagReason, TagStatus, TagVerdict};
 pub use needs::Needs;
 pub use planner::{needs, plan, plan_with_files};
+#[cfg(feature = "deployer")]
+pub(crate) use policy_index::document_findings;
 pub use policy_index::{PolicyIndex, policy_documents, policy_findings};
 pub use registry_findings::image_findings;
 pub use snapshot::{ClusterFacts, ImageFacts, PastFile, RepositoryFacts, Snapshot};

@@ -146,6 +146,16 @@ pub fn policy_findings<'a>(manifests: &Manifests, source: impl Fn(&str) -> Optio
     PolicyIndex::read(manifests, source).findings(manifests)
 }
 
+/// Returns the findings about the policy documents of a repository, each at the start of its
+/// document.
+#[cfg(feature = "deployer")]
+pub(crate) fn document_findings(manifests: &Manifests) -> Vec<Finding> {
+    match policy_documents(manifests).next() {
+        None => Vec::new(),
+        Some(_) => PolicyIndex::read(manifests, |_| None).document_findings().to_vec(),
+    }
+}
+
 /// Adds the findings about the annotations of a workload.
 fn of_workload(located: &Located<'_>, own: &Policies, findings: &mut Vec<Finding>) {
     let subject = || located.workload_id().to_string();

@@ -1,10 +1,18 @@
 //! The ids of a request, resolved to those that workloads have.
 
 use crate::{
-    manifest::WorkloadId,
+    manifest::{CLUSTER, WorkloadId},
     manifest_set::Manifests,
     plan::{Operation, Selection},
 };
+
+/// Returns the id of an object that is in no namespace, if an id names nothing else:
+/// `namespace/shop` is read as one in the default namespace.
+fn any_object(id: &WorkloadId, manifests: &Manifests) -> WorkloadId {
+    let elsewhere = WorkloadId::new(CLUSTER, id.kind(), id.name());
+    let has = |id: &WorkloadId| manifests.resources().any(|located| located.workload_id() == *id);
+    if !has(id) && has(&elsewhere) { elsewhere } else { id.clone() }
+}
 
 /// Returns the same operation with the ids that workloads have.
 ///
@@ -34,7 +42,8 @@ pub(super) fn resolve_ids(operation: &Operation, manifests: &Manifests) -> Opera
         }
         Operation::Policy(change) => {
             let updates = std::mem::take(&mut change.updates);
-            change.updates = updates.into_iter().map(|(id, to)| (one(&id), to)).collect();
+            let any = |id: &WorkloadId| any_object(&one(id), manifests);
+            change.updates = updates.into_iter().map(|(id, to)| (any(&id), to)).collect();
         }
         Operation::Auto => {}
     }

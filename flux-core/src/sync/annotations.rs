@@ -19,23 +19,29 @@ const WORDS: [(&str, &[&str]); 6] = [
 
 /// An annotation that cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
+pub(crate) struct Unreadable {
+    /// The name of the annotation, without a prefix.
+    pub(crate) name: &'static str,
     /// The annotation as it is written.
-    pub(super) evidence: String,
+    pub(crate) evidence: String,
     /// The remedy.
-    pub(super) remedy: String,
+    pub(crate) remedy: String,
 }
 
 /// Returns the annotations of an object of git that cannot be read.
-pub(super) fn unreadable(object: &Value) -> Vec<Unreadable> {
+pub(crate) fn unreadable(object: &Value) -> Vec<Unreadable> {
     let words = WORDS.iter().filter_map(|(key, words)| {
         let value = object::annotation(object, key).filter(|value| !value.is_null())?;
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let remedy = || format!("Write one of {}.", words.join(", "));
-        (!words.contains(&text.trim()))
-            .then(|| Unreadable { evidence: format!("fluxcd.io/{key}: {text:?}"), remedy: remedy() })
+        (!words.contains(&text.trim())).then(|| Unreadable {
+            name: key,
+            evidence: format!("fluxcd.io/{key}: {text:?}"),
+            remedy: remedy(),
+        })
     });
     let pointers = ignored::leading_nowhere(object).into_iter().map(|pointer| Unreadable {
+        name: "ignore-fields",
         evidence: format!("fluxcd.io/ignore-fields: {pointer:?} leads to no field of the manifest"),
         remedy: "Write JSON pointers into the manifest, as in /spec/replicas, with commas between them."
             .to_owned(),

@@ -91,20 +91,20 @@ pub(super) fn read(object: &Value, sets: Sets<'_>, in_git: bool) -> Mark {
     let among = |mark: &str, sets: &[SyncSet]| {
         sets.iter().map(|set| owned_by(mark, object, set)).find(|owned| *owned != Owned::No)
     };
+    let before = object["metadata"]["annotations"][ADOPTED_ANNOTATION].as_str().unwrap_or_default();
+    // While an object moves, the former set may adopt it once more, from this one.
+    let came_back = !sets.moved_from.is_empty() && owned_by(before, object, sets.own) == Owned::Created;
+    let was_created = came_back
+        || [sets.takes_over, sets.moved_from].iter().any(|of| among(before, of) == Some(Owned::Created));
     match (own, label(object)) {
         (Owned::Created, _) => Mark { owned: own, is_current: true },
-        (Owned::Adopted, _) => {
-            let before = object["metadata"]["annotations"][ADOPTED_ANNOTATION].as_str().unwrap_or_default();
-            let of_former = among(before, sets.takes_over).or_else(|| among(before, sets.moved_from));
-            match of_former {
-                Some(Owned::Created) => Mark { owned: Owned::Created, is_current: false },
-                // Without the annotation it would be taken for one of ours if the label went too.
-                _ => Mark { owned: own, is_current: !before.is_empty() },
-            }
-        }
+        (Owned::Adopted, _) if was_created => Mark { owned: Owned::Created, is_current: false },
+        // Without the annotation it would be taken for one of ours if the label went too.
+        (Owned::Adopted, _) => Mark { owned: own, is_current: !before.is_empty() },
         (Owned::No, Some(mark)) => {
             let moved = || among(mark, sets.moved_from).filter(|_| in_git);
             let owned = among(mark, sets.takes_over).or_else(moved).unwrap_or(Owned::No);
+            let owned = if owned == Owned::Adopted && was_created { Owned::Created } else { owned };
             Mark { owned, is_current: false }
         }
         (Owned::No, None) if in_git && has_lost_its_mark(object) => {

@@ -39,12 +39,16 @@ pub use crate::plan::{
     takeover::{ApplyOptions, IfRefused, Takeover},
 };
 pub use access::{AccessRule, access, access_of_events, access_of_lists};
+#[cfg(feature = "deployer")]
+pub(crate) use annotations::unreadable;
 pub use applied::applied;
 pub use check::{Protection, PruneRule, Violation, check};
 pub use input::{Desired, DesiredObject, SyncOptions};
 #[cfg(feature = "deployer")]
 pub(crate) use job::record_of;
 pub use mark::{Owned, owned};
+#[cfg(feature = "deployer")]
+pub(crate) use object::suspended as suspension;
 pub use object::{deletion, marked_as_created};
 pub use outdated::{Outdated, outdated};
 pub use plan::plan;

@@ -101,7 +101,7 @@ pub(super) fn ignore(object: &Value) -> Ignore {
 /// Returns who has suspended the syncs of an object, and why, if an annotation of it says so.
 ///
 /// A value that cannot be read suspends it too: it may well be meant so.
-pub(super) fn suspended(object: &Value) -> Option<Suspension> {
+pub(crate) fn suspended(object: &Value) -> Option<Suspension> {
     let is_off = |value: &Value| match value {
         Value::Null | Value::Bool(false) => true,
         Value::String(text) => matches!(text.trim(), "false" | ""),

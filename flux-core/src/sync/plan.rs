@@ -232,12 +232,11 @@ impl<'a> Planner<'a> {
         if let Some(message) = ignored {
             return self.push(id, desired, Action::Skip, Reason::Ignored, message.to_owned());
         }
-        let live_suspension = || object::suspended(live.as_deref()?);
-        let suspended = self.suspended.cloned();
-        if let Some(suspension) =
-            suspended.or_else(|| object::suspended(&desired.object)).or_else(live_suspension)
-        {
-            return self.push(id, desired, Action::Skip, Reason::Suspended, suspension.to_string());
+        let live_suspension =
+            || Some(format!("{}; the annotation is in the cluster", object::suspended(live.as_deref()?)?));
+        let suspended = self.suspended.cloned().or_else(|| object::suspended(&desired.object));
+        if let Some(message) = suspended.map(|suspension| suspension.to_string()).or_else(live_suspension) {
+            return self.push(id, desired, Action::Skip, Reason::Suspended, message);
         }
         if object::is_encrypted(&desired.object) {
             let message = "it is encrypted with SOPS, and is left as it is in the cluster".to_owned();

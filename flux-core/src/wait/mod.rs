@@ -19,7 +19,7 @@ use crate::{
     deployer::{DeployError, Deployer, ReleaseReport, desired},
     health::{Health, HealthStatus, WaitOutcome, WaitState, verdict},
     manifest::{CLUSTER, Resource, ResourceId},
-    sync::{SyncOptions, SyncReport},
+    sync::{self, SyncOptions, SyncReport},
 };
 use evidence::PodEvidence;
 use targets::{Expected, Released, Targets};
@@ -208,6 +208,7 @@ impl Deployer {
     async fn released(&self, report: &ReleaseReport, revision: &Revision) -> Result<Targets, DeployError> {
         let loaded = self.load_at(revision).await?;
         let mut targets = Targets::default();
+        let all_suspended = desired(&loaded).suspended;
         for located in loaded.manifests.workloads() {
             let workload = located.workload_id();
             let Some(verdict) = report.plan.workloads.get(&workload) else { continue };
@@ -235,7 +236,15 @@ impl Deployer {
                 namespace,
                 name: resource.name.clone(),
             });
-            targets.expected.insert(id, Expected::Current(images));
+            let suspended = all_suspended.clone().or_else(|| sync::suspension(&resource.object));
+            let expected = match suspended {
+                Some(suspension) => Expected::Known(Health::new(
+                    HealthStatus::Failed,
+                    format!("the release stays in git until syncs are resumed: {suspension}"),
+                )),
+                None => Expected::Current(images),
+            };
+            targets.expected.insert(id, expected);
         }
         Ok(targets)
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     image::{ImageRef, Tag},
-    manifest::{Container, WorkloadId},
+    manifest::{CLUSTER, Container, WorkloadId},
     manifest_set::{Located, Manifests},
     policy::Freeze,
     release::{
@@ -138,7 +138,12 @@ fn forbids(
             let named = matches!(back.workloads, Selection::Named(_));
             (selected(&back.workloads), false, back.force && named)
         }
-        Operation::Policy(change) => (means(manifests, change.updates.keys(), &id), false, true),
+        Operation::Policy(change) => {
+            // What is in no namespace is also meant by an id that was read in the default one.
+            let is_it = |named: &WorkloadId| named.kind() == id.kind() && named.name() == id.name();
+            let is_meant = id.namespace() == CLUSTER && change.updates.keys().any(is_it);
+            (is_meant || means(manifests, change.updates.keys(), &id), false, true)
+        }
     };
     let rolls_back = matches!(spec, Operation::Rollback(_));
     let freeze = policies.get("freeze").and_then(|text| Freeze::parse(text).ok());

@@ -136,7 +136,11 @@ pub(super) fn mark_of(object: &Value, options: &SyncOptions, id: &ResourceId, in
     let former = options.takes_over.iter().chain(&options.moved_from);
     let was_created = |mark: &str| former.clone().any(|set| read_mark(mark, set, id) == Mark::Created);
     let own = mark(object, &options.sync_set, id);
-    if own == Mark::Adopted && before.is_some_and(was_created) {
+    let came_back = |before: &str| {
+        !options.moved_from.is_empty() && read_mark(before, &options.sync_set, id) == Mark::Created
+    };
+    let created_before = before.is_some_and(|before| was_created(before) || came_back(before));
+    if own == Mark::Adopted && created_before {
         return Mark::Created;
     }
     let has_label = object["metadata"]["labels"].get(MARK_LABEL).is_some();
@@ -146,7 +150,10 @@ pub(super) fn mark_of(object: &Value, options: &SyncOptions, id: &ResourceId, in
     }
     let moved = options.moved_from.iter().filter(|_| in_git);
     let others = options.takes_over.iter().chain(moved).map(|set| mark(object, set, id));
-    std::iter::once(own).chain(others).find(|mark| *mark != Mark::None).unwrap_or(Mark::None)
+    match std::iter::once(own).chain(others).find(|mark| *mark != Mark::None).unwrap_or(Mark::None) {
+        Mark::Adopted if created_before => Mark::Created,
+        mark => mark,
+    }
 }
 
 /// Reads the mark of an object.

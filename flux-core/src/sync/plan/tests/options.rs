@@ -55,6 +55,25 @@ fn what_moves_between_sets_that_go_on_stays_prunable_and_nothing_else_is_touched
 }
 
 #[test]
+fn an_object_that_the_former_set_adopts_once_more_while_it_moves_stays_prunable() {
+    let cluster = synced(&[config_map("moves")]);
+    let to = SyncOptions {
+        prune: true,
+        moved_from: vec![SyncSet::new("ours")],
+        ..SyncOptions::new(SyncSet::new("theirs"))
+    };
+    let objects = [config_map("moves")];
+    for options in [&to, &pruning(), &to] {
+        let plan = plan_on(&cluster, &objects, options);
+        block_on(cluster.apply(&plan, &())).unwrap();
+    }
+    let kept = plan_on(&cluster, &[config_map("another")], &pruning());
+    assert!(!kept.changes().any(|step| step.id.name == "moves"), "no gap: {kept}");
+    let plan = plan_on(&cluster, &[config_map("another")], &to);
+    assert!(matches!(step(&plan, "moves").action, Action::Prune { .. }), "{plan}");
+}
+
+#[test]
 fn a_mark_that_somebody_removed_is_put_back_as_it_was() {
     let cluster = synced(&[config_map("a")]);
     let id = id_in(&cluster, "a");
