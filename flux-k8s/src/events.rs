@@ -61,6 +61,8 @@ struct Event {
     action: &'static str,
     reason: &'static str,
     note: String,
+    /// The object and the message, if it is about a failure.
+    failure: Option<(ResourceId, String)>,
 }
 
 /// The facts about an object that its report does not have.
@@ -91,17 +93,18 @@ impl Recorder {
         }
     }
 
-    /// Returns `true` if a failure was not written lately, and notes that it is written now.
+    /// Returns `true` if a failure was not written lately.
     fn is_new(&self, resource: &ResourceReport, now: Instant) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.retain(|_, (_, at)| now.duration_since(*at) < QUIET);
-        match failures.get(&resource.id) {
-            Some((note, _)) if *note == resource.message => false,
-            _ => {
-                failures.insert(resource.id.clone(), (resource.message.clone(), now));
-                true
-            }
-        }
+        failures.get(&resource.id).is_none_or(|(message, _)| *message != resource.message)
+    }
+
+    /// Notes that an event was written.
+    fn note(&self, event: &Event, now: Instant) {
+        let Some((id, message)) = &event.failure else { return };
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.insert(id.clone(), (message.clone(), now));
     }
 
     async fn write(&self, http: &Http, event: &Event) {
@@ -115,14 +118,14 @@ impl Recorder {
         let body = self.body(event, Timestamp::now()).to_string().into_bytes();
         let request = Request::new(RawObject::url_path(&resource, Some(&event.namespace)))
             .create(&PostParams::default(), body);
-        if let Err(failure) = http.once(request).await {
-            match failure.kind {
-                FailureKind::Forbidden => {
-                    tracing::warn!(namespace = event.namespace, reason = %failure.message, "no Event can be written");
-                }
-                _ => {
-                    tracing::debug!(namespace = event.namespace, reason = %failure.message, "an Event is lost");
-                }
+        match http.once(request).await {
+            Ok(_) => self.note(event, Instant::now()),
+            // It is the account's right that is missing, or the name of the process that is no good.
+            Err(failure) if matches!(failure.kind, FailureKind::Forbidden | FailureKind::Invalid) => {
+                tracing::warn!(namespace = event.namespace, reason = %failure.message, "no Event can be written");
+            }
+            Err(failure) => {
+                tracing::debug!(namespace = event.namespace, reason = %failure.message, "an Event is lost");
             }
         }
     }
@@ -194,6 +197,7 @@ fn of_object(resource: &ResourceReport, subject: &Subject, revision: &str) -> Ev
         reason,
         // Whoever may read Events reads this, and perhaps not the object.
         note: shortened(harmless(&note)),
+        failure: (resource.outcome == Outcome::Failed).then(|| (id.clone(), resource.message.clone())),
     }
 }
 
@@ -214,6 +218,7 @@ fn of_rest(rest: &[&ResourceReport], revision: &str) -> Vec<Event> {
             action: "Sync",
             reason: "Synced",
             note: format!("of further objects by {revision}: {}", counted.join(", ")),
+            failure: None,
         }
     };
     counts.into_iter().map(event).collect()
@@ -271,7 +276,11 @@ mod tests {
         let recorder = Recorder::default();
         let failed = report([("shop", Outcome::Failed)]);
         let start = Instant::now();
-        let written = |now| events(&failed, &HashMap::new(), |resource| recorder.is_new(resource, now)).len();
+        let written = |now| {
+            let events = events(&failed, &HashMap::new(), |resource| recorder.is_new(resource, now));
+            events.iter().for_each(|event| recorder.note(event, now));
+            events.len()
+        };
         assert_eq!((written(start), written(start)), (1, 0));
         assert_eq!(written(start + QUIET), 1);
     }

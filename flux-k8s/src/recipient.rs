@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use flux_core::sync::{ApplyOptions, Takeover, content_digest, marked_as_created};
+use flux_core::sync::{ApplyOptions, Takeover, content_digest, deletion, marked_as_created};
 use kube::core::{
     ApiResource,
     params::{DeleteParams, Preconditions},
@@ -182,13 +182,7 @@ impl Recipient<'_> {
 
 /// Returns the failure about an object that was deleted and is still there.
 fn still_there(live: &Value, immutable: &Failure) -> Failure {
-    let finalizers = live.pointer("/metadata/finalizers").and_then(Value::as_array).into_iter().flatten();
-    let finalizers: Vec<&str> = finalizers.filter_map(Value::as_str).collect();
-    let waits = if finalizers.is_empty() {
-        "it is still being deleted".to_owned()
-    } else {
-        format!("it is still being deleted, and waits for the finalizers {}", finalizers.join(", "))
-    };
+    let waits = deletion(live).unwrap_or_else(|| "it is still there".to_owned());
     Failure::new(
         FailureKind::Conflict,
         format!("{waits}; it is to be created anew, because {}", immutable.message),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use crate::api_version::group_of;
 use crate::{
+    health::{HealthStatus, health_of},
     manifest::ResourceId,
     plan::{
         contest::digest,
@@ -126,25 +127,12 @@ pub(super) fn prune(object: &Value) -> Option<bool> {
     }
 }
 
-/// Returns a clause about an object that is being deleted, with the finalizers that it waits for;
-/// `None` if it is not being deleted.
+/// Returns a clause about an object that is being deleted, with what it waits for; `None` if it is
+/// not being deleted.
 pub fn deletion(object: &Value) -> Option<String> {
-    let metadata = &object["metadata"];
-    text(metadata, "deletionTimestamp")?;
-    let list = |list: &'_ Value| -> Vec<String> {
-        list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    // A Namespace has others in its spec, and says in its conditions what it still waits for.
-    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
-    let remaining = conditions
-        .filter(|c| object["kind"] == "Namespace" && c["status"] == "True")
-        .filter(|c| text(c, "type").is_some_and(|kind| kind.ends_with("Remaining")))
-        .filter_map(|c| text(c, "message").map(str::to_owned));
-    let finalizers = list(&metadata["finalizers"]).join(", ");
-    let waits = (!finalizers.is_empty()).then(|| format!("waits for the finalizers {finalizers}"));
-    let all: Vec<String> =
-        ["it is being deleted".to_owned()].into_iter().chain(waits).chain(remaining).collect();
-    Some(all.join("; "))
+    let health = health_of(Some(object));
+    let all = std::iter::once(health.message).chain(health.evidence.into_iter().map(|one| one.message));
+    (health.status == HealthStatus::Terminating).then(|| all.collect::<Vec<_>>().join("; "))
 }
 
 /// Returns the object as it is to be sent: in the namespace given, without what only a server

@@ -152,11 +152,17 @@ async fn a_job_fails_by_its_deadline_and_another_completes() {
     let report = wait(&team, &[job], &within(60), &Log::default()).await;
     assert_eq!(report.outcome, WaitOutcome::Healthy, "{report:#?}");
 
-    // One that its own time limit takes away has ended.
-    let mut job = workload(&team, "Job", &good, &json!({ "ttlSecondsAfterFinished": 0 }));
-    job["metadata"]["name"] = json!("short");
-    let report = wait(&team, &[job], &within(60), &Log::default()).await;
-    assert_eq!(report.outcome, WaitOutcome::Healthy, "{report:#?}");
+    // One that its own time limit takes away has ended as it was seen last; it may be gone before
+    // that was seen.
+    for (name, limit) in [("short", 30), ("at-once", 0)] {
+        let mut job = workload(&team, "Job", &good, &json!({ "ttlSecondsAfterFinished": limit }));
+        job["metadata"]["name"] = json!(name);
+        let report = wait(&team, &[job], &within(60), &Log::default()).await;
+        let unseen = report.healths.values().any(|health| health.message.contains("was not seen"));
+        let expected = if unseen { WaitOutcome::Failed } else { WaitOutcome::Healthy };
+        assert_eq!(report.outcome, expected, "{report:#?}");
+        assert!(!unseen || limit == 0, "{report:#?}");
+    }
 }
 
 #[tokio::test]

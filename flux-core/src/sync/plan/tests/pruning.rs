@@ -112,7 +112,7 @@ fn what_is_on_its_way_names_the_finalizers_that_it_waits_for() {
         o["metadata"]["finalizers"] = json!(["example.com/a", "example.com/b"]);
     });
     let plan = plan_on(&cluster, &[config_map("stays")], &pruning());
-    let waits = "it is being deleted; waits for the finalizers example.com/a, example.com/b";
+    let waits = "it is being deleted; it waits for example.com/a, example.com/b";
     assert_eq!(step(&plan, "goes").message, waits);
 }
 
