@@ -25,7 +25,7 @@ pub const MARK_LABEL: &str = "fluxcd.io/sync-gc-mark";
 pub const CHECKSUM_ANNOTATION: &str = "fluxcd.io/sync-checksum";
 
 /// The annotation on objects that were there before they were first synced: the mark that they
-/// carried then, if a sync set had created them, else [`UNMARKED`].
+/// carried then, if a sync set had created them, else `unmarked`.
 ///
 /// By it the creator is known again after a move from one sync set to another; and what carries
 /// neither it nor a mark, and was applied by this library, is an object of its own whose mark
