@@ -97,6 +97,7 @@ impl<'t, 's> Cursor<'t, 's> {
     }
 
     /// Returns the position of the key of an entry of this mapping.
+    #[cfg(feature = "deployer")]
     pub(crate) fn key_position(&self, key: &str) -> Option<Position> {
         merge::key_of(self.tree, self.tree.target(self.node), key).map(|key| self.tree[key].position)
     }

@@ -48,6 +48,7 @@ pub(crate) fn find(tree: &Tree<'_>, map: NodeId, wanted: &str) -> Option<Entry> 
 }
 
 /// Returns the node of the key of an entry that a mapping has of its own.
+#[cfg(feature = "deployer")]
 pub(crate) fn key_of(tree: &Tree<'_>, map: NodeId, wanted: &str) -> Option<NodeId> {
     let Kind::Map { entries, .. } = &tree[map].kind else { return None };
     let keys = entries.iter().rev().map(|&(key, _)| key);
