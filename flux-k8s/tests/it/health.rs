@@ -19,7 +19,7 @@ use flux_core::{
 use flux_k8s::KubeCluster;
 use serde_json::{Value, json};
 
-use crate::support::{Team, counted, id, scope};
+use crate::support::{Team, counted, eventually, id, scope};
 
 #[derive(Debug)]
 struct Time;
@@ -34,6 +34,15 @@ impl Sleeper for Time {
 /// Keeps the statuses of the objects as they are reported.
 #[derive(Default)]
 struct Log(Mutex<Vec<(String, HealthStatus)>>);
+
+impl Log {
+    /// Waits until an object was reported with a status.
+    async fn has(&self, name: &str, status: HealthStatus) {
+        let line = (name.to_owned(), status);
+        let has = async || self.0.lock().unwrap().contains(&line).then_some(());
+        eventually("the status is reported", has).await;
+    }
+}
 
 impl HealthProgress for Log {
     fn health(&self, id: &ResourceId, health: &Health) {
@@ -201,7 +210,7 @@ async fn a_definition_is_waited_for_with_the_objects_of_its_kind() {
     team.seen(&widget).await;
     let (log, options) = (Log::default(), within(60));
     let controller = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        log.has("w", HealthStatus::InProgress).await;
         status("True");
     };
     let (report, ()) = futures::join!(wait(&team, &objects, &options, &log), controller);
@@ -256,7 +265,7 @@ async fn what_is_pruned_is_waited_for_until_it_is_gone() {
     team.seen(&map("goes")).await;
     let (log, options) = (Log::default(), within(60));
     let controller = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        log.has("goes", HealthStatus::Terminating).await;
         finalizers(Value::Null);
     };
     let stays = [map("stays")];
@@ -277,7 +286,7 @@ async fn a_crash_loop_is_told_by_its_exit_code_and_not_by_what_the_container_sai
     let web = workload(&team, "Deployment", &alone, &json!({ "replicas": 1 }));
     let options = within(4);
     let kubelet = async {
-        let name = crate::support::eventually("there is a pod", async || {
+        let name = eventually("there is a pod", async || {
             let name = team.kubectl(&["get", "pods", "-o", "jsonpath={.items[*].metadata.name}"]);
             (!name.is_empty()).then_some(name)
         })
@@ -340,7 +349,7 @@ async fn without_the_right_to_list_pods_all_else_is_known() {
     let pods = json!({ "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] });
     role["rules"].as_array_mut().unwrap().push(pods);
     team.kubectl_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &role);
-    crate::support::eventually("the right is known", async || {
+    eventually("the right is known", async || {
         let report = wait(&team, std::slice::from_ref(&web), &within(1), &Log::default()).await;
         evidence(&report)[0].starts_with("image-pull: ").then_some(())
     })

@@ -1,6 +1,17 @@
 //! Whose an object is: marks that go, sets that hand objects over, and what is pruned by them.
 
-use flux_core::sync::{MARK_LABEL, Outcome, Owned, Reason, SyncOptions, SyncSet, owned};
+use std::sync::Arc;
+
+use flux_core::{
+    Code,
+    backend::{
+        Error,
+        layers::{Fault, FaultPlan, Injected},
+    },
+    deployer::{Deployer, Options},
+    memory::{MemoryRegistry, MemoryRepo},
+    sync::{MARK_LABEL, Outcome, Owned, Reason, SyncOptions, SyncSet, owned},
+};
 use serde_json::{Value, json};
 
 use crate::support::{Team, config_map};
@@ -150,4 +161,77 @@ async fn a_namespace_goes_when_it_is_asked_for_and_names_what_it_waits_for() {
         (!report.resources.iter().any(|resource| resource.id.name == name)).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_set_under_another_name_takes_its_objects_over_and_prunes_them() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let from = Team::new(server.clone(), "renamed").await;
+    let cluster = crate::support::open(&server).await;
+    let mut to = Team::of(server, from.namespace.clone(), cluster);
+    let [stays, goes] = ["stays", "goes"].map(|name| config_map(&from.namespace, name, "1"));
+    from.settle(&[stays.clone(), goes]).await;
+    to.options = SyncOptions {
+        takes_over: vec![from.options.sync_set.clone()],
+        prune: true,
+        ..SyncOptions::new(SyncSet::new("renamed"))
+    };
+    let report = to.settle(std::slice::from_ref(&stays)).await;
+    assert_eq!(outcome(&report, "goes").outcome, Outcome::Pruned, "{report}");
+    assert_eq!(owned(&to.live(&stays), &to.options.sync_set), Owned::Created);
+}
+
+#[tokio::test]
+async fn objects_without_a_namespace_go_to_the_one_given_and_are_adopted_there() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let mut team = Team::new(server, "default-namespace").await;
+    let mut options = Options::default();
+    options.default_namespace.clone_from(&team.namespace);
+    team.deployer = team.deployer.clone().with_options(options);
+    let there = config_map(&team.namespace, "there", "1");
+    team.kubectl_with(&["create", "-f", "-"], &there);
+    let unnamed = ["there", "new"].map(|name| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"key": "1"}})
+    });
+    team.settle(&unnamed).await;
+    let owner =
+        |name: &str| owned(&team.live(&config_map(&team.namespace, name, "")), &team.options.sync_set);
+    assert_eq!((owner("there"), owner("new")), (Owned::Adopted, Owned::Created));
+}
+
+#[tokio::test]
+async fn more_than_half_is_pruned_only_when_it_is_confirmed() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let mut team = Team::new(server, "prune-all").await;
+    let all: Vec<Value> = (0..12).map(|n| config_map(&team.namespace, &format!("o-{n:02}"), "1")).collect();
+    team.settle(&all).await;
+    team.commit(&all[..1]);
+    let report = team.sync().await;
+    let reasons = |report: &flux_core::sync::SyncReport, reason: Reason| {
+        report.resources.iter().filter(|resource| resource.reason == reason).count()
+    };
+    assert_eq!(reasons(&report, Reason::PruneHeldBack), 11, "{report}");
+    team.options.prune_all = true;
+    let report = team.sync().await;
+    assert_eq!(report.resources.iter().filter(|r| r.outcome == Outcome::Pruned).count(), 11, "{report}");
+}
+
+#[tokio::test]
+async fn what_others_change_is_repaired_while_the_repository_is_away() {
+    let Some(server) = flux_test_support::kube() else { return };
+    let team = Team::new(server, "repository-away").await;
+    let map = config_map(&team.namespace, "a", "1");
+    let away = Injected::Refused(Error::unavailable("git", "the server does not answer"));
+    // The tip, its tree and its one file are read; then the server goes away.
+    let plan = FaultPlan::script([None, None, None].into_iter().chain(vec![Some(away); 100]));
+    let repo = Fault::new(MemoryRepo::new([("all.yaml", map.to_string())]), plan);
+    let deployer = Deployer::new(Arc::new(repo), Arc::new(MemoryRegistry::new()), team.cluster.clone());
+    deployer.sync(&team.options, &()).await.unwrap();
+    team.kubectl(&["patch", "configmap", "a", "-p", r#"{"data":{"key":"hand"}}"#]);
+    team.seen(&map).await;
+    let report = deployer.repair(&team.options, &()).await.unwrap();
+    assert_eq!(outcome(&report, "a").outcome, Outcome::Changed, "{report}");
+    assert_eq!(team.live(&map)["data"]["key"], "1");
+    let plan = deployer.plan_sync(&team.options).await.unwrap();
+    assert_eq!(plan.findings[0].code, Code::RepositoryUnavailable, "{plan}");
 }
