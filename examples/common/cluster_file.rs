@@ -49,7 +49,7 @@ impl ClusterFile {
                 "the cluster file cannot be used: {place}: {evidence}; correct it, or name another file with --cluster"
             )));
         }
-        let objects = parsed.resources.iter().map(|r| Value::clone(&r.object)).collect();
+        let objects = parsed.resources.iter().map(|r| r.object.value()).collect();
         let cluster = MemoryCluster::from_objects(objects)
             .map_err(|e| Failure::failed(format!("the cluster file {name} cannot be used: {e}")))?;
         let cluster = Arc::new(cluster);

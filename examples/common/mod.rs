@@ -198,7 +198,7 @@ impl Composition {
         // It runs all workloads of the tip, also those that policy excludes from a sync.
         for located in self.deployer.load().await?.manifests.workloads() {
             if cluster.get(&located.id).is_none() {
-                let mut object = serde_json::Value::clone(&located.resource.object);
+                let mut object = located.resource.object.value();
                 object["metadata"]["namespace"] = located.id.namespace.clone().into();
                 // The sync has reported the objects that cannot be created.
                 let _ = cluster.create(object);

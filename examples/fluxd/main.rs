@@ -117,10 +117,11 @@ impl Observer for Log {
             Event::Synced(report) => {
                 let revision = report.revision.as_ref().map_or("", |r| r.short());
                 for resource in &report.resources {
-                    let (id, fields) = (&resource.id, resource.fields.join(", "));
+                    let id = &resource.id;
                     match resource.outcome {
                         Outcome::Failed => tracing::warn!(%id, message = resource.message, "failed"),
                         Outcome::Created | Outcome::Changed | Outcome::Pruned => {
+                            let fields = resource.fields.join(", ");
                             tracing::info!(%id, revision, reason = ?resource.reason, fields, "{:?}", resource.outcome);
                         }
                         Outcome::Unchanged | Outcome::Skipped => {}

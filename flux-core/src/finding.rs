@@ -200,6 +200,8 @@ codes! {
     Drifted = "drifted", Warning;
     /// Somebody suspended all of a sync set: nothing is synced.
     Suspended = "suspended", Warning;
+    /// A plan that was joined from earlier decisions was not the one that is made from nothing.
+    KeptPlanDiffers = "kept-plan-differs", Error;
     /// Git no longer names a field, and it stays, because another field manager owns it too.
     FieldKept = "field-kept", Warning;
     /// Something in the cluster sets a field again each time it is made what git says; it is

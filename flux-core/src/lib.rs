@@ -45,7 +45,9 @@ mod lineage;
 mod listing;
 pub mod manifest;
 pub mod manifest_set;
+mod memo;
 pub mod memory;
+mod object;
 #[cfg(feature = "deployer")]
 mod object_checks;
 #[cfg(feature = "deployer")]
@@ -70,5 +72,6 @@ pub mod workload;
 pub mod yaml;
 
 pub use finding::{Code, Finding, Findings, OutputPlace, Place, Severity};
+pub use object::{Object, TooDeep};
 pub use position::Position;
 pub use repo_path::{InvalidPath, RepoPath};

@@ -17,6 +17,7 @@ use crate::{
     workload,
 };
 
+mod changed;
 mod generated;
 
 pub use generated::{CommandOutput, Generated};
@@ -29,16 +30,16 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 /// They are assembled from parsed files and nothing else: equal files give equal manifests.
 #[derive(Clone, Debug, Default)]
 pub struct Manifests {
-    files: BTreeMap<RepoPath, Arc<ParsedFile>>,
+    files: Arc<BTreeMap<RepoPath, Arc<ParsedFile>>>,
     /// The namespace of objects that name none; empty for [`DEFAULT_NAMESPACE`].
     default_namespace: String,
     kinds: BTreeMap<(String, String), Scope>,
     /// The objects, by path and index, with their ids.
     ///
     /// Those that are described twice are left out.
-    objects: Vec<Object>,
+    objects: Arc<Vec<Object>>,
     /// The workloads by their ids, as indexes into `objects`.
-    workloads: HashMap<WorkloadId, usize>,
+    workloads: Arc<HashMap<WorkloadId, usize>>,
     /// The findings about the files together.
     findings: Findings,
     generated: BTreeMap<RepoPath, Generated>,
@@ -49,6 +50,8 @@ pub struct Manifests {
     ///
     /// They describe no objects.
     parts: PartFiles,
+    /// `true` if each file speaks for its own objects alone.
+    stands_alone: bool,
 }
 
 /// Returns the place of a position in the file of this path, or in the output under this path.
@@ -197,24 +200,26 @@ impl Manifests {
                 workloads.insert(workload.clone(), at);
             }
         }
-        Self {
+        let manifests = Self {
             default_namespace: default_namespace.to_owned(),
             kinds,
-            objects,
-            workloads,
+            objects: Arc::new(objects),
+            workloads: Arc::new(workloads),
             findings,
-            files,
+            files: Arc::new(files),
             generated,
             builds: BTreeMap::new(),
             origins: Origins::new(),
             parts,
-        }
+            stands_alone: false,
+        };
+        Self { stands_alone: manifests.each_stands_alone(), ..manifests }
     }
 
     /// Returns the same manifests, with those under these paths marked as the output of commands.
     #[must_use]
     pub fn with_generated(self, generated: BTreeMap<RepoPath, Generated>) -> Self {
-        Self { generated, ..self }
+        Self { stands_alone: self.stands_alone && generated.is_empty(), generated, ..self }
     }
 
     /// Returns the same manifests, with those under these paths marked as built by kustomize.
@@ -225,7 +230,8 @@ impl Manifests {
         for build in builds.values_mut() {
             workload::apply_those_of(&self.files, &mut build.files);
         }
-        self.origins = kustomize::trace(&builds, &mut self.files);
+        self.origins = kustomize::trace(&builds, Arc::make_mut(&mut self.files));
+        self.stands_alone &= builds.is_empty();
         self.builds = builds;
         self
     }
@@ -381,7 +387,8 @@ fn defined_kinds(files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> BTreeMap<(Strin
         resource.group() == "apiextensions.k8s.io" && resource.kind == "CustomResourceDefinition"
     });
     let defined = |resource: &Resource| {
-        let text = |pointer| resource.object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let object = resource.object.value();
+        let text = |pointer| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let scope = match text("/spec/scope")?.as_str() {
             "Namespaced" => Scope::Namespaced,
             "Cluster" => Scope::Cluster,

@@ -21,6 +21,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
+mod changed;
 mod compact;
 mod credentials;
 mod errors;

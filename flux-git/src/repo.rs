@@ -13,7 +13,7 @@ use flux_core::backend::{
 use git2::{Oid, Repository};
 
 use crate::{
-    history, objects,
+    changed, history, objects,
     paths::Paths,
     session::{Cancel, CancelOnDrop},
     upstream::{Landing, Upstream},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How many trees are kept. A daemon looks at the newest and at the last one synced.
-const TREES_KEPT: usize = 8;
+const TREES_KEPT: usize = 4;
 
 /// One branch of a git repository, under some of its paths.
 ///
@@ -134,9 +134,17 @@ impl Inner {
         if let Some(tree) = cached {
             return Ok(tree);
         }
+        let newest = kept().back().cloned();
         let (id, tree) = self.in_store(cancel, |repo| {
             let id = objects::find_commit(repo, at)?.id();
-            Ok((id, objects::list(repo, id, &self.paths)?))
+            let changed = newest.as_ref().and_then(|(of, tree)| {
+                // What cannot be compared is listed.
+                changed::since(repo, (*of, tree), id, &self.paths).ok().flatten()
+            });
+            match changed {
+                Some(tree) => Ok((id, tree)),
+                None => Ok((id, objects::list(repo, id, &self.paths)?)),
+            }
         })?;
         let mut trees = kept();
         if trees.len() == TREES_KEPT {

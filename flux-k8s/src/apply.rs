@@ -6,13 +6,13 @@ use std::{
 };
 
 use flux_core::{
+    Object,
     backend::{self, Progress},
     manifest::ResourceId,
     sync::{Action, ApplyOptions, Outcome, Reason, Step, StepOutcome, SyncPlan, SyncReport, applied},
 };
 use futures::StreamExt as _;
 use kube::core::params::Preconditions;
-use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -23,7 +23,6 @@ use crate::{
     failure::{Failure, FailureKind},
     http::Answer,
     kinds::{Kind, Kinds},
-    raw::text,
     recipient::{Applied, Recipient},
     store::version,
     watch::{Watch, WatchKey},
@@ -61,7 +60,7 @@ impl KubeCluster {
         plan: &SyncPlan,
         progress: &dyn Progress,
     ) -> backend::Result<SyncReport> {
-        if plan.steps.iter().any(Step::is_sent)
+        if plan.steps.iter().any(|step| step.is_sent())
             && self.with_discovered(|discovered| discovered.kinds.is_none())
         {
             self.discover().await.map_err(|failure| failure.error(&self.http.target))?;
@@ -70,7 +69,7 @@ impl KubeCluster {
         let mut findings = Vec::new();
         let mut uids = HashMap::new();
         let run = Run::default();
-        let mut steps: Vec<&Step> = plan.steps.iter().collect();
+        let mut steps: Vec<&Step> = plan.steps.iter().map(|step| &**step).collect();
         steps.sort_by_key(|step| step.stage);
         for stage in steps.chunk_by(|a, b| a.stage == b.stage) {
             let mut definitions = Vec::new();
@@ -103,7 +102,7 @@ impl KubeCluster {
         let key = (id.namespace.clone(), id.name.clone());
         let watches = self.watches_of(id);
         let object = watches.iter().find_map(|(_, watch)| watch.with(|store| store.get(&key).cloned()))?;
-        text(&object, "uid").map(str::to_owned)
+        uid_of(&object)
     }
 
     async fn step(&self, step: &Step, run: &Run) -> Done {
@@ -124,7 +123,7 @@ impl KubeCluster {
     async fn send(
         &self,
         step: &Step,
-        object: &Value,
+        object: &Object,
         mark_if_created: Option<&str>,
         options: &ApplyOptions,
         run: &Run,
@@ -155,7 +154,7 @@ impl KubeCluster {
             Ok(applied) => applied,
             Err(failure) => return self.failed(step, &failure, run),
         };
-        let body = Arc::new(answer.body);
+        let body = answer.body;
         for (_, watch) in self.watches_of(&step.id) {
             watch.we_applied(&body);
         }
@@ -166,29 +165,28 @@ impl KubeCluster {
         }
         let defines = definitions::of(&step.id, &body);
         if defines.is_some() || definitions::changes_kinds(&step.id) {
-            self.with_discovered(|discovered| discovered.kinds = None);
+            self.forget_kinds();
         }
-        let mut outcome = applied(step, &body, answer.created);
+        let mut outcome = applied(step, &body.value(), answer.created);
         let second = options.takeover.as_ref().and_then(|takeover| takeover.if_refused.as_ref());
         if let Some(second) = second.filter(|_| cleared) {
             outcome = outcome.with_cleared(&second.fields);
         }
         let is_same = before.is_some() && before == version(&body);
         let outcome = if is_same { outcome.with_outcome(Outcome::Unchanged) } else { outcome };
-        Done { defines, outcome, uid: text(&body, "uid").map(str::to_owned) }
+        Done { defines, outcome, uid: uid_of(&body) }
     }
 
     /// Applies the record that a Job has run.
-    async fn keep_record(&self, record: &Value, run: &Run) -> Result<(), Failure> {
-        let of = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    async fn keep_record(&self, record: &Object, run: &Run) -> Result<(), Failure> {
         let id = ResourceId {
-            namespace: of("/metadata/namespace"),
-            kind: of("/kind").unwrap_or_default(),
-            name: of("/metadata/name").unwrap_or_default(),
+            namespace: record.namespace().map(str::to_owned),
+            kind: record.kind().to_owned(),
+            name: record.name().to_owned(),
             group: String::new(),
         };
-        let api_version = of("/apiVersion").unwrap_or_default();
-        let kind = self.find_kind(&api_version, &id.kind, run).await?.ok_or_else(|| {
+        let api_version = record.api_version();
+        let kind = self.find_kind(api_version, &id.kind, run).await?.ok_or_else(|| {
             Failure::new(
                 FailureKind::NotFound,
                 format!("the server has no kind {} in {api_version}", id.kind),
@@ -201,9 +199,8 @@ impl KubeCluster {
             name: &id.name,
         };
         let Applied { answer, .. } = to.apply(record, &ApplyOptions::default()).await?;
-        let body = Arc::new(answer.body);
         for (_, watch) in self.watches_of(&id) {
-            watch.we_applied(&body);
+            watch.we_applied(&answer.body);
         }
         Ok(())
     }
@@ -223,10 +220,9 @@ impl KubeCluster {
         };
         match of.delete(seen, content).await {
             // What has finalizers, or ends gracefully, is there until that is done.
-            Ok(answer) if text(&answer.body, "deletionTimestamp").is_some() => {
-                let object = Arc::new(answer.body);
+            Ok(answer) if answer.body.at("/metadata/deletionTimestamp").is_some_and(|at| at.is_string()) => {
                 for (_, watch) in self.watches_of(&step.id) {
-                    watch.we_applied(&object);
+                    watch.we_applied(&answer.body);
                 }
             }
             Ok(_) => self.is_gone(step, uid),
@@ -234,7 +230,7 @@ impl KubeCluster {
             Err(failure) => return self.failed(step, &failure, run),
         }
         if definitions::changes_kinds(&step.id) {
-            self.with_discovered(|discovered| discovered.kinds = None);
+            self.forget_kinds();
         }
         Done { uid: seen_uid, ..Done::new(step.done()) }
     }
@@ -242,7 +238,7 @@ impl KubeCluster {
     fn is_gone(&self, step: &Step, uid: Option<&str>) {
         let key = (step.id.namespace.clone(), step.id.name.clone());
         for (_, watch) in self.watches_of(&step.id) {
-            watch.with(|store| store.we_deleted(key.clone(), uid.unwrap_or_default()));
+            watch.we_deleted(key.clone(), uid.unwrap_or_default());
         }
     }
 
@@ -288,4 +284,9 @@ impl KubeCluster {
         }
         Done::new(failure.outcome_of(step, &self.http.target))
     }
+}
+
+/// Returns the uid of an object.
+fn uid_of(object: &Object) -> Option<String> {
+    Some(object.uid().to_owned()).filter(|uid| !uid.is_empty())
 }

@@ -18,6 +18,10 @@ impl Cluster for KubeCluster {
         self.apply_plan(plan, progress).await
     }
 
+    fn has_changed_since(&self, version: u64) -> bool {
+        self.watches.changes.version() != version
+    }
+
     async fn changed(&self) {
         self.watches.changes.by_others().await;
     }

@@ -1,5 +1,7 @@
 //! The changes that the watches of a cluster report, and those who wait for them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::sync::{Notify, watch};
 
 /// The changes that the watches of a cluster report.
@@ -9,11 +11,25 @@ pub(crate) struct Changes {
     by_others: Notify,
     /// How often anything has changed.
     any: watch::Sender<u64>,
+    /// Counts all that may change what an observation shows: also what we do ourselves, and how
+    /// watches go.
+    version: AtomicU64,
 }
 
 impl Changes {
+    /// Returns the number of what observations show.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Takes note that an observation may show something else.
+    pub(crate) fn shows_else(&self) {
+        self.version.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// Takes note of a change, of which more than a status may be the work of others.
     pub(crate) fn report(&self, by_others: bool) {
+        self.shows_else();
         self.any.send_modify(|count| *count += 1);
         if by_others {
             self.by_others.notify_one();

@@ -111,6 +111,12 @@ impl KubeCluster {
         }
     }
 
+    /// Lets the kinds be asked for again when they are needed next.
+    pub(crate) fn forget_kinds(&self) {
+        self.with_discovered(|discovered| discovered.kinds = None);
+        self.watches.changes.shows_else();
+    }
+
     pub(crate) fn with_discovered<T>(&self, f: impl FnOnce(&mut Discovered) -> T) -> T {
         // No code that can panic runs under the lock.
         f(&mut self.discovered.lock().unwrap_or_else(PoisonError::into_inner))

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use flux_core::{
+    Object,
     finding::{Code, Finding},
     manifest::ResourceId,
 };
@@ -40,10 +41,11 @@ pub(crate) fn changes_kinds(id: &ResourceId) -> bool {
 }
 
 /// Returns the definition in an object of the server, if it is one.
-pub(crate) fn of(id: &ResourceId, object: &Value) -> Option<Definition> {
+pub(crate) fn of(id: &ResourceId, object: &Object) -> Option<Definition> {
     if (id.group.as_str(), id.kind.as_str()) != ("apiextensions.k8s.io", "CustomResourceDefinition") {
         return None;
     }
+    let object = &object.value();
     let api_version = object.get("apiVersion")?.as_str()?;
     let group = object.pointer("/spec/group")?.as_str()?;
     let versions = object.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
@@ -81,8 +83,9 @@ impl KubeCluster {
         let deadline = Instant::now() + PATIENCE;
         let waits = definitions.iter().filter(|definition| !definition.established).map(|definition| async {
             let api: Api<RawObject> = Api::all_with(self.http.client.clone(), &definition.resource);
-            let established =
-                |object: Option<&RawObject>| object.is_some_and(|live| is_established(&live.value));
+            let established = |object: Option<&RawObject>| {
+                object.is_some_and(|live| is_established(&live.object().value()))
+            };
             await_condition(api, &definition.id.name, established).await
         });
         // The kinds that the server lists show below if they are served.
@@ -142,11 +145,12 @@ mod tests {
             "spec": { "group": "example.com", "names": { "kind": "Widget" },
                 "versions": [{ "name": "v1", "served": true }, { "name": "v1alpha1", "served": false }] },
         });
-        let definition = of(&id("apiextensions.k8s.io", "CustomResourceDefinition"), &object).unwrap();
+        let definition =
+            of(&id("apiextensions.k8s.io", "CustomResourceDefinition"), &(&object).into()).unwrap();
         assert_eq!(definition.api_versions, ["example.com/v1"]);
         assert_eq!(definition.kind, "Widget");
         assert!(!definition.established);
-        assert!(of(&id("", "ConfigMap"), &object).is_none());
+        assert!(of(&id("", "ConfigMap"), &object.into()).is_none());
     }
 
     #[test]

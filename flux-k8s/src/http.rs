@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use flux_core::sync::FIELD_MANAGER;
+use flux_core::{Object, sync::FIELD_MANAGER};
 use kube::{
     Client, Resource as _,
     api::{ListParams, Patch, PatchParams, PostParams},
@@ -15,7 +15,7 @@ use kube::{
         request::{self, Request},
     },
 };
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
@@ -47,7 +47,7 @@ pub(crate) struct Http {
 pub(crate) struct Answer {
     /// `true` if the object was created by this request (status 201).
     pub(crate) created: bool,
-    pub(crate) body: Value,
+    pub(crate) body: Object,
 }
 
 impl Http {
@@ -57,7 +57,7 @@ impl Http {
         resource: &ApiResource,
         namespace: Option<&str>,
         name: &str,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Object, Failure> {
         let request = path(resource, namespace, name)?.get(name, &GetParams::default());
         Ok(self.read(request).await?.body)
     }
@@ -85,7 +85,7 @@ impl Http {
         let mut params = ListParams::default().limit(500);
         params.label_selector = selector.map(str::to_owned);
         loop {
-            let mut page = self.read(request.list(&params)).await?.body;
+            let mut page = self.read(request.list(&params)).await?.body.value();
             if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
                 take(items);
             }
@@ -110,7 +110,7 @@ impl Http {
         let mut params = ListParams::default().labels(selector).limit(limit);
         loop {
             let list = Request::new(RawObject::url_path(resource, namespace)).list_metadata(&params);
-            let page = self.read(list).await?.body;
+            let page = self.read(list).await?.body.value();
             let items = page.get("items").and_then(Value::as_array);
             if items.is_some_and(|items| items.iter().any(|item| !applied || is_applied(item))) {
                 return Ok(true);
@@ -128,12 +128,15 @@ impl Http {
         resource: &ApiResource,
         namespace: Option<&str>,
         name: &str,
-        object: &Value,
+        object: &Object,
         force_conflicts: bool,
     ) -> Result<Answer, Failure> {
         let mut params = PatchParams::apply(FIELD_MANAGER).validation_strict();
         params.force = force_conflicts;
-        let request = path(resource, namespace, name)?.patch(name, &params, &Patch::Apply(object));
+        // The text is sent as it is.
+        let text: Result<&RawValue, _> = serde_json::from_str(object.text());
+        let text = text.map_err(|e| Failure::from_kube(&kube::Error::SerdeError(e)))?;
+        let request = path(resource, namespace, name)?.patch(name, &params, &Patch::Apply(text));
         self.write(request).await
     }
 
@@ -171,10 +174,10 @@ impl Http {
         resource: &ApiResource,
         namespace: Option<&str>,
         name: &str,
-        object: &Value,
+        object: &Object,
     ) -> Result<(), Failure> {
         let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
-        let body = object.to_string().into_bytes();
+        let body = object.text().as_bytes().to_vec();
         match self.write(path(resource, namespace, name)?.create(&params, body)).await {
             // The name is taken, which is found out last.
             Err(failure) if failure.kind == FailureKind::Conflict => Ok(()),
@@ -286,8 +289,9 @@ impl Http {
         if !status.is_success() {
             return Err(refusal(status.as_u16(), &body));
         }
-        let body =
-            serde_json::from_slice(&body).map_err(|e| Failure::from_kube(&kube::Error::SerdeError(e)))?;
+        let garbled = |e| Failure::from_kube(&kube::Error::SerdeError(e));
+        let body: Box<RawValue> = serde_json::from_slice(&body).map_err(garbled)?;
+        let body = Object::from_raw(body).map_err(|e| garbled(serde::de::Error::custom(e)))?;
         Ok(Answer { created: status.as_u16() == 201, body })
     }
 }

@@ -9,12 +9,12 @@ use std::{
 };
 
 use flux_core::{
+    Object,
     backend::{Fidelity, KindInfo, Observation, Observed, Scope, Wanted},
     manifest::ResourceId,
     sync::{AUTOSCALERS, MARK_LABEL},
 };
 use futures::StreamExt as _;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
@@ -24,10 +24,9 @@ use crate::{
     gaps::Gaps,
     http::is_segment,
     kinds::{Kind, Kinds},
-    raw::text,
     store::{Key, version},
     unmarked::Unmarked,
-    watch::{Selection, WatchKey, healths, recovered},
+    watch::{Selection, Watch, WatchKey, healths, recovered},
 };
 
 /// After this time a kind that must not be listed is looked through again.
@@ -39,6 +38,7 @@ const SILENT_AGAIN: Duration = Duration::from_secs(60);
 
 impl KubeCluster {
     pub(crate) async fn observe_scope(&self, scope: &Scope) -> Result<Observation<Observed>, Failure> {
+        let version = self.watches.changes.version();
         let mut gaps = Gaps::default();
         let mut kinds = self.kinds_for(scope, &mut gaps).await?;
         // The watches of the kinds that git names start at once, and list while the others are
@@ -58,38 +58,58 @@ impl KubeCluster {
         let mut unmarked = Unmarked::new();
         let mut infos = BTreeMap::new();
         let mut versions = BTreeMap::new();
-        for wanted in &scope.wanted {
-            let Some(kind) = kinds.get(&wanted.api_version, &wanted.kind) else { continue };
+        let mut knows_all = true;
+        let mut wanted = scope.wanted.iter().peekable();
+        while let Some(first) = wanted.peek().copied() {
+            let of_kind = std::iter::from_fn(|| {
+                wanted.next_if(|one| one.api_version == first.api_version && one.kind == first.kind)
+            });
+            let of_kind: Vec<&Wanted> = of_kind.collect();
+            let Some(kind) = kinds.get(&first.api_version, &first.kind) else {
+                knows_all = false;
+                continue;
+            };
             let info = KindInfo { namespaced: kind.namespaced };
-            infos.insert((wanted.api_version.clone(), wanted.kind.clone()), info);
+            infos.insert((first.api_version.clone(), first.kind.clone()), info);
             versions
                 .entry(kind.group_kind())
                 .or_insert_with(|| kinds.versions(&kind.resource.group, &kind.resource.kind));
-            let namespace = namespace_of(wanted, kind, scope);
-            // What is elsewhere is not touched, and need not be seen.
-            if namespace.as_ref().is_some_and(|namespace| !self.may_see(namespace)) {
-                continue;
-            }
-            let key = (namespace.clone(), wanted.name.clone());
-            match self.watched(kind, &key) {
-                // In the version that git has it in, whatever other versions are watched.
-                Some(object) => {
-                    objects.insert(id_of(kind, &object), object);
+            let watches = self.watches_of_marked(kind);
+            for wanted in of_kind {
+                let namespace = namespace_of(wanted, kind, scope);
+                // What is elsewhere is not touched, and need not be seen.
+                if namespace.as_ref().is_some_and(|namespace| !self.may_see(namespace)) {
+                    continue;
                 }
-                None if is_segment(&wanted.name) && namespace.as_deref().is_none_or(is_segment) => {
-                    let of = (wanted.api_version.clone(), wanted.kind.clone(), namespace);
-                    unmarked.entry(of).or_default().insert(wanted.name.clone());
+                let key = (namespace, wanted.name.clone());
+                match watches.iter().find_map(|watch| watch.with(|store| store.get(&key).cloned())) {
+                    // In the version that git has it in, whatever other versions are watched.
+                    Some(object) => {
+                        let (namespace, name) = key;
+                        let (kind, group) = (kind.resource.kind.clone(), kind.resource.group.clone());
+                        objects.insert(ResourceId { namespace, kind, name, group }, object);
+                    }
+                    None => {
+                        let (namespace, name) = key;
+                        if is_segment(&name) && namespace.as_deref().is_none_or(is_segment) {
+                            let of = (wanted.api_version.clone(), wanted.kind.clone(), namespace);
+                            unmarked.entry(of).or_default().insert(name);
+                        }
+                    }
                 }
-                None => {}
             }
         }
-        for (kind, object) in self.read_unmarked(&kinds, unmarked, &mut gaps).await? {
+        let (found, asked) = self.read_unmarked(&kinds, unmarked, &mut gaps).await?;
+        for (kind, object) in found {
             objects.insert(id_of(&kind, &object), object);
         }
         for (kind, object) in self.autoscalers(scope, &kinds, &mut gaps).await? {
             objects.entry(id_of(&kind, &object)).or_insert(object);
         }
         let (completeness, unseen) = gaps.completeness();
+        // What was asked for will be watched, and what is missing is asked for again.
+        let is_all_watched =
+            !asked && knows_all && unseen.is_empty() && completeness.is_complete() && kinds.silent.is_empty();
         Ok(Observation {
             value: Observed {
                 objects,
@@ -98,6 +118,7 @@ impl KubeCluster {
                 unseen,
                 default_namespace: scope.default_namespace().to_owned(),
                 fidelity: Fidelity::Normalised,
+                version: is_all_watched.then_some(version),
                 ..Observed::default()
             },
             completeness,
@@ -179,11 +200,15 @@ impl KubeCluster {
     }
 
     /// Returns an object that carries the mark.
-    pub(crate) fn watched(&self, kind: &Kind, key: &Key) -> Option<Arc<Value>> {
-        self.places_of(kind).into_iter().find_map(|namespace| {
-            let watch = self.watches.get(&WatchKey::new(&kind.resource, Selection::Marked { namespace }))?;
-            watch.with(|store| store.get(key).cloned())
-        })
+    pub(crate) fn watched(&self, kind: &Kind, key: &Key) -> Option<Object> {
+        self.watches_of_marked(kind).iter().find_map(|watch| watch.with(|store| store.get(key).cloned()))
+    }
+
+    /// The running watches of what carries the mark of a kind.
+    fn watches_of_marked(&self, kind: &Kind) -> Vec<Arc<Watch>> {
+        let key = |namespace| WatchKey::new(&kind.resource, Selection::Marked { namespace });
+        let places = self.places_of(kind).into_iter();
+        places.filter_map(|namespace| self.watches.get(&key(namespace))).collect()
     }
 
     /// Returns all autoscalers, if git names anything that one could scale.
@@ -192,7 +217,7 @@ impl KubeCluster {
         scope: &Scope,
         kinds: &Kinds,
         gaps: &mut Gaps,
-    ) -> Result<Vec<(Kind, Arc<Value>)>, Failure> {
+    ) -> Result<Vec<(Kind, Object)>, Failure> {
         let mut found = Vec::new();
         if !scope.wanted.iter().any(|wanted| may_be_scaled(&wanted.api_version)) {
             return Ok(found);
@@ -309,13 +334,13 @@ impl KubeCluster {
             return Ok(false);
         }
         self.watches.end(|key| gone.contains(key));
-        self.with_discovered(|discovered| discovered.kinds = None);
+        self.forget_kinds();
         Ok(true)
     }
 
     /// All objects that are seen with the mark.
-    fn marked(&self, kinds: &Kinds) -> BTreeMap<ResourceId, Arc<Value>> {
-        let mut objects: BTreeMap<ResourceId, Arc<Value>> = BTreeMap::new();
+    fn marked(&self, kinds: &Kinds) -> BTreeMap<ResourceId, Object> {
+        let mut objects: BTreeMap<ResourceId, Object> = BTreeMap::new();
         for (key, watch) in self.watches.all(WatchKey::is_of_marked) {
             let Some(kind) = kinds.get(&key.api_version, &key.kind) else { continue };
             watch.with(|store| {
@@ -351,11 +376,11 @@ fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
-fn id_of(kind: &Kind, object: &Value) -> ResourceId {
+fn id_of(kind: &Kind, object: &Object) -> ResourceId {
     ResourceId {
-        namespace: text(object, "namespace").map(str::to_owned),
+        namespace: object.namespace().map(str::to_owned),
         kind: kind.resource.kind.clone(),
-        name: text(object, "name").unwrap_or_default().to_owned(),
+        name: object.name().to_owned(),
         group: kind.resource.group.clone(),
     }
 }

@@ -2,33 +2,42 @@
 
 use std::{borrow::Cow, fmt};
 
+use flux_core::Object;
 use kube::{
     Resource,
     core::{ApiResource, DynamicResourceScope, ObjectMeta},
 };
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 /// An object as it came, and of its metadata what a watch needs. kube's own dynamic object drops
 /// fields of the metadata that it does not know.
 #[derive(Clone)]
 pub(crate) struct RawObject {
-    pub(crate) value: Value,
+    object: Object,
     meta: ObjectMeta,
+}
+
+impl RawObject {
+    /// Returns the object, which may lack its `apiVersion` and `kind`.
+    pub(crate) fn object(&self) -> &Object {
+        &self.object
+    }
 }
 
 impl<'de> Deserialize<'de> for RawObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let meta = |key: &str| text(&value, key).map(str::to_owned);
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let object = Object::from_raw(text).map_err(serde::de::Error::custom)?;
+        let part = |part: &str| Some(part.to_owned()).filter(|part| !part.is_empty());
         let meta = ObjectMeta {
-            name: meta("name"),
-            namespace: meta("namespace"),
-            resource_version: meta("resourceVersion"),
-            uid: meta("uid"),
+            name: part(object.name()),
+            namespace: object.namespace().map(str::to_owned),
+            resource_version: part(object.resource_version()),
+            uid: part(object.uid()),
             ..ObjectMeta::default()
         };
-        Ok(Self { value, meta })
+        Ok(Self { object, meta })
     }
 }
 
@@ -45,13 +54,8 @@ pub(crate) fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 /// Gives an object from a list, which says it for all of them, its `apiVersion` and `kind`.
-pub(crate) fn typed(mut object: Value, resource: &ApiResource) -> Value {
-    if let Value::Object(map) = &mut object {
-        for (key, value) in [("apiVersion", &resource.api_version), ("kind", &resource.kind)] {
-            map.entry(key).or_insert_with(|| Value::String(value.clone()));
-        }
-    }
-    object
+pub(crate) fn typed(object: Object, resource: &ApiResource) -> Object {
+    object.typed(&resource.api_version, &resource.kind)
 }
 
 impl Resource for RawObject {

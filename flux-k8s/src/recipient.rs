@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use flux_core::sync::{ApplyOptions, Takeover, content_digest, deletion, marked_as_created};
+use flux_core::{
+    Object,
+    sync::{ApplyOptions, Takeover, content_digest, deletion, marked_as_created},
+};
 use kube::core::{
     ApiResource,
     params::{DeleteParams, Preconditions},
@@ -16,7 +19,6 @@ use tokio::time::{Instant, sleep};
 use crate::{
     failure::{Failure, FailureKind},
     http::{Answer, Http},
-    raw::text,
 };
 
 /// How long an object that is deleted to be created anew may take to go.
@@ -50,7 +52,7 @@ impl From<Answer> for Applied {
 
 impl Recipient<'_> {
     /// Applies an object as the plan says.
-    pub(crate) async fn apply(&self, object: &Value, options: &ApplyOptions) -> Result<Applied, Failure> {
+    pub(crate) async fn apply(&self, object: &Object, options: &ApplyOptions) -> Result<Applied, Failure> {
         let mut owned = None;
         if let Some((takeover, before)) =
             options.takeover.as_ref().and_then(|t| Some((t, t.before.as_ref()?)))
@@ -76,11 +78,11 @@ impl Recipient<'_> {
     }
 
     /// Puts the mark of creation on an object that turned out not to have been there.
-    pub(crate) async fn mark(&self, object: &Value, mark: &str) -> Result<Answer, Failure> {
-        self.send(&marked_as_created(object, mark), &ApplyOptions::default()).await
+    pub(crate) async fn mark(&self, object: &Object, mark: &str) -> Result<Answer, Failure> {
+        self.send(&marked_as_created(&object.value(), mark).into(), &ApplyOptions::default()).await
     }
 
-    async fn send(&self, object: &Value, options: &ApplyOptions) -> Result<Answer, Failure> {
+    async fn send(&self, object: &Object, options: &ApplyOptions) -> Result<Answer, Failure> {
         self.http.apply(self.resource, self.namespace, self.name, object, options.force_conflicts).await
     }
 
@@ -97,8 +99,8 @@ impl Recipient<'_> {
                 answer => return answer,
             };
             let live = self.http.get(self.resource, self.namespace, self.name).await?;
-            fields = Takeover::rebase(from, to, &live["metadata"]["managedFields"]).ok_or(failure)?;
-            version = text(&live, "resourceVersion").unwrap_or_default().to_owned();
+            fields = Takeover::rebase(from, to, &managed_fields(&live)).ok_or(failure)?;
+            version = live.resource_version().to_owned();
         }
         Err(Failure::new(FailureKind::Conflict, "others change it all the time"))
     }
@@ -111,7 +113,7 @@ impl Recipient<'_> {
         &self,
         takeover: &Takeover,
         owned: Option<&Answer>,
-        object: &Value,
+        object: &Object,
         options: &ApplyOptions,
         failure: &Failure,
     ) -> Option<Answer> {
@@ -121,16 +123,16 @@ impl Recipient<'_> {
             return None;
         }
         let (version, from) = match owned {
-            Some(owned) => (text(&owned.body, "resourceVersion")?, &owned.body["metadata"]["managedFields"]),
-            None => (takeover.resource_version.as_str(), &takeover.seen),
+            Some(owned) => (owned.body.resource_version(), managed_fields(&owned.body)),
+            None => (takeover.resource_version.as_str(), takeover.seen.clone()),
         };
         let to = &second.managed_fields;
-        let owned = self.own(version, from, to).await.ok()?;
+        let owned = self.own(version, &from, to).await.ok()?;
         match self.send(object, options).await {
             Ok(answer) => Some(answer),
             Err(again) => {
                 tracing::debug!(name = self.name, reason = %again.message, "it is refused all the same");
-                if let Err(failure) = self.own(text(&owned.body, "resourceVersion")?, to, from).await {
+                if let Err(failure) = self.own(owned.body.resource_version(), to, &from).await {
                     tracing::debug!(name = self.name, reason = %failure.message, "the ownership stays");
                 }
                 None
@@ -149,16 +151,16 @@ impl Recipient<'_> {
                 answer => return answer,
             };
             let live = self.http.get(self.resource, self.namespace, self.name).await?;
-            if text(&live, "uid") != seen.uid.as_deref() || content_digest(&live) != content {
+            if Some(live.uid()) != seen.uid.as_deref() || content_digest(&live.value()) != content {
                 return Err(failure);
             }
-            seen.resource_version = text(&live, "resourceVersion").map(str::to_owned);
+            seen.resource_version = Some(live.resource_version().to_owned());
         }
         Err(Failure::new(FailureKind::Conflict, "its status changes all the time"))
     }
 
     /// Deletes an object and creates it anew, if the server would take the new one.
-    async fn replace(&self, uid: &str, object: &Value, immutable: Failure) -> Result<Answer, Failure> {
+    async fn replace(&self, uid: &str, object: &Object, immutable: Failure) -> Result<Answer, Failure> {
         self.http.would_be_created(self.resource, self.namespace, self.name, object).await?;
         let params = DeleteParams::background()
             .preconditions(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
@@ -171,7 +173,7 @@ impl Recipient<'_> {
             match self.http.get(self.resource, self.namespace, self.name).await {
                 Err(failure) if failure.kind == FailureKind::NotFound => break,
                 Err(failure) => return Err(failure),
-                Ok(live) if text(&live, "uid") != Some(uid) => break,
+                Ok(live) if live.uid() != uid => break,
                 Ok(live) if began.elapsed() > GOING => return Err(still_there(&live, &immutable)),
                 Ok(_) => sleep(LOOK).await,
             }
@@ -180,9 +182,13 @@ impl Recipient<'_> {
     }
 }
 
+fn managed_fields(object: &Object) -> Value {
+    object.at("/metadata/managedFields").unwrap_or_default()
+}
+
 /// Returns the failure about an object that was deleted and is still there.
-fn still_there(live: &Value, immutable: &Failure) -> Failure {
-    let waits = deletion(live).unwrap_or_else(|| "it is still there".to_owned());
+fn still_there(live: &Object, immutable: &Failure) -> Failure {
+    let waits = deletion(&live.value()).unwrap_or_else(|| "it is still there".to_owned());
     Failure::new(
         FailureKind::Conflict,
         format!("{waits}; it is to be created anew, because {}", immutable.message),

@@ -2,12 +2,9 @@
 //!
 //! So a watch that lags does not hide our own apply.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use flux_core::sync::content;
-use serde_json::Value;
-
-use crate::raw::text;
+use flux_core::{Object, sync::same_content};
 
 /// Namespace and name.
 pub(crate) type Key = (Option<String>, String);
@@ -16,11 +13,11 @@ pub(crate) type Key = (Option<String>, String);
 #[derive(Default)]
 pub(crate) struct Store {
     /// The objects as the watch reports them.
-    watched: BTreeMap<Key, Arc<Value>>,
+    watched: BTreeMap<Key, Object>,
     /// The changes that we made and the watch does not show yet.
     ours: BTreeMap<Key, Ours>,
     /// The list that is being received.
-    incoming: BTreeMap<Key, Arc<Value>>,
+    incoming: BTreeMap<Key, Object>,
     /// How many lists were begun.
     lists: u64,
     /// The last end of an object that the watch reported, by key: the answer to an apply of ours
@@ -44,19 +41,19 @@ struct Ours {
 }
 
 enum Did {
-    Apply(Arc<Value>),
+    Apply(Object),
     /// Deleted the object of this uid.
     Delete(String),
 }
 
 /// The key of an object.
-pub(crate) fn key(object: &Value) -> Key {
-    (text(object, "namespace").map(str::to_owned), text(object, "name").unwrap_or_default().to_owned())
+pub(crate) fn key(object: &Object) -> Key {
+    (object.namespace().map(str::to_owned), object.name().to_owned())
 }
 
 /// Returns `true` if `a` is at least as new as `b`. Versions are numbers in all known servers;
 /// where they are not, the watch is believed.
-fn at_least(a: &Value, b: &Value) -> bool {
+fn at_least(a: &Object, b: &Object) -> bool {
     match (version(a), version(b)) {
         (Some(a), Some(b)) => a >= b,
         _ => true,
@@ -64,8 +61,8 @@ fn at_least(a: &Value, b: &Value) -> bool {
 }
 
 /// The resource version of an object as a number.
-pub(crate) fn version(object: &Value) -> Option<u64> {
-    text(object, "resourceVersion")?.parse().ok()
+pub(crate) fn version(object: &Object) -> Option<u64> {
+    object.resource_version().parse().ok()
 }
 
 impl Store {
@@ -76,7 +73,7 @@ impl Store {
     }
 
     /// An object of the list.
-    pub(crate) fn listed(&mut self, object: Arc<Value>) {
+    pub(crate) fn listed(&mut self, object: Object) {
         self.incoming.insert(key(&object), object);
     }
 
@@ -90,12 +87,10 @@ impl Store {
 
     /// Takes in a new or changed object from the watch; returns `true` if somebody else has changed
     /// more of it than its status.
-    pub(crate) fn observed(&mut self, object: Arc<Value>) -> bool {
+    pub(crate) fn observed(&mut self, object: Object) -> bool {
         let key = key(&object);
         let by_others = self.get(&key).is_none_or(|known| {
-            at_least(&object, known)
-                && version(known) != version(&object)
-                && content(known) != content(&object)
+            at_least(&object, known) && version(known) != version(&object) && !same_content(known, &object)
         });
         if self.ours.get(&key).is_some_and(|ours| ours.is_confirmed_by(Some(&object))) {
             self.ours.remove(&key);
@@ -106,12 +101,12 @@ impl Store {
 
     /// Removes an object that is gone, or no longer among those watched; returns `true` if it was
     /// somebody else who removed it.
-    pub(crate) fn gone(&mut self, object: &Value) -> bool {
+    pub(crate) fn gone(&mut self, object: &Object) -> bool {
         let key = key(object);
         let by_others = self.get(&key).is_some();
         let is_confirmed = match self.ours.get(&key).map(|ours| &ours.did) {
             Some(Did::Apply(applied)) => at_least(object, applied),
-            Some(Did::Delete(uid)) => text(object, "uid") == Some(uid),
+            Some(Did::Delete(uid)) => object.uid() == uid,
             None => false,
         };
         if is_confirmed {
@@ -121,17 +116,16 @@ impl Store {
         if self.ends.len() >= MOST_ENDS {
             self.ends.clear();
         }
-        let end = End { uid: text(object, "uid").unwrap_or_default().to_owned(), version: version(object) };
+        let end = End { uid: object.uid().to_owned(), version: version(object) };
         self.ends.insert(key, end);
         by_others
     }
 
     /// We applied an object; this is how the server has it.
-    pub(crate) fn we_applied(&mut self, object: Arc<Value>) {
+    pub(crate) fn we_applied(&mut self, object: Object) {
         let key = key(&object);
         let has_ended = self.ends.get(&key).is_some_and(|end| {
-            text(&object, "uid") == Some(&end.uid)
-                && end.version.is_none_or(|end| version(&object) <= Some(end))
+            object.uid() == end.uid && end.version.is_none_or(|end| version(&object) <= Some(end))
         });
         if has_ended {
             return;
@@ -143,24 +137,24 @@ impl Store {
 
     /// We deleted an object.
     pub(crate) fn we_deleted(&mut self, key: Key, uid: &str) {
-        let there = self.get(&key).is_some_and(|object| text(object, "uid") == Some(uid));
+        let there = self.get(&key).is_some_and(|object| object.uid() == uid);
         if there {
             self.ours.insert(key, Ours { did: Did::Delete(uid.to_owned()), lists: self.lists });
         }
     }
 
     /// An object as it is, as far as is known.
-    pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Value>> {
+    pub(crate) fn get(&self, key: &Key) -> Option<&Object> {
         let watched = self.watched.get(key);
         match self.ours.get(key).map(|ours| &ours.did) {
             None => watched,
             Some(Did::Apply(object)) => Some(object),
-            Some(Did::Delete(uid)) => watched.filter(|watched| text(watched, "uid") != Some(uid)),
+            Some(Did::Delete(uid)) => watched.filter(|watched| watched.uid() != uid),
         }
     }
 
     /// All objects as they are, as far as is known.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Value>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Object> {
         let unwatched = self.ours.iter().filter(|(key, _)| !self.watched.contains_key(*key));
         self.watched.keys().chain(unwatched.map(|(key, _)| key)).filter_map(|key| self.get(key))
     }
@@ -168,11 +162,11 @@ impl Store {
 
 impl Ours {
     /// Returns `true` if the watch has come as far as this.
-    fn is_confirmed_by(&self, watched: Option<&Arc<Value>>) -> bool {
+    fn is_confirmed_by(&self, watched: Option<&Object>) -> bool {
         match (&self.did, watched) {
             (Did::Apply(applied), Some(watched)) => at_least(watched, applied),
             // Changes of the deleted object may still come in before its end does.
-            (Did::Delete(uid), Some(watched)) => text(watched, "uid") != Some(uid),
+            (Did::Delete(uid), Some(watched)) => watched.uid() != uid,
             (_, None) => false,
         }
     }
@@ -185,8 +179,8 @@ mod tests {
 
     use super::*;
 
-    fn object(name: &str, uid: &str, version: u64) -> Arc<Value> {
-        Arc::new(json!({ "metadata": { "name": name, "uid": uid, "resourceVersion": version.to_string() } }))
+    fn object(name: &str, uid: &str, version: u64) -> Object {
+        json!({ "metadata": { "name": name, "uid": uid, "resourceVersion": version.to_string() } }).into()
     }
 
     fn at(store: &Store, name: &str) -> Option<u64> {
@@ -278,18 +272,18 @@ mod tests {
         ) {
             let mut store = Store::default();
             let mut untold = std::collections::VecDeque::new();
-            let mut truth: Option<Arc<Value>> = None;
+            let mut truth: Option<Object> = None;
             let (mut version_now, mut uid) = (0u64, 0u64);
             let mut ours_at = None;
-            let tell = |store: &mut Store, (gone, object): (bool, Arc<Value>)| {
+            let tell = |store: &mut Store, (gone, object): (bool, Object)| {
                 if gone { store.gone(&object) } else { store.observed(object) }
             };
             for (what, by_us, events) in history {
                 version_now += 1;
                 // We delete only what we see, by its uid.
-                let sees = |store: &Store, id: &str| store.get(&(None, "a".into())).is_some_and(|o| text(o, "uid") == Some(id));
+                let sees = |store: &Store, id: &str| store.get(&(None, "a".into())).is_some_and(|o| o.uid() == id);
                 if what == 0 && let Some(old) = truth.take() {
-                    let id = text(&old, "uid").unwrap().to_owned();
+                    let id = old.uid().to_owned();
                     let by_us = by_us && sees(&store, &id);
                     if by_us {
                         store.we_deleted((None, "a".into()), &id);

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use flux_core::backend::Wanted;
+use flux_core::{Object, backend::Wanted};
 use futures::{StreamExt as _, future::join_all};
 use serde_json::Value;
 
@@ -56,19 +56,20 @@ struct ReadPlan<'a> {
 }
 
 impl KubeCluster {
-    /// Returns those of the unmarked objects that exist.
+    /// Returns those of the unmarked objects that exist, and whether any had to be asked for.
     pub(crate) async fn read_unmarked(
         &self,
         kinds: &Kinds,
         unmarked: Unmarked,
         gaps: &mut Gaps,
-    ) -> Result<Vec<(Kind, Arc<Value>)>, Failure> {
+    ) -> Result<(Vec<(Kind, Object)>, bool), Failure> {
         let mut plan = self.read_plan(kinds, unmarked);
         let mut found = Vec::new();
         self.read_by_watch(&mut plan, gaps, &mut found).await?;
+        let asks = !plan.by_list.is_empty() || !plan.singly.is_empty();
         self.read_by_list(&mut plan, gaps, &mut found).await?;
         self.read_singly(plan, gaps, &mut found).await?;
-        Ok(found)
+        Ok((found, asks))
     }
 
     fn read_plan<'a>(&self, kinds: &'a Kinds, unmarked: Unmarked) -> ReadPlan<'a> {
@@ -119,7 +120,7 @@ impl KubeCluster {
         &self,
         plan: &mut ReadPlan<'_>,
         gaps: &mut Gaps,
-        found: &mut Vec<(Kind, Arc<Value>)>,
+        found: &mut Vec<(Kind, Object)>,
     ) -> Result<(), Failure> {
         let watched = std::mem::take(&mut plan.by_watch);
         let healths = join_all(watched.iter().map(|(_, watch)| recovered(watch))).await;
@@ -146,7 +147,7 @@ impl KubeCluster {
         &self,
         plan: &mut ReadPlan<'_>,
         gaps: &mut Gaps,
-        found: &mut Vec<(Kind, Arc<Value>)>,
+        found: &mut Vec<(Kind, Object)>,
     ) -> Result<(), Failure> {
         let lists = std::mem::take(&mut plan.by_list).into_iter().map(|group| async move {
             let answer = self.http.list(&group.kind.resource, group.namespace.as_deref()).await;
@@ -162,7 +163,7 @@ impl KubeCluster {
                         items
                             .into_iter()
                             .filter(wanted)
-                            .map(|item| (group.kind.clone(), Arc::new(typed(item, &group.kind.resource)))),
+                            .map(|item| (group.kind.clone(), typed(item.into(), &group.kind.resource))),
                     );
                 }
                 Err(failure) if failure.kind == FailureKind::Forbidden => plan.singly.push(group),
@@ -176,7 +177,7 @@ impl KubeCluster {
         &self,
         plan: ReadPlan<'_>,
         gaps: &mut Gaps,
-        found: &mut Vec<(Kind, Arc<Value>)>,
+        found: &mut Vec<(Kind, Object)>,
     ) -> Result<(), Failure> {
         let readable = plan.singly.into_iter().filter(|group| group.kind.readable);
         let each = readable.flat_map(|group| {
@@ -191,7 +192,7 @@ impl KubeCluster {
         let mut answers = at_once(AT_ONCE, gets);
         while let Some((one, answer)) = answers.next().await {
             match answer {
-                Ok(object) => found.push((one.kind.clone(), Arc::new(object))),
+                Ok(object) => found.push((one.kind.clone(), object)),
                 Err(failure) => not_read(&one, &failure, gaps)?,
             }
         }

@@ -17,21 +17,23 @@ use kube::{
         watcher::{Config, DefaultBackoff, Error, Event, watcher},
     },
 };
-use serde_json::Value;
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
     time::{Instant, sleep, timeout},
 };
 
-use flux_core::sync::MARK_LABEL;
+use flux_core::{
+    Object,
+    sync::{self, MARK_LABEL},
+};
 
 use crate::{
     changes::Changes,
     failure::{Failure, FailureKind},
     http::Http,
-    raw::{RawObject, text, typed},
-    store::Store,
+    raw::{RawObject, typed},
+    store::{Key, Store},
     workload,
 };
 
@@ -116,25 +118,23 @@ impl WatchKey {
     }
 
     /// Returns `true` if an object that has this kind is among those watched.
-    fn covers(&self, object: &Value) -> bool {
+    fn covers(&self, object: &Object) -> bool {
+        let is_in = |namespace: &Option<String>| {
+            namespace.as_deref().is_none_or(|namespace| object.namespace() == Some(namespace))
+        };
         match &self.selection {
-            Selection::Marked { namespace } => {
-                object.pointer("/metadata/labels").is_some_and(|labels| labels.get(MARK_LABEL).is_some())
-                    && namespace.as_deref().is_none_or(|ns| text(object, "namespace") == Some(ns))
-            }
-            Selection::All { namespace } => text(object, "namespace") == namespace.as_deref(),
-            Selection::Workloads { namespace } | Selection::Autoscalers { namespace } => {
-                namespace.as_deref().is_none_or(|ns| text(object, "namespace") == Some(ns))
-            }
+            Selection::Marked { namespace } => is_in(namespace) && sync::is_marked(object),
+            Selection::All { namespace } => object.namespace() == namespace.as_deref(),
+            Selection::Workloads { namespace } | Selection::Autoscalers { namespace } => is_in(namespace),
             Selection::Named { namespace, name } => {
-                text(object, "namespace") == namespace.as_deref() && text(object, "name") == Some(name)
+                object.namespace() == namespace.as_deref() && object.name() == name
             }
         }
     }
 
-    fn slim(&self, object: Value) -> Value {
+    fn slim(&self, object: Object) -> Object {
         match self.selection {
-            Selection::Workloads { .. } => workload::slim(object),
+            Selection::Workloads { .. } => workload::slim(object.value()).into(),
             _ => object,
         }
     }
@@ -267,14 +267,18 @@ impl Watch {
     }
 
     /// Takes in an object that we applied, if it is among those watched.
-    pub(crate) fn we_applied(&self, object: &Arc<Value>) {
+    pub(crate) fn we_applied(&self, object: &Object) {
         if self.shared.key.covers(object) {
-            let object = match self.shared.key.selection {
-                Selection::Workloads { .. } => Arc::new(workload::slim(Value::clone(object))),
-                _ => object.clone(),
-            };
+            let object = self.shared.key.slim(object.clone());
             self.with(|store| store.we_applied(object));
+            self.shared.changes.shows_else();
         }
+    }
+
+    /// Takes in that we deleted the object of a uid.
+    pub(crate) fn we_deleted(&self, key: Key, uid: &str) {
+        self.with(|store| store.we_deleted(key, uid));
+        self.shared.changes.shows_else();
     }
 }
 
@@ -335,6 +339,7 @@ impl Shared {
 
     fn failed(&self, failure: Failure) {
         tracing::debug!(kind = %self.key.kind, reason = %failure.message, "a watch failed");
+        self.changes.shows_else();
         self.health.send_modify(|health| {
             let (since, times) = match &health.broken {
                 Some(broken) => (broken.since, broken.times + 1),
@@ -345,12 +350,14 @@ impl Shared {
     }
 
     fn recovered(&self) {
-        self.health.send_if_modified(|health| health.broken.take().is_some());
+        if self.health.send_if_modified(|health| health.broken.take().is_some()) {
+            self.changes.shows_else();
+        }
     }
 
     /// Takes in an event; returns whether a list was completed with it.
     fn take(&self, event: Event<RawObject>, resource: &ApiResource) -> bool {
-        let whole = |live: RawObject| Arc::new(self.key.slim(typed(live.value, resource)));
+        let whole = |live: RawObject| self.key.slim(typed(live.object().clone(), resource));
         match event {
             Event::Init => self.with(Store::list_begins),
             Event::InitApply(live) => {
@@ -363,13 +370,14 @@ impl Shared {
                 self.recovered();
             }
             Event::Delete(live) => {
-                self.report(self.with(|store| store.gone(&live.value)));
+                self.report(self.with(|store| store.gone(live.object())));
                 self.recovered();
             }
             Event::InitDone => {
                 self.with(Store::list_ends);
                 self.report(false);
                 self.health.send_replace(Health { synced: true, broken: None });
+                self.changes.shows_else();
                 return true;
             }
         }
@@ -452,6 +460,7 @@ impl Watches {
             watches
                 .entry(key)
                 .or_insert_with_key(|key| {
+                    self.changes.shows_else();
                     Arc::new(Watch::start(http, resource, key.clone(), self.changes.clone()))
                 })
                 .clone()
@@ -476,6 +485,12 @@ impl Watches {
 
     /// Ends watches.
     pub(crate) fn end(&self, which: impl Fn(&WatchKey) -> bool) {
-        self.with(|watches| watches.retain(|key, _| !which(key)));
+        self.with(|watches| {
+            let before = watches.len();
+            watches.retain(|key, _| !which(key));
+            if watches.len() < before {
+                self.changes.shows_else();
+            }
+        });
     }
 }

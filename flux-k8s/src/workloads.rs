@@ -1,16 +1,15 @@
 //! Observes the workloads that run.
 
-use std::sync::Arc;
-
-use flux_core::backend::{ClusterWorkload, Observation};
+use flux_core::{
+    Object,
+    backend::{ClusterWorkload, Observation},
+};
 use kube::core::ApiResource;
-use serde_json::Value;
 
 use crate::{
     cluster::KubeCluster,
     failure::Failure,
     gaps::Gaps,
-    raw::text,
     watch::{Selection, WatchKey, healths},
     workload::workload,
 };
@@ -69,9 +68,8 @@ impl KubeCluster {
         }
         for (_, watch) in watches {
             watch.with(|store| {
-                let here =
-                    |object: &&Arc<Value>| namespace.is_none_or(|ns| text(object, "namespace") == Some(ns));
-                found.extend(store.iter().filter(here).map(|object| workload(object)));
+                let here = |object: &&Object| namespace.is_none_or(|ns| object.namespace() == Some(ns));
+                found.extend(store.iter().filter(here).map(|object| workload(&object.value())));
             });
         }
         found.sort_by(|a, b| a.id.cmp(&b.id));

@@ -55,7 +55,7 @@ fn check(bytes: &[u8], edits: &[Edit], intents: &[Intent]) {
         Ok(edited) => {
             let read = parse(&edited);
             for intent in intents {
-                let value = read.resources[intent.resource].object.pointer(&intent.pointer);
+                let value = read.resources[intent.resource].object.at(&intent.pointer);
                 assert_eq!(value, intent.value.as_ref(), "{}", intent.pointer);
             }
         }

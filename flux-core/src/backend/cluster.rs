@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -13,6 +12,7 @@ use serde_json::Value;
 use super::{LabelSelector, Observation, Pod, PodQuery, Result};
 use crate::{
     manifest::{ResourceId, WorkloadId},
+    object::Object,
     plan::{
         contest::Contest,
         sync::SyncPlan,
@@ -83,8 +83,10 @@ pub struct Observed {
     /// Every object that carries this library's mark (of any sync set), those of the wanted ones
     /// that exist, and every autoscaler (HorizontalPodAutoscaler, KEDA's ScaledObject).
     ///
-    /// Objects are whole, with `metadata.managedFields`.
-    pub objects: BTreeMap<ResourceId, Arc<Value>>,
+    /// Objects are whole, with `metadata.managedFields`. One that has not changed since the last
+    /// observation is best the [same](Object::is_same) in memory: then nothing about it is decided
+    /// anew.
+    pub objects: BTreeMap<ResourceId, Object>,
     /// The kinds among the wanted that the cluster knows, by (`apiVersion`, `kind`).
     pub kinds: BTreeMap<(String, String), KindInfo>,
     /// The values of `apiVersion` under which the cluster serves the wanted kinds, by (group,
@@ -103,6 +105,9 @@ pub struct Observed {
     pub default_namespace: String,
     /// How values come back.
     pub fidelity: Fidelity,
+    /// The number that [`Cluster::has_changed_since`] takes; `None` if the cluster has none, or has
+    /// to be asked again though nothing changes.
+    pub version: Option<u64>,
     /// `true` if controllers report on objects in their status.
     ///
     /// Otherwise an object without a status is as healthy as it will ever be.
@@ -121,6 +126,7 @@ impl Default for Observed {
             contests: BTreeMap::new(),
             default_namespace: "default".to_owned(),
             fidelity: Fidelity::Normalised,
+            version: None,
             has_controllers: true,
         }
     }
@@ -146,6 +152,7 @@ impl fmt::Debug for Observed {
             .field("contests", &self.contests)
             .field("default_namespace", &self.default_namespace)
             .field("fidelity", &self.fidelity)
+            .field("version", &self.version)
             .field("has_controllers", &self.has_controllers)
             .finish()
     }
@@ -304,6 +311,15 @@ impl fmt::Display for RolloutState {
 pub trait Cluster: fmt::Debug + Send + Sync {
     /// Returns the objects of a scope that exist.
     async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>>;
+
+    /// Returns `true` if an observation may show something else than one that had this
+    /// [`version`](Observed::version), asked with the same scope.
+    ///
+    /// It takes next to no time. By default it is always `true`.
+    fn has_changed_since(&self, version: u64) -> bool {
+        let _ = version;
+        true
+    }
 
     /// Carries out a plan, and returns what became of each object.
     async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport>;

@@ -65,6 +65,10 @@ macro_rules! point {
                 (**self).apply(plan, progress).await
             }
 
+            fn has_changed_since(&self, version: u64) -> bool {
+                (**self).has_changed_since(version)
+            }
+
             async fn changed(&self) {
                 (**self).changed().await;
             }

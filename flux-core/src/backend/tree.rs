@@ -139,6 +139,11 @@ impl Tree {
         entries.insert(free, Entry::Misnamed { is_folder });
     }
 
+    /// Takes away what is at a path.
+    pub fn remove(&mut self, path: &RepoPath) {
+        Arc::make_mut(&mut self.0).entries.remove(path);
+    }
+
     /// Notes that the revision does not have a configured path.
     pub fn insert_missing(&mut self, root: impl Into<String>) {
         Arc::make_mut(&mut self.0).missing.push(root.into());

@@ -5,11 +5,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{DeployError, LoadedRepo, MemoryParseCache, Options, ParseCache, contests, loader};
+use super::{DeployError, LoadedRepo, MemoryParseCache, Options, ParseCache, loader, standing};
 use crate::{
     backend::{Clock, Cluster, ConfigRepo, Registry, Revision, SystemClock},
     generate::Generation,
     policy::Suspension,
+    sync::Contests,
 };
 
 /// The composition of the three backends.
@@ -67,7 +68,8 @@ pub struct Deployer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(super) loader: Arc<loader::Loader>,
     pub(crate) options: Options,
-    pub(super) contests: Arc<contests::Contests>,
+    pub(super) contests: Arc<Contests>,
+    pub(super) standing: Arc<standing::Standing>,
     /// The suspension of the set that git had last.
     pub(super) suspended: Arc<Mutex<Option<Suspension>>>,
 }
@@ -94,6 +96,7 @@ impl Deployer {
             loader: Arc::new(loader),
             options: Options::default(),
             contests: Arc::default(),
+            standing: Arc::default(),
             suspended: Arc::default(),
         }
     }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{DeployError, Options};
 use crate::{
-    backend::{Clock, ConfigRepo, ContentId, Error as BackendError, Revision},
+    backend::{Clock, ConfigRepo, ContentId, Entry, Error as BackendError, Revision, Tree},
     finding::{Code, Findings},
     generate::{self, Engine, GeneratedManifests, Generation, Method},
     kustomize_checks,
@@ -18,6 +18,7 @@ use crate::{
     manifest_set::Manifests,
     parse_cache::{CachedParser, ParseCache, Parsed},
     repo_path::RepoPath,
+    sync::Desired,
 };
 
 /// The config repository as loaded at a revision.
@@ -38,14 +39,84 @@ pub struct LoadedRepo {
     pub findings: Findings,
     /// The cost of loading it.
     pub stats: LoadStats,
+    /// What a sync makes of it.
+    desired: Arc<Desired>,
+    tree: Tree,
+    /// The findings about more than the manifests.
+    others: Findings,
 }
 
 impl LoadedRepo {
+    /// Returns the objects that git says the cluster should have, and what a sync has to know about
+    /// them.
+    pub(crate) fn desired(&self) -> &Arc<Desired> {
+        &self.desired
+    }
+
+    /// Returns the repository at another revision, if all that has changed is the content of
+    /// manifests that speak for themselves alone.
+    async fn with_changes(
+        &self,
+        at: &Revision,
+        tree: &Tree,
+        parser: CachedParser<'_>,
+    ) -> Result<Option<Self>, BackendError> {
+        // What a failed command would have made may be there now.
+        let is_plain = self.generated.is_empty() && self.built_from.is_empty() && self.others.is_empty();
+        let Some(changed) = changed_files(&self.tree, tree).filter(|_| is_plain) else { return Ok(None) };
+        if !changed.keys().all(|path| self.files.contains_key(path)) {
+            return Ok(None);
+        }
+        let parsed = parser.parse(changed.values()).await?;
+        let with = changed.iter().filter_map(|(path, id)| Some((path, parsed.files.get(id)?)));
+        let Some(manifests) = self.manifests.with_files(with).map(Arc::new) else { return Ok(None) };
+        let mut files = self.files.clone();
+        files.extend(changed);
+        let findings = Findings::from(manifests.findings());
+        let desired = Arc::new(super::sync::desired(at, &manifests, &findings));
+        Ok(Some(Self {
+            revision: at.clone(),
+            stats: LoadStats { files: files.len(), parsed: parsed.fresh },
+            manifests,
+            files,
+            built_from: BTreeMap::new(),
+            generated: BTreeMap::new(),
+            findings,
+            desired,
+            tree: tree.clone(),
+            others: Findings::default(),
+        }))
+    }
+
     /// Returns the address of a file whose text is of interest: a manifest, or one that kustomize
     /// builds from.
     pub(super) fn address(&self, path: &str) -> Option<&ContentId> {
         self.files.get(path).or_else(|| self.built_from.get(path))
     }
+}
+
+/// Above this number of changed files, all manifests are assembled anew.
+const FEW: usize = 1_000;
+
+/// Returns the files whose content differs between two trees; `None` if there is another
+/// difference, or many.
+fn changed_files(before: &Tree, now: &Tree) -> Option<BTreeMap<RepoPath, ContentId>> {
+    let mut changed = BTreeMap::new();
+    let (mut old, mut new) = (before.entries(), now.entries());
+    loop {
+        match (old.next(), new.next()) {
+            (None, None) => break,
+            (Some((path, before)), Some((other, now))) if path == other => match (before, now) {
+                (before, now) if before == now => {}
+                (Entry::File { .. }, Entry::File { id, .. }) if changed.len() < FEW => {
+                    changed.insert(path.clone(), id.clone());
+                }
+                _ => return None,
+            },
+            _ => return None,
+        }
+    }
+    (before.roots() == now.roots() && before.missing() == now.missing()).then_some(changed)
 }
 
 /// The cost of a load.
@@ -139,6 +210,11 @@ impl Loader {
     ) -> Result<LoadedRepo, DeployError> {
         let tree = repo.tree(at).await?;
         let parser = self.parser(repo, options);
+        if let Some(last) = self.last()
+            && let Some(loaded) = last.with_changes(at, &tree, parser).await?
+        {
+            return Ok(loaded);
+        }
         let engine = Engine::new(&self.generation, repo, &tree);
         let sources = engine.detect().await?;
         let files: BTreeMap<RepoPath, ContentId> = sources
@@ -157,15 +233,30 @@ impl Loader {
         let marks = generated.iter().map(|(path, of)| (path.clone(), of.to_generated())).collect();
         let manifests =
             Arc::new(Manifests::of(by_path, marks, &options.default_namespace).with_builds(builds));
-        let mut findings = Findings::from(manifests.findings());
-        findings.extend(sources.not_loaded(&self.generation, &tree));
-        findings.extend(failed);
+        let mut others = Findings::default();
+        others.extend(sources.not_loaded(&self.generation, &tree));
+        others.extend(failed);
         let of_kustomize = sources.generated.iter().filter(|source| source.method == Method::Kustomize);
         let built = of_kustomize.map(|source| source.by.clone());
-        findings.extend(kustomize_checks::check(parser, &tree, &files, &parsed, built).await?);
-        findings.extend(sources.findings);
+        others.extend(kustomize_checks::check(parser, &tree, &files, &parsed, built).await?);
+        others.extend(sources.findings);
+        let mut findings = Findings::from(manifests.findings());
+        findings.extend(others.iter().cloned());
         let stats = LoadStats { files: files.len(), parsed: fresh };
-        Ok(LoadedRepo { revision: at.clone(), manifests, files, built_from, generated, findings, stats })
+        let desired = Arc::new(super::sync::desired(at, &manifests, &findings));
+        let revision = at.clone();
+        Ok(LoadedRepo {
+            revision,
+            manifests,
+            files,
+            built_from,
+            generated,
+            findings,
+            stats,
+            desired,
+            tree,
+            others,
+        })
     }
 
     /// Parses the files with these addresses, those that the cache does not know.

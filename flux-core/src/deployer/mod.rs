@@ -8,12 +8,12 @@
 //! and those that wait for health are in rooms of their own, `inspect` and `wait`.
 
 mod composition;
-mod contests;
 mod error;
 mod gather;
 mod loader;
 mod options;
 mod release;
+mod standing;
 mod sync;
 
 pub use crate::{
@@ -30,4 +30,4 @@ pub use error::DeployError;
 pub use loader::{LoadStats, LoadedRepo};
 pub use options::Options;
 pub use release::ReleaseReport;
-pub(crate) use sync::{desired, sent};
+pub(crate) use sync::sent;

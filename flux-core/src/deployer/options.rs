@@ -52,6 +52,11 @@ pub struct Options {
     /// By default `default`, as in Flux v1, whatever the context of the kubeconfig says and in
     /// whatever namespace a pod runs: the same repository means the same everywhere.
     pub default_namespace: String,
+    /// Lets every sync look at everything again, and compares its plan with one that is made from
+    /// nothing: a difference is a finding.
+    ///
+    /// Off by default: what has not changed is not decided anew.
+    pub recheck: bool,
 }
 
 impl Default for Options {
@@ -65,6 +70,7 @@ impl Default for Options {
             read_batch: 256,
             failure_memory: Duration::from_secs(30),
             default_namespace: DEFAULT_NAMESPACE.to_owned(),
+            recheck: false,
         }
     }
 }

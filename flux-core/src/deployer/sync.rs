@@ -1,13 +1,13 @@
 //! Syncs: load, observe, plan, apply.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
-use super::{DeployError, Deployer, LoadedRepo};
+use super::{DeployError, Deployer, LoadedRepo, standing::LookedAt};
 use crate::{
-    backend::{self, Progress},
+    backend::{self, Progress, Revision},
     finding::{Code, Finding, Findings},
     manifest::ApiVersion,
-    manifest_set::Located,
+    manifest_set::{Located, Manifests},
     policy::{Suspension, is_policy_document},
     release,
     sync::{self, AccessRule, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
@@ -23,18 +23,23 @@ impl Deployer {
     /// [`DeployError`] if the repository was never reached, or the cluster as a whole cannot be
     /// looked at.
     pub async fn plan_sync(&self, options: &SyncOptions) -> Result<SyncPlan, DeployError> {
-        let (loaded, finding) = match self.load().await {
-            Ok(loaded) => (loaded, None),
+        let (loaded, finding) = self.load_or_last().await?;
+        Ok(self.plan_sync_of(&loaded, finding, options).await?.plan)
+    }
+
+    /// Loads the tip, or returns what was loaded last with a finding that says so.
+    async fn load_or_last(&self) -> Result<(Arc<LoadedRepo>, Option<Finding>), DeployError> {
+        match self.load().await {
+            Ok(loaded) => Ok((loaded, None)),
             Err(DeployError::Repo(error)) if error.is_retryable() => match self.loader.last() {
                 Some(last) => {
                     let finding = unreachable(&error, &last);
-                    (last, Some(finding))
+                    Ok((last, Some(finding)))
                 }
-                None => return Err(DeployError::Repo(error)),
+                None => Err(DeployError::Repo(error)),
             },
-            Err(error) => return Err(error),
-        };
-        self.plan_sync_of(&loaded, finding, options).await
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the least rights with which the account of a sync can do what git asks for: see
@@ -43,7 +48,7 @@ impl Deployer {
     /// # Errors
     /// [`DeployError`] if the repository cannot be read.
     pub async fn access(&self, options: &SyncOptions) -> Result<Vec<AccessRule>, DeployError> {
-        Ok(sync::access(&desired(&*self.load().await?), options, &self.options.default_namespace))
+        Ok(sync::access(self.load().await?.desired(), options, &self.options.default_namespace))
     }
 
     /// Returns the rights that lists need beside those: see [`sync::access_of_lists`].
@@ -51,37 +56,65 @@ impl Deployer {
     /// # Errors
     /// [`DeployError`] if the repository cannot be read.
     pub async fn access_of_lists(&self, options: &SyncOptions) -> Result<Vec<AccessRule>, DeployError> {
-        Ok(sync::access_of_lists(&desired(&*self.load().await?), options, &self.options.default_namespace))
+        Ok(sync::access_of_lists(self.load().await?.desired(), options, &self.options.default_namespace))
     }
 
     async fn plan_sync_of(
         &self,
-        loaded: &LoadedRepo,
+        loaded: &Arc<LoadedRepo>,
         finding: Option<Finding>,
         options: &SyncOptions,
-    ) -> Result<SyncPlan, DeployError> {
-        let mut desired = desired(loaded);
-        desired.findings.extend(finding);
-        // A suspension that was misspelt must not go unnoticed.
-        desired.findings.extend(release::document_findings(&loaded.manifests));
-        self.keep_suspension(&mut desired);
-        let mut observed =
-            self.cluster.observe(&desired.scope_within(options)).await.map_err(DeployError::Cluster)?;
-        observed.value.contests = self.contests.at(self.clock.now());
-        let plan = sync::plan(&desired, &observed, options);
-        let violations = sync::check(&plan, &desired, &observed, options);
-        if violations.is_empty() { Ok(plan) } else { Err(DeployError::SyncViolations(violations)) }
+    ) -> Result<PlannedSync, DeployError> {
+        let mut desired = loaded.desired().clone();
+        let suspended = self.kept_suspension(&desired);
+        // What else speaks for the plan than what was loaded.
+        let is_plain = finding.is_none() && suspended == desired.suspended;
+        if !is_plain {
+            let desired = Arc::make_mut(&mut desired);
+            desired.findings.extend(finding);
+            desired.suspended = suspended;
+        }
+        let scope = self.standing.scope(loaded.desired(), options);
+        let mut observed = self.cluster.observe(&scope).await.map_err(DeployError::Cluster)?;
+        let contests = self.contests.at(self.clock.now());
+        observed.value.contests.clone_from(&contests);
+        let (plan, violations) = self.standing.plan(&desired, &observed, options, self.options.recheck);
+        if !violations.is_empty() {
+            return Err(DeployError::SyncViolations(violations));
+        }
+        let version = observed.value.version.filter(|_| is_plain);
+        let on = LookedAt { loaded: loaded.clone(), options: options.clone(), contests, version };
+        Ok(PlannedSync { plan, on })
+    }
+
+    /// Syncs what was loaded, if that or the cluster has changed.
+    async fn sync_loaded(
+        &self,
+        loaded: &Arc<LoadedRepo>,
+        finding: Option<Finding>,
+        options: &SyncOptions,
+        progress: &dyn Progress,
+    ) -> Result<SyncReport, DeployError> {
+        if finding.is_none() && !self.options.recheck {
+            let contests = self.contests.at(self.clock.now());
+            let now = LookedAt { loaded: loaded.clone(), options: options.clone(), contests, version: None };
+            if let Some(report) = self.standing.report(&now, &*self.cluster) {
+                return Ok(report);
+            }
+        }
+        let planned = self.plan_sync_of(loaded, finding, options).await?;
+        self.apply(planned, progress).await
     }
 
     /// Keeps the suspension that git had last while a file cannot be read: it may be the one that
     /// says so, broken in the haste of an incident.
-    fn keep_suspension(&self, desired: &mut Desired) {
+    fn kept_suspension(&self, desired: &Desired) -> Option<Suspension> {
         let mut last = self.suspended.lock().unwrap_or_else(PoisonError::into_inner);
         let is_in_doubt = desired.findings.iter().any(|finding| finding.code.hides_objects());
-        if desired.suspended.is_none() && is_in_doubt {
-            desired.suspended.clone_from(&last);
+        if desired.suspended.is_some() || !is_in_doubt {
+            last.clone_from(&desired.suspended);
         }
-        last.clone_from(&desired.suspended);
+        last.clone()
     }
 
     /// Makes the cluster equal to git.
@@ -94,8 +127,8 @@ impl Deployer {
         options: &SyncOptions,
         progress: &dyn Progress,
     ) -> Result<SyncReport, DeployError> {
-        let plan = self.plan_sync(options).await?;
-        self.apply(&plan, progress).await
+        let (loaded, finding) = self.load_or_last().await?;
+        self.sync_loaded(&loaded, finding, options, progress).await
     }
 
     /// Makes the cluster equal to what git said when it was loaded last, without asking whether it
@@ -114,8 +147,7 @@ impl Deployer {
         let Some(last) = self.loader.last() else { return self.sync(options, progress).await };
         // What failed when it was loaded is tried again.
         let loaded = self.load_at(&last.revision).await.unwrap_or(last);
-        let plan = self.plan_sync_of(&loaded, None, options).await?;
-        self.apply(&plan, progress).await
+        self.sync_loaded(&loaded, None, options, progress).await
     }
 
     /// Carries out a plan that was made earlier with the same options, perhaps by another process.
@@ -135,20 +167,29 @@ impl Deployer {
         if let Some(planned) = &plan.revision {
             self.check_head(planned).await?;
         }
-        let anew = self.plan_sync(options).await?;
-        let outdated = sync::outdated(plan, &anew);
+        let (loaded, finding) = self.load_or_last().await?;
+        let anew = self.plan_sync_of(&loaded, finding, options).await?;
+        let outdated = sync::outdated(plan, &anew.plan);
         if !outdated.is_empty() {
             return Err(DeployError::SyncOutdated(outdated));
         }
-        self.apply(&anew, progress).await
+        self.apply(anew, progress).await
     }
 
-    async fn apply(&self, plan: &SyncPlan, progress: &dyn Progress) -> Result<SyncReport, DeployError> {
-        let mut report = self.cluster.apply(plan, progress).await.map_err(DeployError::Cluster)?;
-        self.contests.note(plan, &report, self.clock.now());
+    async fn apply(&self, planned: PlannedSync, progress: &dyn Progress) -> Result<SyncReport, DeployError> {
+        let PlannedSync { plan, on } = planned;
+        let mut report = self.cluster.apply(&plan, progress).await.map_err(DeployError::Cluster)?;
+        self.contests.note(&plan, &report, self.clock.now());
         report.findings = Findings::from(report.findings).into_vec();
+        self.standing.note(on, &plan, &report);
         Ok(report)
     }
+}
+
+/// A plan, with what it was made on.
+struct PlannedSync {
+    plan: SyncPlan,
+    on: LookedAt,
 }
 
 /// Returns the finding about a repository that cannot be reached.
@@ -166,24 +207,31 @@ fn unreachable(error: &backend::Error, last: &LoadedRepo) -> Finding {
 }
 
 /// Returns the objects that git says the cluster should have.
-pub(crate) fn desired(loaded: &LoadedRepo) -> Desired {
-    let objects = sent(loaded)
+pub(super) fn desired(revision: &Revision, manifests: &Manifests, findings: &Findings) -> Desired {
+    let objects = sent_of(manifests)
         .map(|located| DesiredObject { object: located.resource.object.clone(), place: located.place() })
         .collect();
-    let documents = loaded.manifests.resources().map(|located| located.resource);
+    let documents = manifests.resources().map(|located| located.resource);
     let mut policies = documents.filter(|document| is_policy_document(document));
+    let mut findings = findings.to_vec();
+    // A suspension that was misspelt must not go unnoticed.
+    findings.extend(release::document_findings(manifests));
     Desired {
-        revision: Some(loaded.revision.clone()),
+        revision: Some(revision.clone()),
         objects,
-        findings: loaded.findings.to_vec(),
-        default_namespace: Some(loaded.manifests.default_namespace().to_owned()),
-        suspended: policies.find_map(|policy| Suspension::of_document(&policy.object)),
+        findings,
+        default_namespace: Some(manifests.default_namespace().to_owned()),
+        suspended: policies.find_map(|policy| Suspension::of_document(&policy.object.value())),
     }
 }
 
 /// Returns the objects that are for the cluster.
 pub(crate) fn sent(loaded: &LoadedRepo) -> impl Iterator<Item = Located<'_>> {
-    loaded.manifests.resources().filter(|located| !is_for_tools(&located.resource.api_version))
+    sent_of(&loaded.manifests)
+}
+
+fn sent_of(manifests: &Manifests) -> impl Iterator<Item = Located<'_>> {
+    manifests.resources().filter(|located| !is_for_tools(&located.resource.api_version))
 }
 
 /// Returns `true` if a document speaks to tools and is never sent to a cluster.

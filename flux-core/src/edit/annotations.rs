@@ -77,9 +77,10 @@ fn edits_of(
 
 /// Returns `true` if a change has an effect on the object.
 fn is_change(object: &VisitedObject<'_, '_>, key: &str, value: Option<&str>) -> bool {
-    let now = object.resource.object.pointer("/metadata/annotations").and_then(|a| a.get(key));
+    let annotations = object.resource.object.at("/metadata/annotations");
+    let now = annotations.and_then(|mut all| all.get_mut(key).map(Value::take));
     match value {
-        Some(value) => now.and_then(Value::as_str) != Some(value),
+        Some(value) => now.as_ref().and_then(Value::as_str) != Some(value),
         None => now.is_some(),
     }
 }

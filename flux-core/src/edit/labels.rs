@@ -52,7 +52,7 @@ pub fn version_label_edits(
 ) -> VersionLabels {
     let mut labels = VersionLabels::default();
     let containers = resource.workload.as_deref().unwrap_or_default();
-    let selector = resource.object.pointer("/spec/selector/matchLabels");
+    let selector = resource.object.at("/spec/selector/matchLabels");
     let mut skip = |leaf: &ScalarRef, why: String| {
         let (pointer, position) = (leaf.site.pointer.clone(), leaf.position);
         labels.skipped.push(SkippedLabel { pointer, position, why });
@@ -72,7 +72,7 @@ pub fn version_label_edits(
         }
         let key = last_key(&leaf.site.pointer);
         let of_pods = leaf.site.pointer.starts_with("/spec/");
-        if of_pods && selector.is_some_and(|labels| labels.get(&key).is_some()) {
+        if of_pods && selector.as_ref().is_some_and(|labels| labels.get(&key).is_some()) {
             skip(leaf, "the selector names it".to_owned());
         } else if !is_label_value(&new) {
             skip(leaf, format!("`{new}` cannot be the value of a label"));

@@ -43,13 +43,14 @@ fn compare(before: &ParsedFile, after: &ParsedFile, intents: &[Intent]) -> Resul
         return Err(format!("there is no object number {}", lost.resource));
     }
     for (index, (old, new)) in before.resources.iter().zip(&after.resources).enumerate() {
-        let mut wanted = old.object.as_ref().clone();
+        let mut wanted = old.object.value();
         for intent in intents.iter().filter(|intent| intent.resource == index) {
             put(&mut wanted, &intent.pointer, intent.value.as_ref())
                 .ok_or_else(|| format!("{} has no place {}", named(old), intent.pointer))?;
         }
-        if wanted != *new.object {
-            let at = difference(&wanted, &new.object).unwrap_or_default();
+        let new = new.object.value();
+        if wanted != new {
+            let at = difference(&wanted, &new).unwrap_or_default();
             return Err(format!("{} would differ at `{at}`", named(old)));
         }
     }

@@ -6,5 +6,5 @@ use crate::manifest::ParsedFile;
 
 /// Returns the objects of a file.
 pub(super) fn objects_of(file: &ParsedFile) -> Vec<Value> {
-    file.resources.iter().map(|resource| Value::clone(&resource.object)).collect()
+    file.resources.iter().map(|resource| resource.object.value()).collect()
 }

@@ -222,7 +222,7 @@ fn verify_exact(
             if is_read_only(was) {
                 follow(wanted, was, is, edits);
             }
-            if let Some(field) = difference(wanted, &is.object) {
+            if let Some(field) = difference(wanted, &is.object.value()) {
                 return Err(format!(
                     "after the update, `{field}` of {id} would be another as well; nothing but the intended change may come of it"
                 ));
@@ -239,7 +239,7 @@ fn follow(wanted: &mut Value, was: &Resource, is: &Resource, edits: &[&Generated
             continue;
         }
         for site in &was.sites {
-            let value = is.object.pointer(&site.pointer);
+            let value = is.object.at(&site.pointer);
             if let (Some(place), Some(value)) = (wanted.pointer_mut(&site.pointer), value) {
                 *place = value.clone();
             }

@@ -6,7 +6,7 @@ use crate::{
     deployer::{DeployError, Deployer, LoadedRepo, sent},
     finding::{Code, Finding, Severity},
     manifest_set::Located,
-    object_checks::ObjectChecks,
+    object_checks::{ObjectChecks, Trees},
     parse_cache::read_texts,
     release,
     repo_path::RepoPath,
@@ -35,7 +35,7 @@ fn annotations_of_syncs(located: &Located<'_>) -> Vec<Finding> {
     let resource = located.resource;
     // Of a workload it is among the findings about policies.
     let is_known = |name: &str| name == "ignore" && resource.workload.is_some();
-    let unreadable = sync::unreadable(&resource.object).into_iter().filter(|one| !is_known(one.name));
+    let unreadable = sync::unreadable(&resource.object.value()).into_iter().filter(|one| !is_known(one.name));
     unreadable
         .map(|one| {
             let of = |(key, _): &(&String, _)| key.rsplit_once('/').is_some_and(|(_, name)| name == one.name);
@@ -63,7 +63,8 @@ impl Deployer {
     /// Those of [`ConfigRepo`](crate::backend::ConfigRepo).
     pub async fn check(&self) -> Result<CheckReport, DeployError> {
         let loaded = self.load().await?;
-        let objects = ObjectChecks::of(&loaded.manifests, sent(&loaded));
+        let trees = Trees::of(&loaded.manifests, sent(&loaded));
+        let objects = ObjectChecks::of(&trees);
         // The mistakes in policy documents and objects are reported at their lines.
         let documents = release::policy_documents(&loaded.manifests).chain(objects.paths());
         let documents: BTreeSet<&RepoPath> = documents.collect();

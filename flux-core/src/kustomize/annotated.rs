@@ -23,7 +23,7 @@ pub(crate) fn annotated_by(build: &Build, key: &str) -> Option<String> {
 }
 
 fn set_in(kustomization: &Resource, key: &str) -> Option<String> {
-    let object = &kustomization.object;
+    let object = &kustomization.object.value();
     if object.get("commonAnnotations").is_some_and(|all| all.get(key).is_some()) {
         let line = kustomization.position_of(&format!("/commonAnnotations/{}", escape(key))).line;
         return Some(format!("the `commonAnnotations` (line {line})"));

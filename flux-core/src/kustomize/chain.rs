@@ -108,7 +108,7 @@ impl Chains {
                 }
             }
             chains.components.push(components);
-            let patches: Vec<String> = patches(path, &file.resources[index]).collect();
+            let patches: Vec<String> = patches(path, &file.resources[index]);
             for patch in &patches {
                 chains.patched.entry(patch.clone()).or_default().push(by);
             }
@@ -297,18 +297,21 @@ impl Chains {
 /// Each comes with what its list names.
 fn listed<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item = (Names, String)> + 'a {
     let folder = folder(path);
+    let object = kustomization.object.value();
     let built = BUILT.into_iter().flat_map(|names| lists(names).map(move |list| (names, list)));
     built.flat_map(move |(names, list)| {
-        let entries = kustomization.object.get(list).and_then(Value::as_array).into_iter().flatten();
-        entries.filter_map(Value::as_str).filter_map(move |listed| Some((names, join(folder, listed)?)))
+        let entries = object.get(list).and_then(Value::as_array).into_iter().flatten();
+        let entries: Vec<_> = entries.filter_map(Value::as_str).map(str::to_owned).collect();
+        entries.into_iter().filter_map(move |listed| Some((names, join(folder, &listed)?)))
     })
 }
 
 /// Returns the files that a kustomization names as patches.
-fn patches<'a>(path: &'a str, kustomization: &'a Resource) -> impl Iterator<Item = String> + 'a {
-    let list = |key: &str| kustomization.object.get(key).and_then(Value::as_array).into_iter().flatten();
+fn patches(path: &str, kustomization: &Resource) -> Vec<String> {
+    let object = kustomization.object.value();
+    let list = |key: &str| object.get(key).and_then(Value::as_array).into_iter().flatten();
     let named = list("patches").filter_map(|patch| patch.get("path")).chain(list("patchesStrategicMerge"));
-    named.filter_map(Value::as_str).filter_map(move |patch| join(folder(path), patch))
+    named.filter_map(Value::as_str).filter_map(|patch| join(folder(path), patch)).collect()
 }
 
 /// Returns the path from the root of the repository of an entry of a kustomization in `folder`.

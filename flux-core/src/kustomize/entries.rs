@@ -47,7 +47,8 @@ impl Entry {
         for leaf in resource.scalars.iter().filter(|leaf| leaf.site.pointer.starts_with("/images/")) {
             leaves.entry(&leaf.site.pointer).or_insert(leaf);
         }
-        let entries = resource.object.get("images").and_then(Value::as_array).into_iter().flatten();
+        let images = resource.object.at("/images").unwrap_or_default();
+        let entries = images.as_array().into_iter().flatten();
         let entry = |(index, entry): (usize, &Value)| {
             let at = |key: &str| leaves.get(&*format!("/images/{index}/{key}")).copied();
             let leaf = |key: &str| at(key).filter(|leaf| !leaf.text.is_empty()).cloned();

@@ -100,10 +100,12 @@ pub(crate) fn apply(files: &mut BTreeMap<RepoPath, Arc<ParsedFile>>) -> Vec<Find
         let read_only_reason = file.resources[index].read_only_reason();
         let resource = &mut file.resources[index];
         let Some(container) = resource.workload.as_mut().and_then(|all| all.get_mut(at)) else { continue };
-        if let Some(site) = container.sites.first()
-            && let Some(value) = Arc::make_mut(&mut resource.object).pointer_mut(&site.pointer)
-        {
-            *value = Value::String(outcome.text.clone());
+        if let Some(site) = container.sites.first() {
+            resource.object.change(|object| {
+                if let Some(value) = object.pointer_mut(&site.pointer) {
+                    *value = Value::String(outcome.text.clone());
+                }
+            });
         }
         put(container, outcome, set_by, uses, read_only_reason);
         if let (Err(bad), Some((id, (origin, entry)))) = (&mut container.image, by) {

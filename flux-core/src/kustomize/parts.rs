@@ -84,7 +84,8 @@ pub(crate) fn parts(files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> PartFiles {
         let Some(kustomization) = file.resources.iter().find(|resource| is_kustomization(resource)) else {
             continue;
         };
-        let items = |list| kustomization.object.get(list).and_then(Value::as_array).into_iter().flatten();
+        let object = kustomization.object.value();
+        let items = |list| object.get(list).and_then(Value::as_array).into_iter().flatten();
         let named = |text: &Value| join(folder(path), text.as_str()?);
         parts.extend(PARTS.into_iter().flat_map(lists).flat_map(items).filter_map(named));
         parts.extend(lists(Names::AtPath).flat_map(items).filter_map(|item| named(item.get("path")?)));

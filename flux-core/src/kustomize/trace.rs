@@ -178,9 +178,8 @@ impl<'a> Tracer<'a> {
         let chains = Chains::among(&build.files, |path| through.contains(path));
         let documents: Vec<&Resource> = chains.documents(&build.files).collect();
         let entries = documents.iter().map(|document| Entries::of(document)).collect();
-        let text = |k: usize, key: &str| {
-            documents[k].object.get(key).and_then(Value::as_str).filter(|t| !t.is_empty())
-        };
+        let values: Vec<Value> = documents.iter().map(|document| document.object.value()).collect();
+        let text = |k: usize, key: &str| values[k].get(key).and_then(Value::as_str).filter(|t| !t.is_empty());
         let mut objects: HashMap<_, Vec<Raw<'a>>> = HashMap::new();
         for (path, file) in build.files.iter().filter(|(path, _)| !is_file(path)) {
             for chain in chains.ways(path).unwrap_or_default() {

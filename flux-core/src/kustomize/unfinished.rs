@@ -31,8 +31,8 @@ pub(crate) fn unfinished(files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> BTreeSe
         return BTreeSet::new();
     }
     let changes = chains.those(files, |kustomization| {
-        let fields = kustomization.object.as_object();
-        fields.is_some_and(|fields| fields.keys().any(|key| !KEEPS.contains(&key.as_str())))
+        let object = kustomization.object.value();
+        object.as_object().is_some_and(|fields| fields.keys().any(|key| !KEEPS.contains(&key.as_str())))
     });
     let is_changed = |path: &&RepoPath| !chains.all_around(path).is_disjoint(&changes);
     files.keys().filter(is_changed).collect()

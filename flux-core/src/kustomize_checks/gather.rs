@@ -81,7 +81,7 @@ async fn read(
         match file.resources.iter().find(|resource| is_kustomization(resource)) {
             Some(resource) => found.push(Kustomization {
                 path: path.clone(),
-                object: resource.object.clone(),
+                object: resource.object.value(),
                 line: resource.position.line,
             }),
             None if unreadable(file).next().is_some() => broken.extend(
@@ -100,7 +100,7 @@ async fn read(
             }
         };
         let line = document.places.first_line().unwrap_or(1);
-        found.push(Kustomization { path, object: Arc::new(document.value), line });
+        found.push(Kustomization { path, object: document.value, line });
     }
     Ok((found, broken))
 }

@@ -1,7 +1,5 @@
 //! A kustomization of the tree, and the files that may hold one.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use crate::{
@@ -19,7 +17,7 @@ pub(super) const MAX_VALUES: usize = 50_000;
 #[derive(Debug)]
 pub(super) struct Kustomization {
     pub(super) path: RepoPath,
-    pub(super) object: Arc<Value>,
+    pub(super) object: Value,
     /// The line at which it starts in its file.
     pub(super) line: u32,
 }
@@ -29,7 +27,7 @@ impl Kustomization {
     ///
     /// Checking it would take more than reading it did.
     pub(super) fn is_huge(&self) -> bool {
-        let (mut left, mut values) = (MAX_VALUES, vec![&*self.object]);
+        let (mut left, mut values) = (MAX_VALUES, vec![&self.object]);
         while let Some(value) = values.pop() {
             let within = match value {
                 Value::Array(items) => items.len(),

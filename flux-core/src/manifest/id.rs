@@ -148,6 +148,33 @@ impl ResourceId {
     }
 }
 
+/// A [`ResourceId`] by its parts, in the same order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct IdRef<'a> {
+    pub(crate) namespace: Option<&'a str>,
+    pub(crate) kind: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) group: &'a str,
+}
+
+impl IdRef<'_> {
+    /// Returns the id.
+    pub(crate) fn to_id(self) -> ResourceId {
+        ResourceId {
+            namespace: self.namespace.map(str::to_owned),
+            kind: self.kind.to_owned(),
+            name: self.name.to_owned(),
+            group: self.group.to_owned(),
+        }
+    }
+}
+
+impl<'a> From<&'a ResourceId> for IdRef<'a> {
+    fn from(id: &'a ResourceId) -> Self {
+        Self { namespace: id.namespace.as_deref(), kind: &id.kind, name: &id.name, group: &id.group }
+    }
+}
+
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let namespace = self.namespace.as_deref().unwrap_or(CLUSTER);

@@ -2,8 +2,6 @@
 //!
 //! A problem in one document does not affect the others.
 
-use std::sync::Arc;
-
 use granit_parser::{ErrorKind, Event, Marker};
 use serde_json::{Map, Value};
 
@@ -353,7 +351,8 @@ impl<'s> Loader<'s, '_> {
             name,
             position: at.position(),
             annotations: annotations(at, metadata),
-            object: Arc::new(Value::Object(object)),
+            encrypted: is_sealed(&object),
+            object: Value::Object(object).into(),
             workload: None,
             scalars: Vec::new(),
             version_labels: Vec::new(),

@@ -22,6 +22,7 @@ mod template;
 
 pub use container::{BadImage, Container, ContainerRole, ImageOrigin};
 pub use document_id::DocumentId;
+pub(crate) use id::IdRef;
 pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
 pub(crate) use kustomization::FILES as KUSTOMIZATION_FILES;
@@ -41,4 +42,4 @@ pub const MAX_FILE_BYTES: u64 = Limit::BYTES as u64;
 /// The version of the format of a [`ParsedFile`], for caches that outlive the process.
 ///
 /// It changes whenever the same bytes would be parsed into something else.
-pub const PARSE_FORMAT: u32 = 5;
+pub const PARSE_FORMAT: u32 = 6;

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use super::{CLUSTER, Container, DocumentId, ScalarRef, Scope, WorkloadId, scope_of};
+use crate::{
+    api_version::ApiVersion, finding::Problem, object::Object, position::Position, repo_path::RepoPath,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use super::{CLUSTER, Container, DocumentId, ScalarRef, Scope, WorkloadId, scope_of, sops};
-use crate::{api_version::ApiVersion, finding::Problem, position::Position, repo_path::RepoPath};
 
 /// The parse of one file.
 ///
@@ -41,7 +41,10 @@ pub struct Resource {
     /// The position at which the object starts.
     pub position: Position,
     /// The object as Kubernetes reads it.
-    pub object: Arc<Value>,
+    pub object: Object,
+    /// `true` if SOPS has encrypted the document.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encrypted: bool,
     /// The annotations, with the positions of their values.
     pub annotations: BTreeMap<String, Annotation>,
     /// The containers, if this is a workload: containers, then init containers, then ephemeral
@@ -86,7 +89,7 @@ impl Resource {
     ///
     /// It is not the object that the cluster should get, and an edit would invalidate its MAC.
     pub fn is_encrypted(&self) -> bool {
-        self.object.as_object().is_some_and(sops::is_sealed)
+        self.encrypted
     }
 }
 

@@ -5,9 +5,9 @@ mod state;
 mod workloads;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
@@ -189,13 +189,12 @@ impl MemoryCluster {
 #[async_trait]
 impl Cluster for MemoryCluster {
     async fn observe(&self, scope: &Scope) -> Result<Observation<Observed>> {
-        let state = self.state();
+        let mut state = self.state();
         let marked = state.objects.iter().filter(|(_, o)| o["metadata"]["labels"].get(MARK_LABEL).is_some());
         let mut ids: Vec<&ResourceId> = marked.map(|(id, _)| id).collect();
         ids.extend(state.objects.keys().filter(|id| AUTOSCALERS.contains(&(&id.group, &id.kind))));
         ids.extend(scope.wanted.iter().flat_map(|wanted| state.is_wanted(wanted, scope.default_namespace())));
-        let objects =
-            ids.into_iter().filter_map(|id| Some((id.clone(), Arc::new(state.objects.get(id)?.clone()))));
+        let ids: BTreeSet<ResourceId> = ids.into_iter().cloned().collect();
         let mut kinds = state.defined();
         for wanted in &scope.wanted {
             if let Some(info) = kinds::builtin(&wanted.api_version, &wanted.kind) {
@@ -203,10 +202,11 @@ impl Cluster for MemoryCluster {
             }
         }
         let observed = Observed {
-            objects: objects.collect(),
+            objects: state.show(ids),
             kinds,
             default_namespace: scope.default_namespace().to_owned(),
             fidelity: Fidelity::Exact,
+            version: Some(state.changes),
             has_controllers: false,
             ..Observed::default()
         };
@@ -221,6 +221,10 @@ impl Cluster for MemoryCluster {
             outcomes.push(outcome);
         }
         Ok(plan.report(outcomes))
+    }
+
+    fn has_changed_since(&self, version: u64) -> bool {
+        self.state().changes != version
     }
 
     async fn changed(&self) {

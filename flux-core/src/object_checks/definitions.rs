@@ -18,13 +18,11 @@ pub(super) struct Defined<'m> {
 }
 
 impl<'m> Defined<'m> {
-    /// Reads the definitions among manifests.
-    pub(super) fn by(manifests: &'m Manifests) -> Self {
+    /// Reads the definitions of these manifests.
+    pub(super) fn by(manifests: &'m Manifests, definitions: &'m [Value]) -> Self {
         let mut defined = Self { scopes: manifests.defined_kinds().clone(), ..Self::default() };
-        for located in manifests.resources() {
-            if is_definition(located.resource) {
-                defined.read(&located.resource.object);
-            }
+        for definition in definitions {
+            defined.read(definition);
         }
         defined
     }
@@ -138,6 +136,6 @@ impl<'m> Defined<'m> {
 
 const INT_OR_STRING: &str = "x-kubernetes-int-or-string";
 
-fn is_definition(resource: &Resource) -> bool {
+pub(super) fn is_definition(resource: &Resource) -> bool {
     resource.kind == "CustomResourceDefinition" && resource.group() == "apiextensions.k8s.io"
 }

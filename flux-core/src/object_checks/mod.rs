@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use self::{
-    definitions::Defined,
+    definitions::{Defined, is_definition},
     fault::{Fault, Faults, Path},
     walk::Walk,
 };
@@ -57,18 +57,39 @@ struct Faulty<'m> {
     faults: Vec<Fault<'m>>,
 }
 
+/// The objects to be checked, and the definitions of kinds that speak for them, as trees.
+#[derive(Debug)]
+pub(crate) struct Trees<'m> {
+    manifests: &'m Manifests,
+    definitions: Vec<Value>,
+    objects: Vec<(Located<'m>, Value)>,
+}
+
+impl<'m> Trees<'m> {
+    /// Reads objects of these manifests.
+    pub(crate) fn of(manifests: &'m Manifests, objects: impl IntoIterator<Item = Located<'m>>) -> Self {
+        let definitions = manifests.resources().filter(|located| is_definition(located.resource));
+        let checked = objects.into_iter().filter(|at| !at.resource.is_encrypted());
+        Self {
+            manifests,
+            definitions: definitions.map(|located| located.resource.object.value()).collect(),
+            objects: checked.map(|at| (at.clone(), at.resource.object.value())).collect(),
+        }
+    }
+}
+
 /// The objects that the API server will refuse, with the reasons.
 #[derive(Debug, Default)]
 pub(crate) struct ObjectChecks<'m>(Vec<Faulty<'m>>);
 
 impl<'m> ObjectChecks<'m> {
-    /// Checks objects of these manifests.
-    pub(crate) fn of(manifests: &'m Manifests, objects: impl IntoIterator<Item = Located<'m>>) -> Self {
-        let defined = Defined::by(manifests);
-        let unfinished = kustomize::unfinished(manifests.files());
-        let faulty = objects.into_iter().filter(|at| !at.resource.is_encrypted()).filter_map(|at| {
-            let faults = object_faults(&at.resource.object, &defined, unfinished.contains(at.path));
-            (!faults.is_empty()).then_some(Faulty { at, faults })
+    /// Checks objects.
+    pub(crate) fn of(trees: &'m Trees<'m>) -> Self {
+        let defined = Defined::by(trees.manifests, &trees.definitions);
+        let unfinished = kustomize::unfinished(trees.manifests.files());
+        let faulty = trees.objects.iter().filter_map(|(at, object)| {
+            let faults = object_faults(object, &defined, unfinished.contains(at.path));
+            (!faults.is_empty()).then(|| Faulty { at: at.clone(), faults })
         });
         Self(faulty.collect())
     }

@@ -20,7 +20,7 @@ fn check_files(files: &[(&str, &str)]) -> Vec<String> {
         files.iter().map(|(path, text)| (path.parse().unwrap(), Arc::new(parse(text.as_bytes())))).collect();
     let manifests = Manifests::new(parsed);
     let texts = files.iter().map(|(path, text)| (path.parse().unwrap(), (*text).to_owned())).collect();
-    let mut findings = ObjectChecks::of(&manifests, manifests.resources()).findings(&texts);
+    let mut findings = ObjectChecks::of(&Trees::of(&manifests, manifests.resources())).findings(&texts);
     findings.sort_by(|a, b| a.place.cmp(&b.place));
     findings
         .into_iter()

@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
+
+use crate::object::Object;
 
 /// The fields of one object that are contested: a sync leaves them, and says so.
 ///
@@ -33,10 +35,12 @@ impl Contest {
     }
 }
 
+/// The metadata that the server keeps on record.
+const RECORDS: [&str; 3] = ["generation", "managedFields", "resourceVersion"];
+
 /// Returns what people and other tools say in an object of a cluster: it without its status, and
 /// without what the server keeps on record.
 pub fn content(object: &Value) -> Value {
-    const RECORDS: [&str; 3] = ["generation", "managedFields", "resourceVersion"];
     let mut content = object.clone();
     if let Some(top) = content.as_object_mut() {
         top.remove("status");
@@ -45,6 +49,26 @@ pub fn content(object: &Value) -> Value {
         metadata.retain(|key, _| !RECORDS.contains(&key.as_str()));
     }
     content
+}
+
+/// Returns `true` if two objects have the same [`content`].
+pub fn same_content(a: &Object, b: &Object) -> bool {
+    // A server writes what is equal in the same way.
+    content_text(a).is_some_and(|text| Some(text) == content_text(b))
+        || content(&a.value()) == content(&b.value())
+}
+
+/// Returns the texts of the parts of an object that are its content.
+fn content_text(object: &Object) -> Option<[BTreeMap<&str, &str>; 2]> {
+    fn texts<'t>(parts: BTreeMap<&'t str, &'t RawValue>) -> BTreeMap<&'t str, &'t str> {
+        parts.into_iter().map(|(key, value)| (key, value.get())).collect()
+    }
+    let mut top: BTreeMap<&str, &RawValue> = serde_json::from_str(object.text()).ok()?;
+    top.remove("status");
+    let metadata = top.remove("metadata").map(RawValue::get).unwrap_or("{}");
+    let mut metadata: BTreeMap<&str, &RawValue> = serde_json::from_str(metadata).ok()?;
+    metadata.retain(|key, _| !RECORDS.contains(key));
+    Some([texts(top), texts(metadata)])
 }
 
 /// Returns the SHA-256, in hex, of the [`content`] of an object.

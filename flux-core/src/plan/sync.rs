@@ -3,12 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{redacted::Redacted, takeover::ApplyOptions};
 use crate::{
     finding::{Finding, Place},
     manifest::ResourceId,
+    object::Object,
     revision::Revision,
 };
 
@@ -45,7 +45,9 @@ pub struct SyncPlan {
     /// The steps by stage and then by id: the order in which they are to be carried out.
     ///
     /// Those of one stage may go at the same time.
-    pub steps: Vec<Step>,
+    ///
+    /// Plans share those that are alike.
+    pub steps: Vec<Arc<Step>>,
     /// The problems with what was read or decided.
     pub findings: Vec<Finding>,
 }
@@ -53,12 +55,12 @@ pub struct SyncPlan {
 impl SyncPlan {
     /// Returns a plan of these steps, for no revision and without findings: for tests of a cluster.
     pub fn new(steps: Vec<Step>) -> Self {
-        Self { revision: None, steps, findings: Vec::new() }
+        Self { revision: None, steps: steps.into_iter().map(Arc::new).collect(), findings: Vec::new() }
     }
 
     /// Returns the steps that ask the cluster for anything.
     pub fn changes(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(|step| step.is_sent())
+        self.steps.iter().map(|step| &**step).filter(|step| step.is_sent())
     }
 }
 
@@ -91,7 +93,7 @@ pub struct Step {
     pub place: Option<Place>,
     /// An object to apply after this one was: the record that a Job has run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub record: Option<Arc<Value>>,
+    pub record: Option<Object>,
 }
 
 impl Step {
@@ -140,7 +142,7 @@ pub enum Action {
     /// Apply an object that is not there.
     Create {
         /// The whole object with mark, checksum and namespace.
-        object: Arc<Value>,
+        object: Object,
         /// The mark to put on the object if the cluster answers that this request has created it.
         ///
         /// `None` if the object carries it already. Objects of its kind could not be seen, so that
@@ -151,7 +153,7 @@ pub enum Action {
     /// Apply an object that differs, or that does not carry this sync set's mark yet.
     Apply {
         /// The whole object with mark, checksum and namespace.
-        object: Arc<Value>,
+        object: Object,
         /// `true` if the content is equal, and only the mark and the ownership of fields are taken:
         /// reported as unchanged.
         content_equal: bool,
@@ -197,12 +199,12 @@ impl fmt::Debug for Action {
         match self {
             Self::Create { object, mark_if_created } => f
                 .debug_struct("Create")
-                .field("object", &Redacted(object))
+                .field("object", &Redacted(&object.value()))
                 .field("mark_if_created", mark_if_created)
                 .finish(),
             Self::Apply { object, content_equal, options } => f
                 .debug_struct("Apply")
-                .field("object", &Redacted(object))
+                .field("object", &Redacted(&object.value()))
                 .field("content_equal", content_equal)
                 .field("options", options)
                 .finish(),

@@ -230,7 +230,7 @@ impl Step {
 impl SyncPlan {
     /// Returns the report of a dry run: of every step as if it went well.
     pub fn dry_run(&self) -> SyncReport {
-        self.report(self.steps.iter().map(Step::done))
+        self.report(self.steps.iter().map(|step| step.done()))
     }
 
     /// Returns the report made of the outcomes of all steps, given in any order.

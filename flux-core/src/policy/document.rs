@@ -89,7 +89,7 @@ impl PolicyRules {
         let places = source.map(|source| Places::of(source, document.position.line)).unwrap_or_default();
         let mut reader = Reader::new(path, document, places);
         if document.api_version == VERSION {
-            reader.document(&document.object);
+            reader.document(&document.object.value());
         } else {
             let remedy = format!("write apiVersion: {VERSION}");
             reader.problem(Code::InvalidPolicy, "/apiVersion", document.api_version.to_string(), remedy);

@@ -92,7 +92,8 @@ impl PolicyIndex {
         let labels: BTreeMap<String, String> = located
             .resource
             .object
-            .pointer("/metadata/labels")
+            .at("/metadata/labels")
+            .as_ref()
             .and_then(Value::as_object)
             .into_iter()
             .flatten()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{AUTOSCALERS, Desired, SyncOptions, job, kinds, object, prune};
-use crate::manifest::ResourceId;
+use crate::manifest::{IdRef, ResourceId};
 
 /// A right that a sync needs.
 ///
@@ -34,11 +34,11 @@ pub struct AccessRule {
 /// The resource of a custom kind is that of its definition, if git has it; otherwise it is its
 /// plural by the rules of English, as it mostly is.
 pub fn access(desired: &Desired, options: &SyncOptions, default_namespace: &str) -> Vec<AccessRule> {
-    let defined: BTreeMap<_, _> = desired.objects.iter().flat_map(|o| kinds::defined_by(&o.object)).collect();
-    let plurals: BTreeMap<_, _> =
-        desired.objects.iter().filter_map(|o| kinds::plural_of(&o.object)).collect();
+    let values: Vec<Value> = desired.objects.iter().map(|desired| desired.object.value()).collect();
+    let defined: BTreeMap<_, _> = values.iter().flat_map(kinds::defined_by).collect();
+    let plurals: BTreeMap<_, _> = values.iter().filter_map(kinds::plural_of).collect();
     let mut rules = Rules { prune: options.prune, plurals, rules: BTreeMap::new() };
-    for object in desired.objects.iter().map(|desired| &*desired.object) {
+    for object in &values {
         let Some(written) = object::id_of(object) else { continue };
         let api_version = object::text(object, "apiVersion").unwrap_or_default();
         let known = kinds::builtin(api_version, &written.kind)
@@ -68,7 +68,8 @@ const LISTED: [(&str, &str); 4] =
 /// the namespaces that git has any in.
 pub fn access_of_lists(desired: &Desired, options: &SyncOptions, default_namespace: &str) -> Vec<AccessRule> {
     let mut rules = Rules { prune: false, plurals: BTreeMap::new(), rules: BTreeMap::new() };
-    for written in desired.objects.iter().filter_map(|desired| object::id_of(&desired.object)) {
+    let ids = desired.objects.iter().filter_map(|desired| object::written_id(&desired.object));
+    for written in ids.map(IdRef::to_id) {
         let namespace = written.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
         let is_listed = LISTED.contains(&(written.group.as_str(), written.kind.as_str()));
         let id = ResourceId { namespace: Some(namespace), ..written };
@@ -173,8 +174,6 @@ fn plural(kind: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::json;
 
     use super::*;
@@ -209,7 +208,7 @@ mod tests {
             definition,
         ];
         let place = || Place::start_of("all.yaml");
-        let objects = objects.map(|object| DesiredObject { object: Arc::new(object), place: place() });
+        let objects = objects.map(|object| DesiredObject { object: object.into(), place: place() });
         let desired = Desired { objects: objects.into(), ..Desired::default() };
         let options = SyncOptions { prune: true, ..SyncOptions::new(SyncSet::new("shop")) };
         let rules = access(&desired, &options, "default");
@@ -231,7 +230,8 @@ mod tests {
         let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}});
         let other =
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "x"}});
-        let object = |object| DesiredObject { object: Arc::new(object), place: Place::start_of("all.yaml") };
+        let object =
+            |object: Value| DesiredObject { object: object.into(), place: Place::start_of("all.yaml") };
         let desired = Desired { objects: vec![object(web), object(other)], ..Desired::default() };
         let mut options = SyncOptions::new(SyncSet::new("shop"));
         let resources = ["cronjobs", "daemonsets", "deployments", "statefulsets"];

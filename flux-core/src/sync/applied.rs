@@ -1,6 +1,6 @@
 //! From the answer of the API server to the outcome of a step: reported is only what happened.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -28,10 +28,10 @@ pub fn applied(step: &Step, answer: &Value, created: bool) -> StepOutcome {
     let mut outcome = step.done();
     let (sent, content_equal) = match &step.action {
         Action::Create { object, mark_if_created: Some(mark) } if created => {
-            (Cow::Owned(marked_as_created(object, mark)), false)
+            (marked_as_created(&object.value(), mark), false)
         }
-        Action::Create { object, .. } => (Cow::Borrowed(&**object), false),
-        Action::Apply { object, content_equal, .. } => (Cow::Borrowed(&**object), *content_equal),
+        Action::Create { object, .. } => (object.value(), false),
+        Action::Apply { object, content_equal, .. } => (object.value(), *content_equal),
         _ => return outcome,
     };
     if !answer["metadata"].is_object() {
@@ -100,8 +100,6 @@ fn changed_on_the_way(step: &Step, fields: &[FieldPath]) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::json;
 
     use super::*;
@@ -121,7 +119,7 @@ mod tests {
             name: "a".to_owned(),
             group: String::new(),
         };
-        let action = Action::Apply { object: Arc::new(sent), content_equal: false, options: Box::default() };
+        let action = Action::Apply { object: sent.into(), content_equal: false, options: Box::default() };
         Step { fields, ..Step::new(id, "v1", 2, action, Reason::ChangedInGit) }
     }
 
@@ -184,7 +182,7 @@ mod tests {
             object["metadata"]["labels"] = json!({MARK_LABEL: mark});
             object
         };
-        let object = Arc::new(marked("adopted"));
+        let object = marked("adopted").into();
         let action = Action::Create { object, mark_if_created: Some("created".to_owned()) };
         let step = Step { action, ..step(json!({}), Vec::new()) };
         assert_eq!(applied(&step, &marked("created"), true).findings, []);

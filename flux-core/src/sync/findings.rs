@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::{DesiredObject, FieldDiff, SyncSet, annotations};
 use crate::{
     backend::{Completeness, Observation, Observed},
@@ -29,9 +31,13 @@ pub(super) fn contested(id: &ResourceId, place: &Place, fields: &[FieldPath]) ->
 }
 
 /// Returns the findings about annotations of syncs that cannot be read.
-pub(super) fn unreadable(id: &ResourceId, desired: &DesiredObject) -> impl Iterator<Item = Finding> {
+pub(super) fn unreadable(
+    id: &ResourceId,
+    desired: &DesiredObject,
+    object: &Value,
+) -> impl Iterator<Item = Finding> {
     let (subject, place) = (id.to_string(), desired.place.clone());
-    annotations::unreadable(&desired.object).into_iter().map(move |one| Finding {
+    annotations::unreadable(object).into_iter().map(move |one| Finding {
         code: Code::InvalidPolicy,
         subject: subject.clone(),
         place: Some(place.clone()),

@@ -1,14 +1,13 @@
 //! The inputs of the planner: what git describes, and how it is to be synced.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
-
-use serde_json::Value;
+use std::{collections::BTreeSet, fmt};
 
 use super::{SyncSet, job, mark::Sets, object};
 use crate::{
     backend::{Revision, Scope, Wanted},
     finding::{Finding, Place},
     manifest::{self, ResourceId, scope_of},
+    object::Object,
     plan::redacted::Redacted,
     policy::Suspension,
 };
@@ -21,7 +20,7 @@ use crate::{
 #[derive(Clone, PartialEq)]
 pub struct DesiredObject {
     /// The object, as Kubernetes reads its document.
-    pub object: Arc<Value>,
+    pub object: Object,
     /// The place that describes it.
     pub place: Place,
 }
@@ -29,7 +28,7 @@ pub struct DesiredObject {
 impl fmt::Debug for DesiredObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DesiredObject")
-            .field("object", &Redacted(&self.object))
+            .field("object", &Redacted(&self.object.value()))
             .field("place", &self.place)
             .finish()
     }
@@ -69,12 +68,12 @@ impl Desired {
 
     fn scope_if(&self, is_wanted: impl Fn(&str, &ResourceId) -> bool) -> Scope {
         let wanted = self.objects.iter().filter_map(|desired| {
-            let id = object::id_of(&desired.object)?;
-            let api_version = object::text(&desired.object, "apiVersion")?.to_owned();
+            let id = object::written_id(&desired.object)?.to_id();
+            let api_version = desired.object.api_version().to_owned();
             if !is_wanted(&api_version, &id) {
                 return None;
             }
-            let record = job::record_id(&id, &desired.object).map(|record| Wanted {
+            let record = job::record_id_of(&id, &desired.object).map(|record| Wanted {
                 api_version: "v1".to_owned(),
                 kind: record.kind,
                 namespace: record.namespace,
@@ -90,7 +89,7 @@ impl Desired {
 /// The options of a sync.
 ///
 /// Exhaustive: callers write it with `..SyncOptions::new(sync_set)`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SyncOptions {
     /// The name of this sync set.
     pub sync_set: SyncSet,

@@ -5,8 +5,6 @@
 //! what was run. It is written when the Job was created, and pruned when git no longer names the
 //! Job.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::{
@@ -14,7 +12,7 @@ use super::{
     mark::{self, Owned},
     object,
 };
-use crate::manifest::ResourceId;
+use crate::{manifest::ResourceId, object::Object};
 
 /// The end of the name of a record.
 const SUFFIX: &str = ".has-run.fluxcd.io";
@@ -28,6 +26,11 @@ pub(super) fn record_id(id: &ResourceId, object: &Value) -> Option<ResourceId> {
     (is_job && goes).then(|| record_of(id))
 }
 
+/// Returns the id of the record of an object as [`record_id`] does; no other kind is looked into.
+pub(super) fn record_id_of(id: &ResourceId, object: &Object) -> Option<ResourceId> {
+    if object.kind() == "Job" { record_id(id, &object.value()) } else { None }
+}
+
 /// Returns the id of the record that an object has if it is such a Job.
 pub(crate) fn record_of(id: &ResourceId) -> ResourceId {
     ResourceId {
@@ -39,12 +42,7 @@ pub(crate) fn record_of(id: &ResourceId) -> ResourceId {
 }
 
 /// Returns the record of a Job with a checksum.
-pub(super) fn record(
-    id: &ResourceId,
-    object: &Value,
-    checksum: &str,
-    sync_set: &SyncSet,
-) -> Option<Arc<Value>> {
+pub(super) fn record(id: &ResourceId, object: &Value, checksum: &str, sync_set: &SyncSet) -> Option<Object> {
     let record_id = record_id(id, object)?;
     let mut record = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
@@ -54,7 +52,7 @@ pub(super) fn record(
     let mark = mark::value(Owned::Created, sync_set, &record_id);
     let of_record = object::checksum(&record);
     object::put_mark(&mut record, mark, of_record, None);
-    Some(Arc::new(record))
+    Some(record.into())
 }
 
 /// Returns `true` if a record says that a Job with this checksum has run.

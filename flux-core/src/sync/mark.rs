@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{SyncSet, fields::Managers, object};
 use crate::{
     manifest::ResourceId,
+    object::Object,
     plan::sync::{ADOPTED_ANNOTATION, CHECKSUM_ANNOTATION, MARK_LABEL, UNMARKED},
 };
 
@@ -117,7 +118,7 @@ pub(super) fn read(object: &Value, sets: Sets<'_>, in_git: bool) -> Mark {
 /// Returns `true` if this library has created an object, and somebody removed the mark.
 pub(super) fn has_lost_its_mark(object: &Value) -> bool {
     let annotations = &object["metadata"]["annotations"];
-    !is_marked(object)
+    !has_mark(object)
         && annotations[CHECKSUM_ANNOTATION].is_string()
         && annotations.get(ADOPTED_ANNOTATION).is_none()
         && Managers::read(object).ours().is_some()
@@ -133,7 +134,12 @@ pub(super) fn adopted_from<'a>(object: &'a Value, sync_set: &SyncSet) -> &'a str
 }
 
 /// Returns `true` if an object carries a mark, whoever put it there.
-pub(super) fn is_marked(object: &Value) -> bool {
+pub fn is_marked(object: &Object) -> bool {
+    object.text().contains(MARK_LABEL) && has_mark(&object.value())
+}
+
+/// Returns `true` if the tree of an object has a mark.
+pub(super) fn has_mark(object: &Value) -> bool {
     object["metadata"]["labels"].get(MARK_LABEL).is_some()
 }
 

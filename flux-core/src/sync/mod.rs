@@ -11,12 +11,15 @@ mod annotations;
 mod applied;
 mod check;
 mod compare;
+#[cfg(feature = "deployer")]
+mod contests;
 mod differences;
 mod fields;
 mod findings;
 mod ignored;
 mod input;
 mod job;
+mod kept;
 pub(crate) mod kinds;
 mod mark;
 pub(crate) mod object;
@@ -30,7 +33,7 @@ mod takeover;
 mod tree;
 
 pub use crate::plan::{
-    contest::{Contest, content, content_digest},
+    contest::{Contest, content, content_digest, same_content},
     sync::{
         ADOPTED_ANNOTATION, Action, CHECKSUM_ANNOTATION, FIELD_MANAGER, FieldDiff, MARK_LABEL, Reason, Step,
         SyncPlan,
@@ -43,10 +46,13 @@ pub use access::{AccessRule, access, access_of_events, access_of_lists};
 pub(crate) use annotations::unreadable;
 pub use applied::applied;
 pub use check::{Protection, PruneRule, Violation, check};
+#[cfg(feature = "deployer")]
+pub(crate) use contests::Contests;
 pub use input::{Desired, DesiredObject, SyncOptions};
 #[cfg(feature = "deployer")]
 pub(crate) use job::record_of;
-pub use mark::{Owned, owned};
+pub use kept::Kept;
+pub use mark::{Owned, is_marked, owned};
 #[cfg(feature = "deployer")]
 pub(crate) use object::suspended as suspension;
 pub use object::{deletion, marked_as_created};

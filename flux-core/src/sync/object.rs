@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 pub(crate) use crate::api_version::group_of;
 use crate::{
     health::{HealthStatus, health_of},
-    manifest::ResourceId,
+    manifest::{IdRef, ResourceId},
+    object::Object,
     plan::{
         contest::digest,
         sync::{ADOPTED_ANNOTATION, CHECKSUM_ANNOTATION, MARK_LABEL},
@@ -50,6 +51,13 @@ pub(crate) fn id_of(object: &Value) -> Option<ResourceId> {
         name: text(metadata, "name").filter(|n| !n.is_empty())?.to_owned(),
         group: group_of(text(object, "apiVersion").filter(|v| !v.is_empty())?).to_owned(),
     })
+}
+
+/// Returns the id of an object as [`id_of`] does.
+pub(crate) fn written_id(object: &Object) -> Option<IdRef<'_>> {
+    let (kind, name) = (object.kind(), object.name());
+    let has_id = ![kind, name, object.api_version()].contains(&"");
+    has_id.then(|| IdRef { namespace: object.namespace(), kind, name, group: object.group() })
 }
 
 /// Returns `true` if SOPS encrypted an object: its values are not what they say.

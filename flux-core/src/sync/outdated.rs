@@ -92,13 +92,11 @@ pub fn outdated(plan: &SyncPlan, now: &SyncPlan) -> Vec<Outdated> {
 
 /// Returns the steps by their objects and places.
 fn by_object(plan: &SyncPlan) -> BTreeMap<(&ResourceId, Option<&Place>), &Step> {
-    plan.steps.iter().map(|step| ((&step.id, step.place.as_ref()), step)).collect()
+    plan.steps.iter().map(|step| ((&step.id, step.place.as_ref()), &**step)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use futures::executor::block_on;
     use serde_json::{Value, json};
 
@@ -116,8 +114,7 @@ mod tests {
 
     fn desired(revision: &str, objects: &[Value]) -> Desired {
         let place = Place::in_file("all.yaml", Position { line: 1, column: 1 });
-        let object =
-            |object: &Value| DesiredObject { object: Arc::new(object.clone()), place: place.clone() };
+        let object = |object: &Value| DesiredObject { object: object.into(), place: place.clone() };
         Desired {
             revision: Some(Revision::new(revision)),
             objects: objects.iter().map(object).collect(),

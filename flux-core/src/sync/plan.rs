@@ -1,24 +1,28 @@
 //! The planner of a sync.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap},
+    iter::Peekable,
     sync::Arc,
 };
 
 use serde_json::Value;
 
+use self::decide::Decision;
 use super::{
-    Action, Desired, DesiredObject, Owned, Reason, Step, SyncOptions, SyncPlan, findings, job, kinds, mark,
-    object::{self, Ignore},
-    order,
+    Action, Desired, DesiredObject, Kept, Owned, Reason, Step, SyncOptions, SyncPlan, findings, job,
+    kept::{self, Context, Decided, Definitions, is_same},
+    mark, object, order,
     prune::{self, NamedByGit},
     scaling::Autoscaled,
 };
 use crate::{
     backend::{KindInfo, Observation, Observed},
     finding::{Code, Finding},
-    manifest::ResourceId,
-    plan::sync::UNMARKED,
+    manifest::{IdRef, ResourceId},
+    memo::Memo,
+    object::Object,
     policy::Suspension,
 };
 
@@ -48,8 +52,6 @@ use crate::{
 ///   holds it back.
 ///
 /// ```
-/// use std::sync::Arc;
-///
 /// use flux_core::{
 ///     backend::Cluster,
 ///     Place, Position,
@@ -62,7 +64,7 @@ use crate::{
 /// let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}});
 /// let place = Place::in_file("settings.yaml", Position { line: 1, column: 1 });
 /// let desired = Desired {
-///     objects: vec![DesiredObject { object: Arc::new(object), place }],
+///     objects: vec![DesiredObject { object: object.into(), place }],
 ///     ..Desired::default()
 /// };
 /// let cluster = MemoryCluster::new();
@@ -80,51 +82,97 @@ use crate::{
 /// # }).unwrap();
 /// ```
 pub fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncOptions) -> SyncPlan {
-    let mut planner = Planner::new(desired, observed, options);
-    let mut identified: BTreeMap<ResourceId, Vec<&DesiredObject>> = BTreeMap::new();
-    for object in &desired.objects {
-        if let Some(id) = planner.identify(object) {
-            identified.entry(id).or_default().push(object);
+    Kept::default().plan(desired, observed, options)
+}
+
+impl Kept {
+    /// Plans as [`plan`](plan()) does, and equals it byte for byte.
+    ///
+    /// Nothing is decided anew about an object if all that speaks for it is what it was the last
+    /// time: the document, the object of the cluster, its autoscaler, the fields that are contested,
+    /// and all that is said for every object. So a plan takes as long as what has changed, and a
+    /// look at the rest.
+    pub fn plan(
+        &mut self,
+        desired: &Desired,
+        observed: &Observation<Observed>,
+        options: &SyncOptions,
+    ) -> SyncPlan {
+        let definitions = kept::definitions(desired, &mut self.definitions);
+        let mut planner = Planner::new(desired, observed, options, definitions);
+        let mut objects: Vec<(IdRef<'_>, &DesiredObject)> = Vec::with_capacity(desired.objects.len());
+        for object in &desired.objects {
+            objects.extend(planner.identify(object).map(|id| (id, object)));
         }
-    }
-    let in_git = identified.iter().flat_map(|(id, all)| all.iter().map(move |one| (id, &*one.object)));
-    let in_cluster = observed.value.objects.iter().map(|(id, object)| (id, &**object));
-    planner.autoscaled = Autoscaled::from_autoscalers(
-        in_git.chain(in_cluster),
-        !observed.has_seen("autoscaling", "HorizontalPodAutoscaler"),
-    );
-    for (id, objects) in &identified {
-        match objects[..] {
-            [object] => planner.decide(id, object),
-            _ => planner.duplicate(id, objects),
+        objects.sort_by_key(|(id, _)| *id);
+        let in_cluster = observed.value.objects.iter().map(|(id, object)| (IdRef::from(id), object));
+        planner.autoscaled = Autoscaled::from_autoscalers(
+            objects.iter().map(|(id, one)| (*id, &one.object)).chain(in_cluster),
+            !observed.has_seen("autoscaling", "HorizontalPodAutoscaler"),
+            &mut self.targets,
+        );
+        self.forget_unless(planner.context());
+        let mut before = std::mem::take(&mut self.decided).into_iter().peekable();
+        let mut live = observed.value.objects.iter().peekable();
+        let mut decided = Vec::with_capacity(objects.len());
+        for objects in objects.chunk_by(|(a, _), (b, _)| a == b) {
+            let Some((id, object)) = objects.first() else { continue };
+            let live = next_of(&mut live, |(known, _)| IdRef::from(*known).cmp(id)).map(|(_, live)| live);
+            if objects.len() > 1 {
+                planner.duplicate(*id, objects);
+                continue;
+            }
+            let known = next_of(&mut before, |known| IdRef::from(&known.step.id).cmp(id));
+            let decision = match known {
+                Some(known) if planner.is_still_so(&known, object, live) => known,
+                _ => planner.decide_anew(*id, object, live),
+            };
+            planner.take(*id, &decision);
+            decided.push(decision);
         }
+        self.decided = decided;
+        let plan = planner.finish(&mut self.owned);
+        self.end_round();
+        plan
     }
-    let records = identified.iter().flat_map(|(id, all)| all.iter().map(move |one| (id, &*one.object)));
-    planner.ids.extend(records.filter_map(|(id, object)| job::record_id(id, object)).collect::<Vec<_>>());
-    planner.ids.extend(identified.into_keys());
-    planner.finish()
+}
+
+/// Returns the item that is what is looked for, skipping those before it; both are in order.
+fn next_of<T>(items: &mut Peekable<impl Iterator<Item = T>>, compare: impl Fn(&T) -> Ordering) -> Option<T> {
+    while items.next_if(|item| compare(item) == Ordering::Less).is_some() {}
+    items.next_if(|item| compare(item) == Ordering::Equal)
 }
 
 struct Planner<'a> {
     desired: &'a Desired,
     observed: &'a Observation<Observed>,
     options: &'a SyncOptions,
-    defined: BTreeMap<(String, String), KindInfo>,
-    /// The values of `apiVersion` under which git's own definitions serve a (group, kind).
-    served_by_git: BTreeMap<(String, String), BTreeSet<String>>,
+    definitions: Definitions,
     autoscaled: Autoscaled,
     /// Set if nothing is to be synced.
     suspended: Option<&'a Suspension>,
-    /// Every id that git names.
-    ids: BTreeSet<ResourceId>,
+    /// The ids of the objects that a decision is made about, in order.
+    named: Vec<IdRef<'a>>,
+    kinds: HashMap<(&'a str, &'a str), Option<KindInfo>>,
+    /// The other ids that git names.
+    also_named: Vec<ResourceId>,
     /// Those that carry the mark of another sync set.
     of_others: BTreeSet<ResourceId>,
-    steps: Vec<Step>,
+    /// How many of the objects that git names this sync set has created.
+    ours: usize,
+    steps: Vec<Arc<Step>>,
     findings: Vec<Finding>,
+    /// The findings about annotations that cannot be read.
+    unreadable: Vec<Finding>,
 }
 
 impl<'a> Planner<'a> {
-    fn new(desired: &'a Desired, observed: &'a Observation<Observed>, options: &'a SyncOptions) -> Self {
+    fn new(
+        desired: &'a Desired,
+        observed: &'a Observation<Observed>,
+        options: &'a SyncOptions,
+        definitions: Definitions,
+    ) -> Self {
         let mut findings = desired.findings.clone();
         findings.extend(findings::incomplete(observed));
         let suspended = options.suspended.as_ref().or(desired.suspended.as_ref());
@@ -133,21 +181,102 @@ impl<'a> Planner<'a> {
             desired,
             observed,
             options,
-            defined: desired.objects.iter().flat_map(|o| kinds::defined_by(&o.object)).collect(),
-            served_by_git: desired.objects.iter().filter_map(|o| kinds::served_by(&o.object)).collect(),
+            definitions,
             autoscaled: Autoscaled::default(),
             suspended,
-            ids: BTreeSet::new(),
+            named: Vec::new(),
+            kinds: HashMap::new(),
+            also_named: Vec::new(),
             of_others: BTreeSet::new(),
+            ours: 0,
             steps: Vec::new(),
+            findings,
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// Returns all that speaks for every object.
+    fn context(&self) -> Context {
+        let Observed { kinds, versions, unseen, default_namespace, fidelity, .. } = &self.observed.value;
+        Context {
+            options: self.options.clone(),
+            suspended: self.suspended.cloned(),
+            definitions: self.definitions.clone(),
+            kinds: kinds.clone(),
+            versions: versions.clone(),
+            unseen: unseen.clone(),
+            is_complete: self.observed.completeness.is_complete(),
+            default_namespace: default_namespace.clone(),
+            fidelity: *fidelity,
+            is_partial: self.autoscaled.is_partial(),
+        }
+    }
+
+    /// Returns `true` if a decision is made on what is so now; what speaks for every object is the
+    /// same.
+    fn is_still_so(&self, known: &Decided, desired: &DesiredObject, live: Option<&Object>) -> bool {
+        let Observed { contests, objects, .. } = &self.observed.value;
+        let id = &known.step.id;
+        known.desired.is_same(&desired.object)
+            && known.step.place.as_ref() == Some(&desired.place)
+            && is_same(known.live.as_ref(), live)
+            && known.contest.as_ref() == contests.get(id)
+            && known.autoscaler.as_ref() == self.autoscaled.of(id)
+            && is_same(known.past.as_ref(), known.record.as_ref().and_then(|record| objects.get(record)))
+    }
+
+    fn decide_anew(&self, id: IdRef<'_>, desired: &DesiredObject, live: Option<&Object>) -> Decided {
+        let id = id.to_id();
+        let object = desired.object.value();
+        let record = job::record_id(&id, &object);
+        let past = record.as_ref().and_then(|record| self.observed.value.objects.get(record)).cloned();
+        let live_value = live.map(Object::value);
+        let owned = |live: &Value| mark::read(live, self.options.sets(), false).owned;
+        let is_ours = live_value.as_ref().map(owned) == Some(Owned::Created);
+        let mut decision = Decision {
+            planner: self,
+            desired,
+            object: &object,
+            step: None,
+            findings: Vec::new(),
+            is_of_others: false,
+        };
+        decision.decide(&id, live_value.as_ref(), past.as_ref());
+        let Decision { step, findings, is_of_others, .. } = decision;
+        let step =
+            step.unwrap_or_else(|| desired_step(&id, desired, Action::Fail, Reason::Rejected, String::new()));
+        Decided {
+            desired: desired.object.clone(),
+            live: live.cloned(),
+            contest: self.observed.value.contests.get(&id).cloned(),
+            autoscaler: self.autoscaled.of(&id).cloned(),
+            unreadable: findings::unreadable(&id, desired, &object).collect(),
+            record,
+            past,
+            is_ours,
+            is_of_others,
+            step: Arc::new(step),
             findings,
         }
     }
 
+    /// Takes a decision into the plan.
+    fn take(&mut self, id: IdRef<'a>, decided: &Decided) {
+        self.named.push(id);
+        self.also_named.extend(decided.record.clone());
+        self.ours += usize::from(decided.is_ours);
+        if decided.is_of_others {
+            self.of_others.insert(decided.step.id.clone());
+        }
+        self.findings.extend(decided.findings.iter().cloned());
+        self.unreadable.extend(decided.unreadable.iter().cloned());
+        self.steps.push(decided.step.clone());
+    }
+
     /// Returns the id of an object with its namespace resolved; `None`, after reporting it, if it
     /// has none.
-    fn identify(&mut self, desired: &DesiredObject) -> Option<ResourceId> {
-        let Some(written) = object::id_of(&desired.object) else {
+    fn identify(&mut self, desired: &'a DesiredObject) -> Option<IdRef<'a>> {
+        let Some(written) = object::written_id(&desired.object) else {
             self.findings.push(Finding {
                 code: Code::NotAnObject,
                 subject: desired.place.path.clone(),
@@ -157,19 +286,26 @@ impl<'a> Planner<'a> {
             });
             return None;
         };
-        let api_version = object::text(&desired.object, "apiVersion").unwrap_or_default().to_owned();
-        let kind = (api_version, written.kind.clone());
-        let known = self.observed.value.kinds.get(&kind).or_else(|| self.defined.get(&kind)).copied();
-        let Some(known) = known else {
-            if self.options.excludes(&kind.0, &written) {
+        let kind = (desired.object.api_version(), written.kind);
+        let Some(known) = self.kind(kind) else {
+            if self.options.excludes(kind.0, &written.to_id()) {
                 return Some(written);
             }
-            self.unknown_kind(written, &kind.0, desired);
+            self.unknown_kind(written.to_id(), kind.0, desired);
             return None;
         };
-        let default = || self.observed.value.default_namespace.clone();
-        let namespace = known.namespaced.then(|| written.namespace.clone().unwrap_or_else(default));
-        Some(ResourceId { namespace, ..written })
+        let default = self.observed.value.default_namespace.as_str();
+        let namespace = known.namespaced.then(|| written.namespace.unwrap_or(default));
+        Some(IdRef { namespace, ..written })
+    }
+
+    /// Returns what is known of a kind.
+    fn kind(&mut self, (api_version, kind): (&'a str, &'a str)) -> Option<KindInfo> {
+        let (observed, definitions) = (&self.observed.value.kinds, &self.definitions.kinds);
+        *self.kinds.entry((api_version, kind)).or_insert_with(|| {
+            let key = (api_version.to_owned(), kind.to_owned());
+            observed.get(&key).or_else(|| definitions.get(&key)).copied()
+        })
     }
 
     fn unknown_kind(&mut self, id: ResourceId, api_version: &str, desired: &DesiredObject) {
@@ -184,12 +320,14 @@ impl<'a> Planner<'a> {
                 "Add its CustomResourceDefinition to git or to the cluster, or correct apiVersion and kind."
                     .to_owned(),
         });
-        self.push(&id, desired, Action::Fail, Reason::UnknownKind, message);
-        self.ids.insert(id);
+        let step = desired_step(&id, desired, Action::Fail, Reason::UnknownKind, message);
+        self.steps.push(Arc::new(step));
+        self.also_named.push(id);
     }
 
-    fn duplicate(&mut self, id: &ResourceId, objects: &[&DesiredObject]) {
-        let mut places: Vec<_> = objects.iter().map(|o| &o.place).collect();
+    fn duplicate(&mut self, id: IdRef<'_>, objects: &[(IdRef<'_>, &DesiredObject)]) {
+        let id = id.to_id();
+        let mut places: Vec<_> = objects.iter().map(|(_, object)| &object.place).collect();
         places.sort();
         let all: Vec<String> = places.iter().map(ToString::to_string).collect();
         let message = format!("it is described at {}", all.join(" and at "));
@@ -200,123 +338,40 @@ impl<'a> Planner<'a> {
             evidence: message.clone(),
             remedy: "Keep one of them; until then neither is applied.".to_owned(),
         });
-        for object in objects {
-            self.push(id, object, Action::Fail, Reason::Duplicate, message.clone());
+        for (_, object) in objects {
+            let step = desired_step(&id, object, Action::Fail, Reason::Duplicate, message.clone());
+            self.steps.push(Arc::new(step));
+            self.also_named.extend(job::record_id_of(&id, &object.object));
         }
+        self.also_named.push(id);
     }
 
-    /// Decides about an object that git describes once and whose kind is known.
-    fn decide(&mut self, id: &ResourceId, desired: &DesiredObject) {
-        // That of a workload is among the findings of what was read.
-        let is_known = |finding: &Finding| {
-            finding.evidence.starts_with("fluxcd.io/ignore:")
-                && self
-                    .findings
-                    .iter()
-                    .any(|known| known.code == Code::InvalidPolicy && known.subject == finding.subject)
-        };
-        let unreadable: Vec<Finding> =
-            findings::unreadable(id, desired).filter(|finding| !is_known(finding)).collect();
-        self.findings.extend(unreadable);
-        let live = self.observed.value.objects.get(id).cloned();
-        if !prune::may_touch(id, self.options) {
-            let message = "its namespace is not among those that may be touched".to_owned();
-            return self.push(id, desired, Action::Skip, Reason::NamespaceNotAllowed, message);
-        }
-        let wholly = |object: &Value| object::ignore(object) == Ignore::Wholly;
-        let ignored = match &live {
-            _ if wholly(&desired.object) => Some("its ignore annotation in git says so"),
-            Some(live) if wholly(live) => Some("its ignore annotation in the cluster says so"),
-            _ => None,
-        };
-        if let Some(message) = ignored {
-            return self.push(id, desired, Action::Skip, Reason::Ignored, message.to_owned());
-        }
-        let live_suspension =
-            || Some(format!("{}; the annotation is in the cluster", object::suspended(live.as_deref()?)?));
-        let suspended = self.suspended.cloned().or_else(|| object::suspended(&desired.object));
-        if let Some(message) = suspended.map(|suspension| suspension.to_string()).or_else(live_suspension) {
-            return self.push(id, desired, Action::Skip, Reason::Suspended, message);
-        }
-        if object::is_encrypted(&desired.object) {
-            let message = "it is encrypted with SOPS, and is left as it is in the cluster".to_owned();
-            return self.push(id, desired, Action::Skip, Reason::Encrypted, message);
-        }
-        match object::desired_form(&desired.object, id.namespace.as_deref()) {
-            Ok(form) => match live {
-                None => self.create(id, desired, form),
-                Some(live) => self.update(id, desired, form, &live),
-            },
-            Err(problem) => {
-                self.findings.push(Finding {
-                    code: Code::NotAnObject,
-                    subject: id.to_string(),
-                    place: Some(desired.place.clone()),
-                    evidence: problem.clone(),
-                    remedy: "Correct the shape of the document.".to_owned(),
-                });
-                self.push(id, desired, Action::Fail, Reason::Rejected, problem);
-            }
-        }
-    }
-
-    fn create(&mut self, id: &ResourceId, desired: &DesiredObject, mut form: Value) {
-        let checksum = object::checksum(&form);
-        let record_id = job::record_id(id, &form);
-        let past = record_id.as_ref().and_then(|id| self.observed.value.objects.get(id));
-        if let (Some(record_id), true) = (&record_id, past.is_some_and(|past| job::has_run(past, &checksum)))
-        {
-            let message = format!(
-                "it has run, and its time limit took it away; to run it again, change it or delete {record_id}"
-            );
-            return self.push(id, desired, Action::Skip, Reason::HasRun, message);
-        }
-        let record = job::record(id, &form, &checksum, &self.options.sync_set);
-        let mark = |owned| mark::value(owned, &self.options.sync_set, id);
-        // What could not be seen may have been there before: then it must never be pruned, unless
-        // the cluster says that it was not.
-        let (owned, mark_if_created) = if self.observed.has_seen(&id.group, &id.kind) {
-            (Owned::Created, None)
-        } else {
-            (Owned::Adopted, Some(mark(Owned::Created)))
-        };
-        let adopted_from = (owned == Owned::Adopted).then_some(UNMARKED);
-        object::put_mark(&mut form, mark(owned), checksum, adopted_from);
-        let action = Action::Create { object: Arc::new(form), mark_if_created };
-        self.push(id, desired, action, Reason::NotInCluster, String::new());
-        if let Some(step) = self.steps.last_mut() {
-            step.record = record;
-        }
-    }
-
-    fn push(
-        &mut self,
-        id: &ResourceId,
-        desired: &DesiredObject,
-        action: Action,
-        reason: Reason,
-        message: String,
-    ) {
-        self.steps.push(Step {
-            id: id.clone(),
-            api_version: object::text(&desired.object, "apiVersion").unwrap_or_default().to_owned(),
-            action,
-            stage: order::apply_stage(&id.group, &id.kind),
-            reason,
-            message,
-            fields: Vec::new(),
-            place: Some(desired.place.clone()),
-            record: None,
-        });
-    }
-
-    fn finish(mut self) -> SyncPlan {
+    fn finish(mut self, owned: &mut Memo<Owned>) -> SyncPlan {
         self.findings.extend(findings::other_sync_set(&self.of_others, &self.options.sync_set));
+        // That of a workload is among the findings of what was read.
+        let known: BTreeSet<&str> = self
+            .findings
+            .iter()
+            .filter(|f| f.code == Code::InvalidPolicy)
+            .map(|f| f.subject.as_str())
+            .collect();
+        let is_known = |finding: &Finding| {
+            finding.evidence.starts_with("fluxcd.io/ignore:") && known.contains(finding.subject.as_str())
+        };
+        let mut unreadable = std::mem::take(&mut self.unreadable);
+        unreadable.retain(|finding| !is_known(finding));
+        self.findings.extend(unreadable);
         self.findings.sort();
         self.findings.dedup();
-        let wanted = NamedByGit { ids: &self.ids, findings: &self.findings, suspended: self.suspended };
-        let (steps, findings) = prune::prune(&wanted, self.observed, self.options);
-        self.steps.extend(steps);
+        let wanted = NamedByGit {
+            decided: &self.named,
+            also: &self.also_named,
+            ours: self.ours,
+            findings: &self.findings,
+            suspended: self.suspended,
+        };
+        let (steps, findings) = prune::prune(&wanted, self.observed, self.options, owned);
+        self.steps.extend(steps.into_iter().map(Arc::new));
         self.steps.sort_by(|a, b| (a.stage, &a.id, &a.place).cmp(&(b.stage, &b.id, &b.place)));
         self.findings.extend(findings);
         self.findings.sort();
@@ -324,6 +379,28 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// Returns the step of an object that git describes.
+fn desired_step(
+    id: &ResourceId,
+    desired: &DesiredObject,
+    action: Action,
+    reason: Reason,
+    message: String,
+) -> Step {
+    Step {
+        id: id.clone(),
+        api_version: desired.object.api_version().to_owned(),
+        action,
+        stage: order::apply_stage(&id.group, &id.kind),
+        reason,
+        message,
+        fields: Vec::new(),
+        place: Some(desired.place.clone()),
+        record: None,
+    }
+}
+
+mod decide;
 mod update;
 
 #[cfg(test)]

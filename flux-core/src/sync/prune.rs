@@ -10,7 +10,7 @@
 //! stay: it goes too, and much of it may be none of ours and out of sight. A PersistentVolume that
 //! a claim is bound to is never deleted.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -22,7 +22,9 @@ use super::{
 use crate::{
     backend::{Completeness, Observation, Observed},
     finding::{Code, Finding},
-    manifest::ResourceId,
+    manifest::{IdRef, ResourceId},
+    memo::Memo,
+    object::Object,
     plan::contest::content_digest,
     policy::Suspension,
     schema::lists::is_builtin_group,
@@ -33,12 +35,28 @@ const FEW: usize = 10;
 
 /// The objects that git names, and the findings about them.
 pub(super) struct NamedByGit<'a> {
-    /// The ids of everything that git names, sound or not.
-    pub(super) ids: &'a BTreeSet<ResourceId>,
+    /// The ids of the objects that a decision is made about, in order.
+    pub(super) decided: &'a [IdRef<'a>],
+    /// The other ids that git names, in any order: of records, and of what is not sound.
+    pub(super) also: &'a [ResourceId],
+    /// How many of the decided objects this sync set has created.
+    pub(super) ours: usize,
     /// Everything that was found out about it so far.
     pub(super) findings: &'a [Finding],
     /// Set if nothing is to be synced.
     pub(super) suspended: Option<&'a Suspension>,
+}
+
+impl NamedByGit<'_> {
+    /// Returns all ids.
+    fn ids(&self) -> impl Iterator<Item = IdRef<'_>> {
+        self.decided.iter().copied().chain(self.also.iter().map(IdRef::from))
+    }
+
+    /// Returns `true` if a decision is made about an object.
+    fn decides(&self, id: &ResourceId) -> bool {
+        self.decided.binary_search(&IdRef::from(id)).is_ok()
+    }
 }
 
 /// Returns the steps for objects that are ours and that git does not name, and what held them back.
@@ -46,24 +64,32 @@ pub(super) fn prune(
     wanted: &NamedByGit<'_>,
     observed: &Observation<Observed>,
     options: &SyncOptions,
+    owners: &mut Memo<Owned>,
 ) -> (Vec<Step>, Vec<Finding>) {
     let seen = &observed.value.objects;
-    // The same object may be seen under two groups (extensions, apps): its uid tells.
-    let wanted_uids: BTreeSet<&str> = wanted.ids.iter().filter_map(|id| uid(seen.get(id)?)).collect();
+    let also: BTreeSet<IdRef<'_>> = wanted.also.iter().map(IdRef::from).collect();
+    let mut wanted_uids: Option<BTreeSet<&str>> = None;
     let mut steps = Vec::new();
     let mut findings = Vec::new();
     let mut candidates = Vec::new();
     let mut unseen = Vec::new();
     let mut holders = Vec::new();
-    let mut ours = 0_usize;
-    for (id, live) in seen {
-        let owned = mark::read(live, options.sets(), false).owned;
+    let mut ours = wanted.ours;
+    for (id, live) in seen.iter().filter(|(id, _)| !wanted.decides(id)) {
+        let owned = *owners.of(live, |live| mark::read(&live.value(), options.sets(), false).owned);
         ours += usize::from(owned == Owned::Created);
-        let same_object = uid(live).is_some_and(|uid| wanted_uids.contains(uid));
-        if owned == Owned::No || wanted.ids.contains(id) || same_object {
+        if owned == Owned::No || also.contains(&IdRef::from(id)) {
             continue;
         }
-        match verdict(id, live, owned, wanted.suspended, options) {
+        // The same object may be seen under two groups (extensions, apps): its uid tells.
+        let uids = wanted_uids.get_or_insert_with(|| {
+            let named = seen.iter().filter(|(id, _)| wanted.decides(id) || also.contains(&IdRef::from(*id)));
+            named.filter_map(|(_, live)| uid(live)).collect()
+        });
+        if uid(live).is_some_and(|uid| uids.contains(uid)) {
+            continue;
+        }
+        match verdict(id, &live.value(), owned, wanted.suspended, options) {
             Some((reason, message)) => {
                 if reason == Reason::PruneHeldBack {
                     findings.push(Finding {
@@ -82,10 +108,12 @@ pub(super) fn prune(
         }
     }
     // What holds others goes only with all that is known to be in it.
-    let goes: BTreeSet<&ResourceId> = candidates.iter().chain(&holders).map(|(id, _)| *id).collect();
+    let goes: BTreeSet<IdRef<'_>> =
+        candidates.iter().chain(&holders).map(|(id, _)| IdRef::from(*id)).collect();
     for (id, live) in holders {
-        let mut known = wanted.ids.iter().chain(seen.keys());
-        match known.find(|inner| is_in(inner, id, live) && !goes.contains(inner)) {
+        let object = live.value();
+        let mut known = wanted.ids().chain(seen.keys().map(IdRef::from));
+        match known.find(|inner| is_in(inner, id, &object) && !goes.contains(inner)).map(IdRef::to_id) {
             None => candidates.push((id, live)),
             Some(inner) => {
                 let message = format!("{inner} would go with it, and is to stay");
@@ -111,14 +139,15 @@ pub(super) fn prune(
             None => {
                 let action = Action::Prune {
                     uid: uid(live).map(str::to_owned),
-                    resource_version: object::text(&live["metadata"], "resourceVersion").map(str::to_owned),
-                    content: content_digest(live),
+                    resource_version: Some(live.resource_version().to_owned())
+                        .filter(|version| !version.is_empty()),
+                    content: content_digest(&live.value()),
                 };
                 step(id, live, action, Reason::NotInGit, String::new())
             }
         });
     }
-    let mut for_all = |evidence: &str, remedy: String, kept: &[(&ResourceId, &Arc<Value>)]| {
+    let mut for_all = |evidence: &str, remedy: String, kept: &[(&ResourceId, &Object)]| {
         findings.push(Finding {
             code: Code::PruneHeldBack,
             subject: "prune".to_owned(),
@@ -133,7 +162,7 @@ pub(super) fn prune(
     if !unseen.is_empty() {
         let (evidence, remedy) = cluster_in_doubt(&observed.completeness);
         for_all(evidence, remedy.to_owned(), &unseen);
-        let held = |(id, live): &(&ResourceId, &Arc<Value>)| {
+        let held = |(id, live): &(&ResourceId, &Object)| {
             step(id, live, Action::Skip, Reason::PruneHeldBack, evidence.to_owned())
         };
         steps.extend(unseen.iter().map(held));
@@ -223,9 +252,9 @@ fn holds_objects(id: &ResourceId) -> bool {
 }
 
 /// Returns `true` if an object is in a Namespace, or is of the kind of a definition.
-fn is_in(inner: &ResourceId, holder: &ResourceId, live: &Value) -> bool {
+fn is_in(inner: &IdRef<'_>, holder: &ResourceId, live: &Value) -> bool {
     match holder.kind.as_str() {
-        "Namespace" => inner.namespace.as_ref() == Some(&holder.name),
+        "Namespace" => inner.namespace == Some(&holder.name),
         _ => live["spec"]["group"] == *inner.group && live["spec"]["names"]["kind"] == *inner.kind,
     }
 }
@@ -264,7 +293,7 @@ fn guard(
             "Correct what the errors name; the next sync prunes.",
         );
     }
-    if wanted.ids.is_empty() {
+    if wanted.ids().next().is_none() {
         return held_back(
             "git names no object at all".to_owned(),
             "See that the branch and the paths are right; if everything should go, delete it by hand.",
@@ -279,14 +308,14 @@ fn guard(
     None
 }
 
-fn uid(live: &Value) -> Option<&str> {
-    object::text(&live["metadata"], "uid")
+fn uid(live: &Object) -> Option<&str> {
+    Some(live.uid()).filter(|uid| !uid.is_empty())
 }
 
-fn step(id: &ResourceId, live: &Value, action: Action, reason: Reason, message: String) -> Step {
+fn step(id: &ResourceId, live: &Object, action: Action, reason: Reason, message: String) -> Step {
     Step {
         id: id.clone(),
-        api_version: object::text(live, "apiVersion").unwrap_or_default().to_owned(),
+        api_version: live.api_version().to_owned(),
         action,
         stage: order::prune_stage(&id.group, &id.kind),
         reason,

@@ -16,7 +16,12 @@ use super::{
     fields::Managers,
     object::{self, group_of},
 };
-use crate::{manifest::ResourceId, schema::path::FieldPath};
+use crate::{
+    manifest::{IdRef, ResourceId},
+    memo::Memo,
+    object::Object,
+    schema::path::FieldPath,
+};
 
 /// The objects that autoscalers scale, each with its autoscaler.
 #[derive(Debug, Default)]
@@ -46,11 +51,26 @@ impl Yielded {
 impl Autoscaled {
     /// Reads the targets of all autoscalers among the objects.
     pub(super) fn from_autoscalers<'a>(
-        objects: impl Iterator<Item = (&'a ResourceId, &'a Value)>,
+        objects: impl Iterator<Item = (IdRef<'a>, &'a Object)>,
         is_partial: bool,
+        targets: &mut Memo<Option<ResourceId>>,
     ) -> Self {
-        let by_target = objects.filter_map(|(id, object)| Some((target(id, object)?, id.clone())));
+        let autoscalers = objects.filter(|(_, object)| is_autoscaler(object));
+        let by_target = autoscalers.filter_map(|(id, object)| {
+            let target = targets.of(object, target).clone()?;
+            Some((ResourceId { namespace: id.namespace.map(str::to_owned), ..target }, id.to_id()))
+        });
         Self { by_target: by_target.collect(), is_partial }
+    }
+
+    /// Returns the autoscaler of an object.
+    pub(super) fn of(&self, id: &ResourceId) -> Option<&ResourceId> {
+        self.by_target.get(id)
+    }
+
+    /// Returns `true` if there may be autoscalers that could not be seen.
+    pub(super) fn is_partial(&self) -> bool {
+        self.is_partial
     }
 
     /// Takes out of `sent` what an autoscaler decides about the live object.
@@ -97,10 +117,15 @@ impl Autoscaled {
 pub const AUTOSCALERS: [(&str, &str); 2] =
     [("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
 
-/// Returns the object that an autoscaler scales; `None` if the object is no autoscaler.
-fn target(id: &ResourceId, object: &Value) -> Option<ResourceId> {
-    let target = &object["spec"]["scaleTargetRef"];
-    let (kind, api_version) = match (id.group.as_str(), id.kind.as_str()) {
+fn is_autoscaler(object: &Object) -> bool {
+    AUTOSCALERS.iter().any(|(group, kind)| object.is_a(group, kind))
+}
+
+/// Returns the object that an autoscaler scales, without its namespace, which is the autoscaler's;
+/// `None` if the object is no autoscaler.
+fn target(object: &Object) -> Option<ResourceId> {
+    let target = &object.at("/spec/scaleTargetRef")?;
+    let (kind, api_version) = match (object.group(), object.kind()) {
         ("autoscaling", "HorizontalPodAutoscaler") => {
             (object::text(target, "kind")?, object::text(target, "apiVersion")?)
         }
@@ -111,7 +136,7 @@ fn target(id: &ResourceId, object: &Value) -> Option<ResourceId> {
         _ => return None,
     };
     Some(ResourceId {
-        namespace: id.namespace.clone(),
+        namespace: None,
         kind: kind.to_owned(),
         name: object::text(target, "name")?.to_owned(),
         group: group_of(api_version).to_owned(),

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::{
     backend::{Error, Revision, Wanted, layers::Sleeper},
-    deployer::{DeployError, Deployer, ReleaseReport, desired},
+    deployer::{DeployError, Deployer, ReleaseReport},
     health::{Health, HealthStatus, WaitOutcome, WaitState, verdict},
     manifest::{CLUSTER, Resource, ResourceId},
     sync::{self, SyncOptions, SyncReport},
@@ -174,8 +174,8 @@ impl Deployer {
         progress: &dyn HealthProgress,
     ) -> Result<WaitReport, DeployError> {
         let scope = match &report.revision {
-            Some(revision) => desired(&*self.load_at(revision).await?).scope_within(sync),
-            None => desired(&*self.load().await?).scope_within(sync),
+            Some(revision) => self.load_at(revision).await?.desired().scope_within(sync),
+            None => self.load().await?.desired().scope_within(sync),
         };
         let targets = Targets::of_sync(report, scope);
         let wait = Wait { deployer: self, targets, revision: report.revision.clone(), options, progress };
@@ -208,7 +208,7 @@ impl Deployer {
     async fn released(&self, report: &ReleaseReport, revision: &Revision) -> Result<Targets, DeployError> {
         let loaded = self.load_at(revision).await?;
         let mut targets = Targets::default();
-        let all_suspended = desired(&loaded).suspended;
+        let all_suspended = loaded.desired().suspended.clone();
         for located in loaded.manifests.workloads() {
             let workload = located.workload_id();
             let Some(verdict) = report.plan.workloads.get(&workload) else { continue };
@@ -236,7 +236,7 @@ impl Deployer {
                 namespace,
                 name: resource.name.clone(),
             });
-            let suspended = all_suspended.clone().or_else(|| sync::suspension(&resource.object));
+            let suspended = all_suspended.clone().or_else(|| sync::suspension(&resource.object.value()));
             let expected = match suspended {
                 Some(suspension) => Expected::Known(Health::new(
                     HealthStatus::Failed,
@@ -255,7 +255,8 @@ fn written(resource: &Resource, container: &str) -> Vec<(String, Value)> {
     let containers = resource.workload.iter().flatten();
     let own = containers.filter(|known| known.name == container && known.origin.is_none());
     let pointers = own.flat_map(|container| &container.sites).map(|site| &site.pointer);
-    pointers.filter_map(|at| Some((at.clone(), resource.object.pointer(at)?.clone()))).collect()
+    let object = resource.object.value();
+    pointers.filter_map(|at| Some((at.clone(), object.pointer(at)?.clone()))).collect()
 }
 
 /// One wait.
@@ -365,11 +366,11 @@ impl Wait<'_> {
                 matches!(health.status, HealthStatus::InProgress | HealthStatus::Failed)
             });
             let objects: Vec<(&ResourceId, &Value)> =
-                unhealthy.filter_map(|(id, (_, object))| Some((id, (*object)?))).collect();
+                unhealthy.filter_map(|(id, (_, object))| Some((id, object.as_ref()?))).collect();
             pods.ask(cluster, objects, queries).await;
         }
         for (id, (health, object)) in judged {
-            let health = pods.add_to(&id, health, object);
+            let health = pods.add_to(&id, health, object.as_ref());
             if healths.get(&id) != Some(&health) {
                 self.progress.health(&id, &health);
                 healths.insert(id, health);

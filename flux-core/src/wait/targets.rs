@@ -9,6 +9,7 @@ use crate::{
     health::{Evidence, EvidenceCode, Health, HealthStatus, harmless, health_of},
     image::ImageRef,
     manifest::{Container, ResourceId},
+    object::Object,
     sync::{self, Outcome, Reason, ResourceReport, SyncReport},
     workload,
 };
@@ -117,14 +118,14 @@ impl Targets {
 
     /// Returns the health of each object, without what pods say, and the objects that were found;
     /// `before` are the healths of the last look.
-    pub(super) fn judge<'a>(
+    pub(super) fn judge(
         &self,
-        seen: &'a Observation<Observed>,
+        seen: &Observation<Observed>,
         before: &BTreeMap<ResourceId, Health>,
-    ) -> BTreeMap<ResourceId, (Health, Option<&'a Value>)> {
+    ) -> BTreeMap<ResourceId, (Health, Option<Value>)> {
         let judged = self.expected.iter().map(|(id, expected)| {
-            let object = seen.value.objects.get(id).map(|object| &**object);
-            (id.clone(), (expected.judge(object, seen, id, before.get(id)), object))
+            let object = seen.value.objects.get(id).map(Object::value);
+            (id.clone(), (expected.judge(object.as_ref(), seen, id, before.get(id)), object))
         });
         judged.collect()
     }

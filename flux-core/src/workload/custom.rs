@@ -47,6 +47,12 @@ pub(crate) fn apply_those_of(
     apply_rules(&rules_in(others).0, files);
 }
 
+/// Returns `true` if any file has rules for custom workloads.
+pub(crate) fn has_rules(files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> bool {
+    let documents = files.values().flat_map(|file| &file.resources).filter(|one| is_policy_document(one));
+    documents.into_iter().any(|document| !rules(document).0.is_empty())
+}
+
 fn rules_in(files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> (Vec<Rule>, Vec<Finding>) {
     let mut all = Vec::new();
     let mut findings = Vec::new();
@@ -93,6 +99,7 @@ fn read(index: usize, resource: &Resource, rules: &[&Rule]) -> (Vec<Container>, 
     let mut context =
         Context { subject: &subject, resource: index, read_only_reason, encrypted, problems: &mut problems };
     let mut reader = Reader {
+        object: &resource.object.value(),
         resource,
         seen: resource.workload.iter().flatten().flat_map(|c| &c.sites).map(|s| s.pointer.clone()).collect(),
         containers: Vec::new(),
@@ -111,6 +118,8 @@ fn read(index: usize, resource: &Resource, rules: &[&Rule]) -> (Vec<Container>, 
 
 struct Reader<'a> {
     resource: &'a Resource,
+    /// The resource's object.
+    object: &'a Value,
     /// The pointers of the images found so far.
     seen: Vec<String>,
     containers: Vec<Container>,
@@ -118,7 +127,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn containers_at(&mut self, path: &Path, role: ContainerRole, context: &mut Context<'_>) {
-        for (pointer, name, value) in matches(&self.resource.object, &path.0) {
+        for (pointer, name, value) in matches(self.object, &path.0) {
             let last = path.0.iter().rev().find(|step| *step != "*");
             let fallback = name.as_deref().or(last.map(String::as_str)).unwrap_or_default();
             match value {
@@ -151,7 +160,7 @@ impl Reader<'_> {
     }
 
     fn images_at(&mut self, image: &ImagePaths, context: &mut Context<'_>) {
-        for (pointer, name, value) in matches(&self.resource.object, &image.repository.0) {
+        for (pointer, name, value) in matches(self.object, &image.repository.0) {
             let name = image.name.clone().or(name).unwrap_or_default();
             if !self.is_text(&name, &pointer, Some(value), ContainerRole::Main, context) {
                 continue;

@@ -57,6 +57,6 @@ mod pods;
 mod setter;
 mod unread;
 
-pub(crate) use custom::{apply, apply_those_of};
+pub(crate) use custom::{apply, apply_those_of, has_rules};
 pub use parse::parse;
 pub use pods::Class;

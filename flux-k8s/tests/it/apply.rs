@@ -22,7 +22,7 @@ async fn objects_are_made_then_unchanged_then_changed_then_pruned() {
     let object = marked(config_map(&namespace, "a", "1"));
     assert_eq!(outcomes(&apply(&cluster, vec![create(0, object.clone())]).await), [("a", Outcome::Created)]);
     let observed = cluster.observe(&scope([&object])).await.unwrap().value;
-    let seen = &observed.objects[&id(&object)];
+    let seen = &observed.objects[&id(&object)].value();
     assert_eq!(seen["data"]["key"], "1");
     assert_eq!(seen["metadata"]["managedFields"][0]["manager"], "flux");
 
@@ -34,7 +34,7 @@ async fn objects_are_made_then_unchanged_then_changed_then_pruned() {
     assert_eq!(outcomes(&apply(&cluster, vec![change(0, other)]).await), [("a", Outcome::Changed)]);
 
     let observed = cluster.observe(&scope([])).await.unwrap().value;
-    let seen = &observed.objects[&id(&object)];
+    let seen = &observed.objects[&id(&object)].value();
     assert_eq!(seen["data"]["key"], "2", "our own apply is seen at once");
     assert_eq!(outcomes(&apply(&cluster, vec![prune(seen)]).await), [("a", Outcome::Pruned)]);
     let observed = cluster.observe(&scope([&object])).await.unwrap().value;
@@ -50,7 +50,8 @@ async fn what_has_changed_since_the_look_is_not_deleted() {
     apply(&cluster, vec![create(0, object.clone())]).await;
     let observed = cluster.observe(&scope([&object])).await.unwrap().value;
     server.kubectl(&["-n", &namespace, "patch", "configmap", "a", "-p", r#"{"data":{"theirs":"x"}}"#]);
-    let report = cluster.apply(&plan(vec![prune(&observed.objects[&id(&object)])]), &()).await.unwrap();
+    let report =
+        cluster.apply(&plan(vec![prune(&observed.objects[&id(&object)].value())]), &()).await.unwrap();
     assert_eq!(of(&report, "a").outcome, Outcome::Failed);
     assert!(of(&report, "a").message.contains("changed since it was looked at"), "{report:?}");
     server.kubectl(&["-n", &namespace, "get", "configmap", "a"]);
@@ -80,7 +81,7 @@ async fn an_edit_of_a_field_of_ours_is_undone_and_a_field_of_others_is_left_alon
     // The watch delivers the edit…
     eventually("the edit is seen", async || {
         let observed = cluster.observe(&scope([&deployment])).await.unwrap().value;
-        let seen = &observed.objects[&id(&deployment)];
+        let seen = observed.objects[&id(&deployment)].value();
         (seen.pointer("/spec/template/spec/containers/0/image").unwrap() == "web:edited"
             && seen.pointer("/spec/replicas").unwrap() == 3)
             .then_some(())
@@ -214,9 +215,9 @@ async fn what_has_a_finalizer_is_there_until_that_is_done() {
     object["metadata"]["finalizers"] = json!(["example.com/wait"]);
     apply(&cluster, vec![create(0, object.clone())]).await;
     let observed = cluster.observe(&scope([&object])).await.unwrap().value;
-    apply(&cluster, vec![prune(&observed.objects[&id(&object)])]).await;
+    apply(&cluster, vec![prune(&observed.objects[&id(&object)].value())]).await;
     let observed = cluster.observe(&scope([&object])).await.unwrap().value;
-    assert!(observed.objects[&id(&object)]["metadata"]["deletionTimestamp"].is_string());
+    assert!(observed.objects[&id(&object)].value()["metadata"]["deletionTimestamp"].is_string());
     server.kubectl(&[
         "-n",
         &namespace,

@@ -45,7 +45,7 @@ impl Fixture {
         let scope = Scope { wanted: [wanted].into(), ..Scope::default() };
         for _ in 0..200 {
             let seen = self.cluster.observe(&scope).await.unwrap().value;
-            let seen = seen.objects.get(id).map(|object| version(object));
+            let seen = seen.objects.get(id).map(|object| version(&object.value()));
             // Controllers may have changed it once more.
             if seen.is_some() == is.is_some() && seen >= is {
                 return;

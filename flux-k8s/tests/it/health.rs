@@ -235,7 +235,7 @@ async fn a_namespace_that_cannot_go_names_the_finalizers_that_hold_it() {
     // Its controller takes some seconds to say what is left.
     for _ in 0..600 {
         let seen = team.cluster.observe(&scope([&namespace])).await.unwrap();
-        health = health_of(seen.value.objects.get(&id(&namespace)).map(|object| &**object));
+        health = health_of(seen.value.objects.get(&id(&namespace)).map(flux_core::Object::value).as_ref());
         if health.evidence.iter().any(|one| one.message.contains("example.com/hold")) {
             break;
         }

@@ -1,6 +1,6 @@
 //! Observations of the cluster: their content, their cost, and the findings when they are partial.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use flux_core::{
     backend::{Cluster as _, Completeness, ErrorKind},
@@ -54,10 +54,7 @@ async fn with_nothing_changed_a_cycle_makes_no_request() {
     let desired = Desired {
         objects: objects
             .iter()
-            .map(|object| DesiredObject {
-                object: Arc::new(object.clone()),
-                place: Place::start_of("all.yaml"),
-            })
+            .map(|object| DesiredObject { object: object.into(), place: Place::start_of("all.yaml") })
             .collect(),
         ..Desired::default()
     };
@@ -138,8 +135,8 @@ async fn what_git_no_longer_names_is_found_by_its_mark() {
     let later = open(&server).await;
     let seen = later.observe(&scope([])).await.unwrap();
     assert_eq!(names(&seen.value, &namespace), ["closed"]);
-    assert!(seen.value.objects[&id(&policy)]["metadata"]["managedFields"].is_array());
-    assert_eq!(seen.value.objects[&id(&policy)]["kind"], "NetworkPolicy");
+    assert!(seen.value.objects[&id(&policy)].value()["metadata"]["managedFields"].is_array());
+    assert_eq!(seen.value.objects[&id(&policy)].kind(), "NetworkPolicy");
 }
 
 #[tokio::test]
@@ -157,7 +154,7 @@ async fn an_object_is_seen_in_the_version_that_git_has_it_in() {
     apply(&cluster, vec![create(0, scaler("v1"))]).await;
     for version in ["v2", "v1", "v2"] {
         let seen = cluster.observe(&scope([&scaler(version)])).await.unwrap().value;
-        let api_version = &seen.objects[&id(&scaler(version))]["apiVersion"];
+        let api_version = seen.objects[&id(&scaler(version))].api_version();
         assert_eq!(api_version, &format!("autoscaling/{version}"));
     }
 }

@@ -135,7 +135,11 @@ impl Team {
             let live = self.live(object);
             let observed = self.cluster.observe(&scope).await.unwrap().value;
             let version = |object: &Value| object["metadata"]["resourceVersion"].clone();
-            observed.objects.get(&key).is_some_and(|seen| version(seen) == version(&live)).then_some(())
+            observed
+                .objects
+                .get(&key)
+                .is_some_and(|seen| version(&seen.value()) == version(&live))
+                .then_some(())
         })
         .await;
     }
@@ -147,7 +151,7 @@ impl Team {
         eventually("the watch has seen that the mark is gone", async || {
             let observed = self.cluster.observe(&scope).await.unwrap().value;
             let object = observed.objects.get(&key)?;
-            object["metadata"]["labels"].get(MARK_LABEL).is_none().then_some(())
+            object.value()["metadata"]["labels"].get(MARK_LABEL).is_none().then_some(())
         })
         .await;
     }
@@ -211,14 +215,13 @@ pub(crate) fn create(stage: u8, object: Value) -> Step {
     step(
         &object.clone(),
         stage,
-        Action::Create { object: Arc::new(object), mark_if_created: None },
+        Action::Create { object: object.into(), mark_if_created: None },
         Reason::NotInCluster,
     )
 }
 
 pub(crate) fn change(stage: u8, object: Value) -> Step {
-    let action =
-        Action::Apply { object: Arc::new(object.clone()), content_equal: false, options: Box::default() };
+    let action = Action::Apply { object: (&object).into(), content_equal: false, options: Box::default() };
     step(&object, stage, action, Reason::ChangedInGit)
 }
 

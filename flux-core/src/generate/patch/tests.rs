@@ -113,7 +113,7 @@ proptest! {
         let patches: Vec<Value> = crate::workload::parse(text.as_bytes())
             .resources
             .iter()
-            .map(|resource| Value::clone(&resource.object))
+            .map(|resource| resource.object.value())
             .collect();
         let mut patched = base;
         prop_assert_eq!(apply_patches(&mut patched, &patches), []);

@@ -11,6 +11,7 @@ use super::merge;
 use crate::{
     backend::{KindInfo, Wanted},
     manifest::ResourceId,
+    object::Object,
     schema::lists::Schema,
     sync::{
         Action, Reason, Step, StepOutcome, Takeover, kinds,
@@ -28,12 +29,14 @@ const CHANGED: &str = "it has changed since it was looked at; the next sync look
 #[derive(Default)]
 pub(super) struct State {
     pub(super) objects: BTreeMap<ResourceId, Value>,
+    /// The objects as they were shown last: those that have not changed since are the same.
+    shown: BTreeMap<ResourceId, Object>,
     /// The last resource version given.
     pub(super) version: u64,
     /// `true` if something was changed by hand since it was last asked for.
     pub(super) is_edited: bool,
     /// How often anything was changed, by hand or by a sync.
-    changes: u64,
+    pub(super) changes: u64,
     /// Those who wait for either.
     pub(super) waiting: Vec<Waker>,
 }
@@ -161,18 +164,32 @@ impl State {
         Ok(())
     }
 
+    /// Shows objects, each once.
+    pub(super) fn show(&mut self, ids: impl IntoIterator<Item = ResourceId>) -> BTreeMap<ResourceId, Object> {
+        let mut shown = BTreeMap::new();
+        for id in ids {
+            let Some(value) = self.objects.get(&id) else { continue };
+            let now = Object::from(value);
+            let before = self.shown.remove(&id).filter(|before| before.text() == now.text());
+            shown.insert(id, before.unwrap_or(now));
+        }
+        self.shown.clone_from(&shown);
+        shown
+    }
+
     pub(super) fn carry_out(&mut self, step: &Step) -> StepOutcome {
         let done = match &step.action {
-            Action::Create { object, .. } => self.apply(object),
+            Action::Create { object, .. } => self.apply(&object.value()),
             Action::Apply { object, options, .. } => {
-                self.take_over(&step.id, options.takeover.as_ref()).and_then(|()| self.apply(object))
+                self.take_over(&step.id, options.takeover.as_ref()).and_then(|()| self.apply(&object.value()))
             }
             Action::Prune { uid, resource_version, .. } => {
                 self.prune(&step.id, uid.as_deref(), resource_version.as_deref())
             }
             Action::Leave | Action::Skip | Action::Fail => Ok(()),
         };
-        let done = done.and_then(|()| step.record.as_ref().map_or(Ok(()), |record| self.apply(record)));
+        let done =
+            done.and_then(|()| step.record.as_ref().map_or(Ok(()), |record| self.apply(&record.value())));
         match done {
             Ok(()) => step.done(),
             Err(problem) => step.failed(Reason::Rejected, problem),

@@ -26,8 +26,7 @@ fn config_map(name: &str, data: Value) -> Value {
 
 fn sync(cluster: &MemoryCluster, objects: &[Value]) -> SyncReport {
     let place = Place::start_of("a.yaml");
-    let objects =
-        objects.iter().map(|o| DesiredObject { object: Arc::new(o.clone()), place: place.clone() }).collect();
+    let objects = objects.iter().map(|o| DesiredObject { object: o.into(), place: place.clone() }).collect();
     let desired = Desired { objects, ..Desired::default() };
     let observed = block_on(cluster.observe(&desired.scope())).unwrap();
     let plan = sync::plan(&desired, &observed, &SyncOptions::new(SyncSet::new("s")));

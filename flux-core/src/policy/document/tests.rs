@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -27,7 +27,8 @@ fn document(text: &str) -> Resource {
         namespace: None,
         name: "platform".to_owned(),
         position: Position::START,
-        object: Arc::new(object),
+        object: object.into(),
+        encrypted: false,
         annotations: BTreeMap::new(),
         workload: None,
         scalars: Vec::new(),

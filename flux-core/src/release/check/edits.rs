@@ -185,7 +185,7 @@ fn other_than_intended(before: &ParsedFile, after: &ParsedFile, intents: &[Inten
         return Some("the file would have more problems".to_owned());
     }
     for (n, (old, new)) in before.resources.iter().zip(&after.resources).enumerate() {
-        let mut wanted = Value::clone(&old.object);
+        let mut wanted = old.object.value();
         for intent in intents.iter().filter(|intent| intent.resource == n) {
             let tokens: Vec<String> = intent
                 .pointer
@@ -197,8 +197,9 @@ fn other_than_intended(before: &ParsedFile, after: &ParsedFile, intents: &[Inten
                 return Some(intent.pointer.clone());
             }
         }
-        if wanted != *new.object {
-            return Some(difference(&wanted, &new.object, String::new()));
+        let new = new.object.value();
+        if wanted != new {
+            return Some(difference(&wanted, &new, String::new()));
         }
     }
     None

@@ -36,17 +36,17 @@ impl Texts {
 }
 
 /// Reads the policies of workloads.
-pub(super) struct Reader<'a> {
-    rules: Vec<&'a Value>,
+pub(super) struct Reader {
+    rules: Vec<Value>,
     /// `true` if every policy document could be read.
     ///
     /// Where one could not, what it says is not guessed at.
     pub(super) is_certain: bool,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(manifests: &'a Manifests, findings: &[Finding]) -> Self {
-        let documents: Vec<Located<'a>> = manifests
+impl Reader {
+    pub(super) fn new(manifests: &Manifests, findings: &[Finding]) -> Self {
+        let documents: Vec<Located<'_>> = manifests
             .resources()
             .filter(|at| at.resource.kind == "FluxPolicy" && at.resource.api_version.group() == "fluxcd.io")
             .collect();
@@ -57,7 +57,10 @@ impl<'a> Reader<'a> {
             })
         };
         let is_certain = !documents.iter().any(has_problem);
-        let rules = documents.iter().filter_map(|at| at.resource.object.pointer("/spec/rules")?.as_array());
+        let rules = documents.iter().filter_map(|at| match at.resource.object.at("/spec/rules")? {
+            Value::Array(rules) => Some(rules),
+            _ => None,
+        });
         Self { rules: rules.flatten().collect(), is_certain }
     }
 
@@ -65,7 +68,7 @@ impl<'a> Reader<'a> {
         let mut texts = BTreeMap::new();
         let matching = self.rules.iter().filter(|rule| selects(&rule["select"], at));
         let (enforced, others): (Vec<&Value>, Vec<&Value>) =
-            matching.copied().partition(|rule| rule["enforce"] == true);
+            matching.partition(|rule| rule["enforce"] == true);
         for rule in others {
             overlay(&mut texts, from_rule(&rule["policy"]));
         }
@@ -134,7 +137,7 @@ fn selects(select: &Value, at: &Located<'_>) -> bool {
         }),
     };
     let labels = select.get("labels").and_then(Value::as_object).into_iter().flatten();
-    let own = &at.resource.object["metadata"]["labels"];
+    let own = at.resource.object.at("/metadata/labels").unwrap_or_default();
     let images = at.resource.workload.iter().flatten().filter_map(|c| Some(&c.image.as_ref().ok()?.name));
     let images: Vec<String> = images
         .flat_map(|name| {

@@ -1,8 +1,5 @@
 //! The rules of scope: a workload may be changed at all, and goes to an image that was asked for.
 
-use jiff::Timestamp;
-use serde_json::Value;
-
 use super::{
     policies::{Reader, Texts},
     violation::{Rule, Violation},
@@ -17,11 +14,12 @@ use crate::{
         WorkloadVerdict,
     },
 };
+use jiff::Timestamp;
 
 pub(super) fn check(
     plan: &ReleasePlan,
     snapshot: &Snapshot,
-    reader: &Reader<'_>,
+    reader: &Reader,
     now: Option<Timestamp>,
 ) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -162,7 +160,8 @@ fn forbids(
         (Rule::Frozen, by_policy && frozen && !rolls_back),
         (
             Rule::Encrypted,
-            at.resource.object.get("sops").and_then(|sops| sops.get("mac")).is_some_and(Value::is_string),
+            at.resource.object.text().contains("\"sops\"")
+                && at.resource.object.at("/sops/mac").is_some_and(|mac| mac.is_string()),
         ),
         (Rule::NotInCluster, !matches!(spec, Operation::Policy(_)) && listed && !runs),
     ];

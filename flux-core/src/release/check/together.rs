@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Checks that the members of each release group go to one tag, all of them.
-pub(super) fn groups(plan: &ReleasePlan, snapshot: &Snapshot, reader: &Reader<'_>) -> Vec<Violation> {
+pub(super) fn groups(plan: &ReleasePlan, snapshot: &Snapshot, reader: &Reader) -> Vec<Violation> {
     let held = match &plan.request.operation {
         Operation::Auto => true,
         Operation::Image(release) => !release.is_forced(),

@@ -5,6 +5,7 @@
 //! objects, marks and ownership with code of its own. Where it cannot tell, it lets the plan pass.
 
 mod compare;
+mod git;
 mod order;
 mod prune;
 mod read;
@@ -13,10 +14,12 @@ mod steps;
 mod tests;
 mod violation;
 
+use std::collections::BTreeSet;
+
 use crate::{
-    backend::{Observation, Observed},
+    backend::{Fidelity, Observation, Observed},
     plan::sync::SyncPlan,
-    sync::{Desired, SyncOptions},
+    sync::{Desired, Kept, SyncOptions},
 };
 
 pub use violation::{Protection, PruneRule, Violation};
@@ -48,7 +51,7 @@ pub use violation::{Protection, PruneRule, Violation};
 /// let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}});
 /// let place = Place::in_file("settings.yaml", Position { line: 1, column: 1 });
 /// let desired = Desired {
-///     objects: vec![DesiredObject { object: Arc::new(object), place }],
+///     objects: vec![DesiredObject { object: object.into(), place }],
 ///     ..Desired::default()
 /// };
 /// let config_maps = ("v1".to_owned(), "ConfigMap".to_owned());
@@ -63,7 +66,7 @@ pub use violation::{Protection, PruneRule, Violation};
 /// let mut plan = sync::plan(&desired, &observed, &options);
 /// assert_eq!(sync::check(&plan, &desired, &observed, &options), []);
 ///
-/// plan.steps[0].action = Action::Leave;
+/// Arc::make_mut(&mut plan.steps[0]).action = Action::Leave;
 /// let violations = sync::check(&plan, &desired, &observed, &options);
 /// let [Violation::WrongReason { .. }, absent @ Violation::WrongPresence { .. }] = &*violations
 /// else {
@@ -78,14 +81,73 @@ pub fn check(
     observed: &Observation<Observed>,
     options: &SyncOptions,
 ) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    if plan.revision != desired.revision {
-        let (planned, read) = (plan.revision.clone(), desired.revision.clone());
-        violations.push(Violation::WrongRevision { planned, read });
+    Checked::default().check(plan, desired, observed, options)
+}
+
+/// What was checked, from one plan to the next: a step that is the same, of objects that are the
+/// same, is as right as it was.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    context: Option<Context>,
+    known: read::Known,
+    right: steps::RightSteps,
+}
+
+/// All that speaks for every object.
+#[derive(Debug, PartialEq)]
+struct Context {
+    options: SyncOptions,
+    all_suspended: bool,
+    unseen: BTreeSet<(String, String)>,
+    is_complete: bool,
+    fidelity: Fidelity,
+}
+
+impl Checked {
+    fn check(
+        &mut self,
+        plan: &SyncPlan,
+        desired: &Desired,
+        observed: &Observation<Observed>,
+        options: &SyncOptions,
+    ) -> Vec<Violation> {
+        let context = Context {
+            options: options.clone(),
+            all_suspended: desired.suspended.is_some(),
+            unseen: observed.value.unseen.clone(),
+            is_complete: observed.completeness.is_complete(),
+            fidelity: observed.value.fidelity,
+        };
+        if self.context.as_ref() != Some(&context) {
+            *self = Self { context: Some(context), ..Self::default() };
+        }
+        let mut violations = Vec::new();
+        if plan.revision != desired.revision {
+            let (planned, read) = (plan.revision.clone(), desired.revision.clone());
+            violations.push(Violation::WrongRevision { planned, read });
+        }
+        let git = git::Git::new(desired, &observed.value, options, &mut self.known);
+        let on = (desired, observed, options);
+        violations.extend(steps::check(plan, &git, on, &mut self.known, &mut self.right));
+        violations.extend(prune::check(plan, &git, desired, observed, options, &mut self.known));
+        violations.extend(order::check(plan));
+        self.known.end_round();
+        violations
     }
-    let git = steps::Git::new(desired, &observed.value, options);
-    violations.extend(steps::check(plan, &git, desired, observed, options));
-    violations.extend(prune::check(plan, &git, desired, observed, options));
-    violations.extend(order::check(plan));
-    violations
+}
+
+impl Kept {
+    /// Checks as [`check`] does, and finds the same.
+    ///
+    /// A step that was right is not looked at again while all that it was held against is what it
+    /// was.
+    pub fn check(
+        &mut self,
+        plan: &SyncPlan,
+        desired: &Desired,
+        observed: &Observation<Observed>,
+        options: &SyncOptions,
+    ) -> Vec<Violation> {
+        self.checked.check(plan, desired, observed, options)
+    }
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::{read::text, violation::Violation};
 use crate::{
     manifest::ResourceId,
+    object::Object,
     plan::sync::{Action, Step, SyncPlan},
 };
 
@@ -34,9 +33,9 @@ pub(super) fn check(plan: &SyncPlan) -> Vec<Violation> {
             violations.push(Violation::OutOfOrder { id: after.id.clone() });
         }
     }
-    let applied: Vec<&Step> = plan.steps.iter().filter(|step| sent(step).is_some()).collect();
-    let pruned: Vec<&Step> =
-        plan.steps.iter().filter(|step| matches!(step.action, Action::Prune { .. })).collect();
+    let steps = || plan.steps.iter().map(|step| &**step);
+    let applied: Vec<&Step> = steps().filter(|step| sent(step).is_some()).collect();
+    let pruned: Vec<&Step> = steps().filter(|step| matches!(step.action, Action::Prune { .. })).collect();
     violations.extend(needs_of_applied(&applied));
     // Deletions come after everything that is applied, and in the opposite order.
     let last_applied = applied.iter().max_by_key(|step| step.stage);
@@ -50,7 +49,7 @@ pub(super) fn check(plan: &SyncPlan) -> Vec<Violation> {
 }
 
 /// Returns the object that is sent, if one is.
-fn sent(step: &Step) -> Option<&Value> {
+fn sent(step: &Step) -> Option<&Object> {
     match &step.action {
         Action::Create { object, .. } | Action::Apply { object, .. } => Some(object),
         _ => None,
@@ -64,20 +63,24 @@ fn too_early(step: &Step, needs: &ResourceId) -> Violation {
 fn needs_of_applied(applied: &[&Step]) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut namespaces: BTreeMap<&str, &Step> = BTreeMap::new();
-    let mut definitions: BTreeMap<(&str, &str), &Step> = BTreeMap::new();
+    let mut definitions: BTreeMap<(String, String), &Step> = BTreeMap::new();
     for step in applied {
         if is(step, "", "Namespace") {
             namespaces.insert(&step.id.name, step);
         }
         let defined = sent(step).filter(|_| is(step, "apiextensions.k8s.io", "CustomResourceDefinition"));
-        let kind = defined.and_then(|d| Some((text(d, "/spec/group")?, text(d, "/spec/names/kind")?)));
+        let kind = defined.map(Object::value).and_then(|d| {
+            Some((text(&d, "/spec/group")?.to_owned(), text(&d, "/spec/names/kind")?.to_owned()))
+        });
         if let Some(kind) = kind {
             definitions.insert(kind, step);
         }
     }
     for step in applied {
         let namespace = step.id.namespace.as_deref().and_then(|namespace| namespaces.get(namespace));
-        let definition = definitions.get(&(step.id.group.as_str(), step.id.kind.as_str()));
+        let definition = (!definitions.is_empty())
+            .then(|| definitions.get(&(step.id.group.clone(), step.id.kind.clone())))
+            .flatten();
         for needs in namespace.into_iter().chain(definition).filter(|needs| needs.stage >= step.stage) {
             violations.push(too_early(step, &needs.id));
         }

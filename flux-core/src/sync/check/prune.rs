@@ -1,17 +1,21 @@
 //! The rules of deletions: nothing is deleted against them, and no object is forgotten.
 
-use std::collections::BTreeSet;
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashSet},
+};
 
 use serde_json::Value;
 
 use super::{
-    read::{Mark, is_allowed, is_kept, is_seen, is_suspended, mark_of, may_be_pruned, text},
-    steps::Git,
+    git::Git,
+    read::{Known, Mark, is_allowed, is_kept, is_seen, is_suspended, mark_of, may_be_pruned, text},
     violation::{PruneRule, Violation},
 };
 use crate::{
     backend::{Observation, Observed},
-    manifest::ResourceId,
+    manifest::{IdRef, ResourceId},
+    object::Object,
     plan::sync::{Action, Step, SyncPlan},
     sync::{Desired, SyncOptions},
 };
@@ -25,45 +29,55 @@ pub(super) fn check(
     desired: &Desired,
     observed: &Observation<Observed>,
     options: &SyncOptions,
+    known: &mut Known,
 ) -> Vec<Violation> {
     let live = &observed.value.objects;
-    let uid = |id: &ResourceId| live.get(id).and_then(|object| text(object, "/metadata/uid"));
+    let uid = |id: &ResourceId| live.get(id).map(Object::uid).filter(|uid| !uid.is_empty());
     // One object may be seen under two API groups.
-    let described: BTreeSet<&str> =
-        git.objects.keys().chain(git.unknown_kinds.keys()).filter_map(uid).collect();
-    let in_git = |id: &ResourceId| git.needs(id) || uid(id).is_some_and(|uid| described.contains(uid));
+    let described: OnceCell<BTreeSet<&str>> = OnceCell::new();
+    let read_uids = || git.all().filter_map(|(id, _)| uid(&id.to_id())).collect();
+    let in_git = |id: &ResourceId| {
+        git.needs(id) || uid(id).is_some_and(|uid| described.get_or_init(read_uids).contains(uid))
+    };
 
-    let mut violations = forgotten(plan, observed, options, &in_git);
-    let pruned: Vec<&Step> =
-        plan.steps.iter().filter(|step| matches!(step.action, Action::Prune { .. })).collect();
-    let ours = live.iter().filter(|(id, o)| mark_of(o, options, id, false) == Mark::Created).count();
-    let git_in_doubt = !git.unknown_kinds.is_empty()
-        || !git.no_objects.is_empty()
-        || git.objects.values().any(|objects| objects.len() > 1)
+    let mut marked = Vec::with_capacity(live.len());
+    for (id, object) in live {
+        let mark = known.marks.of(object, |object| mark_of(&object.value(), options, id, false));
+        marked.push((id, *mark));
+    }
+    let mut violations = forgotten(plan, observed, options, &marked, &in_git);
+    let pruned: Vec<&Step> = plan
+        .steps
+        .iter()
+        .map(|step| &**step)
+        .filter(|step| matches!(step.action, Action::Prune { .. }))
+        .collect();
+    let ours = marked.iter().filter(|(_, mark)| *mark == Mark::Created).count();
+    let git_in_doubt = git.is_in_doubt()
         || desired.findings.iter().chain(&plan.findings).any(|finding| finding.code.hides_objects());
     let for_all = [
         (PruneRule::Off, !options.prune || options.prune_dry_run),
         (PruneRule::GitInDoubt, git_in_doubt),
         (PruneRule::Suspended, options.suspended.is_some() || desired.suspended.is_some()),
-        (PruneRule::EmptyGit, git.objects.is_empty() && git.unknown_kinds.is_empty()),
+        (PruneRule::EmptyGit, git.is_empty()),
         (PruneRule::TooMany, pruned.len() > ALWAYS_ALLOWED && pruned.len() * 2 > ours && !options.prune_all),
     ];
-    let gone: BTreeSet<&ResourceId> = pruned.iter().map(|step| &step.id).collect();
+    let gone: BTreeSet<IdRef<'_>> = pruned.iter().map(|step| IdRef::from(&step.id)).collect();
     // What a Namespace or a definition would take along, and what is not deleted itself.
     let takes_along = |id: &ResourceId, object: &Value| {
-        let known = live.keys().chain(git.objects.keys()).chain(git.unknown_kinds.keys());
-        let is_inside = |inner: &ResourceId| match id.kind.as_str() {
-            "Namespace" => inner.namespace.as_deref() == Some(&*id.name),
+        let mut known = live.keys().map(IdRef::from).chain(git.all().map(|(id, _)| id));
+        let is_inside = |inner: &IdRef<'_>| match id.kind.as_str() {
+            "Namespace" => inner.namespace == Some(&*id.name),
             "CustomResourceDefinition" => {
-                text(object, "/spec/group") == Some(&*inner.group)
-                    && text(object, "/spec/names/kind") == Some(&*inner.kind)
+                text(object, "/spec/group") == Some(inner.group)
+                    && text(object, "/spec/names/kind") == Some(inner.kind)
             }
             _ => false,
         };
-        known.into_iter().any(|inner| is_inside(inner) && !gone.contains(inner))
+        known.any(|inner| is_inside(&inner) && !gone.contains(&inner))
     };
     for step in &pruned {
-        let object = live.get(&step.id).map_or(&Value::Null, |object| &**object);
+        let object = &live.get(&step.id).map(Object::value).unwrap_or_default();
         let for_one = [
             (PruneRule::NotOurs, mark_of(object, options, &step.id, false) != Mark::Created),
             (PruneRule::ClusterInDoubt, !is_seen(observed, &step.id)),
@@ -88,20 +102,21 @@ fn forgotten(
     plan: &SyncPlan,
     observed: &Observation<Observed>,
     options: &SyncOptions,
+    marked: &[(&ResourceId, Mark)],
     in_git: &dyn Fn(&ResourceId) -> bool,
 ) -> Vec<Violation> {
     let live = &observed.value.objects;
     let mut violations = Vec::new();
-    let steps: BTreeSet<&ResourceId> = plan.steps.iter().map(|step| &step.id).collect();
-    for (id, object) in live {
-        let ours = mark_of(object, options, id, false) != Mark::None;
-        if ours && !in_git(id) && !steps.contains(id) {
-            violations.push(Violation::ForgottenObject { id: id.clone() });
+    let steps: HashSet<&ResourceId> = plan.steps.iter().map(|step| &step.id).collect();
+    for (id, mark) in marked {
+        if *mark != Mark::None && !steps.contains(id) && !in_git(id) {
+            violations.push(Violation::ForgottenObject { id: (*id).clone() });
         }
     }
     for step in plan.steps.iter().filter(|step| step.place.is_none()) {
         let object = live.get(&step.id);
-        let ours = object.is_some_and(|object| mark_of(object, options, &step.id, false) != Mark::None);
+        let ours =
+            object.is_some_and(|object| mark_of(&object.value(), options, &step.id, false) != Mark::None);
         let acts = matches!(step.action, Action::Prune { .. } | Action::Skip);
         if !ours || !acts {
             violations.push(Violation::UnexpectedStep { id: step.id.clone() });

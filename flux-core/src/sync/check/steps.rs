@@ -1,145 +1,140 @@
 //! The rules of single steps: every object has its one step, and the step is right for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
 use super::{
     compare::{differences, display, unmet},
+    git::Git,
     read::{
-        Autoscalers, Identity, Mark, Scopes, applied_fields, checksum, content, covers, is_allowed,
-        is_encrypted, is_ignored, is_left, is_seen, is_suspended, mark, mark_of,
+        Autoscalers, Known, Mark, applied_fields, checksum, content, covers, is_allowed, is_encrypted,
+        is_ignored, is_left, is_seen, is_suspended, mark, mark_of,
     },
     violation::{Protection, Violation},
 };
 use crate::{
     backend::{Fidelity, Observation, Observed},
-    finding::{Code, Place},
-    manifest::ResourceId,
+    finding::{Code, Finding},
+    manifest::{IdRef, ResourceId},
+    object::Object,
+    plan::contest::Contest,
     plan::sync::{Action, CHECKSUM_ANNOTATION, MARK_LABEL, Reason, Step, SyncPlan},
-    sync::{Desired, DesiredObject, SyncOptions},
+    sync::{Desired, SyncOptions},
 };
 
-/// The objects that git describes, by id.
-pub(super) struct Git<'a> {
-    pub(super) objects: BTreeMap<ResourceId, Vec<&'a DesiredObject>>,
-    /// The ids of objects of unknown kinds.
-    pub(super) unknown_kinds: BTreeMap<ResourceId, Vec<&'a DesiredObject>>,
-    /// The ids of the records of Jobs that go by their own time limit.
-    pub(super) records: BTreeSet<ResourceId>,
-    /// The places of documents that are no objects.
-    pub(super) no_objects: Vec<&'a Place>,
-}
+/// The steps that were found to be right, with all that is their own and that they were held
+/// against.
+#[derive(Debug, Default)]
+pub(super) struct RightSteps(HashMap<usize, RightStep>);
 
-impl<'a> Git<'a> {
-    pub(super) fn new(desired: &'a Desired, observed: &'a Observed, options: &'a SyncOptions) -> Self {
-        let scopes = Scopes::new(desired, observed, options);
-        let mut git = Self {
-            objects: BTreeMap::new(),
-            unknown_kinds: BTreeMap::new(),
-            records: BTreeSet::new(),
-            no_objects: Vec::new(),
-        };
-        for object in &desired.objects {
-            match scopes.identify(&object.object) {
-                Identity::Known(id) => {
-                    if id.kind == "Job" && object.object.pointer("/spec/ttlSecondsAfterFinished").is_some() {
-                        let name = format!("{}.has-run.fluxcd.io", id.name);
-                        let (kind, group) = ("ConfigMap".to_owned(), String::new());
-                        git.records.insert(ResourceId { namespace: id.namespace.clone(), kind, name, group });
-                    }
-                    git.objects.entry(id).or_default().push(object);
-                }
-                Identity::UnknownKind(id) => git.unknown_kinds.entry(id).or_default().push(object),
-                Identity::NoObject => git.no_objects.push(&object.place),
-            }
-        }
-        git
-    }
-
-    /// Returns every object with its id.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&ResourceId, &'a DesiredObject)> {
-        let all = self.objects.iter().chain(&self.unknown_kinds);
-        all.flat_map(|(id, objects)| objects.iter().map(move |object| (id, *object)))
-    }
-
-    pub(super) fn describes(&self, id: &ResourceId) -> bool {
-        self.objects.contains_key(id) || self.unknown_kinds.contains_key(id)
-    }
-
-    /// Returns `true` if git describes an object, or one that has it as its record.
-    pub(super) fn needs(&self, id: &ResourceId) -> bool {
-        self.describes(id) || self.records.contains(id)
-    }
+#[derive(Debug)]
+struct RightStep {
+    step: Arc<Step>,
+    object: Object,
+    live: Option<Object>,
+    contest: Option<Contest>,
+    is_scaled: bool,
 }
 
 pub(super) fn check(
     plan: &SyncPlan,
     git: &Git<'_>,
-    desired: &Desired,
-    observed: &Observation<Observed>,
-    options: &SyncOptions,
+    (desired, observed, options): (&Desired, &Observation<Observed>, &SyncOptions),
+    known: &mut Known,
+    right: &mut RightSteps,
 ) -> Vec<Violation> {
     let mut violations = completeness(plan, git, desired);
     let live = &observed.value.objects;
     let autoscalers = Autoscalers::new(
         git.all()
-            .map(|(id, object)| (id.namespace.as_deref(), &*object.object))
-            .chain(live.iter().map(|(id, object)| (id.namespace.as_deref(), &**object))),
+            .map(|(id, described)| (id.namespace, &described.object))
+            .chain(live.iter().map(|(id, object)| (id.namespace.as_deref(), object))),
+        known,
     );
     let all_suspended = options.suspended.is_some() || desired.suspended.is_some();
     let checker = Checker { observed, options, autoscalers, all_suspended };
+    let mut before = std::mem::take(&mut right.0);
     for step in &plan.steps {
         if !explains(step.reason, &step.action) {
             violations.push(Violation::WrongReason { id: step.id.clone(), reason: step.reason });
         }
         // A step of something that git no longer describes has no place.
         let Some(place) = &step.place else { continue };
-        let objects = git.objects.get(&step.id).or_else(|| git.unknown_kinds.get(&step.id));
-        let Some(objects) = objects else { continue };
-        let object = objects.iter().find(|object| object.place == *place).or(objects.first());
-        if let Some(object) = object {
-            let failure = match step.reason {
-                Reason::UnknownKind => git.unknown_kinds.contains_key(&step.id),
-                Reason::Duplicate => objects.len() > 1,
-                _ => true,
-            };
-            if !failure {
-                violations.push(Violation::WrongReason { id: step.id.clone(), reason: step.reason });
-            }
-            violations.extend(checker.step(step, &object.object));
+        let objects = git.get((&step.id).into());
+        let Some((_, first)) = objects.first() else { continue };
+        let described = objects.iter().map(|(_, described)| *described);
+        let object = &described.clone().find(|described| described.place == *place).unwrap_or(first).object;
+        let failure = match step.reason {
+            Reason::UnknownKind => git.is_of_unknown_kind((&step.id).into()),
+            Reason::Duplicate => objects.len() > 1,
+            _ => true,
+        };
+        if !failure {
+            violations.push(Violation::WrongReason { id: step.id.clone(), reason: step.reason });
         }
+        let address = Arc::as_ptr(step) as usize;
+        let (live, contest) = (live.get(&step.id), observed.value.contests.get(&step.id));
+        let is_scaled = checker.autoscalers.name(&step.id);
+        let known = before.remove(&address).filter(|known| {
+            Arc::ptr_eq(&known.step, step)
+                && known.object.is_same(object)
+                && is_same(known.live.as_ref(), live)
+                && known.contest.as_ref() == contest
+                && known.is_scaled == is_scaled
+        });
+        if let Some(known) = known {
+            right.0.insert(address, known);
+            continue;
+        }
+        let wrong = checker.step(step, &object.value(), live.map(Object::value).as_ref());
+        if wrong.is_empty() {
+            let (live, contest) = (live.cloned(), contest.cloned());
+            let known = RightStep { step: step.clone(), object: object.clone(), live, contest, is_scaled };
+            right.0.insert(address, known);
+        }
+        violations.extend(wrong);
     }
     violations
+}
+
+fn is_same(a: Option<&Object>, b: Option<&Object>) -> bool {
+    a.is_some() == b.is_some() && a.zip(b).is_none_or(|(a, b)| a.is_same(b))
 }
 
 /// Checks that every object has one step, that no step is for anything else, and that no finding of
 /// git is lost.
 fn completeness(plan: &SyncPlan, git: &Git<'_>, desired: &Desired) -> Vec<Violation> {
     let mut violations = Vec::new();
-    let mut steps: BTreeMap<&ResourceId, Vec<&Step>> = BTreeMap::new();
-    for step in &plan.steps {
-        steps.entry(&step.id).or_default().push(step);
+    let mut steps: Vec<&Step> = plan.steps.iter().map(|step| &**step).collect();
+    steps.sort_by_key(|step| IdRef::from(&step.id));
+    let mut by_id: HashMap<IdRef<'_>, &[&Step]> = HashMap::with_capacity(steps.len());
+    for steps in steps.chunk_by(|a, b| a.id == b.id) {
+        by_id.extend(steps.first().map(|first| (IdRef::from(&first.id), steps)));
     }
     for (id, object) in git.all() {
         let of_object = |step: &&Step| step.place.as_ref() == Some(&object.place);
-        if !steps.get(id).is_some_and(|steps| steps.iter().any(of_object)) {
-            violations.push(Violation::MissingStep { id: id.clone(), place: object.place.clone() });
+        if !by_id.get(&id).is_some_and(|steps| steps.iter().any(of_object)) {
+            violations.push(Violation::MissingStep { id: id.to_id(), place: object.place.clone() });
         }
     }
-    for (id, steps) in &steps {
-        let described =
-            git.objects.get(id).map_or(0, Vec::len) + git.unknown_kinds.get(id).map_or(0, Vec::len);
+    for steps in steps.chunk_by(|a, b| a.id == b.id) {
+        let Some(id) = steps.first().map(|first| &first.id) else { continue };
+        let described = git.count(id.into());
         let fails = steps.iter().all(|step| step.action == Action::Fail);
         if steps.len() > described.max(1) || (steps.len() > 1 && !fails) {
-            violations.push(Violation::RepeatedStep { id: (*id).clone() });
+            violations.push(Violation::RepeatedStep { id: id.clone() });
         }
-        if steps.iter().any(|step| step.place.is_some()) && !git.describes(id) {
-            violations.push(Violation::UnexpectedStep { id: (*id).clone() });
+        if steps.iter().any(|step| step.place.is_some()) && !git.describes(id.into()) {
+            violations.push(Violation::UnexpectedStep { id: id.clone() });
         }
     }
     let finding = |code: Code, at: String| Violation::LostFinding { code, at };
-    for lost in desired.findings.iter().filter(|finding| !plan.findings.contains(finding)) {
+    let kept: BTreeSet<&Finding> = plan.findings.iter().collect();
+    for lost in desired.findings.iter().filter(|finding| !kept.contains(finding)) {
         let at = lost.place.as_ref().map_or_else(|| lost.subject.clone(), ToString::to_string);
         violations.push(finding(lost.code, at));
     }
@@ -188,14 +183,13 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     /// Checks the step of an object that git describes.
-    fn step(&self, step: &Step, object: &Value) -> Vec<Violation> {
+    fn step(&self, step: &Step, object: &Value, live: Option<&Value>) -> Vec<Violation> {
         let id = || step.id.clone();
-        let live = self.observed.value.objects.get(&step.id).map(|live| &**live);
         let mut violations = Vec::new();
         match &step.action {
             Action::Create { object: sent, .. } | Action::Apply { object: sent, .. } => {
                 violations.extend(self.protection(step, object, live));
-                violations.extend(self.sent(step, object, sent, live));
+                violations.extend(self.sent(step, object, &sent.value(), live));
             }
             Action::Leave => violations.extend(self.left(step, object, live)),
             Action::Prune { .. } => {} // The rules of pruning speak of it.

@@ -26,8 +26,7 @@ struct World {
 fn desired(objects: &[Value]) -> Desired {
     let place = |line| Place::in_file("all.yaml", Position { line, column: 1 });
     let objects = objects.iter().zip(1..);
-    let objects =
-        objects.map(|(object, line)| DesiredObject { object: Arc::new(object.clone()), place: place(line) });
+    let objects = objects.map(|(object, line)| DesiredObject { object: object.into(), place: place(line) });
     Desired { revision: Some(Revision::new("abc")), objects: objects.collect(), ..Desired::default() }
 }
 
@@ -47,7 +46,7 @@ impl World {
         // same is to be caught.
         for object in cluster.objects() {
             let id = sync::object::id_of(&object).unwrap();
-            observed.value.objects.insert(id, Arc::new(object));
+            observed.value.objects.insert(id, object.into());
         }
         Self { desired, observed, options }
     }
@@ -92,7 +91,7 @@ fn web() -> Value {
 }
 
 fn step<'p>(plan: &'p mut SyncPlan, name: &str) -> &'p mut Step {
-    plan.steps.iter_mut().find(|step| step.id.name == name).unwrap()
+    Arc::make_mut(plan.steps.iter_mut().find(|step| step.id.name == name).unwrap())
 }
 
 /// One object of each fate: left, changed, created, deleted.
@@ -145,9 +144,9 @@ fn a_step_too_many_is_found() {
     });
     assert_eq!(twice, ["default:configmap/changed has more than one step."]);
     let foreign = world.broken(|plan| {
-        let mut step = plan.steps[1].clone();
+        let mut step = Step::clone(&plan.steps[1]);
         step.id.name = "foreign".to_owned();
-        plan.steps.insert(1, step);
+        plan.steps.insert(1, step.into());
     });
     assert_eq!(
         foreign,
@@ -215,7 +214,7 @@ fn what_is_sent_is_what_git_says() {
     let world = all_fates();
     let sent = |name: &'static str, change: &dyn Fn(&mut Value)| {
         world.broken(|plan| match &mut step(plan, name).action {
-            Action::Create { object, .. } | Action::Apply { object, .. } => change(Arc::make_mut(object)),
+            Action::Create { object, .. } | Action::Apply { object, .. } => object.change(change),
             other => panic!("{other:?}"),
         })
     };
@@ -239,9 +238,10 @@ fn an_object_that_was_there_before_is_never_claimed() {
     let world = World::new(&[], &[config_map("theirs")], &[config_map("theirs")]);
     let claimed = world.broken(|plan| match &mut step(plan, "theirs").action {
         Action::Apply { object, .. } => {
-            let mark = object["metadata"]["labels"][sync::MARK_LABEL].as_str().unwrap();
-            let mark = mark.replace("adopted", "sha256");
-            Arc::make_mut(object)["metadata"]["labels"][sync::MARK_LABEL] = mark.into();
+            object.change(|object| {
+                let mark = &mut object["metadata"]["labels"][sync::MARK_LABEL];
+                *mark = mark.as_str().unwrap().replace("adopted", "sha256").into();
+            });
         }
         other => panic!("{other:?}"),
     });
@@ -300,7 +300,7 @@ fn what_must_not_be_touched_is_not() {
     ] {
         let mut world = all_fates();
         let plan = world.plan();
-        Arc::make_mut(&mut world.desired.objects[2].object)[key] = value;
+        world.desired.objects[2].object.change(|object| object[key] = value);
         assert!(
             world
                 .check(&plan)

@@ -42,7 +42,7 @@ fn desired(objects: &[Value]) -> Desired {
     let objects = objects.iter().zip(1..);
     Desired {
         objects: objects
-            .map(|(object, line)| DesiredObject { object: Arc::new(object.clone()), place: place(line) })
+            .map(|(object, line)| DesiredObject { object: object.into(), place: place(line) })
             .collect(),
         ..Desired::default()
     }
@@ -95,9 +95,9 @@ fn step<'p>(plan: &'p SyncPlan, name: &str) -> &'p Step {
     plan.steps.iter().find(|s| s.id.name == name).unwrap_or_else(|| panic!("no step for {name}: {plan:?}"))
 }
 
-fn sent<'p>(plan: &'p SyncPlan, name: &str) -> &'p Value {
+fn sent(plan: &SyncPlan, name: &str) -> Value {
     match &step(plan, name).action {
-        Action::Create { object, .. } | Action::Apply { object, .. } => object,
+        Action::Create { object, .. } | Action::Apply { object, .. } => object.value(),
         other => panic!("{name} is not sent but: {other:?}"),
     }
 }
@@ -183,7 +183,7 @@ fn what_is_created_carries_mark_and_checksum_and_nothing_of_a_server() {
     copied["status"] = json!({});
     let plan = plan_on(&MemoryCluster::new(), &[copied], &options());
     let object = sent(&plan, "a");
-    assert_eq!(owned(object, &options().sync_set), Owned::Created);
+    assert_eq!(owned(&object, &options().sync_set), Owned::Created);
     assert_eq!(object["metadata"]["annotations"][CHECKSUM_ANNOTATION].as_str().unwrap().len(), 64);
     assert_eq!((object["metadata"].get("uid"), object.get("status")), (None, None));
 }
@@ -198,7 +198,7 @@ fn what_may_have_been_there_unseen_is_marked_as_adopted() {
     ] {
         observed.completeness = completeness;
         let plan = plan(&desired(&objects), &observed, &options());
-        assert_eq!(owned(sent(&plan, "a"), &options().sync_set), Owned::Adopted);
+        assert_eq!(owned(&sent(&plan, "a"), &options().sync_set), Owned::Adopted);
         assert_eq!(codes(&plan), [Code::PartialCluster]);
     }
 }
@@ -209,7 +209,7 @@ fn an_object_of_another_sync_set_is_adopted() {
     let theirs = SyncOptions::new(SyncSet::new("theirs"));
     let plan = plan_on(&cluster, &[config_map("a")], &theirs);
     assert_eq!(step(&plan, "a").reason, Reason::Adopted);
-    assert_eq!(owned(sent(&plan, "a"), &theirs.sync_set), Owned::Adopted);
+    assert_eq!(owned(&sent(&plan, "a"), &theirs.sync_set), Owned::Adopted);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn objects_of_v1_are_recognised_and_taken_over_unchanged() {
     let objects = [git];
     let plan = plan_on(&cluster, &objects, &options());
     assert!(matches!(step(&plan, "a").action, Action::Apply { content_equal: true, .. }));
-    assert_eq!(owned(sent(&plan, "a"), &options().sync_set), Owned::Created);
+    assert_eq!(owned(&sent(&plan, "a"), &options().sync_set), Owned::Created);
     sync(&cluster, &objects, &options());
     assert_eq!(step(&plan_on(&cluster, &objects, &options()), "a").reason, Reason::UpToDate);
 }
@@ -323,8 +323,9 @@ fn a_value_that_the_server_respelled_is_no_drift_but_one_that_somebody_took_is()
     observed.value.fidelity = Fidelity::Normalised;
     let live = observed.value.objects.values_mut().next().unwrap();
     let container = "/spec/template/spec/containers/0";
-    let live = Arc::make_mut(live);
-    *live.pointer_mut(&format!("{container}/resources/limits/cpu")).unwrap() = "1".into();
+    live.change(|live| {
+        *live.pointer_mut(&format!("{container}/resources/limits/cpu")).unwrap() = "1".into();
+    });
     let plan_now = plan(&desired(&objects), &observed, &options());
     assert_eq!(step(&plan_now, "web").action, Action::Leave);
 
@@ -387,7 +388,7 @@ fn only_an_autoscaler_that_exists_decides_about_replicas() {
             .unwrap();
         let mut observed = observe(&cluster, &objects);
         if exists {
-            observed.value.objects.insert(keda.clone(), Arc::new(scaled_object.clone()));
+            observed.value.objects.insert(keda.clone(), (&scaled_object).into());
         }
         if unseen {
             observed.completeness =

@@ -1,20 +1,17 @@
 //! The decision about an object that git describes and the cluster has.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Planner;
+use super::decide::Decision;
 use crate::{
     backend::Fidelity,
     manifest::ResourceId,
     plan::contest::digest,
     schema::path::{Elem, FieldPath},
     sync::{
-        Action, ApplyOptions, CHECKSUM_ANNOTATION, DesiredObject, FieldDiff, Owned, Reason,
+        Action, ApplyOptions, CHECKSUM_ANNOTATION, FieldDiff, Owned, Reason,
         differences::{Differences, outermost},
         fields::Managers,
         findings, ignored, job, mark,
@@ -24,31 +21,30 @@ use crate::{
     },
 };
 
-impl Planner<'_> {
-    pub(super) fn update(&mut self, id: &ResourceId, desired: &DesiredObject, form: Value, live: &Value) {
+impl Decision<'_> {
+    pub(super) fn update(&mut self, id: &ResourceId, form: Value, live: &Value) {
         let checksum = object::checksum(&form);
         let unchanged_in_git = live["metadata"]["annotations"][CHECKSUM_ANNOTATION] == checksum.as_str();
-        let mark::Mark { owned, is_current } = mark::read(live, self.options.sets(), true);
-        if owned == Owned::No && mark::is_marked(live) {
-            self.of_others.insert(id.clone());
+        let mark::Mark { owned, is_current } = mark::read(live, self.planner.options.sets(), true);
+        if owned == Owned::No && mark::has_mark(live) {
+            self.is_of_others = true;
         }
         let managers = Managers::read(live);
 
-        let record = job::record(id, &form, &checksum, &self.options.sync_set);
+        let record = job::record(id, &form, &checksum, &self.planner.options.sync_set);
         let mut sent = form;
-        let mut yielded = self.autoscaled.yield_fields(&mut sent, id, live, &managers);
+        let mut yielded = self.planner.autoscaled.yield_fields(&mut sent, id, live, &managers);
         yielded.fields.extend(ignored::leave_fields(&mut sent, live));
         let mark = if owned == Owned::Created { Owned::Created } else { Owned::Adopted };
-        let adopted_from = mark::adopted_from(live, &self.options.sync_set);
+        let adopted_from = mark::adopted_from(live, &self.planner.options.sync_set);
         let adopted_from = (mark == Owned::Adopted).then_some(adopted_from);
-        let value = mark::value(mark, &self.options.sync_set, id);
+        let value = mark::value(mark, &self.planner.options.sync_set, id);
         object::put_mark(&mut sent, value, checksum.clone(), adopted_from);
 
-        let seen = &self.observed.value;
+        let seen = &self.planner.observed.value;
         let tracked = managers.ours().filter(|_| owned != Owned::No);
         let is_drift = tracked.is_some() && unchanged_in_git;
-        let ownership =
-            Ownership::new(live, self.kind_of(id, desired), &sent, &yielded.fields, tracked.is_none());
+        let ownership = Ownership::new(live, self.kind_of(id), &sent, &yielded.fields, tracked.is_none());
         let differences = Differences { sent: &sent, live, group: &id.group, fidelity: seen.fidelity };
         let changed = match tracked {
             Some(ours) if is_drift => differences.drift(ours),
@@ -81,29 +77,29 @@ impl Planner<'_> {
         let content_equal = equal && reason == Reason::Adopted;
         let fields = differences_of(&changed, &removed, live, &managers);
         let mut replaces = "";
-        let only_reports = reason == Reason::Drifted && self.reports_drift(desired);
+        let only_reports = reason == Reason::Drifted && self.reports_drift();
         if only_reports {
-            self.findings.push(findings::drifted(id, &desired.place, &fields));
+            self.findings.push(findings::drifted(id, &self.desired.place, &fields));
         }
         let action = if only_reports {
             Action::Skip
         } else if leave {
             Action::Leave
         } else {
-            let is_asked =
-                object::says(&desired.object, "force", true) || self.options.force.contains(&id.to_string());
+            let is_asked = object::says(self.object, "force", true)
+                || self.planner.options.force.contains(&id.to_string());
             let may_replace = is_asked && !prune::holds_others(id);
             let options = Box::new(ApplyOptions {
                 takeover: ownership.takeover(&sent, tracked.is_none(), &different),
                 replace: may_replace
                     .then(|| object::text(&live["metadata"], "uid").map(str::to_owned))
                     .flatten(),
-                force_conflicts: !object::says(&desired.object, "force-conflicts", false),
+                force_conflicts: !object::says(self.object, "force-conflicts", false),
             });
             if may_replace && !content_equal {
                 replaces = "it may be deleted and created anew, if the API server does not let it be changed";
             }
-            Action::Apply { object: Arc::new(sent), content_equal, options }
+            Action::Apply { object: sent.into(), content_equal, options }
         };
         let mut messages = vec![yielded.message, replaces.to_owned()];
         if mark::has_lost_its_mark(live) {
@@ -112,7 +108,7 @@ impl Planner<'_> {
         if !contested.is_empty() {
             let all: Vec<String> = contested.iter().map(ToString::to_string).collect();
             messages.push(format!("{} is left, because it is set again after each sync", all.join(" and ")));
-            self.findings.push(findings::contested(id, &desired.place, &contested));
+            self.findings.push(findings::contested(id, &self.desired.place, &contested));
         }
         if let Some(deletion) = object::deletion(live) {
             messages.push(format!("{deletion}; git still names it"));
@@ -121,36 +117,39 @@ impl Planner<'_> {
         let kept = kept.filter_map(|(path, keeper)| Some((path, keeper?)));
         // Our own entry forgets the field with this apply: later syncs do not know of it.
         self.findings.extend(
-            kept.filter(|_| !leave)
-                .map(|(path, keeper)| findings::kept(id, Some(&desired.place), &path.to_string(), &keeper)),
+            kept.filter(|_| !leave).map(|(path, keeper)| {
+                findings::kept(id, Some(&self.desired.place), &path.to_string(), &keeper)
+            }),
         );
         messages.retain(|message| !message.is_empty());
-        self.push(id, desired, action, reason, messages.join("; "));
-        if let Some(step) = self.steps.last_mut() {
+        self.push(id, action, reason, messages.join("; "));
+        if let Some(step) = &mut self.step {
             step.record = record.filter(|_| matches!(step.action, Action::Apply { .. }));
             step.fields = fields;
         }
     }
 
     /// Returns `true` if what others change of an object is only reported.
-    fn reports_drift(&self, desired: &DesiredObject) -> bool {
-        match object::annotation(&desired.object, "drift").and_then(Value::as_str) {
+    fn reports_drift(&self) -> bool {
+        match object::annotation(self.object, "drift").and_then(Value::as_str) {
             Some("report") => true,
             Some("repair") => false,
-            _ => self.options.report_drift,
+            _ => self.planner.options.report_drift,
         }
     }
 
-    fn kind_of<'k>(&'k self, id: &'k ResourceId, desired: &'k DesiredObject) -> KindOf<'k> {
+    fn kind_of<'k>(&'k self, id: &'k ResourceId) -> KindOf<'k> {
         KindOf {
             group: &id.group,
-            api_version: object::text(&desired.object, "apiVersion").unwrap_or_default(),
-            has_defaults: self.observed.value.fidelity == Fidelity::Normalised,
+            api_version: self.desired.object.api_version(),
+            has_defaults: self.planner.observed.value.fidelity == Fidelity::Normalised,
             // A definition of git's is applied before its objects.
             served: self
-                .served_by_git
+                .planner
+                .definitions
+                .served
                 .get(&(id.group.clone(), id.kind.clone()))
-                .or_else(|| self.observed.value.versions.get(&(id.group.clone(), id.kind.clone()))),
+                .or_else(|| self.planner.observed.value.versions.get(&(id.group.clone(), id.kind.clone()))),
         }
     }
 
@@ -162,7 +161,8 @@ impl Planner<'_> {
         checksum: &str,
         changed: &mut BTreeSet<FieldPath>,
     ) -> Vec<FieldPath> {
-        let contest = self.observed.value.contests.get(id).filter(|contest| contest.checksum == checksum);
+        let contest =
+            self.planner.observed.value.contests.get(id).filter(|contest| contest.checksum == checksum);
         let Some(contest) = contest else { return Vec::new() };
         let is_contested = |path: &FieldPath| {
             contest.fields.get(&path.to_string()).is_some_and(|value| *value == digest(path.get(live)))

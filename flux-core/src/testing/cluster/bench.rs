@@ -2,8 +2,6 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a conformance suite reports by panicking")]
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::fixture::ClusterFixture;
@@ -64,7 +62,7 @@ impl<'a> Bench<'a> {
                 .iter()
                 .zip(1..)
                 .map(|(object, line)| DesiredObject {
-                    object: Arc::new(object.clone()),
+                    object: object.into(),
                     place: Place::in_file("all.yaml", Position { line, column: 1 }),
                 })
                 .collect(),

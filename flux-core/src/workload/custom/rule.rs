@@ -79,7 +79,7 @@ const IMAGE_KEYS: &str = "name, image, registry, repository, tag and digest";
 /// A rule with a mistake is left out.
 pub(crate) fn rules(document: &Resource) -> (Vec<Rule>, Vec<Problem>) {
     let mut reader = Reader { document, problems: Vec::new() };
-    let rules = match document.object.pointer("/spec/workloads") {
+    let rules = match document.object.at("/spec/workloads") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(rules)) => {
             let rule =

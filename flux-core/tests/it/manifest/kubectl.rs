@@ -20,7 +20,7 @@ const A: &str = "apiVersion: v1\nkind: A\nmetadata: {name: a}\n";
 fn spec(text: &str) -> Result<Value, String> {
     let file = parse(format!("{A}spec: {text}").as_bytes());
     match (file.resources.first(), file.problems.first()) {
-        (Some(resource), None) => Ok(resource.object["spec"].clone()),
+        (Some(resource), None) => Ok(resource.object.at("/spec").unwrap_or_default()),
         (_, problem) => Err(problem.map(|p| p.evidence.clone()).unwrap_or_default()),
     }
 }
@@ -111,7 +111,7 @@ fn a_document_that_kubectl_reads_otherwise_is_refused() {
     }
     assert_eq!(spec("\"a\u{2028}b\""), Ok(json!("a\u{2028}b")));
     let json = parse("{\"apiVersion\": \"v1\", \"kind\": \"A\", \"metadata\": {\"name\": \"a\"}, \"t\": \"\u{85} \u{2028}\"}".as_bytes());
-    assert_eq!(json.resources[0].object["t"], "\u{85} \u{2028}");
+    assert_eq!(json.resources[0].object.value()["t"], "\u{85} \u{2028}");
     // The first character of the file decides if it is JSON, not that of the document.
     let object = "{\"apiVersion\": \"v1\", \"kind\": \"A\", \"metadata\": {\"name\": \"b\"}, \"t\": \"a \u{2028} b\"}\n";
     let table = [

@@ -13,7 +13,7 @@ fn deployment(name: &str, image: &str) -> String {
 fn image(all: &Manifests, name: &str) -> String {
     let located = all.workload(&format!("default:deployment/{name}").parse().unwrap()).unwrap();
     let container = &located.resource.workload.as_ref().unwrap()[0];
-    let sent = located.resource.object.pointer("/spec/template/spec/containers/0/image").unwrap();
+    let sent = located.resource.object.at("/spec/template/spec/containers/0/image").unwrap();
     let image = container.image.as_ref().unwrap().to_string();
     assert_eq!(sent, image.as_str(), "what is listed is what is sent");
     image

@@ -37,7 +37,7 @@ fn empty_files_are_nothing() {
 fn byte_order_mark_and_crlf_are_read() {
     let file = parse(format!("\u{feff}{}", A.replace('\n', "\r\n")).as_bytes());
     assert_eq!(ids(&file), ["A/a@1:1"]);
-    assert_eq!(file.resources[0].object["kind"], "A");
+    assert_eq!(file.resources[0].object.kind(), "A");
 }
 
 #[test]
@@ -132,8 +132,8 @@ fn the_items_of_a_typed_list_have_its_type() {
     let source = "apiVersion: apps/v1\nkind: DeploymentList\nitems:\n- metadata: {name: a}\n";
     let file = parse(source.as_bytes());
     assert_eq!(ids(&file), ["Deployment/a@4:3"]);
-    assert_eq!(file.resources[0].object["apiVersion"], "apps/v1");
-    assert_eq!(file.resources[0].object["kind"], "Deployment");
+    assert_eq!(file.resources[0].object.api_version(), "apps/v1");
+    assert_eq!(file.resources[0].object.kind(), "Deployment");
 }
 
 #[test]

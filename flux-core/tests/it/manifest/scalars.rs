@@ -10,7 +10,7 @@ fn read(yaml: &str) -> Result<Value, String> {
     let source = format!("apiVersion: v1\nkind: X\nmetadata: {{name: x}}\nspec:\n{indented}");
     let file = parse(source.as_bytes());
     match file.resources.first() {
-        Some(resource) => Ok(resource.object["spec"].clone()),
+        Some(resource) => Ok(resource.object.at("/spec").unwrap_or_default()),
         None => Err(file.problems[0].evidence.clone()),
     }
 }

@@ -102,7 +102,7 @@ async fn what_is_found_of_kinds_that_git_defines_is_refused() {
     kube.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", name]);
     let read = |text: &str| -> Vec<Value> {
         let file = flux_core::workload::parse(text.as_bytes());
-        file.resources.iter().map(|resource| (*resource.object).clone()).collect()
+        file.resources.iter().map(|resource| resource.object.value()).collect()
     };
     let definition = read(DEFINITION);
     let mut thing = read(THING);

@@ -12,9 +12,9 @@ fn a_pruned_object_that_is_not_ours_is_found() {
     let world = World::new(&[config_map("stays")], &[config_map("by-hand")], &[config_map("stays")]);
     let pruned = world.broken(|plan| {
         let by_hand = world.observed.value.objects.keys().find(|id| id.name == "by-hand").unwrap();
-        let metadata = &world.observed.value.objects[by_hand]["metadata"];
+        let metadata = world.observed.value.objects[by_hand].at("/metadata").unwrap();
         let text = |key: &str| metadata[key].as_str().map(str::to_owned);
-        let mut step = plan.steps[0].clone();
+        let mut step = Step::clone(&plan.steps[0]);
         step.id = by_hand.clone();
         step.place = None;
         step.reason = Reason::NotInGit;
@@ -24,7 +24,7 @@ fn a_pruned_object_that_is_not_ours_is_found() {
             resource_version: text("resourceVersion"),
             content: String::new(),
         };
-        plan.steps.push(step);
+        plan.steps.push(step.into());
     });
     assert_eq!(
         pruned,
@@ -52,7 +52,7 @@ fn prune_in(change: impl FnOnce(&mut World)) -> Vec<PruneRule> {
 /// Changes the object of the cluster that is deleted.
 fn gone(world: &mut World, change: impl FnOnce(&mut Value)) {
     let object = world.observed.value.objects.iter_mut().find(|(id, _)| id.name == "gone").unwrap().1;
-    change(Arc::make_mut(object));
+    object.change(change);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_deletion_in_doubt_is_found() {
     };
     let place = Place::in_file("b.yaml", Position { line: 1, column: 1 });
     let add = |world: &mut World, object: Value| {
-        world.desired.objects.push(DesiredObject { object: Arc::new(object), place: place.clone() });
+        world.desired.objects.push(DesiredObject { object: object.into(), place: place.clone() });
     };
     assert_eq!(prune_in(|_| ()), []);
     assert_eq!(prune_in(|w| w.options.prune = false), [PruneRule::Off]);
@@ -122,7 +122,7 @@ fn a_namespace_is_never_deleted() {
     let world = World::new(&[object("v1", "Namespace", "shop"), config_map("a")], &[], &[config_map("a")]);
     let pruned = world.broken(|plan| {
         let step = step(plan, "shop");
-        let metadata = &world.observed.value.objects[&step.id]["metadata"];
+        let metadata = world.observed.value.objects[&step.id].at("/metadata").unwrap();
         let text = |key: &str| metadata[key].as_str().map(str::to_owned);
         step.action = Action::Prune {
             uid: text("uid"),

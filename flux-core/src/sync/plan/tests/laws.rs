@@ -185,7 +185,7 @@ proptest! {
         let mut other = desired(&objects);
         let mut rest = shuffled;
         other.objects.sort_by_key(|o| {
-            let at = rest.iter().position(|r| *r == *o.object).unwrap_or(0);
+            let at = rest.iter().position(|r| o.object == *r).unwrap_or(0);
             if let Some(taken) = rest.get_mut(at) { *taken = Value::Null; }
             at
         });
@@ -204,7 +204,7 @@ proptest! {
         for fidelity in [Fidelity::Exact, Fidelity::Normalised] {
             observed.value.fidelity = fidelity;
             let again = plan(&desired(&objects), &observed, &pruning());
-            prop_assert!(!again.steps.iter().any(Step::is_sent), "{fidelity:?}: {again:?}");
+            prop_assert!(!again.steps.iter().any(|step| step.is_sent()), "{fidelity:?}: {again:?}");
         }
         let before = cluster.objects();
         sync(&cluster, &objects, &pruning());
@@ -221,7 +221,7 @@ proptest! {
         for object in &objects {
             let mut id = object::id_of(object).unwrap();
             id.namespace = Some("default".to_owned());
-            let live = &observed.value.objects[&id];
+            let live = &observed.value.objects[&id].value();
             let compare = Compare { schema: Schema::of_group(&id.group), rewritten: false, defaults: false };
             let scaled = Managers::read(live).scaled();
             let differ = compare.objects(object, live, None).into_iter().filter(|p| !scaled.contains(p)).count();
@@ -240,7 +240,7 @@ proptest! {
         cluster.edit(&target, |o| Edit::Image.make(o)).unwrap();
         let mut observed = observe(&cluster, &objects);
         let seen = |observed: &Observation<Observed>| -> Vec<_> {
-            plan(&desired(&objects), observed, &options()).steps.into_iter().map(|s| (s.id, s.reason, s.fields)).collect()
+            plan(&desired(&objects), observed, &options()).steps.into_iter().map(|s| (s.id.clone(), s.reason, s.fields.clone())).collect()
         };
         let exact = seen(&observed);
         observed.value.fidelity = Fidelity::Normalised;
@@ -285,7 +285,7 @@ proptest! {
         if doubt < 2 {
             for step in &plan.steps {
                 if let Action::Create { object, .. } = &step.action {
-                    prop_assert_eq!(owned(object, &all.sync_set), Owned::Adopted);
+                    prop_assert_eq!(owned(&object.value(), &all.sync_set), Owned::Adopted);
                 }
             }
         }

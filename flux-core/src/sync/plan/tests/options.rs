@@ -13,7 +13,7 @@ fn a_set_that_is_taken_over_keeps_what_it_created_prunable() {
     let plan = plan_on(&cluster, &[config_map("kept")], &renamed);
     let kept = step(&plan, "kept");
     assert!(matches!(kept.action, Action::Apply { content_equal: true, .. }), "{kept}");
-    assert_eq!(owned(sent(&plan, "kept"), &renamed.sync_set), Owned::Created);
+    assert_eq!(owned(&sent(&plan, "kept"), &renamed.sync_set), Owned::Created);
     assert!(matches!(step(&plan, "gone").action, Action::Prune { .. }), "no gap");
     assert_eq!(plan.findings, []);
     block_on(cluster.apply(&plan, &())).unwrap();
@@ -38,7 +38,7 @@ fn what_moves_between_sets_that_go_on_stays_prunable_and_nothing_else_is_touched
     let theirs = SyncOptions { prune: true, ..SyncOptions::new(SyncSet::new("theirs")) };
     // Without a word about where it is from, it is adopted: its creator is remembered.
     let plan = plan_on(&cluster, &[config_map("moves")], &theirs);
-    assert_eq!(owned(sent(&plan, "moves"), &theirs.sync_set), Owned::Adopted);
+    assert_eq!(owned(&sent(&plan, "moves"), &theirs.sync_set), Owned::Adopted);
     block_on(cluster.apply(&plan, &())).unwrap();
     // The former set, which no longer names it, leaves it.
     let former = plan_on(&cluster, &[config_map("stays")], &pruning());
@@ -46,7 +46,7 @@ fn what_moves_between_sets_that_go_on_stays_prunable_and_nothing_else_is_touched
     // The word may come later.
     let informed = SyncOptions { moved_from: vec![SyncSet::new("ours")], ..theirs.clone() };
     let plan = plan_on(&cluster, &[config_map("moves")], &informed);
-    assert_eq!(owned(sent(&plan, "moves"), &theirs.sync_set), Owned::Created);
+    assert_eq!(owned(&sent(&plan, "moves"), &theirs.sync_set), Owned::Created);
     assert!(!plan.steps.iter().any(|step| step.id.name == "stays"), "{plan}");
     block_on(cluster.apply(&plan, &())).unwrap();
     assert_eq!(plan_on(&cluster, &[config_map("moves")], &informed).changes().count(), 0);
@@ -79,7 +79,7 @@ fn a_mark_that_somebody_removed_is_put_back_as_it_was() {
     let id = id_in(&cluster, "a");
     cluster.edit(&id, |object| drop(object["metadata"].as_object_mut().unwrap().remove("labels"))).unwrap();
     let plan = plan_on(&cluster, &[config_map("a")], &options());
-    assert_eq!(owned(sent(&plan, "a"), &options().sync_set), Owned::Created);
+    assert_eq!(owned(&sent(&plan, "a"), &options().sync_set), Owned::Created);
     assert!(step(&plan, "a").message.contains("removed its mark"), "{plan}");
     block_on(cluster.apply(&plan, &())).unwrap();
     assert_eq!(plan_on(&cluster, &[config_map("a")], &options()).changes().count(), 0);

@@ -4,7 +4,7 @@
 //! other for ever.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -22,7 +22,7 @@ const MEMORY: SignedDuration = SignedDuration::from_mins(10);
 
 /// The fields that were set, and to what others set them before and after.
 #[derive(Default)]
-pub(super) struct Contests(Mutex<BTreeMap<ResourceId, Object>>);
+pub(crate) struct Contests(Mutex<BTreeMap<ResourceId, Object>>);
 
 /// The fields of one object, for one state of it in git.
 #[derive(Default)]
@@ -39,7 +39,7 @@ struct Writes {
 
 impl Contests {
     /// Returns the contests that a sync at `now` has to leave alone.
-    pub(super) fn at(&self, now: Timestamp) -> BTreeMap<ResourceId, Contest> {
+    pub(crate) fn at(&self, now: Timestamp) -> BTreeMap<ResourceId, Contest> {
         let mut objects = self.objects();
         objects.retain(|_, object| {
             object.fields.retain(|_, writes| now.duration_since(writes.last) < MEMORY);
@@ -55,12 +55,12 @@ impl Contests {
     }
 
     /// Takes note of a plan that was carried out.
-    pub(super) fn note(&self, plan: &SyncPlan, report: &SyncReport, now: Timestamp) {
+    pub(crate) fn note(&self, plan: &SyncPlan, report: &SyncReport, now: Timestamp) {
         let mut objects = self.objects();
-        let mut reports = BTreeMap::new();
-        for report in &report.resources {
-            reports.insert(&report.id, report);
+        if !plan.steps.iter().any(|step| step.is_sent()) {
+            return;
         }
+        let reports: HashMap<_, _> = report.resources.iter().map(|report| (&report.id, report)).collect();
         for step in &plan.steps {
             let (Action::Create { object: sent, .. } | Action::Apply { object: sent, .. }) = &step.action
             else {
@@ -70,7 +70,8 @@ impl Contests {
             else {
                 continue;
             };
-            let checksum = sent["metadata"]["annotations"][CHECKSUM_ANNOTATION].as_str().unwrap_or_default();
+            let annotations = sent.at("/metadata/annotations").unwrap_or_default();
+            let checksum = annotations[CHECKSUM_ANNOTATION].as_str().unwrap_or_default();
             let drifted =
                 step.fields.iter().filter(|field| step.reason == Reason::Drifted && !is_person(field));
             let drifted = drifted.map(|field| ((field.path.clone(), field.live.clone()), 1));

@@ -1,0 +1,370 @@
+//! [`Object`]: a Kubernetes object as it is kept.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, value::RawValue};
+
+use crate::api_version::group_of;
+
+/// A Kubernetes object, kept as its JSON text.
+///
+/// A tree of an object takes ten times the memory of its text, and most objects are looked at once:
+/// so the text is kept, and a tree is made of it when one is asked for. Clones share the text.
+///
+/// Its `Debug` form names the object without its content: it may be a Secret.
+///
+/// ```
+/// use flux_core::Object;
+/// use serde_json::json;
+///
+/// let object = Object::from(json!({"kind": "ConfigMap", "data": {"port": "8080"}}));
+/// assert_eq!(object.at("/data/port"), Some(json!("8080")));
+/// assert_eq!(object.value()["kind"], "ConfigMap");
+/// ```
+#[derive(Clone)]
+pub struct Object(Arc<Inner>);
+
+struct Inner {
+    text: Box<str>,
+    head: Head,
+}
+
+impl Object {
+    /// Returns the object as a tree, made anew at each call.
+    pub fn value(&self) -> Value {
+        // The text is of a tree, or was seen to fit into one.
+        serde_json::from_str(self.text()).unwrap_or_default()
+    }
+
+    /// Returns the value at a JSON pointer.
+    pub fn at(&self, pointer: &str) -> Option<Value> {
+        self.value().pointer_mut(pointer).map(Value::take)
+    }
+
+    /// Changes the object by its tree; other clones of it stay as they are.
+    pub fn change<T>(&mut self, change: impl FnOnce(&mut Value) -> T) -> T {
+        let mut tree = self.value();
+        let result = change(&mut tree);
+        *self = tree.into();
+        result
+    }
+
+    /// Returns the JSON text.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Returns `apiVersion`; empty if it is missing or no text.
+    pub fn api_version(&self) -> &str {
+        self.part(&self.0.head.api_version)
+    }
+
+    /// Returns `kind`; empty if it is missing or no text.
+    pub fn kind(&self) -> &str {
+        self.part(&self.0.head.kind)
+    }
+
+    /// Returns `metadata.namespace`; `None` if it is missing, empty or no text.
+    pub fn namespace(&self) -> Option<&str> {
+        Some(self.part(&self.0.head.namespace)).filter(|namespace| !namespace.is_empty())
+    }
+
+    /// Returns `metadata.name`; empty if it is missing or no text.
+    pub fn name(&self) -> &str {
+        self.part(&self.0.head.name)
+    }
+
+    /// Returns `metadata.uid`; empty if it is missing or no text.
+    pub fn uid(&self) -> &str {
+        self.part(&self.0.head.uid)
+    }
+
+    /// Returns `metadata.resourceVersion`; empty if it is missing or no text.
+    pub fn resource_version(&self) -> &str {
+        self.part(&self.0.head.resource_version)
+    }
+
+    /// Returns the API group; empty for the core group.
+    pub fn group(&self) -> &str {
+        group_of(self.api_version())
+    }
+
+    /// Returns `true` if it is of a kind, in any version.
+    pub fn is_a(&self, group: &str, kind: &str) -> bool {
+        self.kind() == kind && self.group() == group
+    }
+
+    /// Returns `true` if both are the same object in memory, so that nothing needs to be compared.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns a number that no other object in memory has.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
+    /// Returns an object with the JSON text that a server sent.
+    ///
+    /// # Errors
+    /// [`TooDeep`] if the text nests deeper than a tree may.
+    pub fn from_raw(text: Box<RawValue>) -> Result<Self, TooDeep> {
+        if depth(text.get()) >= MAX_DEPTH {
+            return Err(TooDeep);
+        }
+        let text = Box::<str>::from(text);
+        match Head::read(&text) {
+            Some(head) => Ok(Self(Arc::new(Inner { text, head }))),
+            // A key stands twice, say: a tree has the last one.
+            None => Ok(Self::from(serde_json::from_str::<Value>(&text).unwrap_or_default())),
+        }
+    }
+
+    /// Returns the object with an `apiVersion` and a `kind`, as the items of a list lack them; one
+    /// that has either stays as it is.
+    #[must_use]
+    pub fn typed(self, api_version: &str, kind: &str) -> Self {
+        let Some(rest) = self.text().trim_start().strip_prefix('{') else { return self };
+        if !self.api_version().is_empty() || !self.kind().is_empty() {
+            return self;
+        }
+        let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+        let (api_version, kind) = (Value::from(api_version), Value::from(kind));
+        let text = format!("{{\"apiVersion\":{api_version},\"kind\":{kind}{comma}{rest}").into_boxed_str();
+        match Head::read(&text) {
+            Some(head) => Self(Arc::new(Inner { text, head })),
+            None => self,
+        }
+    }
+
+    fn part<'a>(&'a self, part: &'a Part) -> &'a str {
+        match part {
+            Part::At(start, end) => self.0.text.get(*start as usize..*end as usize).unwrap_or_default(),
+            Part::Text(text) => text,
+        }
+    }
+}
+
+/// The parts of an object that are asked for most, where they stand in its text.
+#[derive(Debug, Default)]
+struct Head {
+    api_version: Part,
+    kind: Part,
+    namespace: Part,
+    name: Part,
+    uid: Part,
+    resource_version: Part,
+}
+
+/// A text of an object.
+#[derive(Debug)]
+enum Part {
+    /// The bytes of the object's text that are it.
+    At(u32, u32),
+    /// A text that is written with escapes.
+    Text(Box<str>),
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        Self::At(0, 0)
+    }
+}
+
+impl Head {
+    /// Finds the parts in a JSON text; `None` if that is written in an unusual way.
+    fn read(text: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Top<'t> {
+            #[serde(borrow)]
+            api_version: Option<&'t RawValue>,
+            #[serde(borrow)]
+            kind: Option<&'t RawValue>,
+            #[serde(borrow)]
+            metadata: Option<&'t RawValue>,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Metadata<'t> {
+            #[serde(borrow)]
+            namespace: Option<&'t RawValue>,
+            #[serde(borrow)]
+            name: Option<&'t RawValue>,
+            #[serde(borrow)]
+            uid: Option<&'t RawValue>,
+            #[serde(borrow)]
+            resource_version: Option<&'t RawValue>,
+        }
+        let top: Top<'_> = serde_json::from_str(text).ok()?;
+        let metadata = match top.metadata {
+            Some(metadata) if metadata.get().starts_with('{') => serde_json::from_str(metadata.get()).ok()?,
+            _ => Metadata::default(),
+        };
+        let part = |raw: Option<&RawValue>| {
+            let raw = raw.map(RawValue::get).filter(|raw| raw.starts_with('"'))?;
+            if raw.contains('\\') {
+                return serde_json::from_str(raw).ok().map(Part::Text);
+            }
+            let start = (raw.as_ptr() as usize).checked_sub(text.as_ptr() as usize)? + 1;
+            let end = start + raw.len().checked_sub(2)?;
+            Some(Part::At(start.try_into().ok()?, end.try_into().ok()?))
+        };
+        Some(Self {
+            api_version: part(top.api_version).unwrap_or_default(),
+            kind: part(top.kind).unwrap_or_default(),
+            namespace: part(metadata.namespace).unwrap_or_default(),
+            name: part(metadata.name).unwrap_or_default(),
+            uid: part(metadata.uid).unwrap_or_default(),
+            resource_version: part(metadata.resource_version).unwrap_or_default(),
+        })
+    }
+}
+
+/// The error for an object that nests deeper than a tree of it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the object nests deeper than {MAX_DEPTH} levels")]
+#[non_exhaustive]
+pub struct TooDeep;
+
+/// The depth from which on `serde_json` makes no tree.
+const MAX_DEPTH: usize = 128;
+
+/// Returns the number of lists and mappings around the innermost value of a JSON text.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// By the values, not by their order in the text.
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other) || self.text() == other.text() || self.value() == other.value()
+    }
+}
+
+impl PartialEq<Value> for Object {
+    fn eq(&self, other: &Value) -> bool {
+        self.value() == *other
+    }
+}
+
+impl From<Value> for Object {
+    fn from(value: Value) -> Self {
+        Self::from(&value)
+    }
+}
+
+impl From<&Value> for Object {
+    fn from(value: &Value) -> Self {
+        let text = value.to_string().into_boxed_str();
+        // What is no mapping has none of the parts.
+        let head = Head::read(&text).unwrap_or_default();
+        Self(Arc::new(Inner { text, head }))
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Object({} {} {})", self.api_version(), self.kind(), self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn raw(text: &str) -> Result<Object, TooDeep> {
+        Object::from_raw(RawValue::from_string(text.to_owned()).unwrap())
+    }
+
+    #[test]
+    fn a_text_that_makes_no_tree_is_refused() {
+        for levels in [1, 120, MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 300] {
+            let text = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+            let tree = serde_json::from_str::<Value>(&text);
+            assert_eq!(raw(&text).map(|object| object.value()).ok(), tree.ok(), "{levels}");
+        }
+        assert_eq!(raw(r#"{"a":"[[\"[{"}"#).map(|object| object.value()), Ok(json!({"a": "[[\"[{"})));
+    }
+
+    #[test]
+    fn equal_objects_may_be_written_in_any_order() {
+        assert_eq!(raw(r#"{"a": 1, "b": 2}"#), raw(r#"{"b":2,"a":1}"#));
+        assert_ne!(raw(r#"{"a": 1}"#), raw(r#"{"a": 2}"#));
+    }
+
+    #[test]
+    fn the_parts_of_an_object_are_those_of_its_tree() {
+        for text in [
+            r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"namespace":"shop","name":"web","uid":"1","resourceVersion":"2"}}"#,
+            r#" { "kind" : "\u0044eployment", "metadata" : {"name": "a\"b", "namespace": ""}, "apiVersion": 5 } "#,
+            r#"{"kind":"First","kind":"Last","metadata":null}"#,
+            r#"{"metadata":[1],"kind":["x"]}"#,
+            "[1]",
+            "null",
+        ] {
+            let object = raw(text).unwrap();
+            let tree: Value = serde_json::from_str(text).unwrap();
+            let part = |pointer| tree.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            for object in [object, Object::from(&tree)] {
+                assert_eq!(object.value(), tree);
+                assert_eq!(object.api_version(), part("/apiVersion"));
+                assert_eq!(object.kind(), part("/kind"));
+                assert_eq!(object.namespace().unwrap_or_default(), part("/metadata/namespace"));
+                assert_eq!(object.name(), part("/metadata/name"));
+                assert_eq!(object.uid(), part("/metadata/uid"));
+                assert_eq!(object.resource_version(), part("/metadata/resourceVersion"));
+            }
+        }
+    }
+
+    #[test]
+    fn items_of_a_list_get_their_kind() {
+        let typed = |text: &str| raw(text).unwrap().typed("v1", "Secret").value();
+        assert_eq!(
+            typed(r#"{"metadata":{}}"#),
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {}})
+        );
+        assert_eq!(typed("{ }"), json!({"apiVersion": "v1", "kind": "Secret"}));
+        assert_eq!(typed(r#"{"kind":"Pod"}"#), json!({"kind": "Pod"}));
+        assert_eq!(typed("[1]"), json!([1]));
+    }
+
+    #[test]
+    fn content_is_not_shown() {
+        let secret = Object::from(
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, "data": {"a": "cGlu"}}),
+        );
+        assert_eq!(format!("{secret:?}"), "Object(v1 Secret key)");
+    }
+}

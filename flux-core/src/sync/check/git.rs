@@ -1,0 +1,117 @@
+//! The objects that git describes, as the checker identifies them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::read::{Identity, Known, Scopes};
+use crate::{
+    backend::Observed,
+    finding::Place,
+    manifest::{IdRef, ResourceId},
+    sync::{Desired, DesiredObject, SyncOptions},
+};
+
+/// Objects with their ids.
+type Identified<'a> = Vec<(IdRef<'a>, &'a DesiredObject)>;
+
+/// The objects that git describes, by id.
+pub(super) struct Git<'a> {
+    objects: ById<'a>,
+    unknown_kinds: ById<'a>,
+    /// The ids of the records of Jobs that go by their own time limit.
+    records: BTreeSet<ResourceId>,
+    /// The places of documents that are no objects.
+    pub(super) no_objects: Vec<&'a Place>,
+}
+
+/// Objects in the order of their ids, those of one id beside each other.
+struct ById<'a> {
+    objects: Identified<'a>,
+    ranges: HashMap<IdRef<'a>, (usize, usize)>,
+}
+
+impl<'a> ById<'a> {
+    fn new(mut objects: Identified<'a>) -> Self {
+        objects.sort_by_key(|(id, _)| *id);
+        let mut ranges: HashMap<IdRef<'a>, (usize, usize)> = HashMap::with_capacity(objects.len());
+        for (at, (id, _)) in objects.iter().enumerate() {
+            ranges.entry(*id).or_insert((at, at)).1 = at + 1;
+        }
+        Self { objects, ranges }
+    }
+
+    fn get(&self, id: IdRef<'_>) -> &[(IdRef<'a>, &'a DesiredObject)] {
+        let range = self.ranges.get(&id).and_then(|(start, end)| self.objects.get(*start..*end));
+        range.unwrap_or_default()
+    }
+}
+
+impl<'a> Git<'a> {
+    pub(super) fn new(
+        desired: &'a Desired,
+        observed: &'a Observed,
+        options: &'a SyncOptions,
+        known: &mut Known,
+    ) -> Self {
+        let mut scopes = Scopes::new(desired, observed, options, known);
+        let (mut objects, mut unknown_kinds) = (Vec::with_capacity(desired.objects.len()), Vec::new());
+        let (mut records, mut no_objects) = (BTreeSet::new(), Vec::new());
+        for described in &desired.objects {
+            let object = &described.object;
+            match scopes.identify(object) {
+                Identity::Known(id) => {
+                    let has_limit = |value: &Value| value.pointer("/spec/ttlSecondsAfterFinished").is_some();
+                    if id.kind == "Job" && *known.jobs.of(object, |object| has_limit(&object.value())) {
+                        let name = format!("{}.has-run.fluxcd.io", id.name);
+                        let (kind, group) = ("ConfigMap".to_owned(), String::new());
+                        records.insert(ResourceId { kind, name, group, ..id.to_id() });
+                    }
+                    objects.push((id, described));
+                }
+                Identity::UnknownKind(id) => unknown_kinds.push((id, described)),
+                Identity::NoObject => no_objects.push(&described.place),
+            }
+        }
+        Self { objects: ById::new(objects), unknown_kinds: ById::new(unknown_kinds), records, no_objects }
+    }
+
+    /// Returns every object with its id.
+    pub(super) fn all(&self) -> impl Iterator<Item = (IdRef<'a>, &'a DesiredObject)> {
+        self.objects.objects.iter().chain(&self.unknown_kinds.objects).copied()
+    }
+
+    /// Returns the objects of an id, be their kind known or not.
+    pub(super) fn get(&self, id: IdRef<'_>) -> &[(IdRef<'a>, &'a DesiredObject)] {
+        let known = self.objects.get(id);
+        if known.is_empty() { self.unknown_kinds.get(id) } else { known }
+    }
+
+    /// Returns the number of objects of an id.
+    pub(super) fn count(&self, id: IdRef<'_>) -> usize {
+        self.objects.get(id).len() + self.unknown_kinds.get(id).len()
+    }
+
+    pub(super) fn is_of_unknown_kind(&self, id: IdRef<'_>) -> bool {
+        !self.unknown_kinds.get(id).is_empty()
+    }
+
+    /// Returns `true` if not all that git describes is sound.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let twice = self.objects.ranges.len() < self.objects.objects.len();
+        twice || !self.unknown_kinds.objects.is_empty() || !self.no_objects.is_empty()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.objects.objects.is_empty() && self.unknown_kinds.objects.is_empty()
+    }
+
+    pub(super) fn describes(&self, id: IdRef<'_>) -> bool {
+        self.count(id) > 0
+    }
+
+    /// Returns `true` if git describes an object, or one that has it as its record.
+    pub(super) fn needs(&self, id: &ResourceId) -> bool {
+        self.describes(id.into()) || self.records.contains(id)
+    }
+}
