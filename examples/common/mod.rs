@@ -83,6 +83,10 @@ pub(crate) struct BackendArgs {
     /// Write Kubernetes Events about what syncs do, beside the objects
     #[arg(long, global = true, env = "FLUX_K8S_EVENTS")]
     pub(crate) k8s_events: bool,
+    /// Look at everything again at each sync, and compare its plan with one that is made from
+    /// nothing
+    #[arg(long, global = true, env = "FLUX_RECHECK")]
+    pub(crate) recheck: bool,
     /// Instead of a real cluster: `memory` (runs what the repository's tip says), or a file that
     /// holds the cluster's objects
     #[arg(long, global = true, env = "FLUX_CLUSTER", value_name = "memory|FILE", conflicts_with_all = ["kubeconfig", "context"])]
@@ -262,6 +266,7 @@ impl BackendArgs {
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::default();
         options.default_namespace.clone_from(&self.k8s_default_namespace);
+        options.recheck = self.recheck;
         options
     }
 

@@ -11,12 +11,12 @@ use flux_core::{
     manifest::ResourceId,
     sync::{Action, ApplyOptions, Outcome, Reason, Step, StepOutcome, SyncPlan, SyncReport, applied},
 };
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use kube::core::params::Preconditions;
 use tokio::sync::OnceCell;
 
 use crate::{
-    at_once::{AT_ONCE, at_once},
+    at_once::AT_ONCE,
     cluster::KubeCluster,
     definitions::{self, Definition},
     events::Subject,
@@ -73,8 +73,18 @@ impl KubeCluster {
         steps.sort_by_key(|step| step.stage);
         for stage in steps.chunk_by(|a, b| a.stage == b.stage) {
             let mut definitions = Vec::new();
-            let mut done = at_once(AT_ONCE, stage.iter().map(|step| self.step(step, &run)));
-            while let Some(done) = done.next().await {
+            let (sent, others): (Vec<&Step>, Vec<&Step>) = stage.iter().partition(|step| step.is_sent());
+            for step in others {
+                let outcome = step.done();
+                progress.resource(&outcome.report);
+                outcomes.push(outcome);
+            }
+            // Each is begun when another has ended: ten thousand that wait would take much memory.
+            let mut waiting = sent.into_iter();
+            let mut running: FuturesUnordered<_> =
+                waiting.by_ref().take(AT_ONCE).map(|step| self.step(step, &run)).collect();
+            while let Some(done) = running.next().await {
+                running.extend(waiting.next().map(|step| self.step(step, &run)));
                 progress.resource(&done.outcome.report);
                 uids.extend(done.uid.map(|uid| (done.outcome.report.id.clone(), uid)));
                 outcomes.push(done.outcome);

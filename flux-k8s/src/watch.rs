@@ -134,7 +134,7 @@ impl WatchKey {
 
     fn slim(&self, object: Object) -> Object {
         match self.selection {
-            Selection::Workloads { .. } => workload::slim(object.value()).into(),
+            Selection::Workloads { .. } => workload::slim(&object),
             _ => object,
         }
     }

@@ -1,13 +1,19 @@
 //! A workload as an object has it, and what of the object is kept for it.
 
+use std::{collections::BTreeMap, fmt::Write as _};
+
 use flux_core::{
+    Object,
     backend::{ClusterWorkload, LabelSelector, RunningContainer},
     health,
     manifest::WorkloadId,
 };
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::raw::text;
+
+/// The metadata that is kept.
+const METADATA: [&str; 5] = ["name", "namespace", "uid", "resourceVersion", "generation"];
 
 fn template_pointer(kind: &str) -> &'static str {
     if kind == "CronJob" { "/spec/jobTemplate/spec/template/spec" } else { "/spec/template/spec" }
@@ -15,8 +21,64 @@ fn template_pointer(kind: &str) -> &'static str {
 
 /// Keeps of a workload its identity, version and status, and of the pod template the containers'
 /// names and images.
-pub(crate) fn slim(mut object: Value) -> Value {
-    const METADATA: [&str; 5] = ["name", "namespace", "uid", "resourceVersion", "generation"];
+pub(crate) fn slim(object: &Object) -> Object {
+    // Most of the text is left out without being read into a tree.
+    let slim = slim_text(object).and_then(|text| RawValue::from_string(text).ok());
+    slim.and_then(|raw| Object::from_raw(raw).ok()).unwrap_or_else(|| slim_tree(object.value()).into())
+}
+
+/// Returns the text of what is kept; `None` if the object has another shape than workloads have.
+fn slim_text(object: &Object) -> Option<String> {
+    let mut top: Fields<'_> = serde_json::from_str(object.text()).ok()?;
+    let mut metadata: Fields<'_> = serde_json::from_str(top.get("metadata")?.get()).ok()?;
+    metadata.retain(|key, _| METADATA.contains(key));
+    let metadata = RawValue::from_string(text_of(&metadata)).ok()?;
+    top.insert("metadata", &metadata);
+    let pointer = template_pointer(object.kind());
+    let path: Vec<&str> = pointer.split('/').skip(1).collect();
+    within(&text_of(&top), &path)
+}
+
+/// The fields of a mapping, each as the text of its value.
+type Fields<'t> = BTreeMap<&'t str, &'t RawValue>;
+
+/// Writes a mapping.
+fn text_of(fields: &Fields<'_>) -> String {
+    let mut text = String::from("{");
+    for (n, (key, value)) in fields.iter().enumerate() {
+        let comma = if n > 0 { "," } else { "" };
+        // A key without escapes in one text has none in another. Writing to a string cannot fail.
+        let _ = write!(text, "{comma}\"{key}\":{}", value.get());
+    }
+    text + "}"
+}
+
+/// Returns a mapping with what is at a path reduced to the containers of a pod.
+fn within(text: &str, path: &[&str]) -> Option<String> {
+    let mut fields: Fields<'_> = serde_json::from_str(text).ok()?;
+    let Some((key, rest)) = path.split_first() else {
+        fields.retain(|key, _| RunningContainer::LISTS.contains(key));
+        let lists = fields.iter().map(|(key, list)| Some((*key, containers(list)?))).collect::<Option<Vec<_>>>()?;
+        return Some(text_of(&lists.iter().map(|(key, list)| (*key, &**list)).collect()));
+    };
+    let Some(inner) = fields.get(key) else { return Some(text.to_owned()) };
+    let inner = RawValue::from_string(within(inner.get(), rest)?).ok()?;
+    fields.insert(key, &inner);
+    Some(text_of(&fields))
+}
+
+/// Returns the names and the images of a list of containers.
+fn containers(list: &RawValue) -> Option<Box<RawValue>> {
+    let all: Vec<Fields<'_>> = serde_json::from_str(list.get()).ok()?;
+    let kept = all.into_iter().map(|mut container| {
+        container.retain(|key, _| matches!(*key, "name" | "image"));
+        text_of(&container)
+    });
+    RawValue::from_string(format!("[{}]", kept.collect::<Vec<_>>().join(","))).ok()
+}
+
+/// Keeps of the tree of a workload what [`slim`] keeps.
+fn slim_tree(mut object: Value) -> Value {
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
     let pointer = template_pointer(kind);
     if let Some(Value::Object(pod)) = object.pointer_mut(pointer) {
@@ -81,10 +143,12 @@ mod tests {
 
     #[test]
     fn only_what_is_needed_is_kept_and_nothing_that_is_needed_is_lost() {
-        let slim = slim(deployment());
-        assert!(!slim.to_string().contains("hunter2"));
-        assert!(slim.pointer("/metadata/managedFields").is_none());
-        assert_eq!(workload(&slim), workload(&deployment()));
+        let slim = slim(&deployment().into());
+        assert!(!slim.text().contains("hunter2"));
+        assert!(slim.at("/metadata/managedFields").is_none());
+        assert_eq!(workload(&slim.value()), workload(&deployment()));
+        assert_eq!(slim, slim_tree(deployment()), "it was not read into a tree");
+        assert!(slim_text(&deployment().into()).is_some());
     }
 
     #[test]
@@ -92,7 +156,7 @@ mod tests {
         let pod = json!({ "containers": [{ "name": "tidy", "image": "tidy:2", "args": [] }] });
         let job = json!({ "kind": "CronJob", "metadata": { "name": "tidy", "namespace": "shop" },
             "spec": { "jobTemplate": { "spec": { "template": { "spec": pod } } } } });
-        assert_eq!(workload(&slim(job)).containers[0].image, "tidy:2");
+        assert_eq!(workload(&slim(&job.into()).value()).containers[0].image, "tidy:2");
     }
 
     #[test]
@@ -100,7 +164,7 @@ mod tests {
         for object in
             [Value::Null, json!([]), Value::Object(Map::new()), json!({ "kind": "Deployment", "spec": 1 })]
         {
-            assert!(workload(&slim(object)).containers.is_empty());
+            assert!(workload(&slim(&object.into()).value()).containers.is_empty());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The rules of the planner, one by one; the laws are in `laws`, deletions in `pruning`, options in
 //! `options`.
 
+mod kept;
 mod laws;
 mod options;
 mod pruning;
