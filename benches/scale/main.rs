@@ -30,6 +30,7 @@ mod api;
 mod applications;
 mod arguments;
 mod daemon;
+mod deployment;
 mod first;
 mod objects;
 mod process;

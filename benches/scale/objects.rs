@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use crate::deployment::deployment;
+
 /// The namespaces over which the objects are spread.
 pub(crate) const NAMESPACES: usize = 20;
 /// The kinds of an application's objects: the group and version in the API, and the resource.
@@ -142,50 +144,4 @@ fn namespace(n: usize) -> String {
 
 fn repository(n: usize, tag: usize) -> String {
     format!("registry.example/team/app-{n:02}:1.0.{tag}")
-}
-
-fn deployment(name: &str, namespace: &str, team: usize, image: &str) -> String {
-    format!(
-        "\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {name}
-  namespace: {namespace}
-  labels:
-    app: {name}
-    team: team-{team} # is called at night
-spec:
-  replicas: 0
-  selector:
-    matchLabels:
-      app: {name}
-  template:
-    metadata:
-      labels:
-        app: {name}
-        team: team-{team}
-    spec:
-      containers:
-      - name: main
-        image: {image}
-        ports:
-        - name: http
-          containerPort: 8080
-        env:
-        - name: LOG_LEVEL
-          value: \"info\"
-        - name: UPSTREAM
-          value: http://{name}-db.{namespace}.svc:5432
-        resources:
-          requests: {{cpu: 50m, memory: 64Mi}}
-          limits: {{cpu: 500m, memory: 256Mi}}
-        readinessProbe:
-          httpGet: {{path: /ready, port: http}}
-          periodSeconds: 10
-        livenessProbe:
-          httpGet: {{path: /healthz, port: http}}
-          initialDelaySeconds: 15
-"
-    )
 }

@@ -1,0 +1,210 @@
+//! The cases: fixed work, the same in every run.
+
+use std::{collections::BTreeMap, hint::black_box, sync::Arc};
+
+use flux::{
+    RepoPath,
+    backend::{Completeness, FixedClock, Images},
+    deployer::Deployer,
+    image::{ImageInfo, ImageName, Tag},
+    manifest::ParsedFile,
+    manifest_set::Manifests,
+    memory::{MemoryCluster, MemoryRegistry, MemoryRepo},
+    release::{self, ImageFacts, RepositoryFacts, Request, Snapshot},
+    sync::{Action, SyncOptions, SyncSet},
+    workload::parse,
+};
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+
+use crate::deployment::deployment;
+
+/// The name of the function whose instructions are counted.
+pub(crate) const MEASURED: &str = "measured_section";
+
+const NAMESPACES: usize = 20;
+const REPOSITORIES: usize = 20;
+const FILES: usize = 200;
+const OBJECTS: usize = 2_000;
+const WORKLOADS: usize = 500;
+const TAGS: usize = 200;
+
+/// Work whose instructions are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Case {
+    Parse,
+    Manifests,
+    SyncFirst,
+    SyncUnchanged,
+    SyncOneChanged,
+    Release,
+    List,
+}
+
+impl Case {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Parse,
+        Self::Manifests,
+        Self::SyncFirst,
+        Self::SyncUnchanged,
+        Self::SyncOneChanged,
+        Self::Release,
+        Self::List,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Parse => "parse-200-files",
+            Self::Manifests => "manifests-of-2000-files",
+            Self::SyncFirst => "plan-sync-2000-first",
+            Self::SyncUnchanged => "plan-sync-2000-unchanged",
+            Self::SyncOneChanged => "plan-sync-2000-one-changed",
+            Self::Release => "plan-release-500-by-200-tags",
+            Self::List => "list-2000-workloads",
+        }
+    }
+
+    /// Prepares the work and does it once; with a divisor above 1, a part of it.
+    pub(crate) fn run(self, divisor: usize) {
+        let objects = OBJECTS / divisor;
+        match self {
+            Self::Parse => {
+                let texts: Vec<String> = (0..FILES / divisor).map(|n| text(n, 0)).collect();
+                measured(&mut || {
+                    texts.iter().for_each(|text| drop(black_box(parse(text.as_bytes()))));
+                });
+            }
+            Self::Manifests => {
+                let parsed: BTreeMap<RepoPath, Arc<ParsedFile>> = (0..objects)
+                    .map(|n| (path(n).parse().expect("a path"), Arc::new(parse(text(n, 0).as_bytes()))))
+                    .collect();
+                measured(&mut || {
+                    assert_eq!(Manifests::new(parsed.clone()).workloads().count(), objects);
+                });
+            }
+            Self::SyncFirst => {
+                let world = World::new(objects);
+                world.runtime.block_on(world.deployer.load()).expect("it loads");
+                measured(&mut || assert_eq!(world.steps(), [objects, 0]));
+            }
+            Self::SyncUnchanged => {
+                let world = World::synced(objects);
+                assert_eq!(world.steps(), [0, 0]);
+                measured(&mut || assert_eq!(world.steps(), [0, 0]));
+            }
+            Self::SyncOneChanged => {
+                let world = World::synced(objects);
+                assert_eq!(world.steps(), [0, 0]);
+                world.repo.push_file(path(7), text(7, 1), "Change one");
+                measured(&mut || assert_eq!(world.steps(), [0, 1]));
+            }
+            Self::Release => plan_release(WORKLOADS / divisor),
+            Self::List => {
+                let world = World::synced(objects);
+                measured(&mut || {
+                    let listed = world.runtime.block_on(world.deployer.list_workloads(None));
+                    assert_eq!(listed.expect("it lists").entries.len(), objects);
+                });
+            }
+        }
+    }
+}
+
+/// Does the work whose instructions are counted.
+fn measured(work: &mut dyn FnMut()) {
+    measured_section(work);
+}
+
+/// Callgrind knows it by its name.
+#[inline(never)]
+fn measured_section(work: &mut dyn FnMut()) {
+    work();
+    // Without it the call could be a jump, and the function over before the work.
+    black_box(());
+}
+
+/// A deployer over backends in memory.
+struct World {
+    runtime: Runtime,
+    repo: Arc<MemoryRepo>,
+    deployer: Deployer,
+    options: SyncOptions,
+}
+
+impl World {
+    fn new(objects: usize) -> Self {
+        let repo = Arc::new(MemoryRepo::new((0..objects).map(|n| (path(n), text(n, 0)))));
+        let deployer =
+            Deployer::new(repo.clone(), Arc::new(MemoryRegistry::new()), Arc::new(MemoryCluster::new()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Self {
+            runtime: runtime.expect("a runtime"),
+            repo,
+            deployer: deployer.with_clock(Arc::new(FixedClock(now()))),
+            options: SyncOptions::new(SyncSet::new("bench")),
+        }
+    }
+
+    /// Returns one whose cluster is as git says.
+    fn synced(objects: usize) -> Self {
+        let world = Self::new(objects);
+        world.runtime.block_on(world.deployer.sync(&world.options, &())).expect("it syncs");
+        world
+    }
+
+    /// Plans a sync, and counts the objects to create and to change.
+    fn steps(&self) -> [usize; 2] {
+        let plan = self.runtime.block_on(self.deployer.plan_sync(&self.options)).expect("a plan");
+        let created = plan.steps.iter().filter(|step| matches!(step.action, Action::Create { .. })).count();
+        let applied = plan.steps.iter().filter(|step| matches!(step.action, Action::Apply { .. })).count();
+        [created, applied]
+    }
+}
+
+/// Plans a release of workloads that are all behind.
+fn plan_release(workloads: usize) {
+    let files = (0..workloads).map(|n| {
+        let policy = "metadata:\n  annotations:\n    fluxcd.io/automated: \"true\"\n    fluxcd.io/tag.main: semver:>=1.0\n";
+        (path(n), text(n, 0).replacen("metadata:\n", policy, 1))
+    });
+    let files = Snapshot::of_files(files.collect::<Vec<_>>()).expect("paths of files");
+    let snapshot = Snapshot { images: images(), ..files };
+    measured(&mut || {
+        let plan = release::plan(&snapshot, &Request::automation(), now());
+        assert_eq!(plan.edits.len(), workloads);
+    });
+}
+
+fn images() -> ImageFacts {
+    let mut facts = ImageFacts::default();
+    for repository in 0..REPOSITORIES {
+        let images: Images = (0..TAGS)
+            .map(|n| {
+                let tag: Tag = format!("1.{}.{}", n / 20, n % 20).parse().expect("a tag");
+                (tag, Ok(ImageInfo::default()))
+            })
+            .collect();
+        let tags = images.keys().cloned().collect();
+        let known = RepositoryFacts { tags, completeness: Completeness::Complete, images };
+        let name: ImageName = repository_name(repository).parse().expect("a name");
+        facts.repositories.insert(name.canonical(), Ok(known));
+    }
+    facts
+}
+
+fn now() -> Timestamp {
+    "2026-11-21T00:00:00Z".parse().expect("a time")
+}
+
+fn path(n: usize) -> String {
+    format!("ns-{:02}/app-{n:05}.yaml", n % NAMESPACES)
+}
+
+fn repository_name(n: usize) -> String {
+    format!("registry.example/team/app-{n:02}")
+}
+
+fn text(n: usize, tag: usize) -> String {
+    let image = format!("{}:1.0.{tag}", repository_name(n % REPOSITORIES));
+    deployment(&format!("app-{n:05}"), &format!("ns-{:02}", n % NAMESPACES), n % 7, &image)
+}
