@@ -1,7 +1,7 @@
 //! Instructions of the loader and the planners, held against a table: a guard against regressions.
 //!
-//! Counts of instructions are steady where times are not. Each case runs once under `valgrind
-//! --tool=callgrind`, in a child process; its preparation is not counted, and the threads that it
+//! Counts of instructions are steady where times are not. A child process does each case once under
+//! `valgrind --tool=callgrind`; the preparation of a case is not counted, and the threads that it
 //! starts are.
 //!
 //! ```text
@@ -13,8 +13,8 @@
 //! fewer, it says that the table is to be written anew, so that slow growth is seen in a commit.
 //! Another compiler or another processor moves the counts by a few per cent.
 //!
-//! Under `cargo test --benches` one small case is counted twice, in a build without optimisation,
-//! and compared with itself. Without valgrind it says so and counts nothing; under `tests/run` that
+//! Under `cargo test --benches` small cases are counted twice, in a build without optimisation, and
+//! compared with themselves. Without valgrind it says so and counts nothing; under `tests/run` that
 //! is a failure.
 
 #![expect(
@@ -35,23 +35,21 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
-use cases::Case;
 use table::{Table, Verdict};
 
 /// The switch that writes the table.
 const WRITE: &str = "FLUX_INSTRUCTIONS";
-/// The argument that makes this the child process of a case.
-const CHILD: &str = "--case";
-/// The most that two counts of one small case differ by, in per cent.
+/// The argument that makes this the child process, which does the work.
+const CHILD: &str = "--divided-by";
+/// The most that two counts of small cases differ by, in per cent.
 const NOISE: f64 = 5.0;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, name, divisor] = arguments.as_slice()
+    if let [flag, divisor] = arguments.as_slice()
         && flag == CHILD
     {
-        let case = Case::ALL.into_iter().find(|case| case.name() == name).expect("a case of the list");
-        case.run(divisor.parse().expect("a number"));
+        cases::run(divisor.parse().expect("a number"));
         return ExitCode::SUCCESS;
     }
     if let Err(why) = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status() {
@@ -64,10 +62,13 @@ fn main() -> ExitCode {
     if arguments.iter().any(|argument| argument == "--bench") {
         compare(folder.path())
     } else {
-        let counts = [1, 2].map(|_| count(folder.path(), Case::Parse, 50));
-        println!("{} in four files, counted twice: {} and {}", Case::Parse.name(), counts[0], counts[1]);
-        let differ = (counts[0] as f64 / counts[1] as f64 - 1.0).abs() * 100.0;
-        assert!(differ <= NOISE, "two counts of the same work differ by {differ:.1} %");
+        let counts = [(); 2].map(|()| count(folder.path(), 50));
+        println!("small cases, counted twice:");
+        for (name, (one, other)) in cases::CASES.iter().zip(counts[0].iter().zip(&counts[1])) {
+            println!("{name:<34} {one:>16} {other:>16}");
+            let differ = (*one as f64 / *other as f64 - 1.0).abs() * 100.0;
+            assert!(differ <= NOISE, "two counts of the same work differ by {differ:.1} %");
+        }
         ExitCode::SUCCESS
     }
 }
@@ -79,13 +80,12 @@ fn compare(folder: &Path) -> ExitCode {
     let mut counted = Table::default();
     let mut is_doubled = false;
     println!("{:<34} {:>16} {:>16} {:>7}", "case", "instructions", "table", "ratio");
-    for case in Case::ALL {
-        let count = count(folder, case, 1);
-        counted.set(case.name(), count);
-        let verdict = known.verdict(case.name(), count);
+    for (name, count) in cases::CASES.into_iter().zip(count(folder, 1)) {
+        counted.set(name, count);
+        let verdict = known.verdict(name, count);
         is_doubled |= matches!(verdict, Verdict::Doubled(_));
-        let table = known.get(case.name()).map_or_else(|| "—".to_owned(), |known| known.to_string());
-        println!("{:<34} {count:>16} {table:>16} {verdict}", case.name());
+        let table = known.get(name).map_or_else(|| "—".to_owned(), |known| known.to_string());
+        println!("{name:<34} {count:>16} {table:>16} {verdict}");
     }
     if std::env::var(WRITE).is_ok_and(|value| value == "write") {
         counted.write(&path);
@@ -96,8 +96,8 @@ fn compare(folder: &Path) -> ExitCode {
     if is_doubled { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Returns the instructions of a case, its preparation left out.
-fn count(folder: &Path, case: Case, divisor: usize) -> u64 {
+/// Returns the instructions of each case, their preparation left out.
+fn count(folder: &Path, divisor: usize) -> Vec<u64> {
     let out = folder.join("callgrind.out");
     let output = Command::new("valgrind")
         .arg("--tool=callgrind")
@@ -105,16 +105,18 @@ fn count(folder: &Path, case: Case, divisor: usize) -> u64 {
         .arg(format!("--zero-before=*::{}", cases::MEASURED))
         .arg(format!("--dump-after=*::{}", cases::MEASURED))
         .arg(std::env::current_exe().expect("this program has a path"))
-        .args([CHILD, case.name(), &divisor.to_string()])
-        // Threads take turns in it as they happen to; fewer of them are steadier.
-        .env("TOKIO_WORKER_THREADS", "1")
+        .args([CHILD, &divisor.to_string()])
         .output()
         .expect("valgrind runs");
-    assert!(output.status.success(), "{}: {}", case.name(), String::from_utf8_lossy(&output.stderr));
-    // The first dump is that of the measured function; the last is of the end of the process.
-    let dump = fs::read_to_string(folder.join("callgrind.out.1"))
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    (1..=cases::CASES.len()).map(|number| total(&folder.join(format!("callgrind.out.{number}")))).collect()
+}
+
+/// Returns the instructions in a dump.
+fn total(dump: &Path) -> u64 {
+    let text = fs::read_to_string(dump)
         .unwrap_or_else(|error| panic!("callgrind has not dumped {}: {error}", cases::MEASURED));
-    assert!(dump.contains("Trigger: --dump-after"), "the dump is of something else");
-    let totals = dump.lines().find_map(|line| line.strip_prefix("totals: ")).expect("totals");
+    assert!(text.contains("Trigger: --dump-after"), "the dump is of something else");
+    let totals = text.lines().find_map(|line| line.strip_prefix("totals: ")).expect("totals");
     totals.trim().parse().expect("a number of instructions")
 }

@@ -126,7 +126,7 @@ impl Figures {
         let fluxd = with_kubectl(fluxd, &self.kubectl);
         let (ours, cpu) = (wall(&self.fluxd), fluxd.cpu.unwrap_or_default());
         let near = ours.as_secs_f64() <= 1.25 * floor.as_secs_f64();
-        let fluxd = fluxd.wanted_at(n, "≤ 1.25 × raw", near);
+        let fluxd = fluxd.wanted("≤ 1.25 × raw", near);
         let fluxd = fluxd.wanted_at(10_000, "≤ 2.5 s CPU", cpu <= Duration::from_millis(2500));
         let fluxd = match kubectl {
             Some(theirs) => fluxd.wanted_at(1_000, "≥ 3 × kubectl", theirs >= 3 * ours),

@@ -135,9 +135,12 @@ fn main() -> ExitCode {
             if *part == Part::Applications && n != &arguments.sizes[0] {
                 continue;
             }
-            println!("{}, {n} objects", part.name());
+            println!("\n{}, {n} objects{}", part.name(), process::others());
             let (folder, mut servers) = start(&format!("{}-{n}", part.name()));
-            rows.extend(part.rows(&Context::of(folder, *n, &arguments), &mut servers));
+            let more = part.rows(&Context::of(folder, *n, &arguments), &mut servers);
+            // The whole takes long: what is known is not lost with the rest.
+            more.iter().for_each(|row| println!("{}", row.line()));
+            rows.extend(more);
         }
     }
     rows.extend(daemon::by_object(&rows));

@@ -16,6 +16,9 @@ use std::{
 const TICKS: u64 = 100;
 /// The time between two looks at a child.
 const STEP: Duration = Duration::from_millis(2);
+/// The mean load of a minute from which on times say little. The bench itself causes less between
+/// two parts.
+const BUSY: f64 = 2.5;
 
 /// The cost of a command that has ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,6 +98,18 @@ pub(crate) fn cpu(id: u32) -> Duration {
     let stat = stat(id).unwrap_or_default();
     let ticks: u64 = stat.split(' ').skip(11).take(4).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 1000 / TICKS)
+}
+
+/// Says so if other processes keep this machine busy before a measurement.
+pub(crate) fn others() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().and_then(|load| load.parse::<f64>().ok()).unwrap_or_default();
+    let is_busy = load > BUSY;
+    if is_busy {
+        format!(" (other work on this machine, load {load:.1}: times are too long)")
+    } else {
+        String::new()
+    }
 }
 
 fn spawn(command: &mut Command, log: &Path) -> Child {

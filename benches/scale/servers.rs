@@ -178,7 +178,16 @@ impl Requests {
 
     /// Returns the number of those of a verb.
     pub(crate) fn of(&self, verb: &str) -> u64 {
-        self.0.iter().filter(|(name, _)| name.split(' ').next() == Some(verb)).map(|(_, count)| count).sum()
+        self.each_of(verb).sum()
+    }
+
+    /// Returns the greatest number of those of a verb for one resource.
+    pub(crate) fn most_of(&self, verb: &str) -> u64 {
+        self.each_of(verb).max().unwrap_or_default()
+    }
+
+    fn each_of(&self, verb: &str) -> impl Iterator<Item = u64> {
+        self.0.iter().filter(move |(name, _)| name.split(' ').next() == Some(verb)).map(|(_, count)| *count)
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::{fmt::Write as _, time::Duration};
 
+/// The fewest objects whose figures say something.
+const LEAST: usize = 500;
+
 /// One line of the table.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
@@ -23,7 +26,7 @@ pub(crate) struct Row {
     /// The figures that it is compared with.
     pub(crate) beside: Vec<Beside>,
     /// The limits that are to be kept.
-    pub(crate) wanted: Vec<Wanted>,
+    pub(crate) limits: Vec<Wanted>,
 }
 
 /// Something that does the same work.
@@ -59,15 +62,22 @@ impl Row {
         self
     }
 
+    /// Adds a limit that holds for any number of objects that is worth measuring.
+    pub(crate) fn wanted(self, limit: &str, is_met: bool) -> Self {
+        let n = self.n;
+        if n < LEAST { self } else { self.wanted_at(n, limit, is_met) }
+    }
+
     /// Adds a limit, unless it is for another number of objects.
     pub(crate) fn wanted_at(mut self, n: usize, limit: &str, is_met: bool) -> Self {
         if self.n == n {
-            self.wanted.push(Wanted { limit: limit.to_owned(), is_met });
+            self.limits.push(Wanted { limit: limit.to_owned(), is_met });
         }
         self
     }
 
-    fn line(&self) -> String {
+    /// Returns the line in Markdown.
+    pub(crate) fn line(&self) -> String {
         let mut line = String::from("|");
         let none = || "—".to_owned();
         let mut cell = |text: String| {
@@ -84,9 +94,9 @@ impl Row {
         cell(join(self.beside.iter().map(|beside| beside.what.clone())));
         let ratio = |beside: &Beside| beside.ratio.map(|ratio| format!("{ratio:.2}"));
         cell(join(self.beside.iter().filter_map(ratio)));
-        cell(join(self.wanted.iter().map(|wanted| wanted.limit.clone())));
+        cell(join(self.limits.iter().map(|wanted| wanted.limit.clone())));
         cell(join(
-            self.wanted.iter().map(|wanted| if wanted.is_met { "met".into() } else { "**not**".into() }),
+            self.limits.iter().map(|wanted| if wanted.is_met { "met".into() } else { "**not**".into() }),
         ));
         line
     }
