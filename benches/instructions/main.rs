@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! cargo bench --bench instructions                           # compares
-//! FLUX_INSTRUCTIONS=write cargo bench --bench instructions   # writes benches/instructions.txt anew
+//! FLUX_INSTRUCTIONS=write cargo bench --bench instructions   # writes the table anew
 //! ```
 //!
 //! It fails when a case takes twice the instructions of the table or more. From a tenth on, more or
