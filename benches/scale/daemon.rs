@@ -32,15 +32,17 @@ pub(crate) fn rows(context: &Context, servers: &mut Servers) -> Vec<Row> {
     }
     settle(&daemon, context.quiet);
 
-    let (mark, before) = (servers.mark(), daemon.cpu());
+    let (mark, before, waited) = (servers.mark(), daemon.cpu(), daemon.waited());
     let start = Instant::now();
     thread::sleep(context.quiet);
-    let cycle = (daemon.cpu() - before).div_f64(start.elapsed().as_secs_f64());
+    let passed = start.elapsed().as_secs_f64();
+    let cycle = (daemon.cpu() - before).div_f64(passed);
+    let waited = daemon.waited().saturating_sub(waited).div_f64(passed);
     let requests = servers.requests_since(mark);
     let quiet = Row {
         cpu: Some(cycle),
         requests: Some(requests.total()),
-        also: requests.to_string(),
+        also: format!("{requests}{}", starved(waited)),
         ..Row::new("fluxd, a second with a poll and a cycle, nothing changed", n)
     };
     let calm = |limit| cycle <= Duration::from_millis(limit);
@@ -60,6 +62,17 @@ pub(crate) fn rows(context: &Context, servers: &mut Servers) -> Vec<Row> {
     drop(daemon);
     servers.api.clear();
     vec![memory, quiet, changed]
+}
+
+/// Says so if the daemon could not have a processor when it wanted one: then a second may have less
+/// than a cycle in it.
+fn starved(waited: Duration) -> String {
+    let is_starved = waited > Duration::from_millis(20);
+    if is_starved {
+        format!("waited {} for a processor: cycles may be missing", seconds(waited))
+    } else {
+        String::new()
+    }
 }
 
 /// Returns the row of the memory that each object takes, from the rows of two sizes.

@@ -64,6 +64,16 @@ impl Daemon {
         cpu(self.child.id())
     }
 
+    /// Returns the time for which its threads waited for a processor until now.
+    pub(crate) fn waited(&self) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
+        let waited = threads.filter_map(|thread| {
+            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split(' ').nth(1)?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(waited.sum())
+    }
+
     /// Returns the memory (RSS) at present, in KiB.
     pub(crate) fn memory(&self) -> u64 {
         self.memory_of("VmRSS:")
