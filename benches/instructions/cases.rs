@@ -57,7 +57,7 @@ pub(crate) fn run(divisor: usize) {
         assert_eq!(Manifests::new(parsed.clone()).workloads().count(), objects);
     });
 
-    plan_release(WORKLOADS / divisor);
+    plan_release(WORKLOADS / divisor, TAGS / divisor.min(20));
 
     let world = World::new(objects);
     world.runtime.block_on(world.deployer.load()).expect("it loads");
@@ -122,23 +122,23 @@ impl World {
 }
 
 /// Plans a release of workloads that are all behind.
-fn plan_release(workloads: usize) {
+fn plan_release(workloads: usize, tags: usize) {
     let files = (0..workloads).map(|n| {
         let policy = "metadata:\n  annotations:\n    fluxcd.io/automated: \"true\"\n    fluxcd.io/tag.main: semver:>=1.0\n";
         (path(n), text(n, 0).replacen("metadata:\n", policy, 1))
     });
     let files = Snapshot::of_files(files.collect::<Vec<_>>()).expect("paths of files");
-    let snapshot = Snapshot { images: images(), ..files };
+    let snapshot = Snapshot { images: images(tags), ..files };
     measured(&mut || {
         let plan = release::plan(&snapshot, &Request::automation(), now());
         assert_eq!(plan.edits.len(), workloads);
     });
 }
 
-fn images() -> ImageFacts {
+fn images(tags: usize) -> ImageFacts {
     let mut facts = ImageFacts::default();
     for repository in 0..REPOSITORIES {
-        let images: Images = (0..TAGS)
+        let images: Images = (0..tags)
             .map(|n| {
                 let tag: Tag = format!("1.{}.{}", n / 20, n % 20).parse().expect("a tag");
                 (tag, Ok(ImageInfo::default()))

@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     if arguments.iter().any(|argument| argument == "--bench") {
         compare(folder.path())
     } else {
-        let counts = [(); 2].map(|()| count(folder.path(), 50));
+        let counts = [(); 2].map(|()| count(folder.path(), 100));
         println!("small cases, counted twice:");
         for (name, (one, other)) in cases::CASES.iter().zip(counts[0].iter().zip(&counts[1])) {
             println!("{name:<34} {one:>16} {other:>16}");
