@@ -6,8 +6,8 @@
 //! are to be kept. `-- --help` prints its arguments; `--soak MINUTES` is a soak in place of the
 //! table.
 //!
-//! - **Read ratios, not seconds**: all share the machine with the API server. Memory and processor
-//!   time are steady.
+//! - **Read ratios, not seconds**: all share the machine with the API server. Memory is steady, and
+//!   processor time on a quiet machine; with other work on it, that doubles too.
 //! - The floor is a plain client: one server-side apply for each object, of the text of its file,
 //!   at the best of 8 to 128 requests at once. It reads no repository and decides nothing.
 //! - The binaries are those of `cargo build --release --examples`, and are built so unless the
