@@ -155,7 +155,7 @@ fn start_on_free_ports(run: &Run, dir: &Path, keys: &Path, made: &tls::Certifica
     let server = described(run, dir, made, api_port)?;
     let etcd = format!("http://127.0.0.1:{etcd_port}");
     let mut servers = vec![start_etcd(run, dir, &etcd, peer_port)?];
-    servers.push(start_api(run, dir, keys, made, &etcd, api_port)?);
+    servers.push(start_api(run, dir, keys, made, &etcd, api_port, &[])?);
     let answers = |args: &[&str]| output(kubectl(&server.kubectl, &server.kubeconfig).args(args));
     wait_until_ready(&mut servers, READY, || answers(&["get", "--raw", "/readyz"]).is_ok())?;
 
@@ -239,6 +239,7 @@ fn start_api(
     made: &tls::Certificates,
     etcd: &str,
     api_port: u16,
+    more: &[String],
 ) -> Result<Server> {
     let mut command = Command::new(run.built("kube-apiserver")?);
     command.args(["--etcd-servers", etcd, "--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1"]);
@@ -251,7 +252,7 @@ fn start_api(
     command.arg("--token-auth-file").arg(keys.join("tokens.csv")).args(["--authorization-mode", "RBAC"]);
     command.args(["--service-cluster-ip-range", "10.0.0.0/16"]);
     command.args(["--disable-admission-plugins", "ServiceAccount"]);
-    command.args(["--allow-privileged", "--profiling=false"]);
+    command.args(["--allow-privileged", "--profiling=false"]).args(more);
     Server::start(run, dir, "kube-apiserver", &mut command)
 }
 

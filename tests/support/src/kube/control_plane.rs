@@ -1,15 +1,28 @@
 //! An etcd and an API server of one test alone, which can be stopped and started again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use super::{KubeServer, READY, described, kubectl, make_keys, start_api, start_etcd};
-use crate::failure::{Result, must};
+use super::{KubeServer, READY, RESTRICTED_USER, described, kubectl, make_keys, start_api, start_etcd};
+use crate::failure::{Failure, Result, must};
 use crate::process::{Server, attempts, free_ports, output, wait_until_ready};
-use crate::run::{Run, make_dir, skipped};
+use crate::run::{Run, make_dir, skipped, write};
 use crate::tls;
 use crate::{real, unique};
 
-/// An etcd and an API server, without controllers; both end with the value.
+/// The requests of the restricted user, each once: a watch when it starts, all else when it is
+/// answered.
+const AUDIT_POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, users: [restricted]}
+- {level: None}
+";
+
+/// An etcd and an API server, without controllers unless they are asked for; all end with the
+/// value.
 #[derive(Debug)]
 pub struct ControlPlane {
     server: KubeServer,
@@ -21,6 +34,8 @@ pub struct ControlPlane {
     api_port: u16,
     etcd: Server,
     api: Option<Server>,
+    audit: Vec<String>,
+    controllers: Option<Server>,
 }
 
 impl ControlPlane {
@@ -31,16 +46,35 @@ impl ControlPlane {
     /// They are required and cannot be started.
     #[track_caller]
     pub fn start() -> Option<Self> {
+        Self::start_if_real(false)
+    }
+
+    /// Starts both like [`ControlPlane::start`], with a log of the requests of the restricted user,
+    /// who here may do everything.
+    ///
+    /// # Panics
+    /// They are required and cannot be started.
+    #[track_caller]
+    pub fn start_audited() -> Option<Self> {
+        let plane = Self::start_if_real(true)?;
+        let (role, user) = ("--clusterrole=cluster-admin", format!("--user={RESTRICTED_USER}"));
+        plane.server.kubectl(&["create", "clusterrolebinding", "audited", role, &user]);
+        Some(plane)
+    }
+
+    #[track_caller]
+    fn start_if_real(audited: bool) -> Option<Self> {
         if !real() {
             skipped("kube-apiserver");
             return None;
         }
-        Some(must(Run::from_env().and_then(Self::started)))
+        Some(must(Run::from_env().and_then(|run| Self::started(run, audited))))
     }
 
-    fn started(run: Run) -> Result<Self> {
+    fn started(run: Run, audited: bool) -> Result<Self> {
         let dir = run.folder(&unique("control-plane"));
         make_dir(&dir)?;
+        let audit = if audited { audit_flags(&dir)? } else { Vec::new() };
         let keys = dir.join("keys");
         let certificates = make_keys(&keys)?;
         let (server, etcd_url, api_port, etcd, api) = attempts(|| {
@@ -48,13 +82,14 @@ impl ControlPlane {
             let etcd_url = format!("http://127.0.0.1:{etcd_port}");
             let server = described(&run, &dir, &certificates, api_port)?;
             let etcd = start_etcd(&run, &dir, &etcd_url, peer_port)?;
-            let api = start_api(&run, &dir, &keys, &certificates, &etcd_url, api_port)?;
+            let api = start_api(&run, &dir, &keys, &certificates, &etcd_url, api_port, &audit)?;
             let mut servers = [etcd, api];
             ready(&server, &mut servers)?;
             let [etcd, api] = servers;
             Ok((server, etcd_url, api_port, etcd, api))
         })?;
-        Ok(Self { server, run, dir, keys, certificates, etcd_url, api_port, etcd, api: Some(api) })
+        let (api, controllers) = (Some(api), None);
+        Ok(Self { server, run, dir, keys, certificates, etcd_url, api_port, etcd, api, audit, controllers })
     }
 
     /// Returns how the API server is reached, whether or not it runs.
@@ -74,12 +109,47 @@ impl ControlPlane {
     #[track_caller]
     pub fn restart_api(&mut self) {
         self.api = None;
-        let api =
-            start_api(&self.run, &self.dir, &self.keys, &self.certificates, &self.etcd_url, self.api_port);
+        let api = start_api(
+            &self.run,
+            &self.dir,
+            &self.keys,
+            &self.certificates,
+            &self.etcd_url,
+            self.api_port,
+            &self.audit,
+        );
         let mut servers = [must(api)];
         must(ready(&self.server, &mut servers));
         let [api] = servers;
         self.api = Some(api);
+    }
+
+    /// Returns the path of the log of requests, in JSON lines, of [`ControlPlane::start_audited`].
+    pub fn audit_log(&self) -> PathBuf {
+        audit_log(&self.dir)
+    }
+
+    /// Starts some controllers of the controller manager, by their names.
+    ///
+    /// # Panics
+    /// They cannot be started.
+    #[track_caller]
+    pub fn start_controllers(&mut self, names: &[&str]) {
+        self.controllers = Some(must(self.controllers(names)));
+    }
+
+    fn controllers(&self, names: &[&str]) -> Result<Server> {
+        let mut command = Command::new(self.run.built("kube-controller-manager")?);
+        command.arg("--kubeconfig").arg(&self.server.kubeconfig);
+        command.arg("--controllers").arg(names.join(","));
+        command.args(["--bind-address", "127.0.0.1", "--secure-port", "0", "--leader-elect=false"]);
+        command.args(["--kube-api-qps", "500", "--kube-api-burst", "1000"]);
+        Server::start(&self.run, &self.dir, "kube-controller-manager", &mut command)
+    }
+
+    /// Returns the process id of the API server, if it runs.
+    pub fn api_process(&self) -> Option<u32> {
+        self.api.as_ref().map(Server::id)
     }
 
     /// Stops etcd where it stands (SIGSTOP): it answers nothing, and its connections stay open.
@@ -93,6 +163,23 @@ impl ControlPlane {
     pub fn resume_etcd(&self) {
         must(self.etcd.signal("CONT"));
     }
+}
+
+fn audit_log(dir: &Path) -> PathBuf {
+    dir.join("audit.jsonl")
+}
+
+/// Writes the policy of a log of requests, and returns the flags of the API server for it.
+fn audit_flags(dir: &Path) -> Result<Vec<String>> {
+    let policy = dir.join("audit-policy.yaml");
+    write(&policy, AUDIT_POLICY)?;
+    let log = audit_log(dir);
+    let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| not_text(path));
+    Ok(vec![format!("--audit-policy-file={}", text(&policy)?), format!("--audit-log-path={}", text(&log)?)])
+}
+
+fn not_text(path: &Path) -> Failure {
+    Failure(format!("the path {} is not UTF-8", path.display()))
 }
 
 fn ready(server: &KubeServer, servers: &mut [Server]) -> Result<()> {
