@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::snapshot::{ImageFacts, RepositoryFacts};
 use crate::{
     backend::Error as BackendError,
-    image::{CanonicalName, ImageName},
+    image::{CanonicalName, ImageName, Tag},
     policy::{CandidateSet, Listing, Patterns, Seen, TagPattern, Tagged},
 };
 
@@ -64,7 +64,14 @@ impl<'a> Candidates<'a> {
 
 /// Returns the tags of a repository with the known facts about each.
 fn listing(facts: &RepositoryFacts) -> Listing<'_> {
-    let seen = |tag| facts.images.get(tag).map_or(Seen::NotAsked, Seen::from);
-    let tags = facts.tags.iter().map(|tag| Tagged { tag, seen: seen(tag) });
-    Listing::new(tags, facts.completeness.is_complete())
+    // Both in ascending order, so that one pass finds the facts of all tags.
+    let mut tags: Vec<&Tag> = facts.tags.iter().collect();
+    tags.sort_unstable();
+    let mut images = facts.images.iter().peekable();
+    let tagged = tags.into_iter().map(|tag| {
+        while images.next_if(|(other, _)| *other < tag).is_some() {}
+        let seen = images.peek().filter(|(other, _)| *other == tag);
+        Tagged { tag, seen: seen.map_or(Seen::NotAsked, |(_, image)| Seen::from(*image)) }
+    });
+    Listing::new(tagged, facts.completeness.is_complete())
 }
