@@ -56,6 +56,7 @@ mod annotations;
 mod edit;
 mod image;
 mod labels;
+mod placed;
 mod prove;
 mod windows;
 

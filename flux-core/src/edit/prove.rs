@@ -269,3 +269,6 @@ fn difference(a: &Value, b: &Value) -> Option<String> {
         _ => Some(String::new()),
     }
 }
+
+#[cfg(test)]
+mod tests;
