@@ -147,7 +147,7 @@ fn changes_on_windows(source: &str, edited: &[u8], parsed: &ParsedFile, edits: &
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_proven_on_windows_is_proven_on_the_whole(
