@@ -108,11 +108,11 @@ impl<'t, 's> Cursor<'t, 's> {
         let mut pointer = String::with_capacity(self.pointer.len() + 1 + key.len());
         pointer.push_str(&self.pointer);
         pointer.push('/');
-        if key.contains(['~', '/']) {
-            pointer.push_str(&escape(key))
+        pointer.push_str(&if key.contains(['~', '/']) {
+            Cow::Owned(escape(key))
         } else {
-            pointer.push_str(key)
-        }
+            Cow::Borrowed(key)
+        });
         let inherited = entry.by.map(|by| Inherited { map, by });
         Self { node: entry.value, pointer, shared, inherited, ..*self }
     }
