@@ -23,9 +23,9 @@
 //! remove entries, and the `annotations` key with them, in the style of their neighbours.
 //!
 //! [`prove`] applies edits only if the result, read again, differs in the intended values and
-//! nothing else. Where documents stand between `---` lines, only those that the edits touch are read
-//! again; with the parse of the file at hand ([`prove_parsed`]) nothing else is read at all, so an
-//! edit costs what its document does and not what its file does.
+//! nothing else. Where documents stand between `---` lines, only those that the edits touch are
+//! read again; with the parse of the file at hand ([`prove_parsed`]) nothing else is read at all,
+//! so an edit costs what its document does and not what its file does.
 //!
 //! # Example
 //!

@@ -2,8 +2,8 @@
 //! compared, value by value.
 //!
 //! Of a file of many documents, those that no edit touches need not be read again: see
-//! [`windows`](super::windows) for why. A proof on windows only ever answers yes. Whatever it cannot
-//! prove is proven, or refused, on the whole file.
+//! [`windows`](super::windows) for why. A proof on windows only ever answers yes. Whatever it
+//! cannot prove is proven, or refused, on the whole file.
 
 use std::collections::BTreeMap;
 
@@ -55,15 +55,17 @@ pub fn prove(source: &[u8], edits: &[Edit], intents: &[Intent]) -> Result<Vec<u8
 ///
 /// let document = |name: &str| {
 ///     format!(
-///         "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{template: {{spec: \
-///          {{containers: [{{name: web, image: \"example/web:1.19\"}}]}}}}}}\n"
+///         "---\napiVersion: v1\nkind: ReplicationController\nmetadata: {{name: {name}}}\n\
+///          image: example/web:1.19 # {{\"$imagepolicy\": \"shop:web\"}}\n"
 ///     )
 /// };
 /// let stream: String = ["a", "b", "c"].map(document).concat();
 /// let parsed = parse(stream.as_bytes());
 /// let web = &parsed.resources[1].workload.as_ref().unwrap()[0];
-/// let (edits, intents): (Vec<_>, Vec<_>) = web.edits(&"example/web:1.20".parse()?)?.into_iter().unzip();
-/// let edited = String::from_utf8(prove_parsed(stream.as_bytes(), &parsed, &edits, &intents)?)?;
+/// let edits = web.edits(&"example/web:1.20".parse()?)?;
+/// let (edits, intents): (Vec<_>, Vec<_>) = edits.into_iter().unzip();
+/// let edited = prove_parsed(stream.as_bytes(), &parsed, &edits, &intents)?;
+/// let edited = String::from_utf8(edited)?;
 /// assert_eq!(edited.matches("web:1.20").count(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

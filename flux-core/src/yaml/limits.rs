@@ -109,8 +109,8 @@ impl Cost {
     /// Returns `true` if a file that is within the limits stays there when this takes the place of
     /// another part of it.
     ///
-    /// So it is if it takes no more than the other did. Without aliases, it is as well if the file is
-    /// so small that it cannot pass a limit.
+    /// So it is if it takes no more than the other did. Without aliases, it is as well if the file
+    /// is so small that it cannot pass a limit.
     pub(crate) fn fits_where(self, other: Self, file: &str) -> bool {
         if self.nodes <= other.nodes && self.text <= other.text {
             return true;

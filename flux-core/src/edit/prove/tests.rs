@@ -196,7 +196,7 @@ proptest! {
     }
 }
 
-/// Returns a stream of three objects, each with an image, with one text in the place of `---` lines.
+/// Returns a stream of three objects, each with an image, with a text between them.
 fn three(separator: &str) -> String {
     ["a", "b", "c"]
         .map(|name| {
