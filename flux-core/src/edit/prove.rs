@@ -55,8 +55,9 @@ pub fn prove(source: &[u8], edits: &[Edit], intents: &[Intent]) -> Result<Vec<u8
 ///
 /// let document = |name: &str| {
 ///     format!(
-///         "---\napiVersion: v1\nkind: ReplicationController\nmetadata: {{name: {name}}}\n\
-///          image: example/web:1.19 # {{\"$imagepolicy\": \"shop:web\"}}\n"
+///         "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\n\
+///          spec: {{template: {{spec: {{containers: [\
+///          {{name: web, image: \"example/web:1.19\"}}]}}}}}}\n"
 ///     )
 /// };
 /// let stream: String = ["a", "b", "c"].map(document).concat();
