@@ -7,6 +7,7 @@
 //!   missing, and its ratio to a scan: for each workload, one pass over its tags that looks at
 //!   every byte of every tag and keeps the greatest text. The scan decides nothing; it is the least
 //!   that anything has to do that reads all tags.
+//! - of deciding where nothing is to be released, as it mostly is, and where one workload is;
 //! - of the whole plan, [`flux::release::plan`], in which every workload has an edit. In addition
 //!   it applies 10,000 edits to their files, reads these again and compares them, and hashes the
 //!   plan.
@@ -32,6 +33,8 @@ use jiff::Timestamp;
 const WORKLOADS: usize = 10_000;
 const REPOSITORIES: usize = 100;
 const TAGS: usize = 1_000;
+/// The tag that each of the patterns prefers.
+const NEWEST: &str = "1.19.49";
 
 fn main() {
     // `cargo test --benches` runs this too: a small case is enough to see that it works.
@@ -47,13 +50,20 @@ fn main() {
         ("by what a regexp takes out", r"regexp:^1\.(?P<order>\d+)\.49$"),
     ];
     for (title, pattern) in patterns {
-        let files = Snapshot::of_files(files(workloads, pattern)).expect("paths of files");
-        let snapshot = Snapshot { images: images.clone(), ..files };
-        let decided = middle(turns, || {
-            let needs = release::needs(&snapshot, &Request::automation(), now);
-            assert!(needs.is_empty());
-            black_box(needs);
-        });
+        let snapshot = |outdated| {
+            let files = Snapshot::of_files(files(workloads, pattern, outdated)).expect("paths of files");
+            Snapshot { images: images.clone(), ..files }
+        };
+        let decide = |snapshot: &Snapshot| {
+            middle(turns, || {
+                let needs = release::needs(snapshot, &Request::automation(), now);
+                assert!(needs.is_empty());
+                black_box(needs);
+            })
+        };
+        let (quiet, one) = (decide(&snapshot(0)), decide(&snapshot(1)));
+        let snapshot = snapshot(workloads);
+        let decided = decide(&snapshot);
         let planned = middle(turns, || {
             let plan = release::plan(&snapshot, &Request::automation(), now);
             assert_eq!(plan.edits.len(), workloads);
@@ -61,6 +71,8 @@ fn main() {
         });
         let ratio = decided.as_secs_f64() / scanned.as_secs_f64();
         println!("  decide {title:<26} {:>8.1} ms   {ratio:.1} times the scan", millis(decided));
+        println!("    where nothing is to be released {:>8.1} ms", millis(quiet));
+        println!("    where one workload is           {:>8.1} ms", millis(one));
         println!("  plan and verify {:>27.1} ms", millis(planned));
     }
 }
@@ -91,14 +103,16 @@ fn images() -> ImageFacts {
     facts
 }
 
-fn files(workloads: usize, pattern: &str) -> Vec<(String, String)> {
+/// Returns the files of workloads, of which the first so many do not run the newest tag.
+fn files(workloads: usize, pattern: &str, outdated: usize) -> Vec<(String, String)> {
     (0..workloads)
         .map(|n| {
+            let tag = if n < outdated { "1.0.0" } else { NEWEST };
             let mut text = String::new();
             let _ = write!(
                 text,
                 "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app-{n}\n  namespace: ns-{}\n  annotations:\n    fluxcd.io/automated: \"true\"\n    \
-                 fluxcd.io/tag.app: '{pattern}'\nspec:\n  template:\n    spec:\n      containers:\n      - name: app\n        image: {}:1.0.0\n",
+                 fluxcd.io/tag.app: '{pattern}'\nspec:\n  template:\n    spec:\n      containers:\n      - name: app\n        image: {}:{tag}\n",
                 n % 20,
                 name(n % REPOSITORIES),
             );

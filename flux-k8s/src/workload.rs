@@ -58,7 +58,8 @@ fn within(text: &str, path: &[&str]) -> Option<String> {
     let mut fields: Fields<'_> = serde_json::from_str(text).ok()?;
     let Some((key, rest)) = path.split_first() else {
         fields.retain(|key, _| RunningContainer::LISTS.contains(key));
-        let lists = fields.iter().map(|(key, list)| Some((*key, containers(list)?))).collect::<Option<Vec<_>>>()?;
+        let lists =
+            fields.iter().map(|(key, list)| Some((*key, containers(list)?))).collect::<Option<Vec<_>>>()?;
         return Some(text_of(&lists.iter().map(|(key, list)| (*key, &**list)).collect()));
     };
     let Some(inner) = fields.get(key) else { return Some(text.to_owned()) };

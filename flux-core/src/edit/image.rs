@@ -1,8 +1,14 @@
 //! Setting images in place, and adding edits to a file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use super::{Edit, EditError, Intent};
+use super::{
+    Edit, EditError, Intent,
+    placed::{CLASH, FileId, Files, OWN, Placed, clashing},
+};
 use crate::{
     image::ImageRef,
     manifest::{Container, Part, SharedScalar, Site},
@@ -53,58 +59,56 @@ pub struct PlacedEdit {
 /// place that does not change alike, or [`EditError::NotAlone`] for the other containers of the
 /// object.
 pub fn image_edits(changes: &[ImageChange<'_>]) -> Vec<Result<Vec<PlacedEdit>, EditError>> {
-    let change = |&ImageChange { path, container, to }: &_| ContainerChange { file: path, container, to };
-    let changes: Vec<ContainerChange<'_, &RepoPath>> = changes.iter().map(change).collect();
-    let place = |placed: Placed<&RepoPath>| {
+    let mut files = Files::default();
+    let change =
+        |&ImageChange { path, container, to }: &_| ContainerChange { file: files.id(path), container, to };
+    let changes: Vec<ContainerChange<'_>> = changes.iter().map(change).collect();
+    let edits = edits_together(&changes, &mut files);
+    let place = |placed: Placed| {
         let Placed { file, edit, intent } = placed;
-        PlacedEdit { path: file.clone(), edit, intent }
+        Some(PlacedEdit { path: files.path(file)?.clone(), edit, intent })
     };
-    edits_together(&changes)
-        .into_iter()
-        .map(|edits| edits.map(|edits| edits.into_iter().map(place).collect()))
-        .collect()
+    edits.into_iter().map(|edits| edits.map(|edits| edits.into_iter().filter_map(place).collect())).collect()
 }
 
 /// An image that a container is to get.
-///
-/// `F` names a file, be it `None` where there is only one.
-struct ContainerChange<'a, F> {
-    file: F,
+struct ContainerChange<'a> {
+    file: FileId,
     container: &'a Container,
     to: &'a ImageRef,
 }
 
-/// An edit, its file, and the change that it is intended to make there.
-struct Placed<F> {
-    file: F,
-    edit: Edit,
-    intent: Intent,
-}
-
-fn edits_together<'a, F: Copy + Ord + From<&'a RepoPath>>(
-    changes: &[ContainerChange<'a, F>],
-) -> Vec<Result<Vec<Placed<F>>, EditError>> {
-    let unsupported = |change: &ContainerChange<'_, F>, why: String| {
+fn edits_together<'a>(
+    changes: &[ContainerChange<'a>],
+    files: &mut Files<'a>,
+) -> Vec<Result<Vec<Placed>, EditError>> {
+    let unsupported = |change: &ContainerChange<'_>, why: String| {
         EditError::Unsupported(format!("container {}: {why}", change.container.name))
     };
-    let mut writes: Vec<Result<Vec<Write<'a, F>>, EditError>> = changes
+    let mut writes: Vec<Result<Vec<Write<'a>>, EditError>> = changes
         .iter()
-        .map(|change| {
-            writes_of(change.container, change.to, change.file).map_err(|why| unsupported(change, why))
-        })
+        .map(|change| writes_of(change, files).map_err(|why| unsupported(change, why)))
         .collect();
     // A change that fails may share a scalar with another change, which then fails as well.
     loop {
         let together = together(&writes);
-        let mut taken = Taken::new();
-        let mut edits: Vec<Result<Vec<Placed<F>>, EditError>> = Vec::with_capacity(changes.len());
+        let of = |writes: &[Write<'_>]| -> Result<Vec<Placed>, String> {
+            writes.iter().map(|write| write.edit(&together)).collect()
+        };
+        let mut edits: Vec<Result<Vec<Placed>, EditError>> = Vec::with_capacity(changes.len());
         for (change, writes) in changes.iter().zip(&writes) {
             edits.push(match writes {
-                Ok(writes) => edits_of(writes, &together, &mut taken).map_err(|why| unsupported(change, why)),
+                Ok(writes) => of(writes).map_err(|why| unsupported(change, why)),
                 Err(error) => Err(error.clone()),
             });
         }
-        let object = |change: &ContainerChange<'_, F>| (change.file, change.container.resource);
+        for at in clashing(&edits) {
+            edits[at] = Err(unsupported(&changes[at], CLASH.to_owned()));
+        }
+        if edits.iter().all(Result::is_ok) {
+            return edits;
+        }
+        let object = |change: &ContainerChange<'_>| (change.file, change.container.resource);
         let failed: BTreeSet<_> =
             changes.iter().zip(&edits).filter(|(_, edits)| edits.is_err()).map(|(c, _)| object(c)).collect();
         for (change, edits) in changes.iter().zip(&mut edits) {
@@ -125,17 +129,6 @@ fn edits_together<'a, F: Copy + Ord + From<&'a RepoPath>>(
     }
 }
 
-/// Returns the edits of one container.
-fn edits_of<F: Copy + Ord>(
-    writes: &[Write<'_, F>],
-    together: &BTreeMap<ScalarId<F>, &str>,
-    taken: &mut Taken<F>,
-) -> Result<Vec<Placed<F>>, String> {
-    let edits: Vec<Placed<F>> = writes.iter().map(|write| write.edit(together)).collect::<Result<_, _>>()?;
-    edits.iter().try_for_each(|edit| claim(taken, edit))?;
-    Ok(edits)
-}
-
 /// Returns the edits that set the image of one container in its own file.
 pub(crate) fn own_edits(container: &Container, to: &ImageRef) -> Result<Vec<(Edit, Intent)>, EditError> {
     if let Some(origin) = &container.origin {
@@ -144,8 +137,10 @@ pub(crate) fn own_edits(container: &Container, to: &ImageRef) -> Result<Vec<(Edi
             container.name, origin.document.path
         )));
     }
-    let change = ContainerChange { file: None::<&RepoPath>, container, to };
-    let edits = edits_together(&[change]).into_iter().next().unwrap_or(Ok(Vec::new()))?;
+    // The file has no path here, and needs none: no value of another file is written.
+    let change = ContainerChange { file: OWN, container, to };
+    let edits =
+        edits_together(&[change], &mut Files::default()).into_iter().next().unwrap_or(Ok(Vec::new()))?;
     Ok(edits.into_iter().map(|placed| (placed.edit, placed.intent)).collect())
 }
 
@@ -157,15 +152,15 @@ pub(crate) fn rewrite_sites(
     resource: usize,
 ) -> Vec<Result<(Edit, Intent), String>> {
     let write = |&(site, ref text)| Write {
-        file: (),
+        file: OWN,
         resource,
         site,
         text: String::clone(text),
-        user: ((), resource, &site.pointer),
+        user: (OWN, resource, &site.pointer),
     };
     let writes = [Ok(sites.iter().map(write).collect())];
     let together = together(&writes);
-    let edit = |write: &Write<'_, ()>| write.edit(&together).map(|placed| (placed.edit, placed.intent));
+    let edit = |write: &Write<'_>| write.edit(&together).map(|placed| (placed.edit, placed.intent));
     writes.iter().flatten().flatten().map(edit).collect()
 }
 
@@ -195,28 +190,31 @@ fn replace(start: usize, end: usize, source: &str, text: &str) -> Edit {
 
 /// A text that is to be written to a scalar.
 #[derive(Debug)]
-struct Write<'a, F> {
-    file: F,
+struct Write<'a> {
+    file: FileId,
     resource: usize,
     site: &'a Site,
     text: String,
     /// The place that takes its value from the scalar.
     ///
     /// It is the scalar's own, or the image of the object that a kustomization applies to.
-    user: (F, usize, &'a str),
+    user: User<'a>,
 }
 
-/// A scalar by its file and its first byte.
-type ScalarId<F> = (F, usize);
+/// The image of an object, by its file, the object's index and the path within it.
+type User<'a> = (FileId, usize, &'a str);
 
-impl<'a, F: Copy + Ord> Write<'a, F> {
-    fn shared(&self) -> Option<(ScalarId<F>, &'a SharedScalar)> {
+/// A scalar by its file and its first byte.
+type ScalarId = (FileId, usize);
+
+impl<'a> Write<'a> {
+    fn shared(&self) -> Option<(ScalarId, &'a SharedScalar)> {
         let shared = self.site.shared.as_ref()?;
         Some(((self.file, shared.start), shared))
     }
 
     /// Returns the edit: of the shared scalar, if that gets this text.
-    fn edit(&self, together: &BTreeMap<ScalarId<F>, &str>) -> Result<Placed<F>, String> {
+    fn edit(&self, together: &BTreeMap<ScalarId, &str>) -> Result<Placed, String> {
         let (edit, intent) = match self.shared() {
             Some((id, shared)) if together.get(&id) == Some(&self.text.as_str()) => {
                 let own = (self.site.start, self.site.end) == (shared.start, shared.end);
@@ -235,15 +233,15 @@ impl<'a, F: Copy + Ord> Write<'a, F> {
 }
 
 /// The users of a shared scalar, and the texts that they are to get.
-struct Uses<'w, 'a, F> {
+struct Uses<'w, 'a> {
     wanted: u32,
-    users: BTreeSet<(F, usize, &'a str)>,
+    users: BTreeSet<User<'a>>,
     texts: BTreeSet<&'w str>,
     /// The texts for users that have no other scalar to write.
     bound: BTreeSet<&'w str>,
 }
 
-impl<F> Uses<'_, '_, F> {
+impl Uses<'_, '_> {
     fn of(shared: &SharedScalar) -> Self {
         Self { wanted: shared.uses, users: BTreeSet::new(), texts: BTreeSet::new(), bound: BTreeSet::new() }
     }
@@ -253,10 +251,8 @@ impl<F> Uses<'_, '_, F> {
 ///
 /// Every use of such a scalar changes: all to the same text, or those to the same that have no
 /// other scalar to write.
-fn together<'w, F: Copy + Ord>(
-    writes: &'w [Result<Vec<Write<'_, F>>, EditError>],
-) -> BTreeMap<ScalarId<F>, &'w str> {
-    let mut scalars: BTreeMap<ScalarId<F>, Uses<'w, '_, F>> = BTreeMap::new();
+fn together<'w>(writes: &'w [Result<Vec<Write<'_>>, EditError>]) -> BTreeMap<ScalarId, &'w str> {
+    let mut scalars: BTreeMap<ScalarId, Uses<'w, '_>> = BTreeMap::new();
     for write in writes.iter().flatten().flatten() {
         if let Some((id, shared)) = write.shared() {
             let uses = scalars.entry(id).or_insert_with(|| Uses::of(shared));
@@ -267,7 +263,7 @@ fn together<'w, F: Copy + Ord>(
             }
         }
     }
-    let text = |uses: Uses<'w, '_, F>| {
+    let text = |uses: Uses<'w, '_>| {
         let texts = if uses.bound.is_empty() { uses.texts } else { uses.bound };
         let whole = u32::try_from(uses.users.len()) == Ok(uses.wanted) && texts.len() == 1;
         texts.into_iter().next().filter(|_| whole)
@@ -275,45 +271,11 @@ fn together<'w, F: Copy + Ord>(
     scalars.into_iter().filter_map(|(id, uses)| Some((id, text(uses)?))).collect()
 }
 
-/// Edits by their files and first bytes.
-///
-/// Keys that are inserted at the same byte are distinguished by their pointers.
-type Taken<F> = BTreeMap<(F, usize, Option<String>), Edit>;
-
-/// Takes the bytes of an edit, unless another edit has some of them.
-fn claim<F: Copy + Ord>(taken: &mut Taken<F>, placed: &Placed<F>) -> Result<(), String> {
-    let Placed { file, edit, intent } = placed;
-    let empty = |edit: &Edit| edit.start == edit.end;
-    let key = (*file, edit.start, empty(edit).then(|| intent.pointer.clone()));
-    let clash = match taken.get(&key) {
-        Some(same) if same == edit => return Ok(()),
-        Some(_) => true,
-        None => {
-            let overlaps = |((other_file, ..), other): (&(F, _, _), &Edit)| {
-                other_file == file
-                    && !(empty(edit) && empty(other))
-                    && other.start < edit.end.max(edit.start + 1)
-                    && edit.start < other.end.max(other.start + 1)
-            };
-            taken.range(..&key).next_back().is_some_and(overlaps)
-                || taken.range(&key..).next().is_some_and(overlaps)
-        }
-    };
-    if clash {
-        return Err("the image of another container stands in the same place and becomes another".to_owned());
-    }
-    taken.insert(key, edit.clone());
-    Ok(())
-}
-
 /// Returns the texts that the scalars of a container are to get.
 ///
 /// Parts that do not change get none.
-fn writes_of<'a, F: Copy + From<&'a RepoPath>>(
-    container: &'a Container,
-    to: &ImageRef,
-    own: F,
-) -> Result<Vec<Write<'a, F>>, String> {
+fn writes_of<'a>(change: &ContainerChange<'a>, files: &mut Files<'a>) -> Result<Vec<Write<'a>>, String> {
+    let &ContainerChange { file: own, container, to } = change;
     let from =
         container.image.as_ref().map_err(|bad| format!("its image cannot be read: {}", bad.problem))?;
     if from == to {
@@ -330,13 +292,13 @@ fn writes_of<'a, F: Copy + From<&'a RepoPath>>(
     if from.tag != to.tag && !any_tag {
         return Err("there is a place for a digest, and none for a tag".to_owned());
     }
-    let as_written = |image: &ImageRef| match &container.renamed {
-        Some(name) => ImageRef { name: name.clone(), ..image.clone() },
-        None => image.clone(),
+    let as_written = |image: &'a ImageRef| match &container.renamed {
+        Some(name) => Cow::Owned(ImageRef { name: name.clone(), ..image.clone() }),
+        None => Cow::Borrowed(image),
     };
     let (from, to) = (as_written(from), as_written(to));
     let (file, resource) = match &container.origin {
-        Some(origin) => (F::from(&origin.document.path), origin.document.index),
+        Some(origin) => (files.id(&origin.document.path), origin.document.index),
         None => (own, container.resource),
     };
     let mut writes = Vec::new();
@@ -383,23 +345,24 @@ impl<'a> Layout<'a> {
 
     /// Returns the text for the place of a part when the image is `image`.
     fn value(&self, part: Part, image: &ImageRef) -> Result<String, String> {
-        let (registry, path) = self.split(image);
-        let tag = image.tag.as_ref().map(ToString::to_string);
-        let digest = image.digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
+        let tag = || image.tag.as_ref().map(ToString::to_string);
+        let digest = || image.digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
         match part {
             Part::Image => Ok(image.to_string()),
             Part::Name => Ok(image.name.to_string()),
-            Part::Registry => Ok(registry),
+            Part::Registry => Ok(self.split(image).0),
             Part::Repository => {
-                let tag = tag.filter(|_| !self.tag).map(|tag| format!(":{tag}")).unwrap_or_default();
-                let digest = if self.tag || self.digest { "" } else { &digest };
+                let path = self.split(image).1;
+                let tag = tag().filter(|_| !self.tag).map(|tag| format!(":{tag}")).unwrap_or_default();
+                let digest = if self.tag || self.digest { String::new() } else { digest() };
                 Ok(format!("{path}{tag}{digest}"))
             }
             Part::Tag => {
-                let tag = tag.ok_or_else(|| format!("`{image}` has no tag, and there is a place for one"))?;
-                Ok(if self.digest { tag } else { format!("{tag}{digest}") })
+                let tag =
+                    tag().ok_or_else(|| format!("`{image}` has no tag, and there is a place for one"))?;
+                Ok(if self.digest { tag } else { format!("{tag}{}", digest()) })
             }
-            Part::Digest => Ok(digest.trim_start_matches('@').to_owned()),
+            Part::Digest => Ok(digest().trim_start_matches('@').to_owned()),
         }
     }
 

@@ -23,7 +23,9 @@
 //! remove entries, and the `annotations` key with them, in the style of their neighbours.
 //!
 //! [`prove`] applies edits only if the result, read again, differs in the intended values and
-//! nothing else.
+//! nothing else. Where documents stand between `---` lines, only those that the edits touch are
+//! read again; with the parse of the file at hand ([`prove_parsed`]) nothing else is read at all,
+//! so an edit costs what its document does and not what its file does.
 //!
 //! # Example
 //!
@@ -54,10 +56,12 @@ mod annotations;
 mod edit;
 mod image;
 mod labels;
+mod placed;
 mod prove;
+mod windows;
 
 pub use annotations::annotation_edits;
 pub use edit::{Edit, EditError, Intent, apply};
 pub use image::{ImageChange, PlacedEdit, image_edits};
 pub use labels::{SkippedLabel, VersionLabels, version_label_edits};
-pub use prove::prove;
+pub use prove::{prove, prove_parsed};

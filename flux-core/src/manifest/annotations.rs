@@ -11,10 +11,10 @@ use crate::yaml::cursor::Cursor;
 ///
 /// A value that is no string to YAML (`fluxcd.io/automated: true`) is taken as it is written.
 pub(crate) fn annotations(at: &Cursor<'_, '_>, metadata: Option<&Value>) -> BTreeMap<String, Annotation> {
-    let values = metadata.and_then(|m| m.get("annotations"));
+    let Some(values) = metadata.and_then(|m| m.get("annotations")) else { return BTreeMap::new() };
     let entries = at.path(&["metadata", "annotations"]).and_then(|a| a.entries()).unwrap_or_default();
     let annotation = |(key, at): (String, Cursor<'_, '_>)| {
-        let value = match values.and_then(|v| v.get(&key))? {
+        let value = match values.get(&key)? {
             Value::String(text) => text.clone(),
             Value::Bool(_) | Value::Number(_) => at.scalar()?.0.to_owned(),
             Value::Null => return None,

@@ -12,6 +12,7 @@ use super::{
     sops::{encrypted, is_sealed, sealed_whole},
     template,
 };
+pub(crate) use crate::yaml::limits::Cost;
 use crate::{
     finding::{Code, Problem},
     position::Position,
@@ -60,13 +61,24 @@ pub(crate) fn read(
         Err(problem) => return ParsedFile { resources: Vec::new(), problems: vec![*problem] },
     };
     if !kubectl_compat::has_odd_separators(text) {
-        let (file, mendable) = load(text, Pass::First, mark, visit);
-        if !mendable {
-            return file;
+        let first = load(text, Pass::First, mark, visit);
+        if !first.mendable {
+            return first.file;
         }
     }
     let mended = kubectl_compat::mended(text);
-    load(text, mended.as_ref().map_or(Pass::Last, Pass::Mended), mark, visit).0
+    load(text, mended.as_ref().map_or(Pass::Last, Pass::Mended), mark, visit).file
+}
+
+/// Reads the objects of a text, and measures what it costs of the limits of a file.
+///
+/// `None` for a text that can only be read when it is mended.
+pub(crate) fn read_measured(text: &str) -> Option<(ParsedFile, Cost)> {
+    if kubectl_compat::has_odd_separators(text) {
+        return None;
+    }
+    let loaded = load(text, Pass::First, None, &mut |_| {});
+    (!loaded.mendable).then_some((loaded.file, loaded.cost))
 }
 
 /// A reading of a file.
@@ -80,15 +92,21 @@ enum Pass<'m> {
     Mended(&'m Mended),
 }
 
+/// A file that was read.
+struct Loaded {
+    file: ParsedFile,
+    /// `true` if reading ended at a place that may need mending.
+    mendable: bool,
+    cost: Cost,
+}
+
 /// Reads a file.
-///
-/// The result also has `true` if reading ended at a place that may need mending.
 fn load(
     text: &str,
     pass: Pass<'_>,
     mark: Option<&str>,
     visit: &mut dyn FnMut(VisitedObject<'_, '_>),
-) -> (ParsedFile, bool) {
+) -> Loaded {
     let mut loader = Loader {
         text,
         mended: match pass {
@@ -106,7 +124,7 @@ fn load(
     };
     // A passed limit is among the problems.
     let _ = loader.stream();
-    (loader.file, loader.mendable)
+    Loaded { cost: loader.budget.cost(), file: loader.file, mendable: loader.mendable }
 }
 
 const INVALID: &str = "correct the document; the others of the file are used";

@@ -165,17 +165,31 @@ impl TagPattern {
 
     /// Reports that a tag competes.
     pub fn matches(&self, tag: &str) -> bool {
-        if is_latest(tag) {
-            return tag == "latest" && self.literal() == Some("latest");
+        self.taken(&Candidate { tag, created: None }).is_some()
+    }
+
+    /// Returns where a tag stands in the order of this pattern, if the pattern takes it.
+    ///
+    /// That is its [`rank`](Self::rank), and the text is read once for both.
+    pub(super) fn taken<'a>(&self, candidate: &Candidate<'a>) -> Option<Rank<'a>> {
+        let tag = candidate.tag;
+        if is_latest(tag) && !(tag == "latest" && self.literal() == Some("latest")) {
+            return None;
         }
-        match &self.kind {
-            Kind::Glob(glob) | Kind::Alpha(glob) => glob.matches(tag),
-            Kind::Regexp(regex) => regex.is_match(tag),
-            Kind::Extract(regex) => extract(regex, tag).is_some(),
-            Kind::Semver(constraint) => Version::loose(tag).is_some_and(|v| constraint.allows(&v)),
-            Kind::SemverStrict(constraint) => Version::strict(tag).is_some_and(|v| constraint.allows(&v)),
-            Kind::Numeric(glob) => glob.matches(tag) && number(glob, tag).is_some(),
-        }
+        let allowed = |version: Option<Version<'a>>, constraint: &Constraint| {
+            version.filter(|version| constraint.allows(version)).map(Key::Version)
+        };
+        let created = || candidate.created.map_or(Key::None, Key::Created);
+        let key = match &self.kind {
+            Kind::Glob(glob) => glob.matches(tag).then(created)?,
+            Kind::Regexp(regex) => regex.is_match(tag).then(created)?,
+            Kind::Extract(regex) => extracted(extract(regex, tag)?),
+            Kind::Semver(constraint) => allowed(Version::loose(tag), constraint)?,
+            Kind::SemverStrict(constraint) => allowed(Version::strict(tag), constraint)?,
+            Kind::Numeric(glob) => Key::Number(number(glob, tag).filter(|_| glob.matches(tag))?),
+            Kind::Alpha(glob) => glob.matches(tag).then_some(Key::Text(tag))?,
+        };
+        Some(Rank { key, tag })
     }
 
     /// Returns the only tag that can compete, if the pattern names one: a glob without `*`.
@@ -197,8 +211,7 @@ impl TagPattern {
         let version = |tag| Version::loose(tag).map_or(Key::None, Key::Version);
         let key = match &self.kind {
             Kind::Glob(_) | Kind::Regexp(_) => candidate.created.map_or(Key::None, Key::Created),
-            Kind::Extract(regex) => extract(regex, tag)
-                .map_or(Key::None, |text| Number::parse(text).map_or(Key::Text(text), Key::Number)),
+            Kind::Extract(regex) => extract(regex, tag).map_or(Key::None, extracted),
             Kind::Semver(_) => version(tag),
             Kind::SemverStrict(_) if cut(tag).is_some_and(|c| !c.v && c.parts[1].is_none()) => Key::None,
             Kind::SemverStrict(_) => version(tag),
@@ -225,6 +238,11 @@ impl TagPattern {
 fn extract<'a>(regex: &Regex, tag: &'a str) -> Option<&'a str> {
     let text = regex.captures(tag)?.name("order")?.as_str();
     (!text.is_empty()).then_some(text)
+}
+
+/// Returns what tags are compared by of which a regular expression captures this text.
+fn extracted(text: &str) -> Key<'_> {
+    Number::parse(text).map_or(Key::Text(text), Key::Number)
 }
 
 /// Returns the number that a tag is, or that stands for the `*` in a glob with other text around

@@ -31,15 +31,28 @@ pub(super) struct Cut<'a> {
 /// Cuts up `v?PART(.PART(.PART)?)?(-PRE)?(+BUILD)?`; the parts are not checked.
 pub(super) fn cut(text: &str) -> Option<Cut<'_>> {
     let rest = text.strip_prefix('v').unwrap_or(text);
-    let (rest, build) = rest.split_once('+').map_or((rest, None), |(rest, build)| (rest, Some(build)));
-    let (core, pre) = rest.split_once('-').map_or((rest, None), |(core, pre)| (core, Some(pre)));
+    let (rest, build) = split_at(rest, b'+');
+    let (core, pre) = split_at(rest, b'-');
     if !build.is_none_or(dotted) || !pre.is_none_or(|pre| dotted(pre) && pre.split('.').all(no_leading_zero))
     {
         return None;
     }
-    let mut split = core.split('.');
-    let parts = [split.next(), split.next(), split.next()];
-    split.next().is_none().then_some(Cut { v: rest.len() != text.len(), parts, pre: pre.unwrap_or_default() })
+    let (mut parts, mut left) = ([None; 3], Some(core));
+    for part in &mut parts {
+        if let Some(text) = left {
+            let (first, behind) = split_at(text, b'.');
+            (*part, left) = (Some(first), behind);
+        }
+    }
+    left.is_none().then_some(Cut { v: rest.len() != text.len(), parts, pre: pre.unwrap_or_default() })
+}
+
+/// Splits a text at the first of an ASCII character.
+///
+/// The texts are short, so that looking at each byte takes less than preparing a search.
+fn split_at(text: &str, at: u8) -> (&str, Option<&str>) {
+    let split = |found: usize| Some((text.get(..found)?, text.get(found + 1..)));
+    text.bytes().position(|byte| byte == at).and_then(split).unwrap_or((text, None))
 }
 
 /// Reports that a text is made of words of letters, digits and `-`, with dots between.

@@ -1,12 +1,15 @@
 //! Candidates: the tags of each repository as patterns order them, worked out once a plan, however
 //! many workloads ask.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::snapshot::{ImageFacts, RepositoryFacts};
 use crate::{
     backend::Error as BackendError,
-    image::{CanonicalName, ImageName},
+    image::{CanonicalName, ImageName, Tag},
     policy::{CandidateSet, Listing, Patterns, Seen, TagPattern, Tagged},
 };
 
@@ -15,12 +18,17 @@ use crate::{
 pub(super) struct Candidates<'a> {
     images: &'a ImageFacts,
     pub(super) patterns: Patterns,
-    repositories: BTreeMap<&'a CanonicalName, Repository<'a>>,
+    /// The repositories that were asked for, by their names as written.
+    names: HashMap<ImageName, Option<Result<KnownRepository<'a>, &'a BackendError>>>,
+    /// Those whose tags are known, by their canonical names, as indexes into `repositories`.
+    canonical: HashMap<&'a CanonicalName, usize>,
+    repositories: Vec<Repository<'a>>,
 }
 
 #[derive(Debug)]
 struct Repository<'a> {
-    listing: Arc<Listing<'a>>,
+    facts: &'a RepositoryFacts,
+    listing: Option<Arc<Listing<'a>>>,
     /// By the texts of patterns.
     sets: BTreeMap<String, CandidateSet<'a>>,
 }
@@ -28,43 +36,75 @@ struct Repository<'a> {
 /// A repository whose tags are known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KnownRepository<'a> {
-    name: &'a CanonicalName,
+    index: usize,
     pub(super) facts: &'a RepositoryFacts,
 }
 
 impl<'a> Candidates<'a> {
     pub(super) fn of(images: &'a ImageFacts) -> Self {
-        Self { images, patterns: Patterns::default(), repositories: BTreeMap::new() }
+        Self {
+            images,
+            patterns: Patterns::default(),
+            names: HashMap::new(),
+            canonical: HashMap::new(),
+            repositories: Vec::new(),
+        }
     }
 
     /// Returns a repository; `None` if it was not asked.
-    pub(super) fn known(&self, name: &ImageName) -> Option<Result<KnownRepository<'a>, &'a BackendError>> {
-        let (name, known) = self.images.repositories.get_key_value(&name.canonical())?;
-        Some(known.as_ref().map(|facts| KnownRepository { name, facts }))
+    pub(super) fn known(
+        &mut self,
+        name: &ImageName,
+    ) -> Option<Result<KnownRepository<'a>, &'a BackendError>> {
+        if let Some(known) = self.names.get(name) {
+            return *known;
+        }
+        let known = self.images.repositories.get_key_value(&name.canonical());
+        let known = known.map(|(name, known)| known.as_ref().map(|facts| self.repository(name, facts)));
+        self.names.insert(name.clone(), known);
+        known
+    }
+
+    fn repository(&mut self, name: &'a CanonicalName, facts: &'a RepositoryFacts) -> KnownRepository<'a> {
+        let index = *self.canonical.entry(name).or_insert_with(|| {
+            self.repositories.push(Repository { facts, listing: None, sets: BTreeMap::new() });
+            self.repositories.len() - 1
+        });
+        KnownRepository { index, facts }
     }
 
     /// Returns the tags of a repository.
     pub(super) fn listing(&mut self, known: KnownRepository<'a>) -> &Listing<'a> {
-        &self.repository(known).listing
+        self.repositories[known.index].listing()
     }
 
     /// Returns the candidates among them, in the order of a pattern.
     pub(super) fn set(&mut self, known: KnownRepository<'a>, pattern: &Arc<TagPattern>) -> &CandidateSet<'a> {
-        let Repository { listing, sets } = self.repository(known);
-        sets.entry(pattern.as_str().to_owned())
-            .or_insert_with(|| CandidateSet::new(Arc::clone(pattern), Arc::clone(listing)))
+        let repository = &mut self.repositories[known.index];
+        if !repository.sets.contains_key(pattern.as_str()) {
+            let set = CandidateSet::new(Arc::clone(pattern), Arc::clone(repository.listing()));
+            repository.sets.insert(pattern.as_str().to_owned(), set);
+        }
+        &repository.sets[pattern.as_str()]
     }
+}
 
-    fn repository(&mut self, known: KnownRepository<'a>) -> &mut Repository<'a> {
-        self.repositories
-            .entry(known.name)
-            .or_insert_with(|| Repository { listing: Arc::new(listing(known.facts)), sets: BTreeMap::new() })
+impl<'a> Repository<'a> {
+    fn listing(&mut self) -> &Arc<Listing<'a>> {
+        self.listing.get_or_insert_with(|| Arc::new(listing(self.facts)))
     }
 }
 
 /// Returns the tags of a repository with the known facts about each.
 fn listing(facts: &RepositoryFacts) -> Listing<'_> {
-    let seen = |tag| facts.images.get(tag).map_or(Seen::NotAsked, Seen::from);
-    let tags = facts.tags.iter().map(|tag| Tagged { tag, seen: seen(tag) });
-    Listing::new(tags, facts.completeness.is_complete())
+    // Both in ascending order, so that one pass finds the facts of all tags.
+    let mut tags: Vec<&Tag> = facts.tags.iter().collect();
+    tags.sort_unstable();
+    let mut images = facts.images.iter().peekable();
+    let tagged = tags.into_iter().map(|tag| {
+        while images.next_if(|(other, _)| *other < tag).is_some() {}
+        let seen = images.peek().filter(|(other, _)| *other == tag);
+        Tagged { tag, seen: seen.map_or(Seen::NotAsked, |(_, image)| Seen::from(*image)) }
+    });
+    Listing::new(tagged, facts.completeness.is_complete())
 }

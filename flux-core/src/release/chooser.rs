@@ -235,7 +235,7 @@ impl Chooser<'_> {
     fn known<'f>(
         &self,
         needs: &mut Needs,
-        candidates: &Candidates<'f>,
+        candidates: &mut Candidates<'f>,
     ) -> Result<KnownRepository<'f>, ContainerDecision> {
         match candidates.known(&self.current.name) {
             Some(Ok(known)) => Ok(known),

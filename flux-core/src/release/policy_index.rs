@@ -44,8 +44,7 @@ impl PolicyIndex {
     pub fn read<'a>(manifests: &Manifests, source: impl Fn(&str) -> Option<&'a str>) -> Self {
         let mut index = Self { rules: PolicyRules::default(), findings: Vec::new() };
         // In the order of paths and of places in a file: of the rules, the last that matches wins.
-        let mut documents: Vec<Located<'_>> =
-            manifests.resources().filter(|located| is_policy_document(located.resource)).collect();
+        let mut documents: Vec<Located<'_>> = located_documents(manifests).collect();
         documents.sort_by_key(|located| (located.path, located.index));
         for located in documents {
             let problems = index.rules.add(located.path, located.resource, source(located.path));
@@ -137,7 +136,16 @@ impl PolicyIndex {
 ///
 /// Their texts are needed for the places of rules.
 pub fn policy_documents(manifests: &Manifests) -> impl Iterator<Item = &RepoPath> {
-    manifests.resources().filter(|located| is_policy_document(located.resource)).map(|located| located.path)
+    located_documents(manifests).map(|located| located.path)
+}
+
+/// Returns the policy documents with their places.
+///
+/// Most repositories have none, and that is told from the files alone.
+fn located_documents(manifests: &Manifests) -> impl Iterator<Item = Located<'_>> {
+    let any = manifests.files().values().flat_map(|file| &file.resources).any(is_policy_document);
+    let all = any.then(|| manifests.resources());
+    all.into_iter().flatten().filter(|located| is_policy_document(located.resource))
 }
 
 /// Returns the findings about the policies of a repository: annotations and policy documents.

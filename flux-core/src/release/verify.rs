@@ -3,7 +3,10 @@
 //! An edit whose file is not at hand is not made, and neither is one that would do anything else
 //! than intended: the workloads it is for say so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -14,6 +17,7 @@ use super::{
 };
 use crate::{
     edit::{self, Edit, EditError, Intent},
+    manifest::ParsedFile,
     plan::{Reason, SourceHash},
     repo_path::RepoPath,
 };
@@ -57,13 +61,14 @@ impl Verified {
                 blocked.extend(owners.map(|workload| (workload, (Reason::Incomplete, why.clone()))));
                 continue;
             };
-            match prove(source, edits.iter()) {
+            let parsed = snapshot.manifests.files().get(path).map(Arc::as_ref);
+            match prove(source, parsed, edits.iter()) {
                 Ok(edited) => {
                     let (edits, source) = (edits.clone(), SourceHash::of(source));
                     self.files.insert(path.clone(), VerifiedFile { edits, source, edited: edited.into() });
                 }
                 Err(_) => {
-                    let refused = refused(source, edits);
+                    let refused = refused(source, parsed, edits);
                     blocked.extend(
                         refused
                             .into_iter()
@@ -84,25 +89,33 @@ impl Verified {
     }
 }
 
-fn prove<'e>(source: &[u8], edits: impl Iterator<Item = &'e OwnedEdit>) -> Result<Vec<u8>, EditError> {
+/// Proves edits, with the parse of their file where it is at hand.
+fn prove<'e>(
+    source: &[u8],
+    parsed: Option<&ParsedFile>,
+    edits: impl Iterator<Item = &'e OwnedEdit>,
+) -> Result<Vec<u8>, EditError> {
     let (mut all, mut intents): (Vec<Edit>, Vec<Intent>) = Default::default();
     for edit in edits {
         all.push(edit.edit.clone());
         intents.extend(edit.intents.iter().cloned());
     }
-    edit::prove(source, &all, &intents)
+    match parsed {
+        Some(parsed) => edit::prove_parsed(source, parsed, &all, &intents),
+        None => edit::prove(source, &all, &intents),
+    }
 }
 
 /// Finds the workloads whose edits keep those of a file from being verified.
 ///
 /// Workloads that share an edit stand or fall together. The others are tried one after the other,
 /// and those are refused that cannot be added to the ones before.
-fn refused(source: &[u8], edits: &[OwnedEdit]) -> BTreeMap<usize, EditError> {
+fn refused(source: &[u8], parsed: Option<&ParsedFile>, edits: &[OwnedEdit]) -> BTreeMap<usize, EditError> {
     let mut accepted: BTreeSet<usize> = BTreeSet::new();
     let mut refused = BTreeMap::new();
     for unit in units(edits) {
         let tried = |workload: usize| accepted.contains(&workload) || unit.contains(&workload);
-        match prove(source, edits.iter().filter(|edit| tried(edit.workload))) {
+        match prove(source, parsed, edits.iter().filter(|edit| tried(edit.workload))) {
             Ok(_) => accepted.extend(unit),
             Err(why) => refused.extend(unit.into_iter().map(|workload| (workload, why.clone()))),
         }

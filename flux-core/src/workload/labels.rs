@@ -9,18 +9,18 @@ use crate::{
 /// The labels that hold the version of an application.
 const VERSION_LABELS: [&str; 2] = ["version", "app.kubernetes.io/version"];
 
+const LABELS: &[&str] = &["metadata", "labels"];
+
 /// Returns the version labels of an object of a file, its own and those of its pods.
 ///
 /// They are `version` and `app.kubernetes.io/version`.
 pub(crate) fn version_labels(at: &Cursor<'_, '_>, resource: &Resource) -> Vec<ScalarRef> {
-    let mut places = vec![vec!["metadata", "labels"]];
-    if let Some((_, template)) = pod_path(resource.group(), &resource.kind)
+    let own = at.path(LABELS);
+    let of_pods = pod_path(resource.group(), &resource.kind)
         .and_then(|path| path.split_last())
-        .filter(|(_, t)| !t.is_empty())
-    {
-        places.push([template, &["metadata", "labels"]].concat());
-    }
-    let labels = places.iter().filter_map(|path| at.path(path));
+        .filter(|(_, template)| !template.is_empty())
+        .and_then(|(_, template)| at.path(template)?.path(LABELS));
+    let labels = [own, of_pods].into_iter().flatten();
     let read_only_reason = resource.read_only_reason();
     labels
         .flat_map(|labels| VERSION_LABELS.map(|key| scalar_ref(&labels.get(key)?, read_only_reason)))

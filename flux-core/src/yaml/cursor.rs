@@ -92,8 +92,8 @@ impl<'t, 's> Cursor<'t, 's> {
 
     /// Returns the entry of a mapping that counts: the last with this key, merged keys included.
     pub(crate) fn get(&self, key: &str) -> Option<Self> {
-        let inside = self.inside();
-        Some(inside.entry(key, merge::find(self.tree, inside.node, key)?))
+        let entry = merge::find(self.tree, self.tree.target(self.node), key)?;
+        Some(self.entry(key, entry))
     }
 
     /// Returns the position of the key of an entry of this mapping.
@@ -104,26 +104,34 @@ impl<'t, 's> Cursor<'t, 's> {
 
     /// Returns the value of an entry of this mapping.
     fn entry(&self, key: &str, entry: Entry) -> Self {
-        Self {
-            node: entry.value,
-            pointer: format!("{}/{}", self.pointer, escape(key)),
-            inherited: entry.by.map(|by| Inherited { map: self.node, by }),
-            ..*self
-        }
+        let (map, shared) = self.entered();
+        let mut pointer = String::with_capacity(self.pointer.len() + 1 + key.len());
+        pointer.push_str(&self.pointer);
+        pointer.push('/');
+        pointer.push_str(&if key.contains(['~', '/']) {
+            Cow::Owned(escape(key))
+        } else {
+            Cow::Borrowed(key)
+        });
+        let inherited = entry.by.map(|by| Inherited { map, by });
+        Self { node: entry.value, pointer, shared, inherited, ..*self }
     }
 
     /// Returns the value at a path of keys.
     pub(crate) fn path(&self, keys: &[&str]) -> Option<Self> {
-        keys.iter().try_fold(self.clone(), |at, key| at.get(key))
+        match keys {
+            [] => Some(self.clone()),
+            [first, rest @ ..] => rest.iter().try_fold(self.get(first)?, |at, key| at.get(key)),
+        }
     }
 
     /// Returns the items of a list.
     pub(crate) fn items(&self) -> Option<Vec<Self>> {
-        let inside = self.inside();
-        let Kind::Seq { items, .. } = &self.tree[inside.node].kind else { return None };
+        let (list, shared) = self.entered();
+        let Kind::Seq { items, .. } = &self.tree[list].kind else { return None };
         let item = |(index, &node): (usize, &NodeId)| {
             let pointer = format!("{}/{index}", self.pointer);
-            Self { node, pointer, inherited: None, ..inside }
+            Self { node, pointer, shared, inherited: None, ..*self }
         };
         Some(items.iter().enumerate().map(item).collect())
     }
@@ -132,10 +140,9 @@ impl<'t, 's> Cursor<'t, 's> {
     ///
     /// Of equal keys, it has the one that counts.
     pub(crate) fn entries(&self) -> Option<Vec<(String, Self)>> {
-        let inside = self.inside();
-        let entries = merge::entries(self.tree, inside.node)?;
+        let entries = merge::entries(self.tree, self.tree.target(self.node))?;
         let at = |(key, entry): (String, Entry)| {
-            let value = inside.entry(&key, entry);
+            let value = self.entry(&key, entry);
             (key, value)
         };
         Some(entries.into_iter().map(at).collect())
@@ -204,13 +211,12 @@ impl<'t, 's> Cursor<'t, 's> {
         self.shared.or(self.inherited.map(|inherited| Sharing::Merge(inherited.by.from)))
     }
 
-    /// Returns this value with any alias followed, and the sharing that the alias brings.
-    fn inside(&self) -> Self {
+    /// Returns the node of this value with any alias followed, and the sharing of what is in it.
+    fn entered(&self) -> (NodeId, Option<Sharing>) {
         let node = self.tree.target(self.node);
         let anchor = if node == self.node { Sharing::Anchor(node) } else { Sharing::Alias(node) };
         let anchor = self.tree.used_anchor(node).map(|_| anchor);
-        let shared = self.sharing().or(anchor);
-        Self { node, shared, inherited: None, pointer: self.pointer.clone(), ..*self }
+        (node, self.sharing().or(anchor))
     }
 }
 

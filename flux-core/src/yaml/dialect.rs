@@ -21,7 +21,8 @@ pub(crate) fn differs(
 ) -> Option<(NodeId, String)> {
     // JSON has no line breaks beyond ASCII.
     let is_object = |root: NodeId| matches!(tree[root].kind, Kind::Map { flow: true, .. });
-    let breaks = !(is_json && tree.root().is_some_and(is_object)) && document.contains(UNICODE_BREAKS);
+    let json = is_json && tree.root().is_some_and(is_object);
+    let breaks = !json && !document.is_ascii() && document.contains(UNICODE_BREAKS);
     tree.nodes().find_map(|(id, node)| {
         if let Some(anchor) = &node.anchor
             && !anchor.name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))

@@ -147,6 +147,9 @@ impl<'s> Tree<'s> {
     }
 }
 
+/// The nodes for which there is room from the start: those of a usual manifest.
+const USUAL: usize = 64;
+
 /// A builder of a [`Tree`] from the events of one document.
 #[derive(Debug)]
 pub(crate) struct Builder<'s> {
@@ -207,7 +210,7 @@ impl<'s> Builder<'s> {
                 };
                 let text = if style == Style::Absent { Cow::Borrowed("") } else { text };
                 // Blank lines at the end of a block scalar belong to it only if it keeps them.
-                let keeps = text[text.trim_end().len()..].matches('\n').count() > 1;
+                let keeps = style == Style::Block && text[text.trim_end().len()..].matches('\n').count() > 1;
                 let blank = style == Style::Block && text.trim().is_empty() && !keeps;
                 let mut scalar = node(Kind::Scalar { text, style }, tag);
                 if blank {
@@ -275,6 +278,9 @@ impl<'s> Builder<'s> {
         if anchor != 0 {
             node.anchor = Some(Anchor { name: Cow::Borrowed(""), line: node.position.line, aliases: 0 });
             self.anchors.insert(anchor, id);
+        }
+        if self.tree.nodes.is_empty() {
+            self.tree.nodes.reserve(USUAL);
         }
         self.tree.nodes.push(node);
         self.newest = Some(id);

@@ -67,19 +67,16 @@ impl<'a> CandidateSet<'a> {
     /// Orders the tags of `listing` by `pattern`.
     pub fn new(pattern: impl Into<Arc<TagPattern>>, listing: impl Into<Arc<Listing<'a>>>) -> Self {
         let (pattern, listing) = (pattern.into(), listing.into());
-        let mut competing: Vec<(usize, Rank<'a>)> = Vec::new();
-        let mut unknown = Vec::new();
-        for (at, tagged) in listing.tags.iter().enumerate() {
-            if !competes(&pattern, tagged) {
-                continue;
-            }
-            if matches!(tagged.seen, Seen::NotAsked | Seen::Unreadable(_)) {
-                unknown.push(at);
-            }
-            competing.push((at, rank(&pattern, tagged)));
-        }
-        competing.sort_by(|(_, a), (_, b)| b.cmp(a));
-        let order = competing.into_iter().map(|(at, _)| at).collect();
+        let ranks: Vec<Option<Rank<'a>>> =
+            listing.tags.iter().map(|tagged| competing(&pattern, tagged)).collect();
+        let stands = |at: &usize| ranks.get(*at).is_some_and(Option::is_some);
+        let asked = |at: &usize| {
+            let seen = listing.tags.get(*at).map(|tagged| tagged.seen);
+            !matches!(seen, Some(Seen::NotAsked | Seen::Unreadable(_)))
+        };
+        let mut order: Vec<usize> = (0..ranks.len()).filter(stands).collect();
+        let unknown = order.iter().copied().filter(|at| !asked(at)).collect();
+        order.sort_by(|a, b| ranks.get(*b).cmp(&ranks.get(*a)));
         Self { pattern, listing, order, unknown }
     }
 
@@ -112,8 +109,8 @@ impl<'a> CandidateSet<'a> {
 
     /// Returns a tag, if it competes.
     pub(super) fn competitor(&self, tag: &str) -> Option<RankedTag<'a>> {
-        let tagged = self.listing.get(tag).filter(|tagged| competes(&self.pattern, tagged))?;
-        Some(self.ranked(tagged))
+        let tagged = self.listing.get(tag)?;
+        Some(RankedTag { rank: competing(&self.pattern, &tagged)?, tagged })
     }
 
     /// Returns a tag with its rank; it need not compete.
@@ -126,13 +123,17 @@ impl<'a> CandidateSet<'a> {
     }
 }
 
-fn competes(pattern: &TagPattern, tagged: &Tagged<'_>) -> bool {
-    !matches!(tagged.seen, Seen::Gone(_)) && pattern.matches(tagged.tag.as_str())
+/// Returns where a tag stands, if it competes.
+fn competing<'a>(pattern: &TagPattern, tagged: &Tagged<'a>) -> Option<Rank<'a>> {
+    if matches!(tagged.seen, Seen::Gone(_)) { None } else { pattern.taken(&candidate(tagged)) }
 }
 
 fn rank<'a>(pattern: &TagPattern, tagged: &Tagged<'a>) -> Rank<'a> {
-    let created = tagged.seen.info().and_then(ImageInfo::built);
-    pattern.rank(&Candidate { tag: tagged.tag.as_str(), created })
+    pattern.rank(&candidate(tagged))
+}
+
+fn candidate<'a>(tagged: &Tagged<'a>) -> Candidate<'a> {
+    Candidate { tag: tagged.tag.as_str(), created: tagged.seen.info().and_then(ImageInfo::built) }
 }
 
 /// A tag with its rank.

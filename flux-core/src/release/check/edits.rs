@@ -31,6 +31,7 @@ struct Written<'a> {
 pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut written = Written::default();
+    let edited: BTreeSet<&RepoPath> = plan.edits.iter().map(|edit| &edit.path).collect();
     for (id, verdict) in plan.workloads.iter().filter(|(_, verdict)| verdict.status == Status::Success) {
         let Some(at) = described(plan, snapshot, id) else { continue };
         written.documents.insert((at.path, at.index));
@@ -53,7 +54,7 @@ pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
             let same = container.image.as_ref().ok() == verdict.target.as_ref();
             let found = same
                 || if in_files {
-                    is_edited(plan, &at, container)
+                    is_edited(plan, &edited, &at, container)
                 } else {
                     is_generated(plan, id, verdict.target.as_ref().map(ToString::to_string), container)
                 };
@@ -75,7 +76,12 @@ pub(super) fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
 }
 
 /// Returns `true` if an edit is intended to change the image of a container where it is written.
-fn is_edited(plan: &ReleasePlan, at: &Located<'_>, container: &Container) -> bool {
+fn is_edited(
+    plan: &ReleasePlan,
+    edited: &BTreeSet<&RepoPath>,
+    at: &Located<'_>,
+    container: &Container,
+) -> bool {
     let (path, resource) = match &container.origin {
         Some(elsewhere) => (&elsewhere.document.path, elsewhere.document.index),
         None => (at.path, container.resource),
@@ -83,8 +89,7 @@ fn is_edited(plan: &ReleasePlan, at: &Located<'_>, container: &Container) -> boo
     let is_site = |intent: &Intent| {
         intent.resource == resource && container.sites.iter().any(|site| site.pointer == intent.pointer)
     };
-    plan.edits.iter().any(|edit| edit.path == *path)
-        && plan.intents.get(path).is_some_and(|intents| intents.iter().any(is_site))
+    edited.contains(path) && plan.intents.get(path).is_some_and(|intents| intents.iter().any(is_site))
 }
 
 /// Returns `true` if commands are to bring about the image of a container.
@@ -164,10 +169,15 @@ fn file(
     if let Some(edit) = sorted.iter().find(|edit| !fits(edit)) {
         return vec![misplaced(edit)];
     }
-    let mut edited = source.to_vec();
-    for edit in sorted.iter().rev() {
-        edited.splice(edit.start..edit.end, edit.after.bytes());
+    let (mut edited, mut copied) = (Vec::with_capacity(source.len()), 0);
+    for edit in sorted {
+        if let Some(kept) = source.get(copied..edit.start) {
+            edited.extend_from_slice(kept);
+        }
+        edited.extend_from_slice(edit.after.as_bytes());
+        copied = edit.end;
     }
+    edited.extend_from_slice(source.get(copied..).unwrap_or_default());
     let intents = plan.intents.get(path).map(Vec::as_slice).unwrap_or_default();
     let other = other_than_intended(&workload::parse(source), &workload::parse(&edited), intents);
     other.map(|at| Violation::WrongResult { path: path.clone(), at }).into_iter().collect()
@@ -184,9 +194,16 @@ fn other_than_intended(before: &ParsedFile, after: &ParsedFile, intents: &[Inten
     if of_documents(before) < of_documents(after) {
         return Some("the file would have more problems".to_owned());
     }
+    let mut by_object: BTreeMap<usize, Vec<&Intent>> = BTreeMap::new();
+    for intent in intents {
+        by_object.entry(intent.resource).or_default().push(intent);
+    }
     for (n, (old, new)) in before.resources.iter().zip(&after.resources).enumerate() {
+        if old.object == new.object && !by_object.contains_key(&n) {
+            continue;
+        }
         let mut wanted = old.object.value();
-        for intent in intents.iter().filter(|intent| intent.resource == n) {
+        for intent in by_object.get(&n).into_iter().flatten() {
             let tokens: Vec<String> = intent
                 .pointer
                 .split('/')

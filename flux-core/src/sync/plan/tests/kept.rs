@@ -41,7 +41,8 @@ fn documents() -> Vec<Value> {
     let mut other = config.clone();
     other["data"] = json!({"a": "2"});
     let mut scaler = object("autoscaling/v2", "HorizontalPodAutoscaler", "scaler");
-    scaler["spec"] = json!({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"}});
+    scaler["spec"] =
+        json!({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"}});
     let mut definition = object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "widgets.example.com");
     definition["spec"] = json!({"group": "example.com", "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets"},
         "versions": [{"name": "v1", "served": true}]});
@@ -165,9 +166,12 @@ impl World {
             3 => observed.value.fidelity = Fidelity::Normalised,
             4 => {
                 let checksums = observed.value.objects.iter().map(|(id, live)| {
-                    let checksum = live.at("/metadata/annotations").unwrap_or_default()[CHECKSUM_ANNOTATION].clone();
+                    let checksum =
+                        live.at("/metadata/annotations").unwrap_or_default()[CHECKSUM_ANNOTATION].clone();
                     let mut contest = Contest::new(checksum.as_str().unwrap_or_default());
-                    contest.fields.insert("data.a".to_owned(), crate::plan::contest::digest(Some(&"hand".into())));
+                    contest
+                        .fields
+                        .insert("data.a".to_owned(), crate::plan::contest::digest(Some(&"hand".into())));
                     (id.clone(), contest)
                 });
                 observed.value.contests = checksums.collect();
