@@ -1,16 +1,18 @@
 //! [`Object`]: a Kubernetes object as it is kept.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
 use crate::api_version::group_of;
 
-/// A Kubernetes object, kept as its JSON text.
+/// A Kubernetes object, kept as its JSON text, packed.
 ///
-/// A tree of an object takes ten times the memory of its text, and most objects are looked at once:
-/// so the text is kept, and a tree is made of it when one is asked for. Clones share the text.
+/// A tree of an object takes ten times the memory of its text, and that three times the memory of
+/// the packed text, while most objects are looked at once: so that is kept, and a tree is made of
+/// it when one is asked for. What is asked for most, its name and its versions, is kept beside it.
+/// Clones share all of it.
 ///
 /// Its `Debug` form names the object without its content: it may be a Secret.
 ///
@@ -26,7 +28,10 @@ use crate::api_version::group_of;
 pub struct Object(Arc<Inner>);
 
 struct Inner {
-    text: Box<str>,
+    /// The text, packed by LZ4.
+    packed: Box<[u8]>,
+    /// The length of the text in bytes.
+    length: usize,
     head: Head,
 }
 
@@ -34,7 +39,7 @@ impl Object {
     /// Returns the object as a tree, made anew at each call.
     pub fn value(&self) -> Value {
         // The text is of a tree, or was seen to fit into one.
-        serde_json::from_str(self.text()).unwrap_or_default()
+        serde_json::from_str(&self.text()).unwrap_or_default()
     }
 
     /// Returns the value at a JSON pointer.
@@ -51,38 +56,46 @@ impl Object {
     }
 
     /// Returns the JSON text.
-    pub fn text(&self) -> &str {
-        &self.0.text
+    pub fn text(&self) -> String {
+        let Inner { packed, length, .. } = &*self.0;
+        // It was packed here, from a text of this length.
+        let text = lz4_flex::block::decompress(packed, *length).unwrap_or_default();
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Returns the memory that it takes, in bytes, shared with its clones.
+    pub fn memory(&self) -> usize {
+        size_of::<Inner>() + self.0.packed.len() + self.0.head.parts.len()
     }
 
     /// Returns `apiVersion`; empty if it is missing or no text.
     pub fn api_version(&self) -> &str {
-        self.part(&self.0.head.api_version)
+        self.0.head.part(0)
     }
 
     /// Returns `kind`; empty if it is missing or no text.
     pub fn kind(&self) -> &str {
-        self.part(&self.0.head.kind)
+        self.0.head.part(1)
     }
 
     /// Returns `metadata.namespace`; `None` if it is missing, empty or no text.
     pub fn namespace(&self) -> Option<&str> {
-        Some(self.part(&self.0.head.namespace)).filter(|namespace| !namespace.is_empty())
+        Some(self.0.head.part(2)).filter(|namespace| !namespace.is_empty())
     }
 
     /// Returns `metadata.name`; empty if it is missing or no text.
     pub fn name(&self) -> &str {
-        self.part(&self.0.head.name)
+        self.0.head.part(3)
     }
 
     /// Returns `metadata.uid`; empty if it is missing or no text.
     pub fn uid(&self) -> &str {
-        self.part(&self.0.head.uid)
+        self.0.head.part(4)
     }
 
     /// Returns `metadata.resourceVersion`; empty if it is missing or no text.
     pub fn resource_version(&self) -> &str {
-        self.part(&self.0.head.resource_version)
+        self.0.head.part(5)
     }
 
     /// Returns the API group; empty for the core group.
@@ -113,11 +126,10 @@ impl Object {
         if depth(text.get()) >= MAX_DEPTH {
             return Err(TooDeep);
         }
-        let text = Box::<str>::from(text);
-        match Head::read(&text) {
-            Some(head) => Ok(Self(Arc::new(Inner { text, head }))),
+        match Head::read(text.get()) {
+            Some(head) => Ok(Self::pack(text.get(), head)),
             // A key stands twice, say: a tree has the last one.
-            None => Ok(Self::from(serde_json::from_str::<Value>(&text).unwrap_or_default())),
+            None => Ok(Self::from(serde_json::from_str::<Value>(text.get()).unwrap_or_default())),
         }
     }
 
@@ -125,54 +137,42 @@ impl Object {
     /// that has either stays as it is.
     #[must_use]
     pub fn typed(self, api_version: &str, kind: &str) -> Self {
-        let Some(rest) = self.text().trim_start().strip_prefix('{') else { return self };
         if !self.api_version().is_empty() || !self.kind().is_empty() {
             return self;
         }
+        let text = self.text();
+        let Some(rest) = text.trim_start().strip_prefix('{') else { return self };
         let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
         let (api_version, kind) = (Value::from(api_version), Value::from(kind));
-        let text = format!("{{\"apiVersion\":{api_version},\"kind\":{kind}{comma}{rest}").into_boxed_str();
+        let text = format!("{{\"apiVersion\":{api_version},\"kind\":{kind}{comma}{rest}");
         match Head::read(&text) {
-            Some(head) => Self(Arc::new(Inner { text, head })),
+            Some(head) => Self::pack(&text, head),
             None => self,
         }
     }
 
-    fn part<'a>(&'a self, part: &'a Part) -> &'a str {
-        match part {
-            Part::At(start, end) => self.0.text.get(*start as usize..*end as usize).unwrap_or_default(),
-            Part::Text(text) => text,
-        }
+    fn pack(text: &str, head: Head) -> Self {
+        let packed = lz4_flex::block::compress(text.as_bytes()).into_boxed_slice();
+        Self(Arc::new(Inner { packed, length: text.len(), head }))
     }
 }
 
-/// The parts of an object that are asked for most, where they stand in its text.
+/// The parts of an object that are asked for most.
 #[derive(Debug, Default)]
 struct Head {
-    api_version: Part,
-    kind: Part,
-    namespace: Part,
-    name: Part,
-    uid: Part,
-    resource_version: Part,
-}
-
-/// A text of an object.
-#[derive(Debug)]
-enum Part {
-    /// The bytes of the object's text that are it.
-    At(u32, u32),
-    /// A text that is written with escapes.
-    Text(Box<str>),
-}
-
-impl Default for Part {
-    fn default() -> Self {
-        Self::At(0, 0)
-    }
+    /// `apiVersion`, `kind`, `metadata.namespace`, `name`, `uid` and `resourceVersion`, one behind
+    /// the other.
+    parts: Box<str>,
+    /// Where each of them ends.
+    ends: [u32; 6],
 }
 
 impl Head {
+    fn part(&self, n: usize) -> &str {
+        let start = n.checked_sub(1).map_or(0, |before| self.ends[before]) as usize;
+        self.parts.get(start..self.ends[n] as usize).unwrap_or_default()
+    }
+
     /// Finds the parts in a JSON text; `None` if that is written in an unusual way.
     fn read(text: &str) -> Option<Self> {
         #[derive(Deserialize)]
@@ -202,23 +202,16 @@ impl Head {
             Some(metadata) if metadata.get().starts_with('{') => serde_json::from_str(metadata.get()).ok()?,
             _ => Metadata::default(),
         };
-        let part = |raw: Option<&RawValue>| {
-            let raw = raw.map(RawValue::get).filter(|raw| raw.starts_with('"'))?;
-            if raw.contains('\\') {
-                return serde_json::from_str(raw).ok().map(Part::Text);
+        let Metadata { namespace, name, uid, resource_version } = metadata;
+        let (mut parts, mut ends) = (String::new(), [0; 6]);
+        let all = [top.api_version, top.kind, namespace, name, uid, resource_version];
+        for (end, raw) in ends.iter_mut().zip(all) {
+            if let Some(raw) = raw.map(RawValue::get).filter(|raw| raw.starts_with('"')) {
+                parts += &serde_json::from_str::<Cow<'_, str>>(raw).ok()?;
             }
-            let start = (raw.as_ptr() as usize).checked_sub(text.as_ptr() as usize)? + 1;
-            let end = start + raw.len().checked_sub(2)?;
-            Some(Part::At(start.try_into().ok()?, end.try_into().ok()?))
-        };
-        Some(Self {
-            api_version: part(top.api_version).unwrap_or_default(),
-            kind: part(top.kind).unwrap_or_default(),
-            namespace: part(metadata.namespace).unwrap_or_default(),
-            name: part(metadata.name).unwrap_or_default(),
-            uid: part(metadata.uid).unwrap_or_default(),
-            resource_version: part(metadata.resource_version).unwrap_or_default(),
-        })
+            *end = parts.len().try_into().ok()?;
+        }
+        Some(Self { parts: parts.into(), ends })
     }
 }
 
@@ -254,7 +247,7 @@ fn depth(json: &str) -> usize {
 /// By the values, not by their order in the text.
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
-        self.is_same(other) || self.text() == other.text() || self.value() == other.value()
+        self.is_same(other) || self.0.packed == other.0.packed || self.value() == other.value()
     }
 }
 
@@ -272,10 +265,9 @@ impl From<Value> for Object {
 
 impl From<&Value> for Object {
     fn from(value: &Value) -> Self {
-        let text = value.to_string().into_boxed_str();
+        let text = value.to_string();
         // What is no mapping has none of the parts.
-        let head = Head::read(&text).unwrap_or_default();
-        Self(Arc::new(Inner { text, head }))
+        Self::pack(&text, Head::read(&text).unwrap_or_default())
     }
 }
 

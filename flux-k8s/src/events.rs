@@ -156,7 +156,8 @@ fn events(
         Outcome::Failed => is_new(resource),
         Outcome::Unchanged | Outcome::Skipped => false,
     };
-    let mut reported: Vec<&ResourceReport> = report.resources.iter().filter(has_event).collect();
+    let mut reported: Vec<&ResourceReport> =
+        report.resources.iter().map(|one| &**one).filter(has_event).collect();
     reported.sort_by_key(|resource| resource.outcome != Outcome::Failed);
     let revision = report.revision.as_ref().map_or("git", |revision| revision.short());
     let rest = reported.split_off(reported.len().min(MOST));

@@ -134,7 +134,7 @@ impl Http {
         let mut params = PatchParams::apply(FIELD_MANAGER).validation_strict();
         params.force = force_conflicts;
         // The text is sent as it is.
-        let text: Result<&RawValue, _> = serde_json::from_str(object.text());
+        let text = RawValue::from_string(object.text());
         let text = text.map_err(|e| Failure::from_kube(&kube::Error::SerdeError(e)))?;
         let request = path(resource, namespace, name)?.patch(name, &params, &Patch::Apply(text));
         self.write(request).await
@@ -177,7 +177,7 @@ impl Http {
         object: &Object,
     ) -> Result<(), Failure> {
         let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
-        let body = object.text().as_bytes().to_vec();
+        let body = object.text().into_bytes();
         match self.write(path(resource, namespace, name)?.create(&params, body)).await {
             // The name is taken, which is found out last.
             Err(failure) if failure.kind == FailureKind::Conflict => Ok(()),

@@ -39,18 +39,19 @@ const SILENT_AGAIN: Duration = Duration::from_secs(60);
 impl KubeCluster {
     pub(crate) async fn observe_scope(&self, scope: &Scope) -> Result<Observation<Observed>, Failure> {
         let version = self.watches.changes.version();
+        let of_kinds = one_of_each_kind(scope);
         let mut gaps = Gaps::default();
-        let mut kinds = self.kinds_for(scope, &mut gaps).await?;
+        let mut kinds = self.kinds_for(&of_kinds, &mut gaps).await?;
         // The watches of the kinds that git names start at once, and list while the others are
         // looked through.
-        self.start_wanted(scope, &kinds);
-        self.search(scope, &kinds, &mut gaps).await?;
+        self.start_wanted(&of_kinds, &kinds);
+        self.search(&of_kinds, &kinds, &mut gaps).await?;
         if self.wait_for_marked(&mut gaps).await? {
             // A kind is gone: learn what there is now, and look again at what is left.
             gaps = Gaps::default();
-            kinds = self.kinds_for(scope, &mut gaps).await?;
-            self.start_wanted(scope, &kinds);
-            self.search(scope, &kinds, &mut gaps).await?;
+            kinds = self.kinds_for(&of_kinds, &mut gaps).await?;
+            self.start_wanted(&of_kinds, &kinds);
+            self.search(&of_kinds, &kinds, &mut gaps).await?;
             self.wait_for_marked(&mut gaps).await?;
         }
 
@@ -75,6 +76,8 @@ impl KubeCluster {
                 .entry(kind.group_kind())
                 .or_insert_with(|| kinds.versions(&kind.resource.group, &kind.resource.kind));
             let watches = self.watches_of_marked(kind);
+            // Else it is what the only watch shows already.
+            let is_watched_otherwise = self.is_watched_otherwise(kind);
             for wanted in of_kind {
                 let namespace = namespace_of(wanted, kind, scope);
                 // What is elsewhere is not touched, and need not be seen.
@@ -84,11 +87,12 @@ impl KubeCluster {
                 let key = (namespace, wanted.name.clone());
                 match watches.iter().find_map(|watch| watch.with(|store| store.get(&key).cloned())) {
                     // In the version that git has it in, whatever other versions are watched.
-                    Some(object) => {
+                    Some(object) if is_watched_otherwise => {
                         let (namespace, name) = key;
                         let (kind, group) = (kind.resource.kind.clone(), kind.resource.group.clone());
                         objects.insert(ResourceId { namespace, kind, name, group }, object);
                     }
+                    Some(_) => {}
                     None => {
                         let (namespace, name) = key;
                         if is_segment(&name) && namespace.as_deref().is_none_or(is_segment) {
@@ -103,7 +107,7 @@ impl KubeCluster {
         for (kind, object) in found {
             objects.insert(id_of(&kind, &object), object);
         }
-        for (kind, object) in self.autoscalers(scope, &kinds, &mut gaps).await? {
+        for (kind, object) in self.autoscalers(&of_kinds, &kinds, &mut gaps).await? {
             objects.entry(id_of(&kind, &object)).or_insert(object);
         }
         let (completeness, unseen) = gaps.completeness();
@@ -127,8 +131,8 @@ impl KubeCluster {
     }
 
     /// The kinds of the server; asked for again if git names one that is not among them.
-    async fn kinds_for(&self, scope: &Scope, gaps: &mut Gaps) -> Result<Arc<Kinds>, Failure> {
-        let lacks = |kinds: &Kinds| scope.wanted.iter().any(|w| kinds.get(&w.api_version, &w.kind).is_none());
+    async fn kinds_for(&self, of_kinds: &[&Wanted], gaps: &mut Gaps) -> Result<Arc<Kinds>, Failure> {
+        let lacks = |kinds: &Kinds| of_kinds.iter().any(|w| kinds.get(&w.api_version, &w.kind).is_none());
         let (before, asked) = self.with_discovered(|discovered| (discovered.kinds.clone(), discovered.asked));
         let is_recent = || asked.is_some_and(|asked| asked.elapsed() < SILENT_AGAIN);
         let kinds = match before {
@@ -137,7 +141,7 @@ impl KubeCluster {
                 (Ok(kinds), _) => kinds,
                 (Err(failure), Some(old)) => {
                     let what = "the server's kinds could not be asked for again";
-                    for wanted in scope.wanted.iter().filter(|w| old.get(&w.api_version, &w.kind).is_none()) {
+                    for wanted in of_kinds.iter().filter(|w| old.get(&w.api_version, &w.kind).is_none()) {
                         gaps.missing(
                             (group_of(&wanted.api_version).to_owned(), wanted.kind.clone()),
                             what,
@@ -152,7 +156,7 @@ impl KubeCluster {
         for (group, why) in &kinds.silent {
             let of = (group.clone(), String::new());
             // Of a group that git does not name, nobody needs to hear.
-            if scope.wanted.iter().any(|wanted| group_of(&wanted.api_version) == group) {
+            if of_kinds.iter().any(|wanted| group_of(&wanted.api_version) == group) {
                 gaps.described(of, why.clone());
             } else {
                 gaps.unseen(of);
@@ -172,8 +176,8 @@ impl KubeCluster {
         Ok(kinds)
     }
 
-    fn start_wanted(&self, scope: &Scope, kinds: &Kinds) {
-        for wanted in &scope.wanted {
+    fn start_wanted(&self, of_kinds: &[&Wanted], kinds: &Kinds) {
+        for wanted in of_kinds {
             if let Some(kind) = kinds.get(&wanted.api_version, &wanted.kind).filter(|kind| kind.watchable) {
                 self.start_marked(kind);
             }
@@ -204,6 +208,16 @@ impl KubeCluster {
         self.watches_of_marked(kind).iter().find_map(|watch| watch.with(|store| store.get(key).cloned()))
     }
 
+    /// Returns `true` if what carries the mark of a kind is watched in another version too.
+    fn is_watched_otherwise(&self, kind: &Kind) -> bool {
+        let is_other = |key: &WatchKey| {
+            let resource = &kind.resource;
+            let is_of_kind = key.kind == resource.kind && key.group() == resource.group;
+            key.is_of_marked() && is_of_kind && key.api_version != resource.api_version
+        };
+        !self.watches.all(is_other).is_empty()
+    }
+
     /// The running watches of what carries the mark of a kind.
     fn watches_of_marked(&self, kind: &Kind) -> Vec<Arc<Watch>> {
         let key = |namespace| WatchKey::new(&kind.resource, Selection::Marked { namespace });
@@ -214,12 +228,12 @@ impl KubeCluster {
     /// Returns all autoscalers, if git names anything that one could scale.
     async fn autoscalers(
         &self,
-        scope: &Scope,
+        of_kinds: &[&Wanted],
         kinds: &Kinds,
         gaps: &mut Gaps,
     ) -> Result<Vec<(Kind, Object)>, Failure> {
         let mut found = Vec::new();
-        if !scope.wanted.iter().any(|wanted| may_be_scaled(&wanted.api_version)) {
+        if !of_kinds.iter().any(|wanted| may_be_scaled(&wanted.api_version)) {
             return Ok(found);
         }
         for (group, kind) in AUTOSCALERS {
@@ -244,10 +258,9 @@ impl KubeCluster {
 
     /// Looks once through the kinds that git does not name for objects that carry the mark, and
     /// watches the kinds that have some.
-    async fn search(&self, scope: &Scope, kinds: &Kinds, gaps: &mut Gaps) -> Result<(), Failure> {
+    async fn search(&self, of_kinds: &[&Wanted], kinds: &Kinds, gaps: &mut Gaps) -> Result<(), Failure> {
         let _alone = self.asking.lock().await;
-        let mut watched: BTreeSet<(String, String)> = scope
-            .wanted
+        let mut watched: BTreeSet<(String, String)> = of_kinds
             .iter()
             .filter_map(|w| kinds.get(&w.api_version, &w.kind))
             .map(|kind| (kind.resource.group.clone(), kind.resource.kind.clone()))
@@ -340,24 +353,33 @@ impl KubeCluster {
 
     /// All objects that are seen with the mark.
     fn marked(&self, kinds: &Kinds) -> BTreeMap<ResourceId, Object> {
-        let mut objects: BTreeMap<ResourceId, Object> = BTreeMap::new();
+        let mut objects: Vec<(ResourceId, Object)> = Vec::new();
         for (key, watch) in self.watches.all(WatchKey::is_of_marked) {
             let Some(kind) = kinds.get(&key.api_version, &key.kind) else { continue };
             watch.with(|store| {
-                for object in store.iter() {
-                    let id = id_of(kind, object);
-                    if objects.get(&id).is_none_or(|other| version(object) > version(other)) {
-                        objects.insert(id, object.clone());
-                    }
-                }
+                objects.extend(store.iter().map(|object| (id_of(kind, object), object.clone())))
             });
         }
-        objects
+        // Of an object that is watched in several versions, the newest is the last.
+        objects.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| version(one).cmp(&version(other))));
+        objects.into_iter().collect()
     }
 
     fn may_see(&self, namespace: &String) -> bool {
         self.namespaces.as_ref().is_none_or(|namespaces| namespaces.contains(namespace))
     }
+}
+
+/// Returns the first of the objects of each kind.
+fn one_of_each_kind(scope: &Scope) -> Vec<&Wanted> {
+    let mut kinds: Vec<&Wanted> = Vec::new();
+    for wanted in &scope.wanted {
+        if kinds.last().is_none_or(|last| last.kind != wanted.kind || last.api_version != wanted.api_version)
+        {
+            kinds.push(wanted);
+        }
+    }
+    kinds
 }
 
 fn namespace_of(wanted: &Wanted, kind: &Kind, scope: &Scope) -> Option<String> {

@@ -29,7 +29,8 @@ pub(crate) fn slim(object: &Object) -> Object {
 
 /// Returns the text of what is kept; `None` if the object has another shape than workloads have.
 fn slim_text(object: &Object) -> Option<String> {
-    let mut top: Fields<'_> = serde_json::from_str(object.text()).ok()?;
+    let text = object.text();
+    let mut top: Fields<'_> = serde_json::from_str(&text).ok()?;
     let mut metadata: Fields<'_> = serde_json::from_str(top.get("metadata")?.get()).ok()?;
     metadata.retain(|key, _| METADATA.contains(key));
     let metadata = RawValue::from_string(text_of(&metadata)).ok()?;

@@ -54,16 +54,17 @@ pub fn content(object: &Value) -> Value {
 /// Returns `true` if two objects have the same [`content`].
 pub fn same_content(a: &Object, b: &Object) -> bool {
     // A server writes what is equal in the same way.
-    content_text(a).is_some_and(|text| Some(text) == content_text(b))
+    let (texts, others) = (a.text(), b.text());
+    content_text(&texts).is_some_and(|text| Some(text) == content_text(&others))
         || content(&a.value()) == content(&b.value())
 }
 
 /// Returns the texts of the parts of an object that are its content.
-fn content_text(object: &Object) -> Option<[BTreeMap<&str, &str>; 2]> {
+fn content_text(object: &str) -> Option<[BTreeMap<&str, &str>; 2]> {
     fn texts<'t>(parts: BTreeMap<&'t str, &'t RawValue>) -> BTreeMap<&'t str, &'t str> {
         parts.into_iter().map(|(key, value)| (key, value.get())).collect()
     }
-    let mut top: BTreeMap<&str, &RawValue> = serde_json::from_str(object.text()).ok()?;
+    let mut top: BTreeMap<&str, &RawValue> = serde_json::from_str(object).ok()?;
     top.remove("status");
     let metadata = top.remove("metadata").map(RawValue::get).unwrap_or("{}");
     let mut metadata: BTreeMap<&str, &RawValue> = serde_json::from_str(metadata).ok()?;

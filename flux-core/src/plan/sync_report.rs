@@ -3,7 +3,7 @@
 //! Every [`Cluster`](crate::backend::Cluster) reports through [`StepOutcome`], so that equal
 //! failures read equally.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +103,9 @@ pub struct SyncReport {
     /// The revision synced.
     pub revision: Option<Revision>,
     /// Every object of the plan, sorted by id.
-    pub resources: Vec<ResourceReport>,
+    ///
+    /// Clones of the report share them.
+    pub resources: Vec<Arc<ResourceReport>>,
     /// The problems with what was read, decided and sent; sorted, each once.
     pub findings: Vec<Finding>,
 }
@@ -238,7 +240,7 @@ impl SyncPlan {
         let mut report = SyncReport { revision: self.revision.clone(), ..SyncReport::default() };
         let mut findings = self.findings.clone();
         for outcome in outcomes {
-            report.resources.push(outcome.report);
+            report.resources.push(Arc::new(outcome.report));
             findings.extend(outcome.findings);
         }
         report.resources.sort_by(|a, b| (&a.id, &a.place).cmp(&(&b.id, &b.place)));

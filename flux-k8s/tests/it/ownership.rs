@@ -313,7 +313,7 @@ async fn a_key_that_was_edited_by_hand_is_put_back() {
         let report = team.settle(&objects).await;
         assert!(report.resources.iter().all(|r| r.reason == Reason::Drifted), "{report}");
         let names_item = |r: &ResourceReport| r.fields.iter().any(|field| field.contains("9000"));
-        assert!(report.resources.iter().all(names_item), "what went is named: {report:#?}");
+        assert!(report.resources.iter().all(|r| names_item(r)), "what went is named: {report:#?}");
         let ports = |live: &Value, at: &str, key: &str| -> Vec<Value> {
             live.pointer(at).unwrap().as_array().unwrap().iter().map(|port| port[key].clone()).collect()
         };

@@ -1,6 +1,6 @@
 //! The objects that git describes, as the checker identifies them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -28,23 +28,37 @@ pub(super) struct Git<'a> {
 /// Objects in the order of their ids, those of one id beside each other.
 struct ById<'a> {
     objects: Identified<'a>,
-    ranges: HashMap<IdRef<'a>, (usize, usize)>,
+    /// `true` if two of them have one id.
+    has_twins: bool,
 }
 
 impl<'a> ById<'a> {
     fn new(mut objects: Identified<'a>) -> Self {
         objects.sort_by_key(|(id, _)| *id);
-        let mut ranges: HashMap<IdRef<'a>, (usize, usize)> = HashMap::with_capacity(objects.len());
-        for (at, (id, _)) in objects.iter().enumerate() {
-            ranges.entry(*id).or_insert((at, at)).1 = at + 1;
-        }
-        Self { objects, ranges }
+        let has_twins = objects.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if a == b));
+        Self { objects, has_twins }
     }
 
     fn get(&self, id: IdRef<'_>) -> &[(IdRef<'a>, &'a DesiredObject)] {
-        let range = self.ranges.get(&id).and_then(|(start, end)| self.objects.get(*start..*end));
-        range.unwrap_or_default()
+        let start = self.objects.partition_point(|(other, _)| *other < id);
+        let from = self.objects.get(start..).unwrap_or_default();
+        let count = from.iter().take_while(|(other, _)| *other == id).count();
+        from.get(..count).unwrap_or_default()
     }
+}
+
+/// Skips the objects before an id, and returns those that have it.
+fn advance<'g, 'a>(
+    rest: &mut &'g [(IdRef<'a>, &'a DesiredObject)],
+    id: IdRef<'_>,
+) -> &'g [(IdRef<'a>, &'a DesiredObject)] {
+    while let Some((first, others)) = rest.split_first()
+        && first.0 < id
+    {
+        *rest = others;
+    }
+    let count = rest.iter().take_while(|(other, _)| *other == id).count();
+    rest.get(..count).unwrap_or_default()
 }
 
 impl<'a> Git<'a> {
@@ -81,10 +95,15 @@ impl<'a> Git<'a> {
         self.objects.objects.iter().chain(&self.unknown_kinds.objects).copied()
     }
 
-    /// Returns the objects of an id, be their kind known or not.
-    pub(super) fn get(&self, id: IdRef<'_>) -> &[(IdRef<'a>, &'a DesiredObject)] {
-        let known = self.objects.get(id);
-        if known.is_empty() { self.unknown_kinds.get(id) } else { known }
+    /// Returns the objects of each id, known kinds and unknown ones, in one pass; the ids are in
+    /// order.
+    pub(super) fn of_each<'i>(
+        &self,
+        ids: impl Iterator<Item = IdRef<'i>>,
+    ) -> Vec<[&[(IdRef<'a>, &'a DesiredObject)]; 2]> {
+        let (mut known, mut unknown) =
+            (self.objects.objects.as_slice(), self.unknown_kinds.objects.as_slice());
+        ids.map(|id| [advance(&mut known, id), advance(&mut unknown, id)]).collect()
     }
 
     /// Returns the number of objects of an id.
@@ -92,14 +111,9 @@ impl<'a> Git<'a> {
         self.objects.get(id).len() + self.unknown_kinds.get(id).len()
     }
 
-    pub(super) fn is_of_unknown_kind(&self, id: IdRef<'_>) -> bool {
-        !self.unknown_kinds.get(id).is_empty()
-    }
-
     /// Returns `true` if not all that git describes is sound.
     pub(super) fn is_in_doubt(&self) -> bool {
-        let twice = self.objects.ranges.len() < self.objects.objects.len();
-        twice || !self.unknown_kinds.objects.is_empty() || !self.no_objects.is_empty()
+        self.objects.has_twins || !self.unknown_kinds.objects.is_empty() || !self.no_objects.is_empty()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The rules of single steps: every object has its one step, and the step is right for it.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -23,7 +23,7 @@ use crate::{
     object::Object,
     plan::contest::Contest,
     plan::sync::{Action, CHECKSUM_ANNOTATION, MARK_LABEL, Reason, Step, SyncPlan},
-    sync::{Desired, SyncOptions},
+    sync::{Desired, DesiredObject, SyncOptions},
 };
 
 /// The steps that were found to be right, with all that is their own and that they were held
@@ -47,7 +47,17 @@ pub(super) fn check(
     known: &mut Known,
     right: &mut RightSteps,
 ) -> Vec<Violation> {
-    let mut violations = completeness(plan, git, desired);
+    // The steps by the ids of their objects, each with what git says of it.
+    let mut by_id: Vec<usize> = (0..plan.steps.len()).collect();
+    by_id.sort_by_key(|n| plan.steps.get(*n).map(|step| IdRef::from(&step.id)));
+    let ids = by_id.iter().filter_map(|n| plan.steps.get(*n)).map(|step| IdRef::from(&step.id));
+    let mut in_git = vec![[[].as_slice(); 2]; plan.steps.len()];
+    for (n, objects) in by_id.iter().zip(git.of_each(ids)) {
+        if let Some(of_step) = in_git.get_mut(*n) {
+            *of_step = objects;
+        }
+    }
+    let mut violations = completeness(plan, git, desired, &by_id);
     let live = &observed.value.objects;
     let autoscalers = Autoscalers::new(
         git.all()
@@ -58,18 +68,18 @@ pub(super) fn check(
     let all_suspended = options.suspended.is_some() || desired.suspended.is_some();
     let checker = Checker { observed, options, autoscalers, all_suspended };
     let mut before = std::mem::take(&mut right.0);
-    for step in &plan.steps {
+    for (step, [known_kind, unknown_kind]) in plan.steps.iter().zip(in_git) {
         if !explains(step.reason, &step.action) {
             violations.push(Violation::WrongReason { id: step.id.clone(), reason: step.reason });
         }
         // A step of something that git no longer describes has no place.
         let Some(place) = &step.place else { continue };
-        let objects = git.get((&step.id).into());
+        let objects = if known_kind.is_empty() { unknown_kind } else { known_kind };
         let Some((_, first)) = objects.first() else { continue };
         let described = objects.iter().map(|(_, described)| *described);
         let object = &described.clone().find(|described| described.place == *place).unwrap_or(first).object;
         let failure = match step.reason {
-            Reason::UnknownKind => git.is_of_unknown_kind((&step.id).into()),
+            Reason::UnknownKind => !unknown_kind.is_empty(),
             Reason::Duplicate => objects.len() > 1,
             _ => true,
         };
@@ -106,32 +116,34 @@ fn is_same(a: Option<&Object>, b: Option<&Object>) -> bool {
 }
 
 /// Checks that every object has one step, that no step is for anything else, and that no finding of
-/// git is lost.
-fn completeness(plan: &SyncPlan, git: &Git<'_>, desired: &Desired) -> Vec<Violation> {
+/// git is lost; `by_id` has the numbers of the steps in the order of their ids.
+fn completeness(plan: &SyncPlan, git: &Git<'_>, desired: &Desired, by_id: &[usize]) -> Vec<Violation> {
     let mut violations = Vec::new();
-    let mut steps: Vec<&Step> = plan.steps.iter().map(|step| &**step).collect();
-    steps.sort_by_key(|step| IdRef::from(&step.id));
-    let mut by_id: HashMap<IdRef<'_>, &[&Step]> = HashMap::with_capacity(steps.len());
-    for steps in steps.chunk_by(|a, b| a.id == b.id) {
-        by_id.extend(steps.first().map(|first| (IdRef::from(&first.id), steps)));
-    }
-    for (id, object) in git.all() {
-        let of_object = |step: &&Step| step.place.as_ref() == Some(&object.place);
-        if !by_id.get(&id).is_some_and(|steps| steps.iter().any(of_object)) {
-            violations.push(Violation::MissingStep { id: id.to_id(), place: object.place.clone() });
+    let steps: Vec<&Step> = by_id.iter().filter_map(|n| plan.steps.get(*n)).map(|step| &**step).collect();
+    let of_each_id: Vec<&[&Step]> = steps.chunk_by(|a, b| a.id == b.id).collect();
+    let ids = || of_each_id.iter().filter_map(|steps| steps.first()).map(|step| &step.id);
+    let described = git.of_each(ids().map(IdRef::from));
+    let mut has_step = HashSet::with_capacity(plan.steps.len());
+    for ((id, steps), of_id) in ids().zip(&of_each_id).zip(described) {
+        let count = of_id.iter().map(|objects| objects.len()).sum::<usize>();
+        for (_, object) in of_id.into_iter().flatten() {
+            if steps.iter().any(|step| step.place.as_ref() == Some(&object.place)) {
+                has_step.insert(std::ptr::from_ref::<DesiredObject>(object));
+            }
         }
-    }
-    for steps in steps.chunk_by(|a, b| a.id == b.id) {
-        let Some(id) = steps.first().map(|first| &first.id) else { continue };
-        let described = git.count(id.into());
         let fails = steps.iter().all(|step| step.action == Action::Fail);
-        if steps.len() > described.max(1) || (steps.len() > 1 && !fails) {
+        if steps.len() > count.max(1) || (steps.len() > 1 && !fails) {
             violations.push(Violation::RepeatedStep { id: id.clone() });
         }
-        if steps.iter().any(|step| step.place.is_some()) && !git.describes(id.into()) {
+        if count == 0 && steps.iter().any(|step| step.place.is_some()) {
             violations.push(Violation::UnexpectedStep { id: id.clone() });
         }
     }
+    let missing = git.all().filter(|(_, object)| !has_step.contains(&std::ptr::from_ref(*object)));
+    violations.splice(
+        0..0,
+        missing.map(|(id, object)| Violation::MissingStep { id: id.to_id(), place: object.place.clone() }),
+    );
     let finding = |code: Code, at: String| Violation::LostFinding { code, at };
     let kept: BTreeSet<&Finding> = plan.findings.iter().collect();
     for lost in desired.findings.iter().filter(|finding| !kept.contains(finding)) {

@@ -140,7 +140,7 @@ fn cluster_after(events: &[Event]) -> (MemoryCluster, BTreeSet<ResourceId>) {
             Event::Sync(objects) => {
                 let report = sync(&cluster, objects, &pruning());
                 let made = report.resources.into_iter().filter(|r| r.outcome == Outcome::Created);
-                created.extend(made.map(|r| r.id));
+                created.extend(made.map(|r| r.id.clone()));
             }
             Event::CreateByHand(object) => {
                 if let Ok(id) = cluster.create(object.clone()) {
