@@ -122,7 +122,7 @@ impl Object {
     ///
     /// # Errors
     /// [`TooDeep`] if the text nests deeper than a tree may.
-    pub fn from_raw(text: Box<RawValue>) -> Result<Self, TooDeep> {
+    pub fn from_raw(text: &RawValue) -> Result<Self, TooDeep> {
         if depth(text.get()) >= MAX_DEPTH {
             return Err(TooDeep);
         }
@@ -296,7 +296,7 @@ mod tests {
     use super::*;
 
     fn raw(text: &str) -> Result<Object, TooDeep> {
-        Object::from_raw(RawValue::from_string(text.to_owned()).unwrap())
+        Object::from_raw(&RawValue::from_string(text.to_owned()).unwrap())
     }
 
     #[test]

@@ -166,7 +166,7 @@ mod tests {
         let known = objects::list(&repo, first, &paths).unwrap();
         let made = since(&repo, (first, &known), second, &paths).unwrap().unwrap();
         assert_eq!(
-            made.file_paths().map(|path| path.as_str()).collect::<Vec<_>>(),
+            made.file_paths().map(RepoPath::as_str).collect::<Vec<_>>(),
             ["deploy/a.yaml", "deploy/b.yaml"]
         );
     }

@@ -290,7 +290,7 @@ impl Http {
             return Err(refusal(status.as_u16(), &body));
         }
         let garbled = |e| Failure::from_kube(&kube::Error::SerdeError(e));
-        let body: Box<RawValue> = serde_json::from_slice(&body).map_err(garbled)?;
+        let body: &RawValue = serde_json::from_slice(&body).map_err(garbled)?;
         let body = Object::from_raw(body).map_err(|e| garbled(serde::de::Error::custom(e)))?;
         Ok(Answer { created: status.as_u16() == 201, body })
     }

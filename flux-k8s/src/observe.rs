@@ -357,7 +357,7 @@ impl KubeCluster {
         for (key, watch) in self.watches.all(WatchKey::is_of_marked) {
             let Some(kind) = kinds.get(&key.api_version, &key.kind) else { continue };
             watch.with(|store| {
-                objects.extend(store.iter().map(|object| (id_of(kind, object), object.clone())))
+                objects.extend(store.iter().map(|object| (id_of(kind, object), object.clone())));
             });
         }
         // Of an object that is watched in several versions, the newest is the last.

@@ -28,7 +28,7 @@ impl RawObject {
 impl<'de> Deserialize<'de> for RawObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        let object = Object::from_raw(text).map_err(serde::de::Error::custom)?;
+        let object = Object::from_raw(&text).map_err(serde::de::Error::custom)?;
         let part = |part: &str| Some(part.to_owned()).filter(|part| !part.is_empty());
         let meta = ObjectMeta {
             name: part(object.name()),

@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn at(store: &Store, name: &str) -> Option<u64> {
-        store.get(&(None, name.to_owned())).and_then(|o| version(o))
+        store.get(&(None, name.to_owned())).and_then(version)
     }
 
     #[test]
@@ -303,7 +303,7 @@ mod tests {
                 if let (Some(ours), Some(watched)) = (ours_at, at(&store, "a")) { prop_assert!(watched >= ours); }
             }
             while let Some(event) = untold.pop_front() { tell(&mut store, event); }
-            prop_assert_eq!(at(&store, "a"), truth.as_ref().and_then(|o| version(o)));
+            prop_assert_eq!(at(&store, "a"), truth.as_ref().and_then(version));
         }
     }
 }

@@ -24,7 +24,7 @@ fn template_pointer(kind: &str) -> &'static str {
 pub(crate) fn slim(object: &Object) -> Object {
     // Most of the text is left out without being read into a tree.
     let slim = slim_text(object).and_then(|text| RawValue::from_string(text).ok());
-    slim.and_then(|raw| Object::from_raw(raw).ok()).unwrap_or_else(|| slim_tree(object.value()).into())
+    slim.and_then(|raw| Object::from_raw(&raw).ok()).unwrap_or_else(|| slim_tree(object.value()).into())
 }
 
 /// Returns the text of what is kept; `None` if the object has another shape than workloads have.

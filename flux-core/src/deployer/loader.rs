@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{DeployError, Options};
+use super::{DeployError, Options, desired::desired};
 use crate::{
     backend::{Clock, ConfigRepo, ContentId, Entry, Error as BackendError, Revision, Tree},
     finding::{Code, Findings},
@@ -39,7 +39,7 @@ pub struct LoadedRepo {
     pub findings: Findings,
     /// The cost of loading it.
     pub stats: LoadStats,
-    /// What a sync makes of it.
+    /// The objects of it that the cluster should have.
     desired: Arc<Desired>,
     tree: Tree,
     /// The findings about more than the manifests.
@@ -73,7 +73,7 @@ impl LoadedRepo {
         let mut files = self.files.clone();
         files.extend(changed);
         let findings = Findings::from(manifests.findings());
-        let desired = Arc::new(super::sync::desired(at, &manifests, &findings));
+        let desired = Arc::new(desired(at, &manifests, &findings));
         Ok(Some(Self {
             revision: at.clone(),
             stats: LoadStats { files: files.len(), parsed: parsed.fresh },
@@ -243,7 +243,7 @@ impl Loader {
         let mut findings = Findings::from(manifests.findings());
         findings.extend(others.iter().cloned());
         let stats = LoadStats { files: files.len(), parsed: fresh };
-        let desired = Arc::new(super::sync::desired(at, &manifests, &findings));
+        let desired = Arc::new(desired(at, &manifests, &findings));
         let revision = at.clone();
         Ok(LoadedRepo {
             revision,

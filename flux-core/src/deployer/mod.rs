@@ -8,6 +8,7 @@
 //! and those that wait for health are in rooms of their own, `inspect` and `wait`.
 
 mod composition;
+mod desired;
 mod error;
 mod gather;
 mod loader;
@@ -26,8 +27,8 @@ pub use crate::{
     wait::{HealthProgress, WaitOptions, WaitReport},
 };
 pub use composition::Deployer;
+pub(crate) use desired::sent;
 pub use error::DeployError;
 pub use loader::{LoadStats, LoadedRepo};
 pub use options::Options;
 pub use release::ReleaseReport;
-pub(crate) use sync::sent;

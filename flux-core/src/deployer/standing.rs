@@ -1,4 +1,4 @@
-//! What stands of the last sync, so that the next one costs what has changed since.
+//! The last sync, as far as it stands: the next one costs only the changes since.
 
 use std::{
     collections::BTreeMap,
@@ -10,16 +10,17 @@ use crate::{
     backend::{Cluster, Observation, Observed, Scope},
     finding::{Code, Finding},
     manifest::ResourceId,
-    sync::{self, Contest, Desired, Kept, SyncOptions, SyncPlan, SyncReport, Violation},
+    sync::{self, Checked, Contest, Desired, Kept, SyncOptions, SyncPlan, SyncReport, Violation},
 };
 
-/// What the syncs of a deployer keep from one to the next.
+/// The memory of the syncs of a deployer, from one to the next.
 #[derive(Default)]
 pub(super) struct Standing(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     kept: Kept,
+    checked: Checked,
     /// The scope of the last observation, with what it was made for.
     scope: Option<(Arc<Desired>, SyncOptions, Arc<Scope>)>,
     /// The last sync, if there was nothing to do.
@@ -32,7 +33,7 @@ struct Idle {
     report: SyncReport,
 }
 
-/// What a sync looks at, by the addresses of it.
+/// All that a sync looks at, by the addresses of it.
 pub(super) struct LookedAt {
     pub(super) loaded: Arc<LoadedRepo>,
     pub(super) options: SyncOptions,
@@ -92,12 +93,12 @@ impl Standing {
     ) -> (SyncPlan, Vec<Violation>) {
         let mut state = self.state();
         let mut plan = state.kept.plan(desired, observed, options);
-        let mut violations = state.kept.check(&plan, desired, observed, options);
+        let mut violations = state.checked.check(&plan, desired, observed, options);
         if recheck {
             let anew = sync::plan(desired, observed, options);
             let found = sync::check(&anew, desired, observed, options);
             if anew != plan || found != violations {
-                state.kept = Kept::default();
+                (state.kept, state.checked) = (Kept::default(), Checked::default());
                 (plan, violations) = (anew, found);
                 plan.findings.push(differs());
                 plan.findings.sort();

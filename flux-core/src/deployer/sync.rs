@@ -4,13 +4,10 @@ use std::sync::{Arc, PoisonError};
 
 use super::{DeployError, Deployer, LoadedRepo, standing::LookedAt};
 use crate::{
-    backend::{self, Progress, Revision},
+    backend::{self, Progress},
     finding::{Code, Finding, Findings},
-    manifest::ApiVersion,
-    manifest_set::{Located, Manifests},
-    policy::{Suspension, is_policy_document},
-    release,
-    sync::{self, AccessRule, Desired, DesiredObject, SyncOptions, SyncPlan, SyncReport},
+    policy::Suspension,
+    sync::{self, AccessRule, Desired, SyncOptions, SyncPlan, SyncReport},
 };
 
 impl Deployer {
@@ -204,37 +201,4 @@ fn unreachable(error: &backend::Error, last: &LoadedRepo) -> Finding {
         ),
         remedy: "See that the git server can be reached; until then changes in git are not seen.".to_owned(),
     }
-}
-
-/// Returns the objects that git says the cluster should have.
-pub(super) fn desired(revision: &Revision, manifests: &Manifests, findings: &Findings) -> Desired {
-    let objects = sent_of(manifests)
-        .map(|located| DesiredObject { object: located.resource.object.clone(), place: located.place() })
-        .collect();
-    let documents = manifests.resources().map(|located| located.resource);
-    let mut policies = documents.filter(|document| is_policy_document(document));
-    let mut findings = findings.to_vec();
-    // A suspension that was misspelt must not go unnoticed.
-    findings.extend(release::document_findings(manifests));
-    Desired {
-        revision: Some(revision.clone()),
-        objects,
-        findings,
-        default_namespace: Some(manifests.default_namespace().to_owned()),
-        suspended: policies.find_map(|policy| Suspension::of_document(&policy.object.value())),
-    }
-}
-
-/// Returns the objects that are for the cluster.
-pub(crate) fn sent(loaded: &LoadedRepo) -> impl Iterator<Item = Located<'_>> {
-    sent_of(&loaded.manifests)
-}
-
-fn sent_of(manifests: &Manifests) -> impl Iterator<Item = Located<'_>> {
-    manifests.resources().filter(|located| !is_for_tools(&located.resource.api_version))
-}
-
-/// Returns `true` if a document speaks to tools and is never sent to a cluster.
-fn is_for_tools(api_version: &ApiVersion) -> bool {
-    *api_version == "fluxcd.io/v1alpha1" || api_version.group() == "kustomize.config.k8s.io"
 }

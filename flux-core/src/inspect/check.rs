@@ -63,7 +63,7 @@ impl Deployer {
     /// Those of [`ConfigRepo`](crate::backend::ConfigRepo).
     pub async fn check(&self) -> Result<CheckReport, DeployError> {
         let loaded = self.load().await?;
-        let trees = Trees::of(&loaded.manifests, sent(&loaded));
+        let trees = Trees::of(&loaded.manifests, sent(&loaded.manifests));
         let objects = ObjectChecks::of(&trees);
         // The mistakes in policy documents and objects are reported at their lines.
         let documents = release::policy_documents(&loaded.manifests).chain(objects.paths());
@@ -74,7 +74,7 @@ impl Deployer {
             sources.get(path).map(String::as_str)
         }));
         findings.extend(objects.findings(&sources));
-        findings.extend(sent(&loaded).flat_map(|located| annotations_of_syncs(&located)));
+        findings.extend(sent(&loaded.manifests).flat_map(|located| annotations_of_syncs(&located)));
         Ok(CheckReport { loaded, findings: findings.by_place() })
     }
 }

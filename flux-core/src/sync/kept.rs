@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Desired, Owned, Step, SyncOptions, check, kinds};
+use super::{Desired, Owned, Step, SyncOptions, kinds};
 use crate::{
     backend::{Fidelity, KindInfo},
     finding::Finding,
@@ -16,11 +16,11 @@ use crate::{
     policy::Suspension,
 };
 
-/// The decisions of the last plan and of its check, with all that each was made on.
+/// The decisions of the last plan, with all that each was made on.
 ///
-/// [`plan`](Self::plan) and [`check`](Self::check) give what [`sync::plan`](crate::sync::plan())
-/// and [`sync::check`](crate::sync::check()) give, in the time that a change takes. Plans of other
-/// options may be asked for in between; then all is decided anew.
+/// [`plan`](Self::plan) gives what [`sync::plan`](crate::sync::plan()) gives, in the time that a
+/// change takes. Plans of other options may be asked for in between; then all is decided anew.
+/// [`Checked`](crate::sync::Checked) does the same for the check.
 ///
 /// An object counts as unchanged if it is the [same](Object::is_same) in memory.
 #[derive(Debug, Default)]
@@ -33,7 +33,6 @@ pub struct Kept {
     pub(super) definitions: Memo<Defined>,
     /// The targets of autoscalers.
     pub(super) targets: Memo<Option<ResourceId>>,
-    pub(super) checked: check::Checked,
 }
 
 impl Kept {
@@ -71,14 +70,16 @@ pub(super) struct Context {
 
 /// The decision about an object that git describes once, with all that is its own and that it was
 /// made on.
+///
+/// There is one for each object, and few have a contest, an autoscaler or a record.
 #[derive(Debug)]
 pub(super) struct Decided {
     pub(super) desired: Object,
     pub(super) live: Option<Object>,
-    pub(super) contest: Option<Contest>,
-    pub(super) autoscaler: Option<ResourceId>,
+    pub(super) contest: Option<Box<Contest>>,
+    pub(super) autoscaler: Option<Box<ResourceId>>,
     /// The id of its record, if it is a Job that goes by its own time limit.
-    pub(super) record: Option<ResourceId>,
+    pub(super) record: Option<Box<ResourceId>>,
     /// The record.
     pub(super) past: Option<Object>,
     /// `true` if this sync set has created it.

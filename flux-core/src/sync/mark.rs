@@ -5,6 +5,8 @@
 //! is bound to another id (a copied label) or to another sync set counts for nothing: such an
 //! object is adopted when git names it.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -135,7 +137,21 @@ pub(super) fn adopted_from<'a>(object: &'a Value, sync_set: &SyncSet) -> &'a str
 
 /// Returns `true` if an object carries a mark, whoever put it there.
 pub fn is_marked(object: &Object) -> bool {
-    object.text().contains(MARK_LABEL) && has_mark(&object.value())
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Top {
+        metadata: Metadata,
+    }
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Metadata {
+        labels: BTreeMap<String, serde::de::IgnoredAny>,
+    }
+    let text = object.text();
+    match serde_json::from_str::<Top>(&text) {
+        Ok(top) => top.metadata.labels.contains_key(MARK_LABEL),
+        Err(_) => has_mark(&object.value()),
+    }
 }
 
 /// Returns `true` if the tree of an object has a mark.

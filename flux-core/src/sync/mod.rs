@@ -45,7 +45,7 @@ pub use access::{AccessRule, access, access_of_events, access_of_lists};
 #[cfg(feature = "deployer")]
 pub(crate) use annotations::unreadable;
 pub use applied::applied;
-pub use check::{Protection, PruneRule, Violation, check};
+pub use check::{Checked, Protection, PruneRule, Violation, check};
 #[cfg(feature = "deployer")]
 pub(crate) use contests::Contests;
 pub use input::{Desired, DesiredObject, SyncOptions};

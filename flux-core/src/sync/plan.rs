@@ -9,11 +9,11 @@ use std::{
 
 use serde_json::Value;
 
-use self::decide::Decision;
+use self::decide::{Decision, World, desired_step};
 use super::{
     Action, Desired, DesiredObject, Kept, Owned, Reason, Step, SyncOptions, SyncPlan, findings, job,
     kept::{self, Context, Decided, Definitions, is_same},
-    mark, object, order,
+    mark, object,
     prune::{self, NamedByGit},
     scaling::Autoscaled,
 };
@@ -23,7 +23,6 @@ use crate::{
     manifest::{IdRef, ResourceId},
     memo::Memo,
     object::Object,
-    policy::Suspension,
 };
 
 /// Plans what makes the cluster equal to git.
@@ -88,10 +87,9 @@ pub fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncO
 impl Kept {
     /// Plans as [`plan`](plan()) does, and equals it byte for byte.
     ///
-    /// Nothing is decided anew about an object if all that speaks for it is what it was the last
-    /// time: the document, the object of the cluster, its autoscaler, the fields that are contested,
-    /// and all that is said for every object. So a plan takes as long as what has changed, and a
-    /// look at the rest.
+    /// Nothing is decided anew about an object if all that speaks for it is as it was: the document,
+    /// the object of the cluster, its autoscaler, the fields that are contested, and all that is
+    /// said for every object. So a plan takes as long as the changes, and a look at the rest.
     pub fn plan(
         &mut self,
         desired: &Desired,
@@ -106,7 +104,7 @@ impl Kept {
         }
         objects.sort_by_key(|(id, _)| *id);
         let in_cluster = observed.value.objects.iter().map(|(id, object)| (IdRef::from(id), object));
-        planner.autoscaled = Autoscaled::from_autoscalers(
+        planner.world.autoscaled = Autoscaled::from_autoscalers(
             objects.iter().map(|(id, one)| (*id, &one.object)).chain(in_cluster),
             !observed.has_seen("autoscaling", "HorizontalPodAutoscaler"),
             &mut self.targets,
@@ -117,11 +115,16 @@ impl Kept {
         let mut decided = Vec::with_capacity(objects.len());
         for objects in objects.chunk_by(|(a, _), (b, _)| a == b) {
             let Some((id, object)) = objects.first() else { continue };
-            let live = next_of(&mut live, |(known, _)| IdRef::from(*known).cmp(id)).map(|(_, live)| live);
+            while let Some(other) = live.next_if(|(known, _)| IdRef::from(*known) < *id) {
+                planner.others.push(other);
+            }
+            let live = live.next_if(|(known, _)| IdRef::from(*known) == *id);
             if objects.len() > 1 {
+                planner.others.extend(live);
                 planner.duplicate(*id, objects);
                 continue;
             }
+            let live = live.map(|(_, live)| live);
             let known = next_of(&mut before, |known| IdRef::from(&known.step.id).cmp(id));
             let decision = match known {
                 Some(known) if planner.is_still_so(&known, object, live) => known,
@@ -130,6 +133,7 @@ impl Kept {
             planner.take(*id, &decision);
             decided.push(decision);
         }
+        planner.others.extend(live);
         self.decided = decided;
         let plan = planner.finish(&mut self.owned);
         self.end_round();
@@ -145,15 +149,12 @@ fn next_of<T>(items: &mut Peekable<impl Iterator<Item = T>>, compare: impl Fn(&T
 
 struct Planner<'a> {
     desired: &'a Desired,
-    observed: &'a Observation<Observed>,
-    options: &'a SyncOptions,
-    definitions: Definitions,
-    autoscaled: Autoscaled,
-    /// Set if nothing is to be synced.
-    suspended: Option<&'a Suspension>,
+    world: World<'a>,
     /// The ids of the objects that a decision is made about, in order.
     named: Vec<IdRef<'a>>,
     kinds: HashMap<(&'a str, &'a str), Option<KindInfo>>,
+    /// The objects of the cluster that no decision is made about.
+    others: Vec<(&'a ResourceId, &'a Object)>,
     /// The other ids that git names.
     also_named: Vec<ResourceId>,
     /// Those that carry the mark of another sync set.
@@ -179,13 +180,10 @@ impl<'a> Planner<'a> {
         findings.extend(suspended.map(findings::suspended));
         Self {
             desired,
-            observed,
-            options,
-            definitions,
-            autoscaled: Autoscaled::default(),
-            suspended,
+            world: World { observed, options, definitions, autoscaled: Autoscaled::default(), suspended },
             named: Vec::new(),
             kinds: HashMap::new(),
+            others: Vec::new(),
             also_named: Vec::new(),
             of_others: BTreeSet::new(),
             ours: 0,
@@ -197,44 +195,45 @@ impl<'a> Planner<'a> {
 
     /// Returns all that speaks for every object.
     fn context(&self) -> Context {
-        let Observed { kinds, versions, unseen, default_namespace, fidelity, .. } = &self.observed.value;
+        let Observed { kinds, versions, unseen, default_namespace, fidelity, .. } =
+            &self.world.observed.value;
         Context {
-            options: self.options.clone(),
-            suspended: self.suspended.cloned(),
-            definitions: self.definitions.clone(),
+            options: self.world.options.clone(),
+            suspended: self.world.suspended.cloned(),
+            definitions: self.world.definitions.clone(),
             kinds: kinds.clone(),
             versions: versions.clone(),
             unseen: unseen.clone(),
-            is_complete: self.observed.completeness.is_complete(),
+            is_complete: self.world.observed.completeness.is_complete(),
             default_namespace: default_namespace.clone(),
             fidelity: *fidelity,
-            is_partial: self.autoscaled.is_partial(),
+            is_partial: self.world.autoscaled.is_partial(),
         }
     }
 
     /// Returns `true` if a decision is made on what is so now; what speaks for every object is the
     /// same.
     fn is_still_so(&self, known: &Decided, desired: &DesiredObject, live: Option<&Object>) -> bool {
-        let Observed { contests, objects, .. } = &self.observed.value;
+        let Observed { contests, objects, .. } = &self.world.observed.value;
         let id = &known.step.id;
         known.desired.is_same(&desired.object)
             && known.step.place.as_ref() == Some(&desired.place)
             && is_same(known.live.as_ref(), live)
-            && known.contest.as_ref() == contests.get(id)
-            && known.autoscaler.as_ref() == self.autoscaled.of(id)
-            && is_same(known.past.as_ref(), known.record.as_ref().and_then(|record| objects.get(record)))
+            && known.contest.as_deref() == contests.get(id)
+            && known.autoscaler.as_deref() == self.world.autoscaled.of(id)
+            && is_same(known.past.as_ref(), known.record.as_deref().and_then(|record| objects.get(record)))
     }
 
     fn decide_anew(&self, id: IdRef<'_>, desired: &DesiredObject, live: Option<&Object>) -> Decided {
         let id = id.to_id();
         let object = desired.object.value();
         let record = job::record_id(&id, &object);
-        let past = record.as_ref().and_then(|record| self.observed.value.objects.get(record)).cloned();
+        let past = record.as_ref().and_then(|record| self.world.observed.value.objects.get(record)).cloned();
         let live_value = live.map(Object::value);
-        let owned = |live: &Value| mark::read(live, self.options.sets(), false).owned;
+        let owned = |live: &Value| mark::read(live, self.world.options.sets(), false).owned;
         let is_ours = live_value.as_ref().map(owned) == Some(Owned::Created);
         let mut decision = Decision {
-            planner: self,
+            world: &self.world,
             desired,
             object: &object,
             step: None,
@@ -248,10 +247,10 @@ impl<'a> Planner<'a> {
         Decided {
             desired: desired.object.clone(),
             live: live.cloned(),
-            contest: self.observed.value.contests.get(&id).cloned(),
-            autoscaler: self.autoscaled.of(&id).cloned(),
+            contest: self.world.observed.value.contests.get(&id).cloned().map(Box::new),
+            autoscaler: self.world.autoscaled.of(&id).cloned().map(Box::new),
             unreadable: findings::unreadable(&id, desired, &object).collect(),
-            record,
+            record: record.map(Box::new),
             past,
             is_ours,
             is_of_others,
@@ -263,7 +262,7 @@ impl<'a> Planner<'a> {
     /// Takes a decision into the plan.
     fn take(&mut self, id: IdRef<'a>, decided: &Decided) {
         self.named.push(id);
-        self.also_named.extend(decided.record.clone());
+        self.also_named.extend(decided.record.as_deref().cloned());
         self.ours += usize::from(decided.is_ours);
         if decided.is_of_others {
             self.of_others.insert(decided.step.id.clone());
@@ -288,20 +287,20 @@ impl<'a> Planner<'a> {
         };
         let kind = (desired.object.api_version(), written.kind);
         let Some(known) = self.kind(kind) else {
-            if self.options.excludes(kind.0, &written.to_id()) {
+            if self.world.options.excludes(kind.0, &written.to_id()) {
                 return Some(written);
             }
             self.unknown_kind(written.to_id(), kind.0, desired);
             return None;
         };
-        let default = self.observed.value.default_namespace.as_str();
+        let default = self.world.observed.value.default_namespace.as_str();
         let namespace = known.namespaced.then(|| written.namespace.unwrap_or(default));
         Some(IdRef { namespace, ..written })
     }
 
     /// Returns what is known of a kind.
     fn kind(&mut self, (api_version, kind): (&'a str, &'a str)) -> Option<KindInfo> {
-        let (observed, definitions) = (&self.observed.value.kinds, &self.definitions.kinds);
+        let (observed, definitions) = (&self.world.observed.value.kinds, &self.world.definitions.kinds);
         *self.kinds.entry((api_version, kind)).or_insert_with(|| {
             let key = (api_version.to_owned(), kind.to_owned());
             observed.get(&key).or_else(|| definitions.get(&key)).copied()
@@ -347,7 +346,7 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(mut self, owned: &mut Memo<Owned>) -> SyncPlan {
-        self.findings.extend(findings::other_sync_set(&self.of_others, &self.options.sync_set));
+        self.findings.extend(findings::other_sync_set(&self.of_others, &self.world.options.sync_set));
         // That of a workload is among the findings of what was read.
         let known: BTreeSet<&str> = self
             .findings
@@ -365,38 +364,18 @@ impl<'a> Planner<'a> {
         self.findings.dedup();
         let wanted = NamedByGit {
             decided: &self.named,
+            others: &self.others,
             also: &self.also_named,
             ours: self.ours,
             findings: &self.findings,
-            suspended: self.suspended,
+            suspended: self.world.suspended,
         };
-        let (steps, findings) = prune::prune(&wanted, self.observed, self.options, owned);
+        let (steps, findings) = prune::prune(&wanted, self.world.observed, self.world.options, owned);
         self.steps.extend(steps.into_iter().map(Arc::new));
         self.steps.sort_by(|a, b| (a.stage, &a.id, &a.place).cmp(&(b.stage, &b.id, &b.place)));
         self.findings.extend(findings);
         self.findings.sort();
         SyncPlan { revision: self.desired.revision.clone(), steps: self.steps, findings: self.findings }
-    }
-}
-
-/// Returns the step of an object that git describes.
-fn desired_step(
-    id: &ResourceId,
-    desired: &DesiredObject,
-    action: Action,
-    reason: Reason,
-    message: String,
-) -> Step {
-    Step {
-        id: id.clone(),
-        api_version: desired.object.api_version().to_owned(),
-        action,
-        stage: order::apply_stage(&id.group, &id.kind),
-        reason,
-        message,
-        fields: Vec::new(),
-        place: Some(desired.place.clone()),
-        record: None,
     }
 }
 

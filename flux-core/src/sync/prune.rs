@@ -37,6 +37,8 @@ const FEW: usize = 10;
 pub(super) struct NamedByGit<'a> {
     /// The ids of the objects that a decision is made about, in order.
     pub(super) decided: &'a [IdRef<'a>],
+    /// The objects of the cluster that no decision is made about.
+    pub(super) others: &'a [(&'a ResourceId, &'a Object)],
     /// The other ids that git names, in any order: of records, and of what is not sound.
     pub(super) also: &'a [ResourceId],
     /// How many of the decided objects this sync set has created.
@@ -75,7 +77,7 @@ pub(super) fn prune(
     let mut unseen = Vec::new();
     let mut holders = Vec::new();
     let mut ours = wanted.ours;
-    for (id, live) in seen.iter().filter(|(id, _)| !wanted.decides(id)) {
+    for &(id, live) in wanted.others {
         let owned = *owners.of(live, |live| mark::read(&live.value(), options.sets(), false).owned);
         ours += usize::from(owned == Owned::Created);
         if owned == Owned::No || also.contains(&IdRef::from(id)) {

@@ -165,6 +165,10 @@ impl<T: Cluster> Cluster for Fault<T> {
         self.struck(self.inner.apply(plan, progress)).await
     }
 
+    fn has_changed_since(&self, version: u64) -> bool {
+        self.inner.has_changed_since(version)
+    }
+
     async fn changed(&self) {
         self.inner.changed().await;
     }

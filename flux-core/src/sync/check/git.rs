@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::read::{Identity, Known, Scopes};
+use super::known::{Identity, Known, Scopes};
 use crate::{
     backend::Observed,
     finding::Place,

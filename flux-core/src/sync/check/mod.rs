@@ -6,6 +6,7 @@
 
 mod compare;
 mod git;
+mod known;
 mod order;
 mod prune;
 mod read;
@@ -19,7 +20,7 @@ use std::collections::BTreeSet;
 use crate::{
     backend::{Fidelity, Observation, Observed},
     plan::sync::SyncPlan,
-    sync::{Desired, Kept, SyncOptions},
+    sync::{Desired, SyncOptions},
 };
 
 pub use violation::{Protection, PruneRule, Violation};
@@ -84,12 +85,14 @@ pub fn check(
     Checked::default().check(plan, desired, observed, options)
 }
 
-/// What was checked, from one plan to the next: a step that is the same, of objects that are the
-/// same, is as right as it was.
+/// The memory of the checker, from one plan to the next.
+///
+/// A step that was right is not looked at again while it is the same, and all that it was held
+/// against is.
 #[derive(Debug, Default)]
-pub(super) struct Checked {
+pub struct Checked {
     context: Option<Context>,
-    known: read::Known,
+    known: known::Known,
     right: steps::RightSteps,
 }
 
@@ -104,7 +107,8 @@ struct Context {
 }
 
 impl Checked {
-    fn check(
+    /// Checks as [`check`](crate::sync::check()) does, and finds the same.
+    pub fn check(
         &mut self,
         plan: &SyncPlan,
         desired: &Desired,
@@ -133,21 +137,5 @@ impl Checked {
         violations.extend(order::check(plan));
         self.known.end_round();
         violations
-    }
-}
-
-impl Kept {
-    /// Checks as [`check`] does, and finds the same.
-    ///
-    /// A step that was right is not looked at again while all that it was held against is what it
-    /// was.
-    pub fn check(
-        &mut self,
-        plan: &SyncPlan,
-        desired: &Desired,
-        observed: &Observation<Observed>,
-        options: &SyncOptions,
-    ) -> Vec<Violation> {
-        self.checked.check(plan, desired, observed, options)
     }
 }

@@ -1,15 +1,13 @@
 //! The rules of deletions: nothing is deleted against them, and no object is forgotten.
 
-use std::{
-    cell::OnceCell,
-    collections::{BTreeSet, HashSet},
-};
+use std::{cell::OnceCell, collections::BTreeSet};
 
 use serde_json::Value;
 
 use super::{
     git::Git,
-    read::{Known, Mark, is_allowed, is_kept, is_seen, is_suspended, mark_of, may_be_pruned, text},
+    known::Known,
+    read::{Mark, is_allowed, is_kept, is_seen, is_suspended, mark_of, may_be_pruned, text},
     violation::{PruneRule, Violation},
 };
 use crate::{
@@ -107,9 +105,13 @@ fn forgotten(
 ) -> Vec<Violation> {
     let live = &observed.value.objects;
     let mut violations = Vec::new();
-    let steps: HashSet<&ResourceId> = plan.steps.iter().map(|step| &step.id).collect();
+    let mut steps: Vec<&ResourceId> = plan.steps.iter().map(|step| &step.id).collect();
+    steps.sort();
+    let mut steps = steps.into_iter().peekable();
+    // The objects of the cluster are in order too.
     for (id, mark) in marked {
-        if *mark != Mark::None && !steps.contains(id) && !in_git(id) {
+        while steps.next_if(|step| step < id).is_some() {}
+        if *mark != Mark::None && steps.peek() != Some(id) && !in_git(id) {
             violations.push(Violation::ForgottenObject { id: (*id).clone() });
         }
     }

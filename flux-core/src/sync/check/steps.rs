@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::{
     compare::{differences, display, unmet},
     git::Git,
+    known::{Autoscalers, Known},
     read::{
-        Autoscalers, Known, Mark, applied_fields, checksum, content, covers, is_allowed, is_encrypted,
-        is_ignored, is_left, is_seen, is_suspended, mark, mark_of,
+        Mark, applied_fields, checksum, content, covers, is_allowed, is_encrypted, is_ignored, is_left,
+        is_seen, is_suspended, mark, mark_of,
     },
     violation::{Protection, Violation},
 };
@@ -36,7 +37,7 @@ struct RightStep {
     step: Arc<Step>,
     object: Object,
     live: Option<Object>,
-    contest: Option<Contest>,
+    contest: Option<Box<Contest>>,
     is_scaled: bool,
 }
 
@@ -57,6 +58,13 @@ pub(super) fn check(
             *of_step = objects;
         }
     }
+    let mut in_cluster: Vec<Option<&Object>> = vec![None; plan.steps.len()];
+    let mut objects = observed.value.objects.iter().peekable();
+    for n in &by_id {
+        let (Some(step), Some(of_step)) = (plan.steps.get(*n), in_cluster.get_mut(*n)) else { continue };
+        while objects.next_if(|(id, _)| **id < step.id).is_some() {}
+        *of_step = objects.peek().filter(|(id, _)| **id == step.id).map(|(_, object)| *object);
+    }
     let mut violations = completeness(plan, git, desired, &by_id);
     let live = &observed.value.objects;
     let autoscalers = Autoscalers::new(
@@ -68,7 +76,7 @@ pub(super) fn check(
     let all_suspended = options.suspended.is_some() || desired.suspended.is_some();
     let checker = Checker { observed, options, autoscalers, all_suspended };
     let mut before = std::mem::take(&mut right.0);
-    for (step, [known_kind, unknown_kind]) in plan.steps.iter().zip(in_git) {
+    for ((step, [known_kind, unknown_kind]), live) in plan.steps.iter().zip(in_git).zip(in_cluster) {
         if !explains(step.reason, &step.action) {
             violations.push(Violation::WrongReason { id: step.id.clone(), reason: step.reason });
         }
@@ -87,13 +95,13 @@ pub(super) fn check(
             violations.push(Violation::WrongReason { id: step.id.clone(), reason: step.reason });
         }
         let address = Arc::as_ptr(step) as usize;
-        let (live, contest) = (live.get(&step.id), observed.value.contests.get(&step.id));
+        let contest = observed.value.contests.get(&step.id);
         let is_scaled = checker.autoscalers.name(&step.id);
         let known = before.remove(&address).filter(|known| {
             Arc::ptr_eq(&known.step, step)
                 && known.object.is_same(object)
                 && is_same(known.live.as_ref(), live)
-                && known.contest.as_ref() == contest
+                && known.contest.as_deref() == contest
                 && known.is_scaled == is_scaled
         });
         if let Some(known) = known {
@@ -102,7 +110,7 @@ pub(super) fn check(
         }
         let wrong = checker.step(step, &object.value(), live.map(Object::value).as_ref());
         if wrong.is_empty() {
-            let (live, contest) = (live.cloned(), contest.cloned());
+            let (live, contest) = (live.cloned(), contest.cloned().map(Box::new));
             let known = RightStep { step: step.clone(), object: object.clone(), live, contest, is_scaled };
             right.0.insert(address, known);
         }

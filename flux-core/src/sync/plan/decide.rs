@@ -2,22 +2,36 @@
 
 use serde_json::Value;
 
-use super::{Planner, desired_step};
 use crate::{
+    backend::{Observation, Observed},
     finding::{Code, Finding},
     manifest::ResourceId,
     object::Object,
     plan::sync::UNMARKED,
+    policy::Suspension,
     sync::{
-        Action, DesiredObject, Owned, Reason, Step, job, mark,
+        Action, DesiredObject, Owned, Reason, Step, SyncOptions, job,
+        kept::Definitions,
+        mark,
         object::{self, Ignore},
-        prune,
+        order, prune,
+        scaling::Autoscaled,
     },
 };
 
+/// All that speaks for every object.
+pub(super) struct World<'a> {
+    pub(super) observed: &'a Observation<Observed>,
+    pub(super) options: &'a SyncOptions,
+    pub(super) definitions: Definitions,
+    pub(super) autoscaled: Autoscaled,
+    /// Set if nothing is to be synced.
+    pub(super) suspended: Option<&'a Suspension>,
+}
+
 /// A decision that is being made.
 pub(super) struct Decision<'p> {
-    pub(super) planner: &'p Planner<'p>,
+    pub(super) world: &'p World<'p>,
     pub(super) desired: &'p DesiredObject,
     /// The object of git.
     pub(super) object: &'p Value,
@@ -30,7 +44,7 @@ pub(super) struct Decision<'p> {
 impl Decision<'_> {
     /// Decides; `past` is the record of a Job.
     pub(super) fn decide(&mut self, id: &ResourceId, live: Option<&Value>, past: Option<&Object>) {
-        if !prune::may_touch(id, self.planner.options) {
+        if !prune::may_touch(id, self.world.options) {
             let message = "its namespace is not among those that may be touched".to_owned();
             return self.push(id, Action::Skip, Reason::NamespaceNotAllowed, message);
         }
@@ -45,7 +59,7 @@ impl Decision<'_> {
         }
         let live_suspension =
             || Some(format!("{}; the annotation is in the cluster", object::suspended(live?)?));
-        let suspended = self.planner.suspended.cloned().or_else(|| object::suspended(self.object));
+        let suspended = self.world.suspended.cloned().or_else(|| object::suspended(self.object));
         if let Some(message) = suspended.map(|suspension| suspension.to_string()).or_else(live_suspension) {
             return self.push(id, Action::Skip, Reason::Suspended, message);
         }
@@ -81,11 +95,11 @@ impl Decision<'_> {
             );
             return self.push(id, Action::Skip, Reason::HasRun, message);
         }
-        let record = job::record(id, &form, &checksum, &self.planner.options.sync_set);
-        let mark = |owned| mark::value(owned, &self.planner.options.sync_set, id);
+        let record = job::record(id, &form, &checksum, &self.world.options.sync_set);
+        let mark = |owned| mark::value(owned, &self.world.options.sync_set, id);
         // What could not be seen may have been there before: then it must never be pruned, unless
         // the cluster says that it was not.
-        let (owned, mark_if_created) = if self.planner.observed.has_seen(&id.group, &id.kind) {
+        let (owned, mark_if_created) = if self.world.observed.has_seen(&id.group, &id.kind) {
             (Owned::Created, None)
         } else {
             (Owned::Adopted, Some(mark(Owned::Created)))
@@ -101,5 +115,26 @@ impl Decision<'_> {
 
     pub(super) fn push(&mut self, id: &ResourceId, action: Action, reason: Reason, message: String) {
         self.step = Some(desired_step(id, self.desired, action, reason, message));
+    }
+}
+
+/// Returns the step of an object that git describes.
+pub(super) fn desired_step(
+    id: &ResourceId,
+    desired: &DesiredObject,
+    action: Action,
+    reason: Reason,
+    message: String,
+) -> Step {
+    Step {
+        id: id.clone(),
+        api_version: desired.object.api_version().to_owned(),
+        action,
+        stage: order::apply_stage(&id.group, &id.kind),
+        reason,
+        message,
+        fields: Vec::new(),
+        place: Some(desired.place.clone()),
+        record: None,
     }
 }

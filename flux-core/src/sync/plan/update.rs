@@ -25,23 +25,23 @@ impl Decision<'_> {
     pub(super) fn update(&mut self, id: &ResourceId, form: Value, live: &Value) {
         let checksum = object::checksum(&form);
         let unchanged_in_git = live["metadata"]["annotations"][CHECKSUM_ANNOTATION] == checksum.as_str();
-        let mark::Mark { owned, is_current } = mark::read(live, self.planner.options.sets(), true);
+        let mark::Mark { owned, is_current } = mark::read(live, self.world.options.sets(), true);
         if owned == Owned::No && mark::has_mark(live) {
             self.is_of_others = true;
         }
         let managers = Managers::read(live);
 
-        let record = job::record(id, &form, &checksum, &self.planner.options.sync_set);
+        let record = job::record(id, &form, &checksum, &self.world.options.sync_set);
         let mut sent = form;
-        let mut yielded = self.planner.autoscaled.yield_fields(&mut sent, id, live, &managers);
+        let mut yielded = self.world.autoscaled.yield_fields(&mut sent, id, live, &managers);
         yielded.fields.extend(ignored::leave_fields(&mut sent, live));
         let mark = if owned == Owned::Created { Owned::Created } else { Owned::Adopted };
-        let adopted_from = mark::adopted_from(live, &self.planner.options.sync_set);
+        let adopted_from = mark::adopted_from(live, &self.world.options.sync_set);
         let adopted_from = (mark == Owned::Adopted).then_some(adopted_from);
-        let value = mark::value(mark, &self.planner.options.sync_set, id);
+        let value = mark::value(mark, &self.world.options.sync_set, id);
         object::put_mark(&mut sent, value, checksum.clone(), adopted_from);
 
-        let seen = &self.planner.observed.value;
+        let seen = &self.world.observed.value;
         let tracked = managers.ours().filter(|_| owned != Owned::No);
         let is_drift = tracked.is_some() && unchanged_in_git;
         let ownership = Ownership::new(live, self.kind_of(id), &sent, &yielded.fields, tracked.is_none());
@@ -87,7 +87,7 @@ impl Decision<'_> {
             Action::Leave
         } else {
             let is_asked = object::says(self.object, "force", true)
-                || self.planner.options.force.contains(&id.to_string());
+                || self.world.options.force.contains(&id.to_string());
             let may_replace = is_asked && !prune::holds_others(id);
             let options = Box::new(ApplyOptions {
                 takeover: ownership.takeover(&sent, tracked.is_none(), &different),
@@ -134,7 +134,7 @@ impl Decision<'_> {
         match object::annotation(self.object, "drift").and_then(Value::as_str) {
             Some("report") => true,
             Some("repair") => false,
-            _ => self.planner.options.report_drift,
+            _ => self.world.options.report_drift,
         }
     }
 
@@ -142,14 +142,14 @@ impl Decision<'_> {
         KindOf {
             group: &id.group,
             api_version: self.desired.object.api_version(),
-            has_defaults: self.planner.observed.value.fidelity == Fidelity::Normalised,
+            has_defaults: self.world.observed.value.fidelity == Fidelity::Normalised,
             // A definition of git's is applied before its objects.
             served: self
-                .planner
+                .world
                 .definitions
                 .served
                 .get(&(id.group.clone(), id.kind.clone()))
-                .or_else(|| self.planner.observed.value.versions.get(&(id.group.clone(), id.kind.clone()))),
+                .or_else(|| self.world.observed.value.versions.get(&(id.group.clone(), id.kind.clone()))),
         }
     }
 
@@ -162,7 +162,7 @@ impl Decision<'_> {
         changed: &mut BTreeSet<FieldPath>,
     ) -> Vec<FieldPath> {
         let contest =
-            self.planner.observed.value.contests.get(id).filter(|contest| contest.checksum == checksum);
+            self.world.observed.value.contests.get(id).filter(|contest| contest.checksum == checksum);
         let Some(contest) = contest else { return Vec::new() };
         let is_contested = |path: &FieldPath| {
             contest.fields.get(&path.to_string()).is_some_and(|value| *value == digest(path.get(live)))

@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::{plan::contest::Contest, policy::Suspension, sync::Kept};
+use crate::{
+    plan::contest::Contest,
+    policy::Suspension,
+    sync::{Checked, Kept},
+};
 
 /// Something that happens between two plans.
 #[derive(Clone, Debug)]
@@ -23,8 +27,8 @@ enum Happening {
     Create(usize),
     /// The options become others.
     Options(u8),
-    /// What the cluster tells besides its objects becomes something else.
-    Tell(u8),
+    /// The facts besides objects become others.
+    Know(u8),
     /// The plan is carried out.
     Apply,
 }
@@ -84,7 +88,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         1 => any::<usize>().prop_map(Happening::Delete),
         1 => (0..count).prop_map(Happening::Create),
         1 => (0..8_u8).prop_map(Happening::Options),
-        1 => (0..6_u8).prop_map(Happening::Tell),
+        1 => (0..6_u8).prop_map(Happening::Know),
         4 => Just(Happening::Apply),
     ];
     vec(happening, 1..14)
@@ -96,13 +100,13 @@ struct World {
     git: BTreeMap<usize, DesiredObject>,
     suspended: Option<Suspension>,
     options: SyncOptions,
-    told: u8,
+    facts: u8,
 }
 
 impl World {
     fn new() -> Self {
         let (cluster, git) = (MemoryCluster::new(), BTreeMap::new());
-        Self { cluster, git, suspended: None, options: pruning(), told: 0 }
+        Self { cluster, git, suspended: None, options: pruning(), facts: 0 }
     }
 
     fn happens(&mut self, happening: &Happening, plan: &SyncPlan) {
@@ -145,7 +149,7 @@ impl World {
                 6 => self.suspended = Some(Suspension { by: None, reason: None }),
                 _ => self.suspended = None,
             },
-            Happening::Tell(what) => self.told = *what,
+            Happening::Know(what) => self.facts = *what,
             Happening::Apply => drop(block_on(self.cluster.apply(plan, &())).unwrap()),
         }
     }
@@ -157,7 +161,7 @@ impl World {
 
     fn observed(&self, desired: &Desired) -> Observation<Observed> {
         let mut observed = block_on(self.cluster.observe(&desired.scope())).unwrap();
-        match self.told {
+        match self.facts {
             1 => observed.completeness = Completeness::Partial(vec!["something".to_owned()]),
             2 => {
                 observed.completeness = Completeness::Partial(vec!["config maps".to_owned()]);
@@ -187,7 +191,7 @@ proptest! {
     /// check of it finds the same, also of a plan with a fault.
     #[test]
     fn a_plan_from_what_was_kept_is_the_plan_from_nothing(happenings in happenings()) {
-        let (mut world, mut kept) = (World::new(), Kept::default());
+        let (mut world, mut kept, mut checked) = (World::new(), Kept::default(), Checked::default());
         let mut last = SyncPlan::new(Vec::new());
         for happening in happenings {
             world.happens(&happening, &last);
@@ -197,12 +201,12 @@ proptest! {
             let joined = kept.plan(&desired, &observed, &options);
             let anew = super::super::plan(&desired, &observed, &options);
             prop_assert_eq!(serde_json::to_string(&joined).unwrap(), serde_json::to_string(&anew).unwrap());
-            prop_assert_eq!(kept.check(&joined, &desired, &observed, &options), check(&anew, &desired, &observed, &options));
+            prop_assert_eq!(checked.check(&joined, &desired, &observed, &options), check(&anew, &desired, &observed, &options));
             let mut broken = joined.clone();
             if let Some(step) = broken.steps.first_mut() {
                 Arc::make_mut(step).action = Action::Leave;
             }
-            prop_assert_eq!(kept.check(&broken, &desired, &observed, &options), check(&broken, &desired, &observed, &options));
+            prop_assert_eq!(checked.check(&broken, &desired, &observed, &options), check(&broken, &desired, &observed, &options));
             last = joined;
         }
     }

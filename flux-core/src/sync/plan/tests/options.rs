@@ -1,6 +1,7 @@
 //! The options of a sync, and the annotations that stand for one object as they do for all.
 
 use super::*;
+use crate::policy::Suspension;
 
 #[test]
 fn a_set_that_is_taken_over_keeps_what_it_created_prunable() {
