@@ -87,9 +87,10 @@ pub fn plan(desired: &Desired, observed: &Observation<Observed>, options: &SyncO
 impl Kept {
     /// Plans as [`plan`](plan()) does, and equals it byte for byte.
     ///
-    /// Nothing is decided anew about an object if all that speaks for it is as it was: the document,
-    /// the object of the cluster, its autoscaler, the fields that are contested, and all that is
-    /// said for every object. So a plan takes as long as the changes, and a look at the rest.
+    /// Nothing is decided anew about an object if all that speaks for it is as it was: the
+    /// document, the object of the cluster, its autoscaler, the fields that are contested, and all
+    /// that is said for every object. So a plan takes as long as the changes, and a look at the
+    /// rest.
     pub fn plan(
         &mut self,
         desired: &Desired,
