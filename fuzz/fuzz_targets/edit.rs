@@ -56,7 +56,7 @@ fn check(bytes: &[u8], edits: &[Edit], intents: &[Intent]) {
             let read = parse(&edited);
             for intent in intents {
                 let value = read.resources[intent.resource].object.at(&intent.pointer);
-                assert_eq!(value, intent.value.as_ref(), "{}", intent.pointer);
+                assert_eq!(value, intent.value, "{}", intent.pointer);
             }
         }
         Err(EditError::NotProven(_)) => {}
