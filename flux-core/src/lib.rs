@@ -72,6 +72,6 @@ pub mod workload;
 pub mod yaml;
 
 pub use finding::{Code, Finding, Findings, OutputPlace, Place, Severity};
-pub use object::{Object, TooDeep};
+pub use object::Object;
 pub use position::Position;
 pub use repo_path::{InvalidPath, RepoPath};

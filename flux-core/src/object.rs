@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Value, value::RawValue};
 
 use crate::api_version::group_of;
@@ -63,11 +66,6 @@ impl Object {
         String::from_utf8(text).unwrap_or_default()
     }
 
-    /// Returns the memory that it takes, in bytes, shared with its clones.
-    pub fn memory(&self) -> usize {
-        size_of::<Inner>() + self.0.packed.len() + self.0.head.parts.len()
-    }
-
     /// Returns `apiVersion`; empty if it is missing or no text.
     pub fn api_version(&self) -> &str {
         self.0.head.part(0)
@@ -121,15 +119,14 @@ impl Object {
     /// Returns an object with the JSON text that a server sent.
     ///
     /// # Errors
-    /// [`TooDeep`] if the text nests deeper than a tree may.
-    pub fn from_raw(text: &RawValue) -> Result<Self, TooDeep> {
-        if depth(text.get()) >= MAX_DEPTH {
-            return Err(TooDeep);
-        }
-        match Head::read(text.get()) {
-            Some(head) => Ok(Self::pack(text.get(), head)),
+    /// If no tree can be made of the text: it nests too deep, or a number is too large.
+    pub fn from_raw(text: &RawValue) -> serde_json::Result<Self> {
+        let text = text.get();
+        serde_json::from_str::<Sound>(text)?;
+        match Head::read(text) {
+            Some(head) => Ok(Self::pack(text, head)),
             // A key stands twice, say: a tree has the last one.
-            None => Ok(Self::from(serde_json::from_str::<Value>(text.get()).unwrap_or_default())),
+            None => Ok(Self::from(serde_json::from_str::<Value>(text)?)),
         }
     }
 
@@ -215,33 +212,55 @@ impl Head {
     }
 }
 
-/// The error for an object that nests deeper than a tree of it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the object nests deeper than {MAX_DEPTH} levels")]
-#[non_exhaustive]
-pub struct TooDeep;
+/// A text that a tree can be made of, read without making one.
+struct Sound;
 
-/// The depth from which on `serde_json` makes no tree.
-const MAX_DEPTH: usize = 128;
-
-/// Returns the number of lists and mappings around the innermost value of a JSON text.
-fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_text, mut escaped) = (false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_text,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
+impl<'de> Deserialize<'de> for Sound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
     }
-    deepest
+}
+
+impl<'de> Visitor<'de> for Sound {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
+        while fields.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 /// By the values, not by their order in the text.
@@ -295,24 +314,26 @@ mod tests {
 
     use super::*;
 
-    fn raw(text: &str) -> Result<Object, TooDeep> {
+    fn raw(text: &str) -> serde_json::Result<Object> {
         Object::from_raw(&RawValue::from_string(text.to_owned()).unwrap())
     }
 
     #[test]
     fn a_text_that_makes_no_tree_is_refused() {
-        for levels in [1, 120, MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 300] {
-            let text = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-            let tree = serde_json::from_str::<Value>(&text);
-            assert_eq!(raw(&text).map(|object| object.value()).ok(), tree.ok(), "{levels}");
+        let nested = [1, 120, 126, 127, 128, 300].map(|n| format!("{}{}", "[".repeat(n), "]".repeat(n)));
+        let others = [r#"{"n":1e999}"#, r#"{"n":-1.5e3}"#, r#"{"s":"\ud800"}"#, r#"{"a":"[[\"[{"}"#];
+        for text in nested.iter().map(String::as_str).chain(others) {
+            let Ok(text) = RawValue::from_string(text.to_owned()) else { continue };
+            let tree = serde_json::from_str::<Value>(text.get());
+            assert_eq!(Object::from_raw(&text).map(|object| object.value()).ok(), tree.ok(), "{text}");
         }
-        assert_eq!(raw(r#"{"a":"[[\"[{"}"#).map(|object| object.value()), Ok(json!({"a": "[[\"[{"})));
+        assert!(raw(r#"{"n":1e999}"#).is_err());
     }
 
     #[test]
     fn equal_objects_may_be_written_in_any_order() {
-        assert_eq!(raw(r#"{"a": 1, "b": 2}"#), raw(r#"{"b":2,"a":1}"#));
-        assert_ne!(raw(r#"{"a": 1}"#), raw(r#"{"a": 2}"#));
+        assert_eq!(raw(r#"{"a": 1, "b": 2}"#).unwrap(), raw(r#"{"b":2,"a":1}"#).unwrap());
+        assert_ne!(raw(r#"{"a": 1}"#).unwrap(), raw(r#"{"a": 2}"#).unwrap());
     }
 
     #[test]

@@ -291,7 +291,7 @@ impl Http {
         }
         let garbled = |e| Failure::from_kube(&kube::Error::SerdeError(e));
         let body: &RawValue = serde_json::from_slice(&body).map_err(garbled)?;
-        let body = Object::from_raw(body).map_err(|e| garbled(serde::de::Error::custom(e)))?;
+        let body = Object::from_raw(body).map_err(garbled)?;
         Ok(Answer { created: status.as_u16() == 201, body })
     }
 }

@@ -76,7 +76,6 @@ impl KubeCluster {
                 .entry(kind.group_kind())
                 .or_insert_with(|| kinds.versions(&kind.resource.group, &kind.resource.kind));
             let watches = self.watches_of_marked(kind);
-            // Else it is what the only watch shows already.
             let is_watched_otherwise = self.is_watched_otherwise(kind);
             for wanted in of_kind {
                 let namespace = namespace_of(wanted, kind, scope);
@@ -86,13 +85,18 @@ impl KubeCluster {
                 }
                 let key = (namespace, wanted.name.clone());
                 match watches.iter().find_map(|watch| watch.with(|store| store.get(&key).cloned())) {
-                    // In the version that git has it in, whatever other versions are watched.
-                    Some(object) if is_watched_otherwise => {
+                    Some(object) => {
                         let (namespace, name) = key;
                         let (kind, group) = (kind.resource.kind.clone(), kind.resource.group.clone());
-                        objects.insert(ResourceId { namespace, kind, name, group }, object);
+                        let id = ResourceId { namespace, kind, name, group };
+                        if is_watched_otherwise {
+                            // In the version that git has it in, whatever other versions are watched.
+                            objects.insert(id, object);
+                        } else {
+                            // It may have come just now: what is there must not pass for missing.
+                            objects.entry(id).or_insert(object);
+                        }
                     }
-                    Some(_) => {}
                     None => {
                         let (namespace, name) = key;
                         if is_segment(&name) && namespace.as_deref().is_none_or(is_segment) {

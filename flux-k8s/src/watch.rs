@@ -339,7 +339,6 @@ impl Shared {
 
     fn failed(&self, failure: Failure) {
         tracing::debug!(kind = %self.key.kind, reason = %failure.message, "a watch failed");
-        self.changes.shows_else();
         self.health.send_modify(|health| {
             let (since, times) = match &health.broken {
                 Some(broken) => (broken.since, broken.times + 1),
@@ -347,6 +346,8 @@ impl Shared {
             };
             health.broken = Some(Broken { since, failure, times });
         });
+        // Behind it: who looks in between must not take the watch for a sound one for ever.
+        self.changes.shows_else();
     }
 
     fn recovered(&self) {

@@ -211,6 +211,7 @@ impl Loader {
         let tree = repo.tree(at).await?;
         let parser = self.parser(repo, options);
         if let Some(last) = self.last()
+            && last.manifests.default_namespace() == options.default_namespace
             && let Some(loaded) = last.with_changes(at, &tree, parser).await?
         {
             return Ok(loaded);

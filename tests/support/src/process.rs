@@ -57,11 +57,6 @@ impl Server {
         &self.log
     }
 
-    /// Returns the id of its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Keeps a server that is ready running until the end of the run.
     pub(crate) fn keep(mut self) {
         self.kept = true;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::fixture::ClusterFixture;
 use crate::{
+    backend::{Observation, Observed},
     finding::Place,
     manifest::ResourceId,
     position::Position,
@@ -56,22 +57,23 @@ impl<'a> Bench<'a> {
         }
     }
 
-    pub(super) async fn plan(&self, objects: &[Value]) -> sync::SyncPlan {
-        let desired = Desired {
-            objects: objects
-                .iter()
-                .zip(1..)
-                .map(|(object, line)| DesiredObject {
-                    object: object.into(),
-                    place: Place::in_file("all.yaml", Position { line, column: 1 }),
-                })
-                .collect(),
-            ..Desired::default()
-        };
-        let observed =
-            self.fixture.cluster().observe(&desired.scope()).await.expect("the cluster can be observed");
+    fn desired(&self, objects: &[Value]) -> Desired {
+        let place = |line| Place::in_file("all.yaml", Position { line, column: 1 });
+        let objects = objects.iter().zip(1..);
+        let objects =
+            objects.map(|(object, line)| DesiredObject { object: object.into(), place: place(line) });
+        Desired { objects: objects.collect(), ..Desired::default() }
+    }
+
+    pub(super) async fn observe(&self, objects: &[Value]) -> Observation<Observed> {
+        let scope = self.desired(objects).scope();
+        let observed = self.fixture.cluster().observe(&scope).await.expect("the cluster can be observed");
         assert!(observed.completeness.is_complete(), "everything can be seen: {:?}", observed.completeness);
-        sync::plan(&desired, &observed, &self.options)
+        observed
+    }
+
+    pub(super) async fn plan(&self, objects: &[Value]) -> sync::SyncPlan {
+        sync::plan(&self.desired(objects), &self.observe(objects).await, &self.options)
     }
 
     pub(super) async fn sync(&self, objects: &[Value]) -> SyncReport {

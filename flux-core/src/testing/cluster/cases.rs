@@ -336,6 +336,26 @@ pub async fn a_change_of_a_status_is_reported_to_all_who_wait(fixture: &dyn Clus
     }
 }
 
+/// A version of what was seen holds until something else may be seen: a deployer looks no more
+/// while it does.
+pub async fn a_version_holds_until_something_else_may_be_seen(fixture: &dyn ClusterFixture) {
+    let bench = Bench::new(fixture, "version");
+    let objects = [bench.config_map("version", json!({"a": "1"}))];
+    bench.sync(&objects).await;
+    let cluster = fixture.cluster();
+    let version = async || bench.observe(&objects).await.value.version;
+    // The backend may have none.
+    let Some(before) = version().await else { return };
+    fixture.edit_by_hand(&bench.id("ConfigMap", "version"), json!({"data": {"a": "2"}})).await;
+    assert!(cluster.has_changed_since(before), "an edit by hand may be seen");
+    let Some(before) = version().await else { return };
+    bench.sync(&objects).await;
+    assert!(cluster.has_changed_since(before), "our own apply may be seen");
+    let Some(before) = version().await else { return };
+    fixture.delete_by_hand(&bench.id("ConfigMap", "version")).await;
+    assert!(cluster.has_changed_since(before), "a deletion may be seen");
+}
+
 /// Pods are read on demand, by namespace and labels, with the images that run.
 pub async fn pods_are_taken_by_their_labels(fixture: &dyn ClusterFixture) {
     const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";

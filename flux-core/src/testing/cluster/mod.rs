@@ -17,13 +17,13 @@ pub use cases::{
     a_change_in_git_is_applied, a_change_of_a_status_is_reported_to_all_who_wait,
     a_copied_mark_counts_for_nothing, a_different_object_is_adopted_and_changed,
     a_field_that_git_no_longer_names_goes, a_foreign_field_is_left_alone, a_hand_deletion_is_undone,
-    a_hand_edit_is_undone, an_equal_object_is_adopted_as_unchanged,
-    an_object_that_changed_since_is_not_pruned, an_unknown_kind_is_reported_and_the_rest_applied,
-    one_refused_object_does_not_stop_the_others, pods_are_taken_by_their_labels,
-    progress_is_reported_for_every_step, string_data_of_a_secret_is_not_drift,
-    what_an_autoscaler_set_is_left_alone, what_git_no_longer_names_is_pruned_when_asked,
-    what_is_missing_is_created_and_then_left, what_was_adopted_is_never_pruned,
-    workloads_are_listed_with_their_images,
+    a_hand_edit_is_undone, a_version_holds_until_something_else_may_be_seen,
+    an_equal_object_is_adopted_as_unchanged, an_object_that_changed_since_is_not_pruned,
+    an_unknown_kind_is_reported_and_the_rest_applied, one_refused_object_does_not_stop_the_others,
+    pods_are_taken_by_their_labels, progress_is_reported_for_every_step,
+    string_data_of_a_secret_is_not_drift, what_an_autoscaler_set_is_left_alone,
+    what_git_no_longer_names_is_pruned_when_asked, what_is_missing_is_created_and_then_left,
+    what_was_adopted_is_never_pruned, workloads_are_listed_with_their_images,
 };
 pub use fixture::ClusterFixture;
 pub use memory::MemoryFixture;
@@ -63,6 +63,7 @@ macro_rules! cluster_conformance {
             progress_is_reported_for_every_step
             workloads_are_listed_with_their_images
             a_change_of_a_status_is_reported_to_all_who_wait
+            a_version_holds_until_something_else_may_be_seen
             pods_are_taken_by_their_labels
         }
     };

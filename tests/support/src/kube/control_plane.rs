@@ -147,11 +147,6 @@ impl ControlPlane {
         Server::start(&self.run, &self.dir, "kube-controller-manager", &mut command)
     }
 
-    /// Returns the process id of the API server, if it runs.
-    pub fn api_process(&self) -> Option<u32> {
-        self.api.as_ref().map(Server::id)
-    }
-
     /// Stops etcd where it stands (SIGSTOP): it answers nothing, and its connections stay open.
     #[track_caller]
     pub fn pause_etcd(&self) {
