@@ -107,6 +107,8 @@ pub struct Observed {
     pub fidelity: Fidelity,
     /// The number that [`Cluster::has_changed_since`] takes; `None` if the cluster has none, or has
     /// to be asked again though nothing changes.
+    ///
+    /// It is that from before the look: what happens during it makes another.
     pub version: Option<u64>,
     /// `true` if controllers report on objects in their status.
     ///
@@ -299,6 +301,10 @@ impl fmt::Display for RolloutState {
 /// - [`observe`](Self::observe) comes from watches where the API has them: asked again with nothing
 ///   changed, it costs no request. It sees what an earlier [`apply`](Self::apply) of the same value
 ///   did.
+/// - A [`version`](Observed::version) promises that nothing else would be seen until
+///   [`has_changed_since`](Self::has_changed_since) says so: neither objects, be it by others or by
+///   an [`apply`](Self::apply), nor how well they can be seen. A deployer looks no more while it
+///   holds. Whoever cannot promise that gives none.
 /// - A kind that could not be read (a forbidden one) makes the observation partial, never empty.
 /// - [`apply`](Self::apply) carries out the steps stage by stage, each object on its own: the
 ///   failure of one is its outcome and does not stop the others. Objects are sent with server-side
