@@ -203,7 +203,7 @@ impl Composition {
         for located in self.deployer.load().await?.manifests.workloads() {
             if cluster.get(&located.id).is_none() {
                 let mut object = located.resource.object.value();
-                object["metadata"]["namespace"] = located.id.namespace.clone().into();
+                object["metadata"]["namespace"] = located.id.namespace().map(str::to_owned).into();
                 // The sync has reported the objects that cannot be created.
                 let _ = cluster.create(object);
             }

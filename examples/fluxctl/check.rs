@@ -57,7 +57,7 @@ fn one(finding: &Finding) -> String {
         Severity::Warning => "warning",
     };
     // The place names the file already.
-    let of_the_file = place.as_ref().is_none_or(|place| place.path == *subject);
+    let of_the_file = place.as_ref().is_none_or(|place| *place.path == **subject);
     let of = if of_the_file { String::new() } else { format!("{}: ", printable(subject)) };
     // Editors open the file at the position; of an output, the words follow.
     let (place, output) = match place {

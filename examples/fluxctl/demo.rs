@@ -151,12 +151,7 @@ impl Story {
     }
 
     fn edit_by_hand(&self) -> Result<(), Failure> {
-        let cart = ResourceId {
-            namespace: Some(sock_shop::NAMESPACE.to_owned()),
-            kind: "Deployment".to_owned(),
-            name: "cart".to_owned(),
-            group: "apps".to_owned(),
-        };
+        let cart = ResourceId::new(Some(sock_shop::NAMESPACE), "Deployment", "cart", "apps");
         self.cluster.edit(&cart, |object| {
             object["spec"]["replicas"] = json!(3);
             object["spec"]["template"]["spec"]["containers"][0]["image"] =

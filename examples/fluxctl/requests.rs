@@ -94,7 +94,7 @@ pub(crate) async fn policy(args: &Policy, with: &Composition) -> Result<Request,
     for text in &args.set {
         let (name, value) = split(text, "POLICY=VALUE")?;
         let annotation = Annotation { value: value.to_owned(), position: Position::START };
-        let read = Policies::of(&[(format!("fluxcd.io/{name}"), annotation)].into());
+        let read = Policies::of(&[(format!("fluxcd.io/{name}"), annotation)].into_iter().collect());
         if let Some(problem) = read.problems.first() {
             return Err(Failure::usage(format!("`{text}`: {}; {}", problem.evidence, problem.remedy)));
         }

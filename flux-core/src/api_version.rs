@@ -1,6 +1,6 @@
 //! The `apiVersion` of objects: an API group and a version of it.
 
-use std::{borrow::Borrow, convert::Infallible, fmt, str::FromStr};
+use std::{borrow::Borrow, convert::Infallible, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((core.group(), core.version()), ("", "v1"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ApiVersion(String);
+pub struct ApiVersion(Arc<str>);
 
 impl ApiVersion {
     /// Returns the API group; empty for the core group.
@@ -43,19 +43,19 @@ pub(crate) fn group_of(api_version: &str) -> &str {
 
 impl From<String> for ApiVersion {
     fn from(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 }
 
 impl From<&str> for ApiVersion {
     fn from(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
 impl From<ApiVersion> for String {
     fn from(api_version: ApiVersion) -> Self {
-        api_version.0
+        api_version.0.as_ref().to_owned()
     }
 }
 
@@ -81,13 +81,13 @@ impl Borrow<str> for ApiVersion {
 
 impl PartialEq<str> for ApiVersion {
     fn eq(&self, text: &str) -> bool {
-        self.0 == text
+        *self.0 == *text
     }
 }
 
 impl PartialEq<&str> for ApiVersion {
     fn eq(&self, text: &&str) -> bool {
-        self.0 == *text
+        *self.0 == **text
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod findings;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ pub struct Place {
     ///
     /// It is no [`RepoPath`](crate::RepoPath), as findings are also about folders, which end in a
     /// slash, about files that no checkout could have, and about paths that do not exist.
-    pub path: String,
+    pub path: Arc<str>,
     /// The position in the file.
     #[serde(flatten)]
     pub position: Position,
@@ -61,12 +61,12 @@ pub struct OutputPlace {
 
 impl Place {
     /// Returns the place of a position in a file.
-    pub fn in_file(path: impl Into<String>, position: Position) -> Self {
+    pub fn in_file(path: impl Into<Arc<str>>, position: Position) -> Self {
         Self { path: path.into(), position, output: None }
     }
 
     /// Returns the place where a file begins.
-    pub fn start_of(path: impl Into<String>) -> Self {
+    pub fn start_of(path: impl Into<Arc<str>>) -> Self {
         Self::in_file(path, Position::START)
     }
 

@@ -33,6 +33,7 @@ pub mod edit;
 pub mod finding;
 pub mod generate;
 pub mod health;
+mod id;
 pub mod image;
 #[cfg(feature = "deployer")]
 mod inspect;

@@ -65,7 +65,7 @@ fn printed_place(generated: &BTreeMap<RepoPath, Generated>, place: &Place) -> Op
     if place.output.is_some() {
         return None;
     }
-    generated.get(place.path.as_str())?.place(place.position)
+    generated.get(&*place.path)?.place(place.position)
 }
 
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ pub struct Located<'a> {
     /// ones are in none.
     pub id: ResourceId,
     /// Its id as a workload.
-    workload: WorkloadId,
+    workload: &'a WorkloadId,
     /// The origin of the object, if no file holds it.
     ///
     /// Then its path is no file's, and there are no bytes to edit.
@@ -169,8 +169,7 @@ impl Manifests {
                 }
             }
         }
-        let described =
-            places.keys().map(|id| (id.group.as_str(), id.kind.as_str(), id.name.as_str())).collect();
+        let described = places.keys().map(|id| (id.group(), id.kind(), id.name())).collect();
         findings.extend(parts.alone(&files, &described));
         let mut objects = Vec::new();
         for (id, places) in places {
@@ -195,8 +194,8 @@ impl Manifests {
         for (id, found) in by_text {
             let several = found.len() > 1;
             for at in found {
-                let Object { id: ResourceId { group, .. }, workload, .. } = &mut objects[at];
-                *workload = if several { id.clone().in_group(group) } else { id.clone() };
+                let Object { id: object, workload, .. } = &mut objects[at];
+                *workload = if several { id.clone().in_group(object.group()) } else { id.clone() };
                 workloads.insert(workload.clone(), at);
             }
         }
@@ -281,7 +280,7 @@ impl Manifests {
     /// Returns the workloads that can be released, by path and place.
     pub fn workloads(&self) -> impl Iterator<Item = Located<'_>> {
         self.resources()
-            .filter(|at| at.resource.workload.is_some() && self.workloads.contains_key(&at.workload))
+            .filter(|at| at.resource.workload.is_some() && self.workloads.contains_key(at.workload))
     }
 
     /// Returns the workload with an id, or the only [candidate](Self::candidates_for) for it.
@@ -350,7 +349,7 @@ impl Manifests {
             index: object.document.index,
             resource: &self.files[&object.document.path].resources[object.document.index],
             id: object.id.clone(),
-            workload: object.workload.clone(),
+            workload: &object.workload,
             generated: self.generated.get(&object.document.path),
         }
     }
@@ -373,13 +372,14 @@ fn identity(
         .or_else(|| resource.workload.as_ref().map(|_| Scope::Namespaced));
     let namespace = match scope {
         Some(Scope::Cluster) => None,
-        Some(Scope::Namespaced) => {
-            Some(resource.namespace.clone().unwrap_or_else(|| default_namespace.to_owned()))
-        }
-        None => resource.namespace.clone(),
+        Some(Scope::Namespaced) => Some(resource.namespace.as_deref().unwrap_or(default_namespace)),
+        None => resource.namespace.as_deref(),
     };
-    let (kind, name, group) = (resource.kind.clone(), resource.name.clone(), resource.group().to_owned());
-    ResourceId { namespace, kind, name, group }
+    let id = resource.object.id();
+    if (id.kind(), id.name(), id.group()) == (&*resource.kind, &*resource.name, resource.group()) {
+        return id.in_namespace(namespace);
+    }
+    ResourceId::new(namespace, &resource.kind, &resource.name, resource.group())
 }
 
 fn defined_kinds(files: &BTreeMap<RepoPath, Arc<ParsedFile>>) -> BTreeMap<(String, String), Scope> {

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use crate::api_version::group_of;
+use crate::{api_version::group_of, id::ResourceId};
 
 /// A Kubernetes object, kept as its JSON text, packed.
 ///
@@ -30,8 +30,13 @@ use crate::api_version::group_of;
 #[derive(Clone)]
 pub struct Object(Arc<Inner>);
 
+/// Text as most objects have it: what is said there already takes no memory in any of them.
+///
+/// Each line is some of an object, in the order of its keys or in that of the API server.
+const DICTIONARY: &[u8] = include_bytes!("object/dictionary.txt");
+
 struct Inner {
-    /// The text, packed by LZ4.
+    /// The text, packed by LZ4 with the [`DICTIONARY`].
     packed: Box<[u8]>,
     /// The length of the text in bytes.
     length: usize,
@@ -62,8 +67,14 @@ impl Object {
     pub fn text(&self) -> String {
         let Inner { packed, length, .. } = &*self.0;
         // It was packed here, from a text of this length.
-        let text = lz4_flex::block::decompress(packed, *length).unwrap_or_default();
+        let text = lz4_flex::block::decompress_with_dict(packed, *length, DICTIONARY).unwrap_or_default();
         String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Returns the id that the object gives itself, with the namespace that it names; parts of it
+    /// are empty if they are missing or no text.
+    pub fn id(&self) -> &ResourceId {
+        &self.0.head.id
     }
 
     /// Returns `apiVersion`; empty if it is missing or no text.
@@ -73,32 +84,32 @@ impl Object {
 
     /// Returns `kind`; empty if it is missing or no text.
     pub fn kind(&self) -> &str {
-        self.0.head.part(1)
+        self.id().kind()
     }
 
     /// Returns `metadata.namespace`; `None` if it is missing, empty or no text.
     pub fn namespace(&self) -> Option<&str> {
-        Some(self.0.head.part(2)).filter(|namespace| !namespace.is_empty())
+        self.id().namespace()
     }
 
     /// Returns `metadata.name`; empty if it is missing or no text.
     pub fn name(&self) -> &str {
-        self.0.head.part(3)
+        self.id().name()
     }
 
     /// Returns `metadata.uid`; empty if it is missing or no text.
     pub fn uid(&self) -> &str {
-        self.0.head.part(4)
+        self.0.head.part(1)
     }
 
     /// Returns `metadata.resourceVersion`; empty if it is missing or no text.
     pub fn resource_version(&self) -> &str {
-        self.0.head.part(5)
+        self.0.head.part(2)
     }
 
     /// Returns the API group; empty for the core group.
     pub fn group(&self) -> &str {
-        group_of(self.api_version())
+        self.id().group()
     }
 
     /// Returns `true` if it is of a kind, in any version.
@@ -149,19 +160,19 @@ impl Object {
     }
 
     fn pack(text: &str, head: Head) -> Self {
-        let packed = lz4_flex::block::compress(text.as_bytes()).into_boxed_slice();
+        let packed = lz4_flex::block::compress_with_dict(text.as_bytes(), DICTIONARY).into_boxed_slice();
         Self(Arc::new(Inner { packed, length: text.len(), head }))
     }
 }
 
 /// The parts of an object that are asked for most.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Head {
-    /// `apiVersion`, `kind`, `metadata.namespace`, `name`, `uid` and `resourceVersion`, one behind
-    /// the other.
+    id: ResourceId,
+    /// `apiVersion`, `metadata.uid` and `resourceVersion`, one behind the other.
     parts: Box<str>,
     /// Where each of them ends.
-    ends: [u32; 6],
+    ends: [u32; 3],
 }
 
 impl Head {
@@ -200,15 +211,31 @@ impl Head {
             _ => Metadata::default(),
         };
         let Metadata { namespace, name, uid, resource_version } = metadata;
-        let (mut parts, mut ends) = (String::new(), [0; 6]);
-        let all = [top.api_version, top.kind, namespace, name, uid, resource_version];
-        for (end, raw) in ends.iter_mut().zip(all) {
-            if let Some(raw) = raw.map(RawValue::get).filter(|raw| raw.starts_with('"')) {
-                parts += &serde_json::from_str::<Cow<'_, str>>(raw).ok()?;
-            }
+        let [api_version, kind, namespace, name, uid, resource_version] =
+            [top.api_version, top.kind, namespace, name, uid, resource_version].map(string);
+        let (namespace, api_version) = (namespace?, api_version?);
+        let namespace = Some(&*namespace).filter(|namespace| !namespace.is_empty());
+        let id = ResourceId::new(namespace, &kind?, &name?, group_of(&api_version));
+        let (mut parts, mut ends) = (String::new(), [0; 3]);
+        for (end, part) in ends.iter_mut().zip([api_version, uid?, resource_version?]) {
+            parts += &part;
             *end = parts.len().try_into().ok()?;
         }
-        Some(Self { parts: parts.into(), ends })
+        Some(Self { id, parts: parts.into(), ends })
+    }
+
+    /// Returns the parts of what is no object: none.
+    fn none() -> Self {
+        Self { id: ResourceId::new(None, "", "", ""), parts: Box::default(), ends: [0; 3] }
+    }
+}
+
+/// Returns a string of JSON; an empty one if the value is missing or none, and `None` if it cannot
+/// be read.
+fn string(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    match raw.map(RawValue::get).filter(|raw| raw.starts_with('"')) {
+        Some(raw) => serde_json::from_str(raw).ok(),
+        None => Some(Cow::default()),
     }
 }
 
@@ -286,7 +313,7 @@ impl From<&Value> for Object {
     fn from(value: &Value) -> Self {
         let text = value.to_string();
         // What is no mapping has none of the parts.
-        Self::pack(&text, Head::read(&text).unwrap_or_default())
+        Self::pack(&text, Head::read(&text).unwrap_or_else(Head::none))
     }
 }
 
@@ -359,6 +386,24 @@ mod tests {
                 assert_eq!(object.resource_version(), part("/metadata/resourceVersion"));
             }
         }
+    }
+
+    #[test]
+    fn what_most_objects_say_takes_little_memory() {
+        let object = Object::from(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"namespace": "shop", "name": "cart", "managedFields": [{
+                "apiVersion": "apps/v1", "manager": "flux", "operation": "Apply", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers": {
+                    "k:{\"name\":\"cart\"}": {".": {}, "f:image": {}, "f:name": {}}}}}}}}]},
+            "spec": {"replicas": 2, "template": {"spec": {
+                "containers": [{"name": "cart", "image": "registry.example.com/cart:1", "imagePullPolicy": "IfNotPresent"}],
+                "dnsPolicy": "ClusterFirst", "restartPolicy": "Always"}}},
+        }));
+        let alone = lz4_flex::block::compress(object.text().as_bytes()).len();
+        let packed = object.0.packed.len();
+        assert!(packed * 2 < alone, "{packed} bytes, {alone} without the dictionary");
+        assert_eq!(object, object.value());
     }
 
     #[test]

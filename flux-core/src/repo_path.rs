@@ -111,6 +111,18 @@ impl From<RepoPath> for String {
     }
 }
 
+impl From<&RepoPath> for Arc<str> {
+    fn from(path: &RepoPath) -> Self {
+        path.0.clone()
+    }
+}
+
+impl From<RepoPath> for Arc<str> {
+    fn from(path: RepoPath) -> Self {
+        path.0
+    }
+}
+
 impl From<&RepoPath> for String {
     fn from(path: &RepoPath) -> Self {
         path.as_str().to_owned()

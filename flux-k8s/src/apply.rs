@@ -109,9 +109,8 @@ impl KubeCluster {
 
     /// Returns the uid of an object that is watched.
     fn uid_of(&self, id: &ResourceId) -> Option<String> {
-        let key = (id.namespace.clone(), id.name.clone());
         let watches = self.watches_of(id);
-        let object = watches.iter().find_map(|(_, watch)| watch.with(|store| store.get(&key).cloned()))?;
+        let object = watches.iter().find_map(|(_, watch)| watch.with(|store| store.get(id).cloned()))?;
         uid_of(&object)
     }
 
@@ -145,11 +144,10 @@ impl KubeCluster {
         let to = Recipient {
             http: &self.http,
             resource: &kind.resource,
-            namespace: step.id.namespace.as_deref(),
-            name: &step.id.name,
+            namespace: step.id.namespace(),
+            name: step.id.name(),
         };
-        let key = (step.id.namespace.clone(), step.id.name.clone());
-        let before = self.watched(&kind, &key).and_then(|object| version(&object));
+        let before = self.watched(&kind, &step.id).and_then(|object| version(&object));
         let sent = match to.apply(object, options).await {
             Ok(Applied { answer, .. }) if answer.created => match mark_if_created {
                 Some(mark) => {
@@ -189,24 +187,19 @@ impl KubeCluster {
 
     /// Applies the record that a Job has run.
     async fn keep_record(&self, record: &Object, run: &Run) -> Result<(), Failure> {
-        let id = ResourceId {
-            namespace: record.namespace().map(str::to_owned),
-            kind: record.kind().to_owned(),
-            name: record.name().to_owned(),
-            group: String::new(),
-        };
+        let id = ResourceId::new(record.namespace(), record.kind(), record.name(), "");
         let api_version = record.api_version();
-        let kind = self.find_kind(api_version, &id.kind, run).await?.ok_or_else(|| {
+        let kind = self.find_kind(api_version, id.kind(), run).await?.ok_or_else(|| {
             Failure::new(
                 FailureKind::NotFound,
-                format!("the server has no kind {} in {api_version}", id.kind),
+                format!("the server has no kind {} in {api_version}", id.kind()),
             )
         })?;
         let to = Recipient {
             http: &self.http,
             resource: &kind.resource,
-            namespace: id.namespace.as_deref(),
-            name: &id.name,
+            namespace: id.namespace(),
+            name: id.name(),
         };
         let Applied { answer, .. } = to.apply(record, &ApplyOptions::default()).await?;
         for (_, watch) in self.watches_of(&id) {
@@ -225,8 +218,8 @@ impl KubeCluster {
         let of = Recipient {
             http: &self.http,
             resource: &kind.resource,
-            namespace: step.id.namespace.as_deref(),
-            name: &step.id.name,
+            namespace: step.id.namespace(),
+            name: step.id.name(),
         };
         match of.delete(seen, content).await {
             // What has finalizers, or ends gracefully, is there until that is done.
@@ -246,15 +239,14 @@ impl KubeCluster {
     }
 
     fn is_gone(&self, step: &Step, uid: Option<&str>) {
-        let key = (step.id.namespace.clone(), step.id.name.clone());
         for (_, watch) in self.watches_of(&step.id) {
-            watch.we_deleted(key.clone(), uid.unwrap_or_default());
+            watch.we_deleted(&step.id, uid.unwrap_or_default());
         }
     }
 
     /// The running watches of an object's kind, in any version.
     fn watches_of(&self, id: &ResourceId) -> Vec<(WatchKey, Arc<Watch>)> {
-        self.watches.all(|key| key.kind == id.kind && key.group() == id.group)
+        self.watches.all(|key| key.kind == id.kind() && key.group() == id.group())
     }
 
     async fn kind_of(&self, step: &Step, run: &Run) -> Result<Kind, Box<Done>> {
@@ -263,12 +255,13 @@ impl KubeCluster {
             // The finding is that of the object with which it was noticed.
             return Err(Box::new(Done::new(step.failed(Reason::Unavailable, message).without_finding())));
         }
-        match self.find_kind(&step.api_version, &step.id.kind, run).await {
+        match self.find_kind(&step.api_version, step.id.kind(), run).await {
             Ok(Some(kind)) => Ok(kind),
             Ok(None) => {
                 let message = format!(
                     "the server has no kind {} in {}; its CustomResourceDefinition is not there",
-                    step.id.kind, step.api_version
+                    step.id.kind(),
+                    step.api_version
                 );
                 Err(Box::new(Done::new(step.failed(Reason::UnknownKind, message))))
             }

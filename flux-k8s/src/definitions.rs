@@ -35,14 +35,14 @@ pub(crate) struct Definition {
 /// Returns `true` if objects of this kind change which kinds there are.
 pub(crate) fn changes_kinds(id: &ResourceId) -> bool {
     matches!(
-        (id.group.as_str(), id.kind.as_str()),
+        (id.group(), id.kind()),
         ("apiextensions.k8s.io", "CustomResourceDefinition") | ("apiregistration.k8s.io", "APIService")
     )
 }
 
 /// Returns the definition in an object of the server, if it is one.
 pub(crate) fn of(id: &ResourceId, object: &Object) -> Option<Definition> {
-    if (id.group.as_str(), id.kind.as_str()) != ("apiextensions.k8s.io", "CustomResourceDefinition") {
+    if (id.group(), id.kind()) != ("apiextensions.k8s.io", "CustomResourceDefinition") {
         return None;
     }
     let object = &object.value();
@@ -52,10 +52,10 @@ pub(crate) fn of(id: &ResourceId, object: &Object) -> Option<Definition> {
     Some(Definition {
         id: id.clone(),
         resource: ApiResource {
-            group: id.group.clone(),
+            group: id.group().to_owned(),
             version: api_version.rsplit('/').next()?.to_owned(),
             api_version: api_version.to_owned(),
-            kind: id.kind.clone(),
+            kind: id.kind().to_owned(),
             plural: "customresourcedefinitions".to_owned(),
         },
         kind: object.pointer("/spec/names/kind")?.as_str()?.to_owned(),
@@ -86,7 +86,7 @@ impl KubeCluster {
             let established = |object: Option<&RawObject>| {
                 object.is_some_and(|live| is_established(&live.object().value()))
             };
-            await_condition(api, &definition.id.name, established).await
+            await_condition(api, definition.id.name(), established).await
         });
         // The kinds that the server lists show below if they are served.
         let _ = timeout(PATIENCE, join_all(waits)).await;
@@ -118,7 +118,7 @@ fn not_served(definition: &Definition) -> Finding {
         ),
         remedy: format!(
             "see its conditions with `kubectl describe crd {}`; its names may be taken by another",
-            definition.id.name
+            definition.id.name()
         ),
     }
 }
@@ -130,12 +130,7 @@ mod tests {
     use super::*;
 
     fn id(group: &str, kind: &str) -> ResourceId {
-        ResourceId {
-            namespace: None,
-            kind: kind.into(),
-            name: "widgets.example.com".into(),
-            group: group.into(),
-        }
+        ResourceId::new(None, kind, "widgets.example.com", group)
     }
 
     #[test]

@@ -169,9 +169,9 @@ fn events(
 
 fn of_object(resource: &ResourceReport, subject: &Subject, revision: &str) -> Event {
     let id = &resource.id;
-    let mut regarding = json!({"apiVersion": subject.api_version, "kind": id.kind, "name": id.name});
-    if let Some(namespace) = &id.namespace {
-        regarding["namespace"] = namespace.as_str().into();
+    let mut regarding = json!({"apiVersion": subject.api_version, "kind": id.kind(), "name": id.name()});
+    if let Some(namespace) = id.namespace() {
+        regarding["namespace"] = namespace.into();
     }
     if let Some(uid) = &subject.uid {
         regarding["uid"] = uid.as_str().into();
@@ -192,7 +192,7 @@ fn of_object(resource: &ResourceReport, subject: &Subject, revision: &str) -> Ev
     Event {
         regarding,
         // Those of objects that are in no namespace are in `default`, by the API server's rule.
-        namespace: id.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+        namespace: id.namespace().map(str::to_owned).unwrap_or_else(|| "default".to_owned()),
         is_warning: resource.outcome == Outcome::Failed,
         action,
         reason,
@@ -206,7 +206,7 @@ fn of_object(resource: &ResourceReport, subject: &Subject, revision: &str) -> Ev
 fn of_rest(rest: &[&ResourceReport], revision: &str) -> Vec<Event> {
     let mut counts: BTreeMap<&str, BTreeMap<Outcome, usize>> = BTreeMap::new();
     for resource in rest {
-        let namespace = resource.id.namespace.as_deref().unwrap_or("default");
+        let namespace = resource.id.namespace().unwrap_or("default");
         *counts.entry(namespace).or_default().entry(resource.outcome).or_default() += 1;
     }
     let event = |(namespace, counts): (&str, BTreeMap<Outcome, usize>)| {
@@ -244,12 +244,12 @@ mod tests {
     fn report(outcomes: impl IntoIterator<Item = (&'static str, Outcome)>) -> SyncReport {
         let mut outcomes_of_steps = Vec::new();
         for (n, (namespace, outcome)) in outcomes.into_iter().enumerate() {
-            let id = ResourceId {
-                namespace: (!namespace.is_empty()).then(|| namespace.to_owned()),
-                kind: "ConfigMap".to_owned(),
-                name: format!("c{n:03}"),
-                group: String::new(),
-            };
+            let id = ResourceId::new(
+                Some(namespace).filter(|n| !n.is_empty()),
+                "ConfigMap",
+                &format!("c{n:03}"),
+                "",
+            );
             let step = Step::new(id, "v1", 0, Action::Leave, Reason::ChangedInGit);
             let done = match outcome {
                 Outcome::Failed => step.failed(Reason::Rejected, "no"),

@@ -275,7 +275,7 @@ impl Failure {
     /// Returns the outcome of a step that this failure ended, with what to do about it.
     pub(crate) fn outcome_of(&self, step: &Step, target: &Target) -> StepOutcome {
         let prune = matches!(step.action, Action::Prune { .. });
-        let is_secret = step.id.kind == "Secret" && step.id.group.is_empty();
+        let is_secret = step.id.kind() == "Secret" && step.id.group().is_empty();
         let words = if is_secret { self.redacted() } else { self.text() };
         let (reason, message, remedy) = match self.kind {
             FailureKind::Unreachable | FailureKind::Untrusted | FailureKind::Unauthorized => {
@@ -297,7 +297,7 @@ impl Failure {
                     "Allow {} to {} {} with a Role or ClusterRole, or do what the policy or quota that the message names asks for.",
                     target.account(),
                     if prune { "delete" } else { "create and patch" },
-                    step.id.kind
+                    step.id.kind()
                 ),
             ),
             FailureKind::Terminating => (

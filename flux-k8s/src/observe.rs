@@ -11,7 +11,7 @@ use std::{
 use flux_core::{
     Object,
     backend::{Fidelity, KindInfo, Observation, Observed, Scope, Wanted},
-    manifest::ResourceId,
+    manifest::{ApiVersion, ResourceId},
     sync::{AUTOSCALERS, MARK_LABEL},
 };
 use futures::StreamExt as _;
@@ -24,7 +24,7 @@ use crate::{
     gaps::Gaps,
     http::is_segment,
     kinds::{Kind, Kinds},
-    store::{Key, version},
+    store::version,
     unmarked::Unmarked,
     watch::{Selection, Watch, WatchKey, healths, recovered},
 };
@@ -62,57 +62,50 @@ impl KubeCluster {
         let mut knows_all = true;
         let mut wanted = scope.wanted.iter().peekable();
         while let Some(first) = wanted.peek().copied() {
-            let of_kind = std::iter::from_fn(|| {
-                wanted.next_if(|one| one.api_version == first.api_version && one.kind == first.kind)
-            });
+            let of_kind = std::iter::from_fn(|| wanted.next_if(|one| is_of_one_kind(one, first)));
             let of_kind: Vec<&Wanted> = of_kind.collect();
-            let Some(kind) = kinds.get(&first.api_version, &first.kind) else {
+            let Some(kind) = kinds.get(first.api_version.as_str(), first.id.kind()) else {
                 knows_all = false;
                 continue;
             };
             let info = KindInfo { namespaced: kind.namespaced };
-            infos.insert((first.api_version.clone(), first.kind.clone()), info);
+            infos.insert((first.api_version.to_string(), first.id.kind().to_owned()), info);
             versions
                 .entry(kind.group_kind())
                 .or_insert_with(|| kinds.versions(&kind.resource.group, &kind.resource.kind));
             let watches = self.watches_of_marked(kind);
             let is_watched_otherwise = self.is_watched_otherwise(kind);
             for wanted in of_kind {
-                let namespace = namespace_of(wanted, kind, scope);
+                let id = id_in(wanted, kind, scope);
+                let (namespace, name) = (id.namespace(), id.name());
                 // What is elsewhere is not touched, and need not be seen.
-                if namespace.as_ref().is_some_and(|namespace| !self.may_see(namespace)) {
+                if namespace.is_some_and(|namespace| !self.may_see(namespace)) {
                     continue;
                 }
-                let key = (namespace, wanted.name.clone());
-                match watches.iter().find_map(|watch| watch.with(|store| store.get(&key).cloned())) {
+                if !is_watched_otherwise && objects.contains_key(&id) {
+                    continue;
+                }
+                match watches.iter().find_map(|watch| watch.with(|store| store.get(&id).cloned())) {
+                    // In the version that git has it in, whatever other versions are watched; or it
+                    // has come just now, and must not pass for missing.
                     Some(object) => {
-                        let (namespace, name) = key;
-                        let (kind, group) = (kind.resource.kind.clone(), kind.resource.group.clone());
-                        let id = ResourceId { namespace, kind, name, group };
-                        if is_watched_otherwise {
-                            // In the version that git has it in, whatever other versions are watched.
-                            objects.insert(id, object);
-                        } else {
-                            // It may have come just now: what is there must not pass for missing.
-                            objects.entry(id).or_insert(object);
-                        }
+                        objects.insert(id, object);
                     }
-                    None => {
-                        let (namespace, name) = key;
-                        if is_segment(&name) && namespace.as_deref().is_none_or(is_segment) {
-                            let of = (wanted.api_version.clone(), wanted.kind.clone(), namespace);
-                            unmarked.entry(of).or_default().insert(name);
-                        }
+                    None if is_segment(name) && namespace.is_none_or(is_segment) => {
+                        let namespace = namespace.map(str::to_owned);
+                        let of = (first.api_version.to_string(), first.id.kind().to_owned(), namespace);
+                        unmarked.entry(of).or_default().insert(name.to_owned());
                     }
+                    None => {}
                 }
             }
         }
         let (found, asked) = self.read_unmarked(&kinds, unmarked, &mut gaps).await?;
-        for (kind, object) in found {
-            objects.insert(id_of(&kind, &object), object);
+        for (_, object) in found {
+            objects.insert(object.id().clone(), object);
         }
-        for (kind, object) in self.autoscalers(&of_kinds, &kinds, &mut gaps).await? {
-            objects.entry(id_of(&kind, &object)).or_insert(object);
+        for object in self.autoscalers(&of_kinds, &kinds, &mut gaps).await? {
+            objects.entry(object.id().clone()).or_insert(object);
         }
         let (completeness, unseen) = gaps.completeness();
         // What was asked for will be watched, and what is missing is asked for again.
@@ -136,7 +129,8 @@ impl KubeCluster {
 
     /// The kinds of the server; asked for again if git names one that is not among them.
     async fn kinds_for(&self, of_kinds: &[&Wanted], gaps: &mut Gaps) -> Result<Arc<Kinds>, Failure> {
-        let lacks = |kinds: &Kinds| of_kinds.iter().any(|w| kinds.get(&w.api_version, &w.kind).is_none());
+        let lacks =
+            |kinds: &Kinds| of_kinds.iter().any(|w| kinds.get(w.api_version.as_str(), w.id.kind()).is_none());
         let (before, asked) = self.with_discovered(|discovered| (discovered.kinds.clone(), discovered.asked));
         let is_recent = || asked.is_some_and(|asked| asked.elapsed() < SILENT_AGAIN);
         let kinds = match before {
@@ -145,9 +139,11 @@ impl KubeCluster {
                 (Ok(kinds), _) => kinds,
                 (Err(failure), Some(old)) => {
                     let what = "the server's kinds could not be asked for again";
-                    for wanted in of_kinds.iter().filter(|w| old.get(&w.api_version, &w.kind).is_none()) {
+                    for wanted in
+                        of_kinds.iter().filter(|w| old.get(w.api_version.as_str(), w.id.kind()).is_none())
+                    {
                         gaps.missing(
-                            (group_of(&wanted.api_version).to_owned(), wanted.kind.clone()),
+                            (wanted.api_version.group().to_owned(), wanted.id.kind().to_owned()),
                             what,
                             &failure,
                         );
@@ -160,7 +156,7 @@ impl KubeCluster {
         for (group, why) in &kinds.silent {
             let of = (group.clone(), String::new());
             // Of a group that git does not name, nobody needs to hear.
-            if of_kinds.iter().any(|wanted| group_of(&wanted.api_version) == group) {
+            if of_kinds.iter().any(|wanted| wanted.api_version.group() == group) {
                 gaps.described(of, why.clone());
             } else {
                 gaps.unseen(of);
@@ -182,7 +178,9 @@ impl KubeCluster {
 
     fn start_wanted(&self, of_kinds: &[&Wanted], kinds: &Kinds) {
         for wanted in of_kinds {
-            if let Some(kind) = kinds.get(&wanted.api_version, &wanted.kind).filter(|kind| kind.watchable) {
+            if let Some(kind) =
+                kinds.get(wanted.api_version.as_str(), wanted.id.kind()).filter(|kind| kind.watchable)
+            {
                 self.start_marked(kind);
             }
         }
@@ -208,7 +206,7 @@ impl KubeCluster {
     }
 
     /// Returns an object that carries the mark.
-    pub(crate) fn watched(&self, kind: &Kind, key: &Key) -> Option<Object> {
+    pub(crate) fn watched(&self, kind: &Kind, key: &ResourceId) -> Option<Object> {
         self.watches_of_marked(kind).iter().find_map(|watch| watch.with(|store| store.get(key).cloned()))
     }
 
@@ -235,7 +233,7 @@ impl KubeCluster {
         of_kinds: &[&Wanted],
         kinds: &Kinds,
         gaps: &mut Gaps,
-    ) -> Result<Vec<(Kind, Object)>, Failure> {
+    ) -> Result<Vec<Object>, Failure> {
         let mut found = Vec::new();
         if !of_kinds.iter().any(|wanted| may_be_scaled(&wanted.api_version)) {
             return Ok(found);
@@ -254,7 +252,7 @@ impl KubeCluster {
                     Some(_) => gaps.unseen(kind.group_kind()),
                     None => {}
                 }
-                watch.with(|store| found.extend(store.iter().map(|object| (kind.clone(), object.clone()))));
+                watch.with(|store| found.extend(store.iter().cloned()));
             }
         }
         Ok(found)
@@ -266,7 +264,7 @@ impl KubeCluster {
         let _alone = self.asking.lock().await;
         let mut watched: BTreeSet<(String, String)> = of_kinds
             .iter()
-            .filter_map(|w| kinds.get(&w.api_version, &w.kind))
+            .filter_map(|w| kinds.get(w.api_version.as_str(), w.id.kind()))
             .map(|kind| (kind.resource.group.clone(), kind.resource.kind.clone()))
             .collect();
         for (key, _) in self.watches.all(WatchKey::is_of_marked) {
@@ -359,9 +357,11 @@ impl KubeCluster {
     fn marked(&self, kinds: &Kinds) -> BTreeMap<ResourceId, Object> {
         let mut objects: Vec<(ResourceId, Object)> = Vec::new();
         for (key, watch) in self.watches.all(WatchKey::is_of_marked) {
-            let Some(kind) = kinds.get(&key.api_version, &key.kind) else { continue };
+            if kinds.get(&key.api_version, &key.kind).is_none() {
+                continue;
+            }
             watch.with(|store| {
-                objects.extend(store.iter().map(|object| (id_of(kind, object), object.clone())));
+                objects.extend(store.iter().map(|object| (object.id().clone(), object.clone())));
             });
         }
         // Of an object that is watched in several versions, the newest is the last.
@@ -369,8 +369,8 @@ impl KubeCluster {
         objects.into_iter().collect()
     }
 
-    fn may_see(&self, namespace: &String) -> bool {
-        self.namespaces.as_ref().is_none_or(|namespaces| namespaces.contains(namespace))
+    fn may_see(&self, namespace: &str) -> bool {
+        self.namespaces.as_ref().is_none_or(|namespaces| namespaces.iter().any(|one| one == namespace))
     }
 }
 
@@ -378,35 +378,26 @@ impl KubeCluster {
 fn one_of_each_kind(scope: &Scope) -> Vec<&Wanted> {
     let mut kinds: Vec<&Wanted> = Vec::new();
     for wanted in &scope.wanted {
-        if kinds.last().is_none_or(|last| last.kind != wanted.kind || last.api_version != wanted.api_version)
-        {
+        if kinds.last().is_none_or(|last| !is_of_one_kind(last, wanted)) {
             kinds.push(wanted);
         }
     }
     kinds
 }
 
-fn namespace_of(wanted: &Wanted, kind: &Kind, scope: &Scope) -> Option<String> {
-    let default = || scope.default_namespace().to_owned();
-    kind.namespaced.then(|| wanted.namespace.clone().unwrap_or_else(default))
+/// Returns the id of an object with the namespace that its kind asks for.
+fn id_in(wanted: &Wanted, kind: &Kind, scope: &Scope) -> ResourceId {
+    let namespace = || wanted.id.namespace().unwrap_or(scope.default_namespace());
+    wanted.id.in_namespace(kind.namespaced.then(namespace))
+}
+
+fn is_of_one_kind(a: &Wanted, b: &Wanted) -> bool {
+    a.api_version == b.api_version && a.id.kind() == b.id.kind()
 }
 
 /// Returns `true` if objects of an `apiVersion` may be scaled by an autoscaler: workloads, and
 /// those of custom kinds.
-fn may_be_scaled(api_version: &str) -> bool {
-    let group = group_of(api_version);
+fn may_be_scaled(api_version: &ApiVersion) -> bool {
+    let group = api_version.group();
     group == "apps" || (group.contains('.') && !group.ends_with(".k8s.io"))
-}
-
-fn group_of(api_version: &str) -> &str {
-    api_version.split_once('/').map_or("", |(group, _)| group)
-}
-
-fn id_of(kind: &Kind, object: &Object) -> ResourceId {
-    ResourceId {
-        namespace: object.namespace().map(str::to_owned),
-        kind: kind.resource.kind.clone(),
-        name: object.name().to_owned(),
-        group: kind.resource.group.clone(),
-    }
 }

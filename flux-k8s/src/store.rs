@@ -4,25 +4,22 @@
 
 use std::collections::BTreeMap;
 
-use flux_core::{Object, sync::same_content};
-
-/// Namespace and name.
-pub(crate) type Key = (Option<String>, String);
+use flux_core::{Object, manifest::ResourceId, sync::same_content};
 
 /// The objects of one watch.
 #[derive(Default)]
 pub(crate) struct Store {
     /// The objects as the watch reports them.
-    watched: BTreeMap<Key, Object>,
+    watched: BTreeMap<ResourceId, Object>,
     /// The changes that we made and the watch does not show yet.
-    ours: BTreeMap<Key, Ours>,
+    ours: BTreeMap<ResourceId, Ours>,
     /// The list that is being received.
-    incoming: BTreeMap<Key, Object>,
+    incoming: BTreeMap<ResourceId, Object>,
     /// How many lists were begun.
     lists: u64,
     /// The last end of an object that the watch reported, by key: the answer to an apply of ours
     /// may come in after it.
-    ends: BTreeMap<Key, End>,
+    ends: BTreeMap<ResourceId, End>,
 }
 
 /// The end of an object.
@@ -44,11 +41,6 @@ enum Did {
     Apply(Object),
     /// Deleted the object of this uid.
     Delete(String),
-}
-
-/// The key of an object.
-pub(crate) fn key(object: &Object) -> Key {
-    (object.namespace().map(str::to_owned), object.name().to_owned())
 }
 
 /// Returns `true` if `a` is at least as new as `b`. Versions are numbers in all known servers;
@@ -74,7 +66,7 @@ impl Store {
 
     /// An object of the list.
     pub(crate) fn listed(&mut self, object: Object) {
-        self.incoming.insert(key(&object), object);
+        self.incoming.insert(object.id().clone(), object);
     }
 
     /// The list is complete. It knows all that we did before it began.
@@ -88,7 +80,7 @@ impl Store {
     /// Takes in a new or changed object from the watch; returns `true` if somebody else has changed
     /// more of it than its status.
     pub(crate) fn observed(&mut self, object: Object) -> bool {
-        let key = key(&object);
+        let key = object.id().clone();
         let by_others = self.get(&key).is_none_or(|known| {
             at_least(&object, known) && version(known) != version(&object) && !same_content(known, &object)
         });
@@ -102,7 +94,7 @@ impl Store {
     /// Removes an object that is gone, or no longer among those watched; returns `true` if it was
     /// somebody else who removed it.
     pub(crate) fn gone(&mut self, object: &Object) -> bool {
-        let key = key(object);
+        let key = object.id().clone();
         let by_others = self.get(&key).is_some();
         let is_confirmed = match self.ours.get(&key).map(|ours| &ours.did) {
             Some(Did::Apply(applied)) => at_least(object, applied),
@@ -123,7 +115,7 @@ impl Store {
 
     /// We applied an object; this is how the server has it.
     pub(crate) fn we_applied(&mut self, object: Object) {
-        let key = key(&object);
+        let key = object.id().clone();
         let has_ended = self.ends.get(&key).is_some_and(|end| {
             object.uid() == end.uid && end.version.is_none_or(|end| version(&object) <= Some(end))
         });
@@ -136,7 +128,7 @@ impl Store {
     }
 
     /// We deleted an object.
-    pub(crate) fn we_deleted(&mut self, key: Key, uid: &str) {
+    pub(crate) fn we_deleted(&mut self, key: ResourceId, uid: &str) {
         let there = self.get(&key).is_some_and(|object| object.uid() == uid);
         if there {
             self.ours.insert(key, Ours { did: Did::Delete(uid.to_owned()), lists: self.lists });
@@ -144,7 +136,7 @@ impl Store {
     }
 
     /// An object as it is, as far as is known.
-    pub(crate) fn get(&self, key: &Key) -> Option<&Object> {
+    pub(crate) fn get(&self, key: &ResourceId) -> Option<&Object> {
         let watched = self.watched.get(key);
         match self.ours.get(key).map(|ours| &ours.did) {
             None => watched,
@@ -184,7 +176,7 @@ mod tests {
     }
 
     fn at(store: &Store, name: &str) -> Option<u64> {
-        store.get(&(None, name.to_owned())).and_then(version)
+        store.get(&ResourceId::new(None, "", name, "")).and_then(version)
     }
 
     #[test]
@@ -231,7 +223,7 @@ mod tests {
     fn our_deletion_hides_the_object_but_not_its_successor() {
         let mut store = Store::default();
         store.observed(object("a", "1", 5));
-        store.we_deleted((None, "a".into()), "1");
+        store.we_deleted(ResourceId::new(None, "", "a", ""), "1");
         assert_eq!(at(&store, "a"), None);
         store.observed(object("a", "1", 6));
         assert_eq!(at(&store, "a"), None, "the watch lags");
@@ -281,12 +273,12 @@ mod tests {
             for (what, by_us, events) in history {
                 version_now += 1;
                 // We delete only what we see, by its uid.
-                let sees = |store: &Store, id: &str| store.get(&(None, "a".into())).is_some_and(|o| o.uid() == id);
+                let sees = |store: &Store, id: &str| store.get(&ResourceId::new(None, "", "a", "")).is_some_and(|o| o.uid() == id);
                 if what == 0 && let Some(old) = truth.take() {
                     let id = old.uid().to_owned();
                     let by_us = by_us && sees(&store, &id);
                     if by_us {
-                        store.we_deleted((None, "a".into()), &id);
+                        store.we_deleted(ResourceId::new(None, "", "a", ""), &id);
                         ours_at = None;
                     }
                     untold.push_back((true, object("a", &id, version_now)));

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use flux_core::{Object, backend::Wanted};
+use flux_core::{Object, backend::Wanted, manifest::ResourceId};
 use futures::{StreamExt as _, future::join_all};
 use serde_json::Value;
 
@@ -77,12 +77,9 @@ impl KubeCluster {
         let (mut plan, mut now, mut used) = (ReadPlan::default(), BTreeSet::new(), BTreeSet::new());
         for ((api_version, of, namespace), names) in unmarked {
             let Some(kind) = kinds.get(&api_version, &of) else { continue };
-            let wanted = |name: &String| Wanted {
-                api_version: api_version.clone(),
-                kind: of.clone(),
-                namespace: namespace.clone(),
-                name: name.clone(),
-            };
+            let group = kind.resource.group.as_str();
+            let id = |name: &str| ResourceId::new(namespace.as_deref(), &of, name, group);
+            let wanted = |name: &String| Wanted { api_version: api_version.as_str().into(), id: id(name) };
             now.extend(names.iter().map(wanted));
             let mut watch = |selection: Selection, names: Vec<String>| {
                 used.insert(WatchKey::new(&kind.resource, selection.clone()));
@@ -135,7 +132,10 @@ impl KubeCluster {
             gaps.judge(group.kind.group_kind(), &group.what(), health)?;
             watch.with(|store| {
                 for name in &group.names {
-                    let object = store.get(&(group.namespace.clone(), name.clone()));
+                    let resource = &group.kind.resource;
+                    let namespace = group.namespace.as_deref();
+                    let object =
+                        store.get(&ResourceId::new(namespace, &resource.kind, name, &resource.group));
                     found.extend(object.map(|object| (group.kind.clone(), object.clone())));
                 }
             });

@@ -25,6 +25,7 @@ use tokio::{
 
 use flux_core::{
     Object,
+    manifest::ResourceId,
     sync::{self, MARK_LABEL},
 };
 
@@ -33,7 +34,7 @@ use crate::{
     failure::{Failure, FailureKind},
     http::Http,
     raw::{RawObject, typed},
-    store::{Key, Store},
+    store::Store,
     workload,
 };
 
@@ -276,8 +277,8 @@ impl Watch {
     }
 
     /// Takes in that we deleted the object of a uid.
-    pub(crate) fn we_deleted(&self, key: Key, uid: &str) {
-        self.with(|store| store.we_deleted(key, uid));
+    pub(crate) fn we_deleted(&self, key: &ResourceId, uid: &str) {
+        self.with(|store| store.we_deleted(key.clone(), uid));
         self.shared.changes.shows_else();
     }
 }

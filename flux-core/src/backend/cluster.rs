@@ -1,6 +1,7 @@
 //! [`Cluster`]: what runs, and how it is made to be what git says.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use super::{LabelSelector, Observation, Pod, PodQuery, Result};
 use crate::{
-    manifest::{ResourceId, WorkloadId},
+    manifest::{ApiVersion, ResourceId, WorkloadId},
     object::Object,
     plan::{
         contest::Contest,
@@ -40,17 +41,28 @@ impl Scope {
 
 /// An object that git names.
 ///
+/// Those of one `apiVersion` and kind stand together in their order.
+///
 /// Exhaustive: callers of a cluster make it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// `apiVersion` as written.
-    pub api_version: String,
-    /// `kind` as written.
-    pub kind: String,
-    /// `metadata.namespace` as written.
-    pub namespace: Option<String>,
-    /// `metadata.name`.
-    pub name: String,
+    pub api_version: ApiVersion,
+    /// The id, with kind and namespace as they are written.
+    pub id: ResourceId,
+}
+
+impl Ord for Wanted {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let kind = self.id.kind().cmp(other.id.kind());
+        self.api_version.cmp(&other.api_version).then(kind).then_with(|| self.id.cmp(&other.id))
+    }
+}
+
+impl PartialOrd for Wanted {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// How the cluster keeps the values that it is sent.

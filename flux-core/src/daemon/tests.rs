@@ -65,12 +65,7 @@ impl World {
             registry: Arc::new(registry),
             cluster: Arc::new(MemoryCluster::new()),
             log: Arc::default(),
-            web: ResourceId {
-                namespace: Some("shop".to_owned()),
-                kind: "Deployment".to_owned(),
-                name: "web".to_owned(),
-                group: "apps".to_owned(),
-            },
+            web: ResourceId::new(Some("shop"), "Deployment", "web", "apps"),
         };
         let deployer =
             Deployer::new(Arc::new(world.repo.clone()), world.registry.clone(), world.cluster.clone());

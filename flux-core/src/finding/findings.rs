@@ -169,7 +169,7 @@ mod tests {
         let two = ["a.yaml", "b.yaml"].map(|path| finding(Code::Template, path));
         let mut findings = Findings::from(two.to_vec());
         let to = Place::in_file("c.yaml", Position { line: 2, column: 1 });
-        findings.relocate(|place| (place.path != "d.yaml").then(|| to.clone()));
+        findings.relocate(|place| (&*place.path != "d.yaml").then(|| to.clone()));
         assert_eq!(*findings, [Finding { place: Some(to), ..two[0].clone() }]);
     }
 }

@@ -252,7 +252,7 @@ impl Reader<'_> {
 pub(crate) fn invalid(place: Place, evidence: String, remedy: &str) -> Finding {
     Finding {
         code: Code::InvalidGeneration,
-        subject: place.path.clone(),
+        subject: place.path.to_string(),
         place: Some(place),
         evidence,
         remedy: remedy.to_owned(),

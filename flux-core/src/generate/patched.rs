@@ -145,7 +145,7 @@ fn stand_as_printed(file: &mut ParsedFile, printed: &Resource) {
     }
     for resource in &mut file.resources {
         resource.position = printed.position;
-        for (key, annotation) in &mut resource.annotations {
+        for (key, annotation) in resource.annotations.iter_mut() {
             let same = printed.annotations.get(key);
             annotation.position = same.map_or(printed.position, |other| other.position);
         }

@@ -38,7 +38,7 @@ fn annotations_of_syncs(located: &Located<'_>) -> Vec<Finding> {
     let unreadable = sync::unreadable(&resource.object.value()).into_iter().filter(|one| !is_known(one.name));
     unreadable
         .map(|one| {
-            let of = |(key, _): &(&String, _)| key.rsplit_once('/').is_some_and(|(_, name)| name == one.name);
+            let of = |(key, _): &(&str, _)| key.rsplit_once('/').is_some_and(|(_, name)| name == one.name);
             let written = resource.annotations.iter().find(of);
             let position = written.map_or(resource.position, |(_, annotation)| annotation.position);
             Finding {

@@ -250,8 +250,12 @@ fn shared(mut site: Site, uses: u32, path: &str) -> Site {
     if uses > 1 && site.refused.is_none() {
         site.refused =
             Some(format!("an entry of {path} sets it for other workloads too: release them together"));
-        site.shared =
-            Some(SharedScalar { start: site.start, end: site.end, source: site.source.clone(), uses });
+        site.shared = Some(Box::new(SharedScalar {
+            start: site.start,
+            end: site.end,
+            source: site.source.clone(),
+            uses,
+        }));
     }
     site
 }

@@ -99,7 +99,7 @@ impl<'a> Others<'a> {
                 let written =
                     SharedScalar { start: site.start, end: site.end, source: site.source.clone(), uses };
                 // The users that share the value by an anchor as well are not known here.
-                site.shared = site.refused.is_none().then_some(written);
+                site.shared = site.refused.is_none().then_some(Box::new(written));
                 let or =
                     alone(&user).map(|alone| format!(", or set it for this one in the `images` of {alone}"));
                 let or = or.unwrap_or_default();

@@ -38,7 +38,7 @@ pub(crate) async fn check(
     let first = loaded.keys().filter(|path| is_file(path)).cloned().chain(built).collect();
     let mut gathered = gather(parser, tree, first, known).await?;
     // The problems of loaded files are reported elsewhere.
-    let is_loaded = |place: &Place| loaded.contains_key(place.path.as_str());
+    let is_loaded = |place: &Place| loaded.contains_key(&*place.path);
     gathered.broken.retain(|finding| !finding.place.as_ref().is_some_and(is_loaded));
     let mut findings = std::mem::take(&mut gathered.broken);
     findings.append(&mut gathered.huge);

@@ -54,5 +54,5 @@ impl Mistakes {
 /// Returns the finding about a mistake.
 pub(super) fn finding(mistake: Mistake, place: Place) -> Finding {
     let Mistake { code, evidence, remedy, .. } = mistake;
-    Finding { code, subject: place.path.clone(), place: Some(place), evidence, remedy }
+    Finding { code, subject: place.path.to_string(), place: Some(place), evidence, remedy }
 }

@@ -1,17 +1,15 @@
 //! Reading annotations, with the positions of their values.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
-use super::Annotation;
+use super::{Annotation, Annotations};
 use crate::yaml::cursor::Cursor;
 
 /// Returns the annotations of an object.
 ///
 /// A value that is no string to YAML (`fluxcd.io/automated: true`) is taken as it is written.
-pub(crate) fn annotations(at: &Cursor<'_, '_>, metadata: Option<&Value>) -> BTreeMap<String, Annotation> {
-    let Some(values) = metadata.and_then(|m| m.get("annotations")) else { return BTreeMap::new() };
+pub(crate) fn annotations(at: &Cursor<'_, '_>, metadata: Option<&Value>) -> Annotations {
+    let Some(values) = metadata.and_then(|m| m.get("annotations")) else { return Annotations::default() };
     let entries = at.path(&["metadata", "annotations"]).and_then(|a| a.entries()).unwrap_or_default();
     let annotation = |(key, at): (String, Cursor<'_, '_>)| {
         let value = match values.get(&key)? {

@@ -4,7 +4,6 @@
 mod annotations;
 mod container;
 mod document_id;
-mod id;
 pub(crate) mod kinds;
 pub(crate) mod kustomization;
 #[cfg_attr(
@@ -22,18 +21,17 @@ mod template;
 
 pub use container::{BadImage, Container, ContainerRole, ImageOrigin};
 pub use document_id::DocumentId;
-pub(crate) use id::IdRef;
-pub use id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 pub use kinds::{Scope, scope_of};
 pub(crate) use kustomization::FILES as KUSTOMIZATION_FILES;
 #[cfg(feature = "deployer")]
 pub(crate) use kustomization::{is_file as is_kustomization_file, is_kustomization};
-pub use object::{Annotation, ParsedFile, Resource};
+pub use object::{Annotation, Annotations, ParsedFile, Resource};
 pub use paths::manifest_paths;
 pub use policy_document::{POLICY_GROUP, POLICY_KIND, is_policy_document};
 pub use scalar_ref::{Part, ScalarRef, SharedScalar, Site};
 
 pub use crate::api_version::ApiVersion;
+pub use crate::id::{CLUSTER, InvalidId, ResourceId, WorkloadId};
 use crate::yaml::limits::Limit;
 
 /// The bytes that a file may have; a larger one is not read.

@@ -32,7 +32,7 @@ pub struct Site {
     /// The key that an edit puts before the value, if a mapping inherits the value by a merge key
     /// and gets one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adds: Option<NewKey>,
+    pub adds: Option<Box<NewKey>>,
     /// The reason that an edit here is refused, if it is: an anchor that others use, or a tag that
     /// fixes the type of the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub struct Site {
     ///
     /// When all of them change to the same text, the shared scalar is written instead, once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shared: Option<SharedScalar>,
+    pub shared: Option<Box<SharedScalar>>,
 }
 
 /// The part of an image reference that a scalar holds.
@@ -123,7 +123,7 @@ pub(crate) fn site(at: &Cursor<'_, '_>, part: Part, read_only_reason: Option<&st
     let mut adds = None;
     if at.tree.uses(at.node) > 1 {
         match own_key(at) {
-            Ok((offset, key)) => (place, adds, refused) = ((offset, offset), Some(key), None),
+            Ok((offset, key)) => (place, adds, refused) = ((offset, offset), Some(Box::new(key)), None),
             Err(why) => refused = Some(why),
         }
     }
@@ -135,7 +135,7 @@ pub(crate) fn site(at: &Cursor<'_, '_>, part: Part, read_only_reason: Option<&st
         end,
         source: at.source.get(start..end).unwrap_or_default().to_owned(),
         adds,
-        shared: if read_only_reason.is_none() { shared(at) } else { None },
+        shared: if read_only_reason.is_none() { shared(at).map(Box::new) } else { None },
         refused: read_only_reason.map(str::to_owned).or(refused),
     })
 }
@@ -165,7 +165,7 @@ pub(crate) fn beside(
     };
     let refused = |why: &String| format!("there is no place for `{key}`: {why}");
     let refused = read_only_reason.map(str::to_owned).or(added.as_ref().err().map(refused));
-    let (start, adds) = added.map_or((tree[neighbour.node].end, None), |(at, key)| (at, Some(key)));
+    let (start, adds) = added.map_or((tree[neighbour.node].end, None), |(at, key)| (at, Some(Box::new(key))));
     Site { part: Part::Image, pointer, start, end: start, source: String::new(), adds, refused, shared: None }
 }
 

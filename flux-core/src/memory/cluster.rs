@@ -91,9 +91,9 @@ impl MemoryCluster {
                 let text = format!("{subject} of the cluster needs apiVersion, kind and metadata.name");
                 Error::invalid(subject, text)
             })?;
-            let kind = (text(&object, "apiVersion").to_owned(), written.kind.clone());
+            let kind = (text(&object, "apiVersion").to_owned(), written.kind().to_owned());
             let known = kinds::builtin(&kind.0, &kind.1).or_else(|| defined.get(&kind).copied());
-            let id = resolve(written, known);
+            let id = resolve(&written, known);
             set_namespace(&mut object, &id);
             let version = text(&object["metadata"], "resourceVersion").parse().unwrap_or(0);
             state.version = state.version.max(version);
@@ -131,7 +131,7 @@ impl MemoryCluster {
         set_namespace(&mut object, &id);
         let empty = json!({"apiVersion": object["apiVersion"]});
         let manager = Manager::updates("kubectl-create", None);
-        let made = merge::edit(&empty, object, manager, Schema::of_group(&id.group));
+        let made = merge::edit(&empty, object, manager, Schema::of_group(id.group()));
         state.put(&id, made);
         state.edited();
         Ok(id)
@@ -166,7 +166,7 @@ impl MemoryCluster {
         edit(&mut edited);
         keep_server_metadata(&mut edited, live, id);
         let manager = Manager::updates(manager, subresource);
-        let edited = merge::edit(live, edited, manager, Schema::of_group(&id.group));
+        let edited = merge::edit(live, edited, manager, Schema::of_group(id.group()));
         state.put(id, edited);
         state.edited();
         Ok(())
@@ -192,13 +192,13 @@ impl Cluster for MemoryCluster {
         let mut state = self.state();
         let marked = state.objects.iter().filter(|(_, o)| o["metadata"]["labels"].get(MARK_LABEL).is_some());
         let mut ids: Vec<&ResourceId> = marked.map(|(id, _)| id).collect();
-        ids.extend(state.objects.keys().filter(|id| AUTOSCALERS.contains(&(&id.group, &id.kind))));
+        ids.extend(state.objects.keys().filter(|id| AUTOSCALERS.contains(&(id.group(), id.kind()))));
         ids.extend(scope.wanted.iter().flat_map(|wanted| state.is_wanted(wanted, scope.default_namespace())));
         let ids: BTreeSet<ResourceId> = ids.into_iter().cloned().collect();
         let mut kinds = state.defined();
         for wanted in &scope.wanted {
-            if let Some(info) = kinds::builtin(&wanted.api_version, &wanted.kind) {
-                kinds.insert((wanted.api_version.clone(), wanted.kind.clone()), info);
+            if let Some(info) = kinds::builtin(wanted.api_version.as_str(), wanted.id.kind()) {
+                kinds.insert((wanted.api_version.to_string(), wanted.id.kind().to_owned()), info);
             }
         }
         let observed = Observed {
@@ -246,9 +246,9 @@ impl Cluster for MemoryCluster {
     async fn pods(&self, query: &PodQuery) -> Result<Observation<Vec<Pod>>> {
         let state = self.state();
         let is_asked_for = |id: &ResourceId, object: &Value| {
-            id.group.is_empty()
-                && id.kind == "Pod"
-                && id.namespace.as_ref() == Some(&query.namespace)
+            id.group().is_empty()
+                && id.kind() == "Pod"
+                && id.namespace() == Some(&*query.namespace)
                 && query.selector.matches(&object["metadata"]["labels"])
         };
         let pods = state.objects.iter().filter(|(id, object)| is_asked_for(id, object));
@@ -257,8 +257,7 @@ impl Cluster for MemoryCluster {
 
     async fn workloads(&self, namespace: Option<&str>) -> Result<Observation<Vec<ClusterWorkload>>> {
         let state = self.state();
-        let within =
-            |id: &ResourceId| namespace.is_none_or(|namespace| id.namespace.as_deref() == Some(namespace));
+        let within = |id: &ResourceId| namespace.is_none_or(|namespace| id.namespace() == Some(namespace));
         let workloads = state
             .objects
             .iter()

@@ -254,12 +254,7 @@ mod tests {
     use super::*;
 
     fn step(action: Action) -> Step {
-        let id = ResourceId {
-            namespace: Some("shop".to_owned()),
-            kind: "ConfigMap".to_owned(),
-            name: "settings".to_owned(),
-            group: String::new(),
-        };
+        let id = ResourceId::new(Some("shop"), "ConfigMap", "settings", "");
         Step::new(id, "v1", 2, action, Reason::NotInGit)
     }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     finding::{Code, Problem},
     image::Platform,
-    manifest::Annotation,
+    manifest::Annotations,
     position::Position,
     repo_path::RepoPath,
     similar::did_you_mean,
@@ -149,12 +149,12 @@ impl Policies {
     ///
     /// A policy `P` is the annotation `fluxcd.io/P`; if there is none, `flux.weave.works/P`; and
     /// the pattern of container `C`, `tag.C`, is also `filter.fluxcd.io/C`.
-    pub fn of(annotations: &BTreeMap<String, Annotation>) -> Self {
+    pub fn of(annotations: &Annotations) -> Self {
         Self::reading(annotations, &mut Patterns::default())
     }
 
     /// Does what [`Policies::of`] does, with patterns that were read before.
-    pub(crate) fn reading(annotations: &BTreeMap<String, Annotation>, patterns: &mut Patterns) -> Self {
+    pub(crate) fn reading(annotations: &Annotations, patterns: &mut Patterns) -> Self {
         Self::from_texts(texts(annotations), patterns)
     }
 
@@ -214,7 +214,7 @@ impl Policies {
 
     /// Returns the annotation keys under which a policy stands, the one that counts first: all of
     /// them go when it is removed.
-    pub fn keys(policy: &str, annotations: &BTreeMap<String, Annotation>) -> Vec<String> {
+    pub fn keys(policy: &str, annotations: &Annotations) -> Vec<String> {
         let spelt = PREFIXES
             .iter()
             .filter_map(|(prefix, stands_for)| Some(format!("{prefix}{}", policy.strip_prefix(stands_for)?)));
@@ -230,17 +230,17 @@ impl Policies {
 }
 
 /// Returns the annotations under the prefixes of policies, by policy name.
-pub(super) fn texts(annotations: &BTreeMap<String, Annotation>) -> BTreeMap<String, PolicyText> {
+pub(super) fn texts(annotations: &Annotations) -> BTreeMap<String, PolicyText> {
     let mut all = BTreeMap::new();
     for (prefix, stands_for) in PREFIXES {
-        for (key, annotation) in annotations {
+        for (key, annotation) in annotations.iter() {
             let is_policy = |name: &&str| !MARKS.contains(name) && !OF_SYNCS.contains(name);
             let Some(name) = key.strip_prefix(prefix).filter(is_policy) else {
                 continue;
             };
             all.entry(format!("{stands_for}{name}")).or_insert_with(|| PolicyText {
                 value: annotation.value.clone(),
-                key: key.clone(),
+                key: key.to_owned(),
                 position: annotation.position,
                 rule: None,
             });

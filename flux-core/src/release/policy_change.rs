@@ -182,9 +182,10 @@ fn against_rules(
     policies: &Policies,
     mut wanted: BTreeMap<String, Option<String>>,
 ) -> Result<BTreeMap<String, Option<String>>, String> {
-    let mut annotations = located.resource.annotations.clone();
-    annotations.retain(|key, _| !wanted.keys().any(|name| policies.key(name) == *key));
-    let of_rules = context.index.policies_with(located, &annotations);
+    let others = located.resource.annotations.iter().map(|(key, annotation)| (key.to_owned(), annotation));
+    let others = others.filter(|(key, _)| !wanted.keys().any(|name| policies.key(name) == *key));
+    let others: Vec<_> = others.map(|(key, annotation)| (key, annotation.clone())).collect();
+    let of_rules = context.index.policies_with(located, &others.iter().cloned().collect());
     for (name, value) in &mut wanted {
         let rule = match name.strip_prefix("tag.") {
             Some(container) => of_rules.pattern_text(container),
@@ -200,13 +201,11 @@ fn against_rules(
             };
         }
     }
-    for (name, value) in &wanted {
-        if let Some(value) = value {
-            let annotation = Annotation { value: value.clone(), position: Position::START };
-            annotations.insert(policies.key(name), annotation);
-        }
-    }
-    let after = context.index.policies_with(located, &annotations);
+    let new = wanted.iter().filter_map(|(name, value)| {
+        let annotation = Annotation { value: value.clone()?, position: Position::START };
+        Some((policies.key(name), annotation))
+    });
+    let after = context.index.policies_with(located, &others.into_iter().chain(new).collect());
     for (name, value) in &wanted {
         let set = after.all.get(name);
         if let (Some(value), Some(PolicyText { value: has, rule: Some(path), position, .. })) = (value, set)

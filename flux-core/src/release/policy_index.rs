@@ -9,7 +9,7 @@ use super::{needs::Needs, snapshot::Snapshot};
 use crate::{
     finding::{Code, Finding, Findings},
     image::ImageName,
-    manifest::Annotation,
+    manifest::Annotations,
     manifest_set::{Located, Manifests},
     policy::{Patterns, Policies, PolicyRules, PolicySubject, is_policy_document},
     repo_path::RepoPath,
@@ -73,11 +73,7 @@ impl PolicyIndex {
     }
 
     /// Returns the policies that a workload would have with other annotations.
-    pub(super) fn policies_with(
-        &self,
-        located: &Located<'_>,
-        annotations: &BTreeMap<String, Annotation>,
-    ) -> Policies {
+    pub(super) fn policies_with(&self, located: &Located<'_>, annotations: &Annotations) -> Policies {
         let mut patterns = Patterns::default();
         let own = Policies::reading(annotations, &mut patterns);
         self.with_rules(located, own, &mut patterns)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{AUTOSCALERS, Desired, SyncOptions, job, kinds, object, prune};
-use crate::manifest::{IdRef, ResourceId};
+use crate::manifest::ResourceId;
 
 /// A right that a sync needs.
 ///
@@ -41,11 +41,11 @@ pub fn access(desired: &Desired, options: &SyncOptions, default_namespace: &str)
     for object in &values {
         let Some(written) = object::id_of(object) else { continue };
         let api_version = object::text(object, "apiVersion").unwrap_or_default();
-        let known = kinds::builtin(api_version, &written.kind)
-            .or_else(|| defined.get(&(api_version.to_owned(), written.kind.clone())).copied());
+        let known = kinds::builtin(api_version, written.kind())
+            .or_else(|| defined.get(&(api_version.to_owned(), written.kind().to_owned())).copied());
         let namespaced = known.is_none_or(|known| known.namespaced);
-        let namespace = || Some(written.namespace.clone().unwrap_or_else(|| default_namespace.to_owned()));
-        let id = ResourceId { namespace: namespaced.then(namespace).flatten(), ..written.clone() };
+        let namespace = || written.namespace().unwrap_or(default_namespace);
+        let id = written.in_namespace(namespaced.then(namespace));
         if !prune::may_touch(&id, options) {
             continue;
         }
@@ -54,7 +54,7 @@ pub fn access(desired: &Desired, options: &SyncOptions, default_namespace: &str)
             rules.need(&record, false);
         }
         if may_be_scaled(object) {
-            rules.watch_autoscalers(id.namespace.as_deref());
+            rules.watch_autoscalers(id.namespace());
         }
     }
     rules.rules.into_values().collect()
@@ -69,16 +69,15 @@ const LISTED: [(&str, &str); 4] =
 pub fn access_of_lists(desired: &Desired, options: &SyncOptions, default_namespace: &str) -> Vec<AccessRule> {
     let mut rules = Rules { prune: false, plurals: BTreeMap::new(), rules: BTreeMap::new() };
     let ids = desired.objects.iter().filter_map(|desired| object::written_id(&desired.object));
-    for written in ids.map(IdRef::to_id) {
-        let namespace = written.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
-        let is_listed = LISTED.contains(&(written.group.as_str(), written.kind.as_str()));
-        let id = ResourceId { namespace: Some(namespace), ..written };
+    for written in ids {
+        let is_listed = LISTED.contains(&(written.group(), written.kind()));
+        let id = written.in_namespace(Some(written.namespace().unwrap_or(default_namespace)));
         if !is_listed || !prune::may_touch(&id, options) {
             continue;
         }
         for (group, kind) in LISTED {
             let resource = rules.resource(group, kind);
-            rules.add(id.namespace.as_deref(), group, resource, None, ["get", "list", "watch"]);
+            rules.add(id.namespace(), group, resource, None, ["get", "list", "watch"]);
         }
     }
     rules.rules.into_values().collect()
@@ -112,16 +111,22 @@ struct Rules {
 
 impl Rules {
     fn need(&mut self, id: &ResourceId, may_replace: bool) {
-        let resource = self.resource(&id.group, &id.kind);
+        let resource = self.resource(id.group(), id.kind());
         let delete = (self.prune || may_replace).then_some("delete");
-        if id.namespace.is_some() {
+        if id.namespace().is_some() {
             let verbs = ["get", "list", "watch", "create", "patch"].into_iter().chain(delete);
-            self.add(id.namespace.as_deref(), &id.group, resource, None, verbs);
+            self.add(id.namespace(), id.group(), resource, None, verbs);
         } else {
             // Whoever creates an object cannot be held to its name.
-            self.add(None, &id.group, resource.clone(), None, ["create"]);
+            self.add(None, id.group(), resource.clone(), None, ["create"]);
             let verbs = ["get", "list", "watch", "patch"].into_iter();
-            self.add(None, &id.group, resource, Some(&id.name), verbs.chain(may_replace.then_some("delete")));
+            self.add(
+                None,
+                id.group(),
+                resource,
+                Some(id.name()),
+                verbs.chain(may_replace.then_some("delete")),
+            );
         }
     }
 

@@ -39,7 +39,7 @@ pub fn applied(step: &Step, answer: &Value, created: bool) -> StepOutcome {
         return outcome;
     }
     let managers = Managers::read(answer);
-    let compare = Compare { schema: Schema::of_group(&step.id.group), rewritten: true, defaults: true };
+    let compare = Compare { schema: Schema::of_group(step.id.group()), rewritten: true, defaults: true };
     let other = compare.objects(&sent, answer, managers.ours());
     outcome.report.unsettled.0 =
         other.iter().map(|path| (path.to_string(), digest(path.get(answer)))).collect();
@@ -113,12 +113,7 @@ mod tests {
     }
 
     fn step(sent: Value, fields: Vec<FieldDiff>) -> Step {
-        let id = ResourceId {
-            namespace: Some("shop".to_owned()),
-            kind: "ConfigMap".to_owned(),
-            name: "a".to_owned(),
-            group: String::new(),
-        };
+        let id = ResourceId::new(Some("shop"), "ConfigMap", "a", "");
         let action = Action::Apply { object: sent.into(), content_equal: false, options: Box::default() };
         Step { fields, ..Step::new(id, "v1", 2, action, Reason::ChangedInGit) }
     }

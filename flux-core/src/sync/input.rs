@@ -1,12 +1,15 @@
 //! The inputs of the planner: what git describes, and how it is to be synced.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{SyncSet, job, mark::Sets, object};
 use crate::{
     backend::{Revision, Scope, Wanted},
     finding::{Finding, Place},
-    manifest::{self, ResourceId, scope_of},
+    manifest::{self, ApiVersion, ResourceId, scope_of},
     object::Object,
     plan::redacted::Redacted,
     policy::Suspension,
@@ -67,19 +70,18 @@ impl Desired {
     }
 
     fn scope_if(&self, is_wanted: impl Fn(&str, &ResourceId) -> bool) -> Scope {
+        // Few versions are many objects'.
+        let mut versions: BTreeMap<&str, ApiVersion> = BTreeMap::new();
         let wanted = self.objects.iter().filter_map(|desired| {
-            let id = object::written_id(&desired.object)?.to_id();
-            let api_version = desired.object.api_version().to_owned();
-            if !is_wanted(&api_version, &id) {
+            let id = object::written_id(&desired.object)?;
+            let api_version = desired.object.api_version();
+            if !is_wanted(api_version, id) {
                 return None;
             }
-            let record = job::record_id_of(&id, &desired.object).map(|record| Wanted {
-                api_version: "v1".to_owned(),
-                kind: record.kind,
-                namespace: record.namespace,
-                name: record.name,
-            });
-            let wanted = Wanted { api_version, kind: id.kind, namespace: id.namespace, name: id.name };
+            let record = job::record_id_of(id, &desired.object);
+            let record = record.map(|id| Wanted { api_version: "v1".into(), id });
+            let api_version = versions.entry(api_version).or_insert_with(|| api_version.into()).clone();
+            let wanted = Wanted { api_version, id: id.clone() };
             Some(std::iter::once(wanted).chain(record))
         });
         Scope { wanted: wanted.flatten().collect(), default_namespace: self.default_namespace.clone() }
@@ -159,9 +161,11 @@ impl SyncOptions {
 
     /// Returns `true` if an object says itself that it is in a namespace that must not be touched.
     pub(super) fn excludes(&self, api_version: &str, written: &ResourceId) -> bool {
-        let namespace = written.namespace.as_ref();
-        let is_elsewhere =
-            self.namespaces.as_ref().zip(namespace).is_some_and(|(all, one)| !all.contains(one));
-        is_elsewhere && scope_of(api_version, &written.kind) != Some(manifest::Scope::Cluster)
+        let is_elsewhere = self
+            .namespaces
+            .as_ref()
+            .zip(written.namespace())
+            .is_some_and(|(all, one)| !all.iter().any(|namespace| namespace == one));
+        is_elsewhere && scope_of(api_version, written.kind()) != Some(manifest::Scope::Cluster)
     }
 }

@@ -21,7 +21,7 @@ const CHECKSUM: &str = "checksum";
 
 /// Returns the id of the record of an object, if it is a Job that goes by its own time limit.
 pub(super) fn record_id(id: &ResourceId, object: &Value) -> Option<ResourceId> {
-    let is_job = id.kind == "Job" && id.group == "batch";
+    let is_job = id.kind() == "Job" && id.group() == "batch";
     let goes = object["spec"]["ttlSecondsAfterFinished"].is_number();
     (is_job && goes).then(|| record_of(id))
 }
@@ -33,12 +33,7 @@ pub(super) fn record_id_of(id: &ResourceId, object: &Object) -> Option<ResourceI
 
 /// Returns the id of the record that an object has if it is such a Job.
 pub(crate) fn record_of(id: &ResourceId) -> ResourceId {
-    ResourceId {
-        namespace: id.namespace.clone(),
-        kind: "ConfigMap".to_owned(),
-        name: format!("{}{SUFFIX}", id.name),
-        group: String::new(),
-    }
+    ResourceId::new(id.namespace(), "ConfigMap", &format!("{}{SUFFIX}", id.name()), "")
 }
 
 /// Returns the record of a Job with a checksum.
@@ -46,8 +41,8 @@ pub(super) fn record(id: &ResourceId, object: &Value, checksum: &str, sync_set: 
     let record_id = record_id(id, object)?;
     let mut record = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": record_id.name, "namespace": record_id.namespace},
-        "data": {"job": id.name, CHECKSUM: checksum},
+        "metadata": {"name": record_id.name(), "namespace": record_id.namespace()},
+        "data": {"job": id.name(), CHECKSUM: checksum},
     });
     let mark = mark::value(Owned::Created, sync_set, &record_id);
     let of_record = object::checksum(&record);

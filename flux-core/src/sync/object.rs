@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 pub(crate) use crate::api_version::group_of;
 use crate::{
     health::{HealthStatus, health_of},
-    manifest::{IdRef, ResourceId},
+    manifest::ResourceId,
     object::Object,
     plan::{
         contest::digest,
@@ -45,19 +45,17 @@ pub(crate) fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
 /// `None` if it has no kind or no name.
 pub(crate) fn id_of(object: &Value) -> Option<ResourceId> {
     let metadata = object.get("metadata")?;
-    Some(ResourceId {
-        namespace: text(metadata, "namespace").filter(|n| !n.is_empty()).map(str::to_owned),
-        kind: text(object, "kind").filter(|k| !k.is_empty())?.to_owned(),
-        name: text(metadata, "name").filter(|n| !n.is_empty())?.to_owned(),
-        group: group_of(text(object, "apiVersion").filter(|v| !v.is_empty())?).to_owned(),
-    })
+    let namespace = text(metadata, "namespace").filter(|n| !n.is_empty());
+    let kind = text(object, "kind").filter(|k| !k.is_empty())?;
+    let name = text(metadata, "name").filter(|n| !n.is_empty())?;
+    let group = group_of(text(object, "apiVersion").filter(|v| !v.is_empty())?);
+    Some(ResourceId::new(namespace, kind, name, group))
 }
 
 /// Returns the id of an object as [`id_of`] does.
-pub(crate) fn written_id(object: &Object) -> Option<IdRef<'_>> {
-    let (kind, name) = (object.kind(), object.name());
-    let has_id = ![kind, name, object.api_version()].contains(&"");
-    has_id.then(|| IdRef { namespace: object.namespace(), kind, name, group: object.group() })
+pub(crate) fn written_id(object: &Object) -> Option<&ResourceId> {
+    let has_id = ![object.kind(), object.name(), object.api_version()].contains(&"");
+    has_id.then(|| object.id())
 }
 
 /// Returns `true` if SOPS encrypted an object: its values are not what they say.

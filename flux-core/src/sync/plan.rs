@@ -20,7 +20,7 @@ use super::{
 use crate::{
     backend::{KindInfo, Observation, Observed},
     finding::{Code, Finding},
-    manifest::{IdRef, ResourceId},
+    manifest::ResourceId,
     memo::Memo,
     object::Object,
 };
@@ -99,14 +99,13 @@ impl Kept {
     ) -> SyncPlan {
         let definitions = kept::definitions(desired, &mut self.definitions);
         let mut planner = Planner::new(desired, observed, options, definitions);
-        let mut objects: Vec<(IdRef<'_>, &DesiredObject)> = Vec::with_capacity(desired.objects.len());
+        let mut objects: Vec<(ResourceId, &DesiredObject)> = Vec::with_capacity(desired.objects.len());
         for object in &desired.objects {
             objects.extend(planner.identify(object).map(|id| (id, object)));
         }
-        objects.sort_by_key(|(id, _)| *id);
-        let in_cluster = observed.value.objects.iter().map(|(id, object)| (IdRef::from(id), object));
+        objects.sort_by(|(a, _), (b, _)| a.cmp(b));
         planner.world.autoscaled = Autoscaled::from_autoscalers(
-            objects.iter().map(|(id, one)| (*id, &one.object)).chain(in_cluster),
+            objects.iter().map(|(id, one)| (id, &one.object)).chain(&observed.value.objects),
             !observed.has_seen("autoscaling", "HorizontalPodAutoscaler"),
             &mut self.targets,
         );
@@ -116,22 +115,22 @@ impl Kept {
         let mut decided = Vec::with_capacity(objects.len());
         for objects in objects.chunk_by(|(a, _), (b, _)| a == b) {
             let Some((id, object)) = objects.first() else { continue };
-            while let Some(other) = live.next_if(|(known, _)| IdRef::from(*known) < *id) {
+            while let Some(other) = live.next_if(|(known, _)| *known < id) {
                 planner.others.push(other);
             }
-            let live = live.next_if(|(known, _)| IdRef::from(*known) == *id);
+            let live = live.next_if(|(known, _)| *known == id);
             if objects.len() > 1 {
                 planner.others.extend(live);
-                planner.duplicate(*id, objects);
+                planner.duplicate(id, objects);
                 continue;
             }
             let live = live.map(|(_, live)| live);
-            let known = next_of(&mut before, |known| IdRef::from(&known.step.id).cmp(id));
+            let known = next_of(&mut before, |known| known.step.id.cmp(id));
             let decision = match known {
                 Some(known) if planner.is_still_so(&known, object, live) => known,
-                _ => planner.decide_anew(*id, object, live),
+                _ => planner.decide_anew(id, object, live),
             };
-            planner.take(*id, &decision);
+            planner.take(&decision);
             decided.push(decision);
         }
         planner.others.extend(live);
@@ -152,7 +151,7 @@ struct Planner<'a> {
     desired: &'a Desired,
     world: World<'a>,
     /// The ids of the objects that a decision is made about, in order.
-    named: Vec<IdRef<'a>>,
+    named: Vec<ResourceId>,
     kinds: HashMap<(&'a str, &'a str), Option<KindInfo>>,
     /// The objects of the cluster that no decision is made about.
     others: Vec<(&'a ResourceId, &'a Object)>,
@@ -225,10 +224,9 @@ impl<'a> Planner<'a> {
             && is_same(known.past.as_ref(), known.record.as_deref().and_then(|record| objects.get(record)))
     }
 
-    fn decide_anew(&self, id: IdRef<'_>, desired: &DesiredObject, live: Option<&Object>) -> Decided {
-        let id = id.to_id();
+    fn decide_anew(&self, id: &ResourceId, desired: &DesiredObject, live: Option<&Object>) -> Decided {
         let object = desired.object.value();
-        let record = job::record_id(&id, &object);
+        let record = job::record_id(id, &object);
         let past = record.as_ref().and_then(|record| self.world.observed.value.objects.get(record)).cloned();
         let live_value = live.map(Object::value);
         let owned = |live: &Value| mark::read(live, self.world.options.sets(), false).owned;
@@ -241,16 +239,16 @@ impl<'a> Planner<'a> {
             findings: Vec::new(),
             is_of_others: false,
         };
-        decision.decide(&id, live_value.as_ref(), past.as_ref());
+        decision.decide(id, live_value.as_ref(), past.as_ref());
         let Decision { step, findings, is_of_others, .. } = decision;
         let step =
-            step.unwrap_or_else(|| desired_step(&id, desired, Action::Fail, Reason::Rejected, String::new()));
+            step.unwrap_or_else(|| desired_step(id, desired, Action::Fail, Reason::Rejected, String::new()));
         Decided {
             desired: desired.object.clone(),
             live: live.cloned(),
-            contest: self.world.observed.value.contests.get(&id).cloned().map(Box::new),
-            autoscaler: self.world.autoscaled.of(&id).cloned().map(Box::new),
-            unreadable: findings::unreadable(&id, desired, &object).collect(),
+            contest: self.world.observed.value.contests.get(id).cloned().map(Box::new),
+            autoscaler: self.world.autoscaled.of(id).cloned().map(Box::new),
+            unreadable: findings::unreadable(id, desired, &object).collect(),
             record: record.map(Box::new),
             past,
             is_ours,
@@ -261,8 +259,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Takes a decision into the plan.
-    fn take(&mut self, id: IdRef<'a>, decided: &Decided) {
-        self.named.push(id);
+    fn take(&mut self, decided: &Decided) {
+        self.named.push(decided.step.id.clone());
         self.also_named.extend(decided.record.as_deref().cloned());
         self.ours += usize::from(decided.is_ours);
         if decided.is_of_others {
@@ -275,28 +273,27 @@ impl<'a> Planner<'a> {
 
     /// Returns the id of an object with its namespace resolved; `None`, after reporting it, if it
     /// has none.
-    fn identify(&mut self, desired: &'a DesiredObject) -> Option<IdRef<'a>> {
+    fn identify(&mut self, desired: &'a DesiredObject) -> Option<ResourceId> {
         let Some(written) = object::written_id(&desired.object) else {
             self.findings.push(Finding {
                 code: Code::NotAnObject,
-                subject: desired.place.path.clone(),
+                subject: desired.place.path.to_string(),
                 place: Some(desired.place.clone()),
                 evidence: "it has no apiVersion, kind or metadata.name".to_owned(),
                 remedy: "Give it all three, or move it out of the configured paths.".to_owned(),
             });
             return None;
         };
-        let kind = (desired.object.api_version(), written.kind);
+        let kind = (desired.object.api_version(), written.kind());
         let Some(known) = self.kind(kind) else {
-            if self.world.options.excludes(kind.0, &written.to_id()) {
-                return Some(written);
+            if self.world.options.excludes(kind.0, written) {
+                return Some(written.clone());
             }
-            self.unknown_kind(written.to_id(), kind.0, desired);
+            self.unknown_kind(written.clone(), kind.0, desired);
             return None;
         };
         let default = self.world.observed.value.default_namespace.as_str();
-        let namespace = known.namespaced.then(|| written.namespace.unwrap_or(default));
-        Some(IdRef { namespace, ..written })
+        Some(written.in_namespace(known.namespaced.then(|| written.namespace().unwrap_or(default))))
     }
 
     /// Returns what is known of a kind.
@@ -309,8 +306,10 @@ impl<'a> Planner<'a> {
     }
 
     fn unknown_kind(&mut self, id: ResourceId, api_version: &str, desired: &DesiredObject) {
-        let message =
-            format!("{} of {api_version} is neither built in nor defined in git or in the cluster", id.kind);
+        let message = format!(
+            "{} of {api_version} is neither built in nor defined in git or in the cluster",
+            id.kind()
+        );
         self.findings.push(Finding {
             code: Code::UnknownKind,
             subject: id.to_string(),
@@ -325,8 +324,7 @@ impl<'a> Planner<'a> {
         self.also_named.push(id);
     }
 
-    fn duplicate(&mut self, id: IdRef<'_>, objects: &[(IdRef<'_>, &DesiredObject)]) {
-        let id = id.to_id();
+    fn duplicate(&mut self, id: &ResourceId, objects: &[(ResourceId, &DesiredObject)]) {
         let mut places: Vec<_> = objects.iter().map(|(_, object)| &object.place).collect();
         places.sort();
         let all: Vec<String> = places.iter().map(ToString::to_string).collect();
@@ -339,11 +337,11 @@ impl<'a> Planner<'a> {
             remedy: "Keep one of them; until then neither is applied.".to_owned(),
         });
         for (_, object) in objects {
-            let step = desired_step(&id, object, Action::Fail, Reason::Duplicate, message.clone());
+            let step = desired_step(id, object, Action::Fail, Reason::Duplicate, message.clone());
             self.steps.push(Arc::new(step));
-            self.also_named.extend(job::record_id_of(&id, &object.object));
+            self.also_named.extend(job::record_id_of(id, &object.object));
         }
-        self.also_named.push(id);
+        self.also_named.push(id.clone());
     }
 
     fn finish(mut self, owned: &mut Memo<Owned>) -> SyncPlan {

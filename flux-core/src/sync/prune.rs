@@ -22,7 +22,7 @@ use super::{
 use crate::{
     backend::{Completeness, Observation, Observed},
     finding::{Code, Finding},
-    manifest::{IdRef, ResourceId},
+    manifest::ResourceId,
     memo::Memo,
     object::Object,
     plan::contest::content_digest,
@@ -36,7 +36,7 @@ const FEW: usize = 10;
 /// The objects that git names, and the findings about them.
 pub(super) struct NamedByGit<'a> {
     /// The ids of the objects that a decision is made about, in order.
-    pub(super) decided: &'a [IdRef<'a>],
+    pub(super) decided: &'a [ResourceId],
     /// The objects of the cluster that no decision is made about.
     pub(super) others: &'a [(&'a ResourceId, &'a Object)],
     /// The other ids that git names, in any order: of records, and of what is not sound.
@@ -51,13 +51,13 @@ pub(super) struct NamedByGit<'a> {
 
 impl NamedByGit<'_> {
     /// Returns all ids.
-    fn ids(&self) -> impl Iterator<Item = IdRef<'_>> {
-        self.decided.iter().copied().chain(self.also.iter().map(IdRef::from))
+    fn ids(&self) -> impl Iterator<Item = &ResourceId> {
+        self.decided.iter().chain(self.also)
     }
 
     /// Returns `true` if a decision is made about an object.
     fn decides(&self, id: &ResourceId) -> bool {
-        self.decided.binary_search(&IdRef::from(id)).is_ok()
+        self.decided.binary_search(id).is_ok()
     }
 }
 
@@ -69,7 +69,7 @@ pub(super) fn prune(
     owners: &mut Memo<Owned>,
 ) -> (Vec<Step>, Vec<Finding>) {
     let seen = &observed.value.objects;
-    let also: BTreeSet<IdRef<'_>> = wanted.also.iter().map(IdRef::from).collect();
+    let also: BTreeSet<&ResourceId> = wanted.also.iter().collect();
     let mut wanted_uids: Option<BTreeSet<&str>> = None;
     let mut steps = Vec::new();
     let mut findings = Vec::new();
@@ -80,12 +80,12 @@ pub(super) fn prune(
     for &(id, live) in wanted.others {
         let owned = *owners.of(live, |live| mark::read(&live.value(), options.sets(), false).owned);
         ours += usize::from(owned == Owned::Created);
-        if owned == Owned::No || also.contains(&IdRef::from(id)) {
+        if owned == Owned::No || also.contains(id) {
             continue;
         }
         // The same object may be seen under two groups (extensions, apps): its uid tells.
         let uids = wanted_uids.get_or_insert_with(|| {
-            let named = seen.iter().filter(|(id, _)| wanted.decides(id) || also.contains(&IdRef::from(*id)));
+            let named = seen.iter().filter(|(id, _)| wanted.decides(id) || also.contains(*id));
             named.filter_map(|(_, live)| uid(live)).collect()
         });
         if uid(live).is_some_and(|uid| uids.contains(uid)) {
@@ -104,18 +104,17 @@ pub(super) fn prune(
                 }
                 steps.push(step(id, live, Action::Skip, reason, message));
             }
-            None if !observed.has_seen(&id.group, &id.kind) => unseen.push((id, live)),
+            None if !observed.has_seen(id.group(), id.kind()) => unseen.push((id, live)),
             None if holds_objects(id) => holders.push((id, live)),
             None => candidates.push((id, live)),
         }
     }
     // What holds others goes only with all that is known to be in it.
-    let goes: BTreeSet<IdRef<'_>> =
-        candidates.iter().chain(&holders).map(|(id, _)| IdRef::from(*id)).collect();
+    let goes: BTreeSet<&ResourceId> = candidates.iter().chain(&holders).map(|(id, _)| *id).collect();
     for (id, live) in holders {
         let object = live.value();
-        let mut known = wanted.ids().chain(seen.keys().map(IdRef::from));
-        match known.find(|inner| is_in(inner, id, &object) && !goes.contains(inner)).map(IdRef::to_id) {
+        let mut known = wanted.ids().chain(seen.keys());
+        match known.find(|inner| is_in(inner, id, &object) && !goes.contains(inner)) {
             None => candidates.push((id, live)),
             Some(inner) => {
                 let message = format!("{inner} would go with it, and is to stay");
@@ -207,10 +206,10 @@ fn verdict(
     if let Some(deletion) = object::deletion(live) {
         return Some((Reason::NotInGit, deletion));
     }
-    if !is_builtin_group(&id.group) {
+    if !is_builtin_group(id.group()) {
         return None;
     }
-    match id.kind.as_str() {
+    match id.kind() {
         "Namespace" | "CustomResourceDefinition" if object::prune(live) == Some(true) => None,
         "Namespace" => holds("deleting a namespace deletes everything in it, whoever made it"),
         "CustomResourceDefinition" => {
@@ -223,9 +222,9 @@ fn verdict(
 
 /// Returns the remedy for an object that is not deleted because of what would go with it.
 fn remedy(id: &ResourceId) -> String {
-    let (kind, name) = (id.kind.to_lowercase(), &id.name);
+    let (kind, name) = (id.kind().to_lowercase(), id.name());
     let delete = format!("kubectl delete {kind} {name}");
-    match id.kind.as_str() {
+    match id.kind() {
         "PersistentVolume" => format!("Delete it by hand if it should go: {delete}"),
         _ => format!(
             "If it should go with all of that, delete it by hand: {delete}; or let the next sync do it: kubectl annotate {kind} {name} fluxcd.io/prune=true"
@@ -249,15 +248,15 @@ fn cluster_in_doubt(completeness: &Completeness) -> (&'static str, &'static str)
 
 /// Returns `true` if an object may hold others that are objects of their own.
 fn holds_objects(id: &ResourceId) -> bool {
-    let kind = (id.group.as_str(), id.kind.as_str());
+    let kind = (id.group(), id.kind());
     [("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")].contains(&kind)
 }
 
 /// Returns `true` if an object is in a Namespace, or is of the kind of a definition.
-fn is_in(inner: &IdRef<'_>, holder: &ResourceId, live: &Value) -> bool {
-    match holder.kind.as_str() {
-        "Namespace" => inner.namespace == Some(&holder.name),
-        _ => live["spec"]["group"] == *inner.group && live["spec"]["names"]["kind"] == *inner.kind,
+fn is_in(inner: &ResourceId, holder: &ResourceId, live: &Value) -> bool {
+    match holder.kind() {
+        "Namespace" => inner.namespace() == Some(holder.name()),
+        _ => live["spec"]["group"] == *inner.group() && live["spec"]["names"]["kind"] == *inner.kind(),
     }
 }
 
@@ -265,7 +264,7 @@ fn is_in(inner: &IdRef<'_>, holder: &ResourceId, live: &Value) -> bool {
 /// never deleted to be created anew.
 pub(super) fn holds_others(id: &ResourceId) -> bool {
     matches!(
-        (id.group.as_str(), id.kind.as_str()),
+        (id.group(), id.kind()),
         ("", "Namespace" | "PersistentVolume" | "PersistentVolumeClaim")
             | ("apiextensions.k8s.io", "CustomResourceDefinition")
     )
@@ -274,9 +273,10 @@ pub(super) fn holds_others(id: &ResourceId) -> bool {
 /// Returns `true` if the options allow touching an object.
 pub(super) fn may_touch(id: &ResourceId, options: &SyncOptions) -> bool {
     let Some(allowed) = &options.namespaces else { return true };
-    match &id.namespace {
-        Some(namespace) => allowed.contains(namespace),
-        None => id.kind != "Namespace" || !id.group.is_empty() || allowed.contains(&id.name),
+    let is_allowed = |namespace: &str| allowed.iter().any(|one| one == namespace);
+    match id.namespace() {
+        Some(namespace) => is_allowed(namespace),
+        None => id.kind() != "Namespace" || !id.group().is_empty() || is_allowed(id.name()),
     }
 }
 
@@ -319,7 +319,7 @@ fn step(id: &ResourceId, live: &Object, action: Action, reason: Reason, message:
         id: id.clone(),
         api_version: live.api_version().to_owned(),
         action,
-        stage: order::prune_stage(&id.group, &id.kind),
+        stage: order::prune_stage(id.group(), id.kind()),
         reason,
         message,
         fields: Vec::<FieldDiff>::new(),

@@ -16,12 +16,7 @@ use super::{
     fields::Managers,
     object::{self, group_of},
 };
-use crate::{
-    manifest::{IdRef, ResourceId},
-    memo::Memo,
-    object::Object,
-    schema::path::FieldPath,
-};
+use crate::{manifest::ResourceId, memo::Memo, object::Object, schema::path::FieldPath};
 
 /// The objects that autoscalers scale, each with its autoscaler.
 #[derive(Debug, Default)]
@@ -51,14 +46,14 @@ impl Yielded {
 impl Autoscaled {
     /// Reads the targets of all autoscalers among the objects.
     pub(super) fn from_autoscalers<'a>(
-        objects: impl Iterator<Item = (IdRef<'a>, &'a Object)>,
+        objects: impl Iterator<Item = (&'a ResourceId, &'a Object)>,
         is_partial: bool,
         targets: &mut Memo<Option<ResourceId>>,
     ) -> Self {
         let autoscalers = objects.filter(|(_, object)| is_autoscaler(object));
         let by_target = autoscalers.filter_map(|(id, object)| {
             let target = targets.of(object, target).clone()?;
-            Some((ResourceId { namespace: id.namespace.map(str::to_owned), ..target }, id.to_id()))
+            Some((target.in_namespace(id.namespace()), id.clone()))
         });
         Self { by_target: by_target.collect(), is_partial }
     }
@@ -135,10 +130,5 @@ fn target(object: &Object) -> Option<ResourceId> {
         ),
         _ => return None,
     };
-    Some(ResourceId {
-        namespace: None,
-        kind: kind.to_owned(),
-        name: object::text(target, "name")?.to_owned(),
-        group: group_of(api_version).to_owned(),
-    })
+    Some(ResourceId::new(None, kind, object::text(target, "name")?, group_of(api_version)))
 }

@@ -43,10 +43,13 @@ const KINDS: [(&str, &str); 9] = [
 
 /// Returns the question for the pods of an object; `None` if it has none.
 fn query(id: &ResourceId, object: &Value) -> Option<PodQuery> {
-    if !KINDS.contains(&(&id.group, &id.kind)) {
+    if !KINDS.contains(&(id.group(), id.kind())) {
         return None;
     }
-    Some(PodQuery { namespace: id.namespace.clone()?, selector: LabelSelector::of_workload(object)? })
+    Some(PodQuery {
+        namespace: id.namespace().map(str::to_owned)?,
+        selector: LabelSelector::of_workload(object)?,
+    })
 }
 
 impl PodEvidence {

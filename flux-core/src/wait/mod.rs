@@ -223,19 +223,9 @@ impl Deployer {
             if images.is_empty() {
                 continue;
             }
-            let namespace = Some(workload.namespace().to_owned()).filter(|namespace| namespace != CLUSTER);
-            let id = ResourceId {
-                namespace: namespace.clone(),
-                kind: resource.kind.clone(),
-                name: resource.name.clone(),
-                group: resource.group().to_owned(),
-            };
-            targets.scope.wanted.insert(Wanted {
-                api_version: resource.api_version.to_string(),
-                kind: resource.kind.clone(),
-                namespace,
-                name: resource.name.clone(),
-            });
+            let namespace = Some(workload.namespace()).filter(|namespace| *namespace != CLUSTER);
+            let id = ResourceId::new(namespace, &resource.kind, &resource.name, resource.group());
+            targets.scope.wanted.insert(Wanted { api_version: resource.api_version.clone(), id: id.clone() });
             let suspended = all_suspended.clone().or_else(|| sync::suspension(&resource.object.value()));
             let expected = match suspended {
                 Some(suspension) => Expected::Known(Health::new(

@@ -76,8 +76,8 @@ impl Expected {
             Self::Known(health) => return health.clone(),
             Self::Current(_) | Self::Gone => health_of(object),
         };
-        if health.status == HealthStatus::NotFound && !seen.has_seen(&id.group, &id.kind) {
-            return Health::new(HealthStatus::Unknown, unseen(&seen.completeness, &id.kind));
+        if health.status == HealthStatus::NotFound && !seen.has_seen(id.group(), id.kind()) {
+            return Health::new(HealthStatus::Unknown, unseen(&seen.completeness, id.kind()));
         }
         if health.status == HealthStatus::NotFound && is_gone_job(id, seen) {
             let known =
@@ -144,7 +144,7 @@ fn unseen(completeness: &Completeness, kind: &str) -> String {
 /// Returns `true` if an object that is not there is a Job that was applied and goes by its own time
 /// limit.
 fn is_gone_job(id: &ResourceId, seen: &Observation<Observed>) -> bool {
-    let is_job = id.kind == "Job" && id.group == "batch";
+    let is_job = id.kind() == "Job" && id.group() == "batch";
     is_job && seen.value.objects.contains_key(&sync::record_of(id))
 }
 
@@ -193,12 +193,7 @@ mod tests {
 
     #[test]
     fn an_object_that_could_not_be_seen_is_not_taken_for_one_that_is_not_there() {
-        let id = |kind: &str| ResourceId {
-            namespace: None,
-            kind: kind.to_owned(),
-            name: "a".to_owned(),
-            group: "example.com".to_owned(),
-        };
+        let id = |kind: &str| ResourceId::new(None, kind, "a", "example.com");
         let unseen = [("example.com".to_owned(), "Widget".to_owned())].into();
         let missing =
             vec!["Gadget (example.com/v1): x".to_owned(), "Widget (example.com/v1): forbidden".to_owned()];

@@ -36,7 +36,7 @@ struct Log(Mutex<Vec<String>>);
 impl HealthProgress for Log {
     fn health(&self, id: &ResourceId, health: &Health) {
         let codes: Vec<_> = health.evidence.iter().map(|one| one.code.as_str()).collect();
-        let line = format!("{} {} {}", id.name, health.status, codes.join(","));
+        let line = format!("{} {} {}", id.name(), health.status, codes.join(","));
         self.0.lock().unwrap().push(line.trim_end().to_owned());
     }
 }
@@ -57,12 +57,7 @@ fn deployment(name: &str, image: &str) -> Value {
 }
 
 fn id(name: &str) -> ResourceId {
-    ResourceId {
-        namespace: Some("shop".to_owned()),
-        kind: "Deployment".to_owned(),
-        name: name.to_owned(),
-        group: "apps".to_owned(),
-    }
+    ResourceId::new(Some("shop"), "Deployment", name, "apps")
 }
 
 fn second(seconds: u64) -> Duration {
@@ -184,7 +179,7 @@ fn at_the_deadline_it_is_known_which_are_not_healthy_and_why() {
         assert_eq!((&waited.outcome, began.elapsed()), (&WaitOutcome::TimedOut, second(300)));
         let unhealthy: Vec<_> = waited.unhealthy().collect();
         let [(of, health)] = &unhealthy[..] else { panic!("{unhealthy:?}") };
-        assert_eq!((&*of.name, &*health.message), ("b", "0 of 1 pod is available"));
+        assert_eq!((of.name(), &*health.message), ("b", "0 of 1 pod is available"));
         let [evidence] = &health.evidence[..] else { panic!("{health:?}") };
         assert_eq!(
             evidence.to_string(),
@@ -346,7 +341,7 @@ fn a_job_that_goes(conditions: Value, expected: WaitOutcome) {
             "spec": {"ttlSecondsAfterFinished": 0, "template": {"spec": {"containers": [{"name": "j", "image": "team/web:1.0"}]}}}});
         world.repo.push_file("j.yaml", job.to_string(), "Add a job");
         let report = world.deployer.sync(&world.sync, &()).await.unwrap();
-        let job = ResourceId { kind: "Job".to_owned(), group: "batch".to_owned(), ..id("j") };
+        let job = ResourceId::new(Some("shop"), "Job", "j", "batch");
         let status = json!({"startTime": "now", "active": 1, "conditions": conditions});
         let set = |object: &mut Value| object["status"] = status;
         world.cluster.edit_as("controller", Some("status"), &job, set).unwrap();

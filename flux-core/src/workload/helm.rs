@@ -123,7 +123,7 @@ fn annotated(
         paths.find(path)
     };
     let mut found = Vec::new();
-    for (key, annotation) in &resource.annotations {
+    for (key, annotation) in resource.annotations.iter() {
         let Some(name) = key.strip_prefix(REPOSITORY_PATH).filter(|name| !name.is_empty()) else { continue };
         match at_path(REPOSITORY_PATH, name).and_then(Cursor::filled).and_then(|at| context.scalar_ref(&at)) {
             Some(repository) => {

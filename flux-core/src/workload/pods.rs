@@ -121,10 +121,12 @@ pub(crate) fn containers(
     let mut context = Context { subject, resource: index, read_only_reason, encrypted, problems };
     let mut known = by_kind(at, resource, &mut context);
     let commented = setter::containers(at, known.as_deref_mut().unwrap_or_default(), &mut context);
-    match (known, commented.is_empty()) {
-        (known, true) => known,
-        (known, false) => Some(known.unwrap_or_default().into_iter().chain(commented).collect()),
+    if !commented.is_empty() {
+        known.get_or_insert_default().extend(commented);
     }
+    // There are as many as there are workloads, and they are kept.
+    known.as_mut().map(Vec::shrink_to_fit);
+    known
 }
 
 fn by_kind(at: &Cursor<'_, '_>, resource: &Resource, context: &mut Context<'_>) -> Option<Vec<Container>> {

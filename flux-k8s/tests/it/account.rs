@@ -42,7 +42,7 @@ async fn a_set_has_the_rights_of_the_account_in_whose_name_it_acts() {
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": namespace}});
     team.commit(&[config_map(&namespace, "a", "1"), secret]);
     let report = team.try_sync().await;
-    let outcome = |name: &str| report.resources.iter().find(|r| r.id.name == name).unwrap();
+    let outcome = |name: &str| report.resources.iter().find(|r| r.id.name() == name).unwrap();
     assert_eq!(outcome("a").outcome, Outcome::Created, "{report}");
     assert_eq!(outcome("s").outcome, Outcome::Failed, "{report}");
     let refused = report.findings.iter().find(|finding| finding.subject.ends_with("/s")).unwrap();
@@ -110,7 +110,7 @@ async fn events_say_what_was_done_and_what_was_refused() {
     let of_good = notes.iter().filter(|event| event["regarding"]["name"] == "good");
     assert!(of_good.clone().all(|event| event["regarding"]["uid"] == uid), "{notes:#?}");
     assert!(of_good.clone().any(|event| event["note"].as_str().unwrap().contains("data.key")), "{notes:#?}");
-    let described = team.kubectl(&["describe", "configmap", &id(&good).name]);
+    let described = team.kubectl(&["describe", "configmap", id(&good).name()]);
     assert!(described.contains("changed-in-git") && described.contains("fluxcd.io/flux"), "{described}");
 }
 

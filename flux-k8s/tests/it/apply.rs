@@ -240,7 +240,7 @@ struct Recorder(Mutex<Vec<String>>);
 
 impl Progress for Recorder {
     fn resource(&self, report: &ResourceReport) {
-        self.0.lock().unwrap().push(report.id.name.clone());
+        self.0.lock().unwrap().push(report.id.name().to_owned());
     }
 }
 
@@ -259,5 +259,5 @@ async fn progress_is_reported_in_the_order_of_the_stages() {
     let report = cluster.apply(&plan(steps), &recorder).await.unwrap();
     assert_eq!(*recorder.0.lock().unwrap(), ["zeroth", "first", "second", "third"]);
     let by_id = ["first", "second", "third", "zeroth"];
-    assert_eq!(report.resources.iter().map(|r| r.id.name.as_str()).collect::<Vec<_>>(), by_id);
+    assert_eq!(report.resources.iter().map(|r| r.id.name()).collect::<Vec<_>>(), by_id);
 }

@@ -24,7 +24,7 @@ impl Fixture {
     fn kubectl(&self, verb: &[&str], id: &ResourceId, rest: &[&str]) -> Result<String, String> {
         let mut args = vec!["-n", &self.namespace];
         args.extend(verb);
-        args.extend([id.kind.as_str(), id.name.as_str()]);
+        args.extend([id.kind(), id.name()]);
         args.extend(rest);
         self.server.try_kubectl(&args)
     }
@@ -35,13 +35,8 @@ impl Fixture {
             object["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap()
         };
         let is = self.get(id).await.as_ref().map(version);
-        let api_version = if id.group.is_empty() { "v1".to_owned() } else { format!("{}/v1", id.group) };
-        let wanted = Wanted {
-            api_version,
-            kind: id.kind.clone(),
-            namespace: id.namespace.clone(),
-            name: id.name.clone(),
-        };
+        let api_version = if id.group().is_empty() { "v1".to_owned() } else { format!("{}/v1", id.group()) };
+        let wanted = Wanted { api_version: api_version.into(), id: id.clone() };
         let scope = Scope { wanted: [wanted].into(), ..Scope::default() };
         for _ in 0..200 {
             let seen = self.cluster.observe(&scope).await.unwrap().value;

@@ -92,7 +92,7 @@ async fn a_sync_leaves_what_kubectl_apply_leaves() {
     let report = team.try_sync().await;
     let failures = report.resources.iter().filter(|r| r.outcome == Outcome::Failed);
     let failed: BTreeMap<String, &str> =
-        failures.map(|r| (format!("{} {}", r.id.kind, r.id.name), r.message.as_str())).collect();
+        failures.map(|r| (format!("{} {}", r.id.kind(), r.id.name()), r.message.as_str())).collect();
     let [kubectl, ours, alone] =
         [&theirs, &team.namespace, &alone].map(|namespace| live(&server, namespace, &pairs));
 
@@ -144,14 +144,14 @@ async fn a_sync_leaves_what_kubectl_apply_leaves() {
 
     let plan = team.plan().await;
     let again =
-        plan.changes().filter(|step| !failed.contains_key(&format!("{} {}", step.id.kind, step.id.name)));
+        plan.changes().filter(|step| !failed.contains_key(&format!("{} {}", step.id.kind(), step.id.name())));
     let again: Vec<String> = again.map(|step| format!("{step} {:?}", step.fields)).collect();
     assert_eq!(again, [""; 0], "a second sync changes nothing");
 }
 
 fn name(object: &Value) -> String {
     let id = id(object);
-    format!("{} {}", id.kind, id.name)
+    format!("{} {}", id.kind(), id.name())
 }
 
 fn in_namespace(object: &Value, namespace: &str) -> Value {
@@ -175,8 +175,8 @@ fn apply<'a>(
     let printed = server.try_kubectl(&args).unwrap_or_else(|printed| printed);
     let has_done = |object: &&&Value| {
         let id = id(object);
-        let group = if id.group.is_empty() { String::new() } else { format!(".{}", id.group) };
-        let done = format!("{}{group}/{} ", id.kind.to_lowercase(), id.name);
+        let group = if id.group().is_empty() { String::new() } else { format!(".{}", id.group()) };
+        let done = format!("{}{group}/{} ", id.kind().to_lowercase(), id.name());
         ["created", "configured", "unchanged"].iter().any(|word| printed.contains(&format!("{done}{word}\n")))
     };
     let done: BTreeSet<String> = objects.iter().filter(has_done).map(|object| name(object)).collect();
@@ -196,7 +196,7 @@ fn live(server: &KubeServer, namespace: &str, pairs: &[(Value, Value)]) -> BTree
         .iter()
         .map(|(first, _)| {
             let id = id(first);
-            if id.group.is_empty() { id.kind } else { format!("{}.{}", id.kind, id.group) }
+            if id.group().is_empty() { id.kind().to_owned() } else { format!("{}.{}", id.kind(), id.group()) }
         })
         .collect();
     let kinds: Vec<String> = kinds.into_iter().collect();

@@ -46,7 +46,7 @@ impl Log {
 
 impl HealthProgress for Log {
     fn health(&self, id: &ResourceId, health: &Health) {
-        self.0.lock().unwrap().push((id.name.clone(), health.status));
+        self.0.lock().unwrap().push((id.name().to_owned(), health.status));
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::support::{Team, config_map};
 
 fn outcome<'a>(report: &'a flux_core::sync::SyncReport, name: &str) -> &'a flux_core::sync::ResourceReport {
-    let found = report.resources.iter().find(|resource| resource.id.name == name);
+    let found = report.resources.iter().find(|resource| resource.id.name() == name);
     found.unwrap_or_else(|| panic!("no {name}: {report}"))
 }
 
@@ -158,7 +158,7 @@ async fn a_namespace_goes_when_it_is_asked_for_and_names_what_it_waits_for() {
     ]);
     crate::support::eventually("the namespace is gone", async || {
         let report = team.sync().await;
-        (!report.resources.iter().any(|resource| resource.id.name == name)).then_some(())
+        (!report.resources.iter().any(|resource| resource.id.name() == name)).then_some(())
     })
     .await;
 }

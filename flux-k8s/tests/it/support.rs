@@ -172,15 +172,19 @@ impl Team {
     #[track_caller]
     pub(crate) fn live(&self, object: &Value) -> Value {
         let id = id(object);
-        let kind = if id.group.is_empty() { id.kind } else { format!("{}.{}", id.kind, id.group) };
-        let text = self.kubectl(&["get", &kind, &id.name, "-o", "json", "--show-managed-fields"]);
+        let kind = if id.group().is_empty() {
+            id.kind().to_owned()
+        } else {
+            format!("{}.{}", id.kind(), id.group())
+        };
+        let text = self.kubectl(&["get", &kind, id.name(), "-o", "json", "--show-managed-fields"]);
         serde_json::from_str(&text).unwrap()
     }
 
     /// Edits an object as `kubectl edit` does: `script` is one of sed, over the YAML.
     pub(crate) fn kubectl_edit(&self, object: &Value, script: &str) {
         let id = id(object);
-        self.server.kubectl_edit(&["-n", &self.namespace, "edit", &id.kind, &id.name], script);
+        self.server.kubectl_edit(&["-n", &self.namespace, "edit", id.kind(), id.name()], script);
     }
 }
 
@@ -197,14 +201,14 @@ pub(crate) fn config_map(namespace: &str, name: &str, value: &str) -> Value {
 }
 
 pub(crate) fn id(object: &Value) -> ResourceId {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
     let api_version = text("/apiVersion").unwrap();
-    ResourceId {
-        namespace: text("/metadata/namespace"),
-        kind: text("/kind").unwrap(),
-        name: text("/metadata/name").unwrap(),
-        group: api_version.split_once('/').map_or("", |(group, _)| group).to_owned(),
-    }
+    ResourceId::new(
+        text("/metadata/namespace"),
+        text("/kind").unwrap(),
+        text("/metadata/name").unwrap(),
+        api_version.split_once('/').map_or("", |(group, _)| group),
+    )
 }
 
 fn step(object: &Value, stage: u8, action: Action, reason: Reason) -> Step {
@@ -242,15 +246,9 @@ pub(crate) fn plan(steps: Vec<Step>) -> SyncPlan {
 }
 
 pub(crate) fn scope<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Scope {
-    let wanted = objects.into_iter().map(|object| {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        Wanted {
-            api_version: text("/apiVersion").unwrap(),
-            kind: text("/kind").unwrap(),
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name").unwrap(),
-        }
-    });
+    let wanted = objects
+        .into_iter()
+        .map(|object| Wanted { api_version: object["apiVersion"].as_str().unwrap().into(), id: id(object) });
     Scope { wanted: wanted.collect(), ..Scope::default() }
 }
 
@@ -263,17 +261,17 @@ pub(crate) async fn apply(cluster: &KubeCluster, steps: Vec<Step>) -> SyncReport
 
 /// The outcomes by name.
 pub(crate) fn outcomes(report: &SyncReport) -> Vec<(&str, Outcome)> {
-    report.resources.iter().map(|r| (r.id.name.as_str(), r.outcome)).collect()
+    report.resources.iter().map(|r| (r.id.name(), r.outcome)).collect()
 }
 
 pub(crate) fn of<'a>(report: &'a SyncReport, name: &str) -> &'a ResourceReport {
-    report.resources.iter().find(|r| r.id.name == name).unwrap()
+    report.resources.iter().find(|r| r.id.name() == name).unwrap()
 }
 
 /// The names of what was observed in a namespace.
 pub(crate) fn names(observed: &Observed, namespace: &str) -> Vec<String> {
-    let here = observed.objects.keys().filter(|id| id.namespace.as_deref() == Some(namespace));
-    here.map(|id| id.name.clone()).collect()
+    let here = observed.objects.keys().filter(|id| id.namespace() == Some(namespace));
+    here.map(|id| id.name().to_owned()).collect()
 }
 
 /// Polls until a condition holds; a watch delivers the changes of others within moments.

@@ -10,12 +10,7 @@ use crate::{
 
 fn healths(statuses: &[HealthStatus]) -> BTreeMap<ResourceId, Health> {
     let of = |(n, status): (usize, &HealthStatus)| {
-        let id = ResourceId {
-            namespace: None,
-            kind: "Widget".to_owned(),
-            name: n.to_string(),
-            group: "example.com".to_owned(),
-        };
+        let id = ResourceId::new(None, "Widget", &n.to_string(), "example.com");
         (id, Health::new(*status, ""))
     };
     statuses.iter().enumerate().map(of).collect()

@@ -13,10 +13,7 @@ use crate::{
     manifest::ResourceId,
     object::Object,
     schema::lists::Schema,
-    sync::{
-        Action, Reason, Step, StepOutcome, Takeover, kinds,
-        object::{self, group_of},
-    },
+    sync::{Action, Reason, Step, StepOutcome, Takeover, kinds, object},
 };
 
 /// The namespace of objects that name none.
@@ -50,7 +47,7 @@ impl State {
     /// Returns the id under which an object is kept; in words, why it cannot be.
     pub(super) fn identify(&self, object: &Value) -> Result<ResourceId, String> {
         let written = object::id_of(object).ok_or("it needs apiVersion, kind and metadata.name")?;
-        let kind = (text(object, "apiVersion").to_owned(), written.kind.clone());
+        let kind = (text(object, "apiVersion").to_owned(), written.kind().to_owned());
         let known = kinds::builtin(&kind.0, &kind.1).or_else(|| self.defined().get(&kind).copied());
         let Some(known) = known else {
             return Err(format!("the cluster has no kind {} in {}", kind.1, kind.0));
@@ -58,10 +55,10 @@ impl State {
         if !is_name(&written) {
             return Err(format!(
                 "metadata.name: {:?} must consist of lower case alphanumeric characters, '-' or '.'",
-                written.name
+                written.name()
             ));
         }
-        Ok(resolve(written, Some(known)))
+        Ok(resolve(&written, Some(known)))
     }
 
     /// Takes note of a change by hand.
@@ -133,7 +130,7 @@ impl State {
 
     pub(super) fn apply(&mut self, desired: &Value) -> Result<(), String> {
         let id = self.identify(desired)?;
-        let mut object = merge::apply(self.objects.get(&id), desired, Schema::of_group(&id.group));
+        let mut object = merge::apply(self.objects.get(&id), desired, Schema::of_group(id.group()));
         set_namespace(&mut object, &id);
         self.put(&id, object);
         Ok(())
@@ -201,14 +198,9 @@ impl State {
         wanted: &Wanted,
         default_namespace: &str,
     ) -> impl Iterator<Item = &ResourceId> {
-        let namespace = wanted.namespace.as_deref().unwrap_or(default_namespace);
-        let id = |namespace: Option<&str>| ResourceId {
-            namespace: namespace.map(str::to_owned),
-            kind: wanted.kind.clone(),
-            name: wanted.name.clone(),
-            group: group_of(&wanted.api_version).to_owned(),
-        };
-        [id(Some(namespace)), id(None)].into_iter().filter_map(|id| Some(self.objects.get_key_value(&id)?.0))
+        let namespace = wanted.id.namespace().unwrap_or(default_namespace);
+        let ids = [Some(namespace), None].map(|namespace| wanted.id.in_namespace(namespace));
+        ids.into_iter().filter_map(|id| Some(self.objects.get_key_value(&id)?.0))
     }
 }
 
@@ -217,21 +209,19 @@ pub(super) fn text<'a>(object: &'a Value, key: &str) -> &'a str {
 }
 
 /// Returns the id with the namespace that its kind asks for; an unknown kind keeps what is written.
-pub(super) fn resolve(written: ResourceId, known: Option<KindInfo>) -> ResourceId {
+pub(super) fn resolve(written: &ResourceId, known: Option<KindInfo>) -> ResourceId {
     let namespace = match known {
-        Some(KindInfo { namespaced: true }) => {
-            Some(written.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()))
-        }
+        Some(KindInfo { namespaced: true }) => Some(written.namespace().unwrap_or(DEFAULT_NAMESPACE)),
         Some(KindInfo { namespaced: false }) => None,
-        None => written.namespace,
+        None => written.namespace(),
     };
-    ResourceId { namespace, ..written }
+    written.in_namespace(namespace)
 }
 
 pub(super) fn set_namespace(object: &mut Value, id: &ResourceId) {
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    match &id.namespace {
-        Some(namespace) => metadata.insert("namespace".to_owned(), namespace.as_str().into()),
+    match id.namespace() {
+        Some(namespace) => metadata.insert("namespace".to_owned(), namespace.into()),
         None => metadata.remove("namespace"),
     };
 }
@@ -257,11 +247,11 @@ fn spec_of(object: &Value) -> Vec<(&String, &Value)> {
 
 /// Returns `true` if the API server would take the name: access rules have freer ones.
 fn is_name(id: &ResourceId) -> bool {
-    let free = id.group == "rbac.authorization.k8s.io";
+    let free = id.group() == "rbac.authorization.k8s.io";
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    free || (id.name.len() <= 253
-        && edge(id.name.chars().next())
-        && edge(id.name.chars().next_back())
-        && id.name.chars().all(inner))
+    free || (id.name().len() <= 253
+        && edge(id.name().chars().next())
+        && edge(id.name().chars().next_back())
+        && id.name().chars().all(inner))
 }

@@ -12,12 +12,7 @@ use crate::{
 
 fn id(kind: &str, name: &str) -> ResourceId {
     let group = if kind == "Deployment" { "apps" } else { "" };
-    ResourceId {
-        namespace: Some("default".to_owned()),
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        group: group.to_owned(),
-    }
+    ResourceId::new(Some("default"), kind, name, group)
 }
 
 fn config_map(name: &str, data: Value) -> Value {
@@ -34,7 +29,7 @@ fn sync(cluster: &MemoryCluster, objects: &[Value]) -> SyncReport {
 }
 
 fn outcomes(report: &SyncReport) -> Vec<(String, Outcome, Reason)> {
-    report.resources.iter().map(|r| (r.id.name.clone(), r.outcome, r.reason)).collect()
+    report.resources.iter().map(|r| (r.id.name().to_owned(), r.outcome, r.reason)).collect()
 }
 
 #[test]

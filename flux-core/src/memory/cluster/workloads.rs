@@ -10,7 +10,7 @@ use crate::{
 
 /// Returns the object as a workload, if its kind is one.
 pub(super) fn workload(id: &ResourceId, object: &Value) -> Option<ClusterWorkload> {
-    let pods = match (id.group.as_str(), id.kind.as_str()) {
+    let pods = match (id.group(), id.kind()) {
         ("apps" | "extensions", "Deployment" | "DaemonSet" | "StatefulSet") => {
             &object["spec"]["template"]["spec"]
         }

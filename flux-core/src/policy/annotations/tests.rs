@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::manifest::Annotation;
 
 fn of(annotations: &[(&str, &str)]) -> Policies {
     let annotation =

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     image::ImageName,
-    manifest::{Annotation, is_policy_document},
+    manifest::{Annotation, Annotations, is_policy_document},
     position::Position,
 };
 
@@ -29,7 +29,7 @@ fn document(text: &str) -> Resource {
         position: Position::START,
         object: object.into(),
         encrypted: false,
-        annotations: BTreeMap::new(),
+        annotations: Annotations::default(),
         workload: None,
         scalars: Vec::new(),
         version_labels: Vec::new(),

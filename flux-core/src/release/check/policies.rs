@@ -93,7 +93,7 @@ fn from_annotations(at: &Located<'_>) -> BTreeMap<String, String> {
     // The strongest prefix comes last.
     for (prefix, stands_for) in [("filter.fluxcd.io/", "tag."), ("flux.weave.works/", ""), ("fluxcd.io/", "")]
     {
-        for (key, annotation) in &at.resource.annotations {
+        for (key, annotation) in at.resource.annotations.iter() {
             if let Some(name) = key.strip_prefix(prefix) {
                 texts.insert(format!("{stands_for}{name}"), annotation.value.clone());
             }

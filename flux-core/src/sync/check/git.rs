@@ -8,12 +8,12 @@ use super::known::{Identity, Known, Scopes};
 use crate::{
     backend::Observed,
     finding::Place,
-    manifest::{IdRef, ResourceId},
+    manifest::ResourceId,
     sync::{Desired, DesiredObject, SyncOptions},
 };
 
 /// Objects with their ids.
-type Identified<'a> = Vec<(IdRef<'a>, &'a DesiredObject)>;
+type Identified<'a> = Vec<(ResourceId, &'a DesiredObject)>;
 
 /// The objects that git describes, by id.
 pub(super) struct Git<'a> {
@@ -34,30 +34,30 @@ struct ById<'a> {
 
 impl<'a> ById<'a> {
     fn new(mut objects: Identified<'a>) -> Self {
-        objects.sort_by_key(|(id, _)| *id);
+        objects.sort_by(|(a, _), (b, _)| a.cmp(b));
         let has_twins = objects.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if a == b));
         Self { objects, has_twins }
     }
 
-    fn get(&self, id: IdRef<'_>) -> &[(IdRef<'a>, &'a DesiredObject)] {
-        let start = self.objects.partition_point(|(other, _)| *other < id);
+    fn get(&self, id: &ResourceId) -> &[(ResourceId, &'a DesiredObject)] {
+        let start = self.objects.partition_point(|(other, _)| other < id);
         let from = self.objects.get(start..).unwrap_or_default();
-        let count = from.iter().take_while(|(other, _)| *other == id).count();
+        let count = from.iter().take_while(|(other, _)| other == id).count();
         from.get(..count).unwrap_or_default()
     }
 }
 
 /// Skips the objects before an id, and returns those that have it.
 fn advance<'g, 'a>(
-    rest: &mut &'g [(IdRef<'a>, &'a DesiredObject)],
-    id: IdRef<'_>,
-) -> &'g [(IdRef<'a>, &'a DesiredObject)] {
+    rest: &mut &'g [(ResourceId, &'a DesiredObject)],
+    id: &ResourceId,
+) -> &'g [(ResourceId, &'a DesiredObject)] {
     while let Some((first, others)) = rest.split_first()
-        && first.0 < id
+        && first.0 < *id
     {
         *rest = others;
     }
-    let count = rest.iter().take_while(|(other, _)| *other == id).count();
+    let count = rest.iter().take_while(|(other, _)| other == id).count();
     rest.get(..count).unwrap_or_default()
 }
 
@@ -76,10 +76,9 @@ impl<'a> Git<'a> {
             match scopes.identify(object) {
                 Identity::Known(id) => {
                     let has_limit = |value: &Value| value.pointer("/spec/ttlSecondsAfterFinished").is_some();
-                    if id.kind == "Job" && *known.jobs.of(object, |object| has_limit(&object.value())) {
-                        let name = format!("{}.has-run.fluxcd.io", id.name);
-                        let (kind, group) = ("ConfigMap".to_owned(), String::new());
-                        records.insert(ResourceId { kind, name, group, ..id.to_id() });
+                    if id.kind() == "Job" && *known.jobs.of(object, |object| has_limit(&object.value())) {
+                        let name = format!("{}.has-run.fluxcd.io", id.name());
+                        records.insert(ResourceId::new(id.namespace(), "ConfigMap", &name, ""));
                     }
                     objects.push((id, described));
                 }
@@ -91,23 +90,23 @@ impl<'a> Git<'a> {
     }
 
     /// Returns every object with its id.
-    pub(super) fn all(&self) -> impl Iterator<Item = (IdRef<'a>, &'a DesiredObject)> {
-        self.objects.objects.iter().chain(&self.unknown_kinds.objects).copied()
+    pub(super) fn all(&self) -> impl Iterator<Item = (&ResourceId, &'a DesiredObject)> {
+        self.objects.objects.iter().chain(&self.unknown_kinds.objects).map(|(id, described)| (id, *described))
     }
 
     /// Returns the objects of each id, known kinds and unknown ones, in one pass; the ids are in
     /// order.
     pub(super) fn of_each<'i>(
         &self,
-        ids: impl Iterator<Item = IdRef<'i>>,
-    ) -> Vec<[&[(IdRef<'a>, &'a DesiredObject)]; 2]> {
+        ids: impl Iterator<Item = &'i ResourceId>,
+    ) -> Vec<[&[(ResourceId, &'a DesiredObject)]; 2]> {
         let (mut known, mut unknown) =
             (self.objects.objects.as_slice(), self.unknown_kinds.objects.as_slice());
         ids.map(|id| [advance(&mut known, id), advance(&mut unknown, id)]).collect()
     }
 
     /// Returns the number of objects of an id.
-    pub(super) fn count(&self, id: IdRef<'_>) -> usize {
+    pub(super) fn count(&self, id: &ResourceId) -> usize {
         self.objects.get(id).len() + self.unknown_kinds.get(id).len()
     }
 
@@ -120,12 +119,12 @@ impl<'a> Git<'a> {
         self.objects.objects.is_empty() && self.unknown_kinds.objects.is_empty()
     }
 
-    pub(super) fn describes(&self, id: IdRef<'_>) -> bool {
+    pub(super) fn describes(&self, id: &ResourceId) -> bool {
         self.count(id) > 0
     }
 
     /// Returns `true` if git describes an object, or one that has it as its record.
     pub(super) fn needs(&self, id: &ResourceId) -> bool {
-        self.describes(id.into()) || self.records.contains(id)
+        self.describes(id) || self.records.contains(id)
     }
 }

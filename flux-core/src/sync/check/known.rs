@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::read::{Mark, covers, group, is_allowed, text};
+use super::read::{Mark, covers, is_allowed, text};
 use crate::{
     backend::Observed,
-    manifest::{IdRef, ResourceId, Scope, scope_of},
+    manifest::{ResourceId, Scope, scope_of},
     memo::Memo,
     object::Object,
     sync::{Desired, SyncOptions},
@@ -15,11 +15,11 @@ use crate::{
 
 /// An object of git as it is to be identified.
 #[derive(Debug)]
-pub(super) enum Identity<'a> {
+pub(super) enum Identity {
     /// Its id is known.
-    Known(IdRef<'a>),
+    Known(ResourceId),
     /// Nobody knows its kind.
-    UnknownKind(IdRef<'a>),
+    UnknownKind(ResourceId),
     /// It is no object.
     NoObject,
 }
@@ -80,13 +80,13 @@ impl<'a> Scopes<'a> {
         })
     }
 
-    pub(super) fn identify(&mut self, object: &'a Object) -> Identity<'a> {
+    pub(super) fn identify(&mut self, object: &'a Object) -> Identity {
         let (api_version, kind, name) = (object.api_version(), object.kind(), object.name());
         if api_version.is_empty() || kind.is_empty() || name.is_empty() {
             return Identity::NoObject;
         }
         let written = object.namespace();
-        let id = |namespace| IdRef { namespace, kind, name, group: group(api_version) };
+        let id = |namespace| object.id().in_namespace(namespace);
         match self.is_namespaced(api_version, kind) {
             Some(true) => {
                 Identity::Known(id(Some(written.unwrap_or(self.observed.default_namespace.as_str()))))
@@ -94,7 +94,7 @@ impl<'a> Scopes<'a> {
             Some(false) => Identity::Known(id(None)),
             // It is in a namespace that nobody looks into.
             None if written.is_some()
-                && !is_allowed(&id(written).to_id(), self.options)
+                && !is_allowed(object.id(), self.options)
                 && scope_of(api_version, kind) != Some(Scope::Cluster) =>
             {
                 Identity::Known(id(written))
@@ -148,7 +148,12 @@ impl Autoscalers {
 
     /// Returns `true` if an autoscaler names an object.
     pub(super) fn name(&self, id: &ResourceId) -> bool {
-        !self.0.is_empty() && self.0.contains(&(id.namespace.clone(), id.kind.clone(), id.name.clone()))
+        !self.0.is_empty()
+            && self.0.contains(&(
+                id.namespace().map(str::to_owned),
+                id.kind().to_owned(),
+                id.name().to_owned(),
+            ))
     }
 
     /// Returns `true` if a field of an object of the cluster is decided by an autoscaler, and not

@@ -66,7 +66,7 @@ fn needs_of_applied(applied: &[&Step]) -> Vec<Violation> {
     let mut definitions: BTreeMap<(String, String), &Step> = BTreeMap::new();
     for step in applied {
         if is(step, "", "Namespace") {
-            namespaces.insert(&step.id.name, step);
+            namespaces.insert(step.id.name(), step);
         }
         let defined = sent(step).filter(|_| is(step, "apiextensions.k8s.io", "CustomResourceDefinition"));
         let kind = defined.map(Object::value).and_then(|d| {
@@ -77,9 +77,9 @@ fn needs_of_applied(applied: &[&Step]) -> Vec<Violation> {
         }
     }
     for step in applied {
-        let namespace = step.id.namespace.as_deref().and_then(|namespace| namespaces.get(namespace));
+        let namespace = step.id.namespace().and_then(|namespace| namespaces.get(namespace));
         let definition = (!definitions.is_empty())
-            .then(|| definitions.get(&(step.id.group.clone(), step.id.kind.clone())))
+            .then(|| definitions.get(&(step.id.group().to_owned(), step.id.kind().to_owned())))
             .flatten();
         for needs in namespace.into_iter().chain(definition).filter(|needs| needs.stage >= step.stage) {
             violations.push(too_early(step, &needs.id));
@@ -87,7 +87,7 @@ fn needs_of_applied(applied: &[&Step]) -> Vec<Violation> {
     }
     // A webhook that is configured before it runs refuses what would make it run.
     let last_workload = applied.iter().filter(|step| is_workload(step)).max_by_key(|step| step.stage);
-    let webhooks = applied.iter().filter(|step| step.id.kind.ends_with("WebhookConfiguration"));
+    let webhooks = applied.iter().filter(|step| step.id.kind().ends_with("WebhookConfiguration"));
     for webhook in webhooks {
         if let Some(workload) = last_workload.filter(|workload| workload.stage >= webhook.stage) {
             violations.push(too_early(webhook, &workload.id));
@@ -102,10 +102,10 @@ fn needs_of_applied(applied: &[&Step]) -> Vec<Violation> {
 fn users_and_used(steps: &[&Step], users_wait: bool) -> Vec<Violation> {
     let mut by_namespace: BTreeMap<Option<&str>, (Vec<&Step>, Vec<&Step>)> = BTreeMap::new();
     for step in steps {
-        let (users, used) = by_namespace.entry(step.id.namespace.as_deref()).or_default();
+        let (users, used) = by_namespace.entry(step.id.namespace()).or_default();
         if is_workload(step) {
             users.push(step);
-        } else if step.id.group.is_empty() && USED.contains(&step.id.kind.as_str()) {
+        } else if step.id.group().is_empty() && USED.contains(&step.id.kind()) {
             used.push(step);
         }
     }
@@ -119,10 +119,10 @@ fn users_and_used(steps: &[&Step], users_wait: bool) -> Vec<Violation> {
 }
 
 fn is(step: &Step, group: &str, kind: &str) -> bool {
-    step.id.group == group && step.id.kind == kind
+    step.id.group() == group && step.id.kind() == kind
 }
 
 fn is_workload(step: &Step) -> bool {
-    let built_in = !step.id.group.contains('.');
-    built_in && WORKLOADS.contains(&step.id.kind.as_str())
+    let built_in = !step.id.group().contains('.');
+    built_in && WORKLOADS.contains(&step.id.kind())
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     backend::{Observation, Observed},
-    manifest::{IdRef, ResourceId},
+    manifest::ResourceId,
     object::Object,
     plan::sync::{Action, Step, SyncPlan},
     sync::{Desired, SyncOptions},
@@ -33,7 +33,7 @@ pub(super) fn check(
     let uid = |id: &ResourceId| live.get(id).map(Object::uid).filter(|uid| !uid.is_empty());
     // One object may be seen under two API groups.
     let described: OnceCell<BTreeSet<&str>> = OnceCell::new();
-    let read_uids = || git.all().filter_map(|(id, _)| uid(&id.to_id())).collect();
+    let read_uids = || git.all().filter_map(|(id, _)| uid(id)).collect();
     let in_git = |id: &ResourceId| {
         git.needs(id) || uid(id).is_some_and(|uid| described.get_or_init(read_uids).contains(uid))
     };
@@ -60,19 +60,19 @@ pub(super) fn check(
         (PruneRule::EmptyGit, git.is_empty()),
         (PruneRule::TooMany, pruned.len() > ALWAYS_ALLOWED && pruned.len() * 2 > ours && !options.prune_all),
     ];
-    let gone: BTreeSet<IdRef<'_>> = pruned.iter().map(|step| IdRef::from(&step.id)).collect();
+    let gone: BTreeSet<&ResourceId> = pruned.iter().map(|step| &step.id).collect();
     // What a Namespace or a definition would take along, and what is not deleted itself.
     let takes_along = |id: &ResourceId, object: &Value| {
-        let mut known = live.keys().map(IdRef::from).chain(git.all().map(|(id, _)| id));
-        let is_inside = |inner: &IdRef<'_>| match id.kind.as_str() {
-            "Namespace" => inner.namespace == Some(&*id.name),
+        let mut known = live.keys().chain(git.all().map(|(id, _)| id));
+        let is_inside = |inner: &ResourceId| match id.kind() {
+            "Namespace" => inner.namespace() == Some(id.name()),
             "CustomResourceDefinition" => {
-                text(object, "/spec/group") == Some(inner.group)
-                    && text(object, "/spec/names/kind") == Some(inner.kind)
+                text(object, "/spec/group") == Some(inner.group())
+                    && text(object, "/spec/names/kind") == Some(inner.kind())
             }
             _ => false,
         };
-        known.any(|inner| is_inside(&inner) && !gone.contains(&inner))
+        known.any(|inner| is_inside(inner) && !gone.contains(inner))
     };
     for step in &pruned {
         let object = &live.get(&step.id).map(Object::value).unwrap_or_default();
@@ -136,7 +136,7 @@ fn is_owned(object: &Value) -> bool {
 
 /// Returns `true` if other objects, or data, would go with an object.
 fn holds_others(id: &ResourceId, object: &Value) -> bool {
-    match (id.group.as_str(), id.kind.as_str()) {
+    match (id.group(), id.kind()) {
         ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => {
             may_be_pruned(object) != Some(true)
         }

@@ -50,8 +50,8 @@ pub(super) enum Mark {
 
 /// Returns the hash that binds a mark to a sync set and an id: v1's formula.
 fn mark_hash(sync_set: &SyncSet, id: &ResourceId) -> String {
-    let namespace = id.namespace.as_deref().unwrap_or("<cluster>");
-    let bound = format!("{}{namespace}:{}/{}", sync_set.as_str(), id.kind.to_lowercase(), id.name);
+    let namespace = id.namespace().unwrap_or("<cluster>");
+    let bound = format!("{}{namespace}:{}/{}", sync_set.as_str(), id.kind().to_lowercase(), id.name());
     URL_SAFE_NO_PAD.encode(Sha256::digest(bound))
 }
 
@@ -204,7 +204,7 @@ fn encode_strings(object: &mut Value) {
 pub(super) fn is_seen(observed: &Observation<Observed>, id: &ResourceId) -> bool {
     let unseen = &observed.value.unseen;
     let of_kind =
-        |(group, kind): &(String, String)| *group == id.group && (kind.is_empty() || *kind == id.kind);
+        |(group, kind): &(String, String)| *group == id.group() && (kind.is_empty() || *kind == id.kind());
     let known_what = observed.completeness.is_complete() || !unseen.is_empty();
     known_what && !unseen.iter().any(of_kind)
 }
@@ -281,10 +281,11 @@ pub(super) fn is_encrypted(object: &Value) -> bool {
 /// Returns `true` if the options allow touching an object.
 pub(super) fn is_allowed(id: &ResourceId, options: &SyncOptions) -> bool {
     let Some(allowed) = &options.namespaces else { return true };
-    let is_namespace = id.kind == "Namespace" && id.group.is_empty();
-    match (&id.namespace, is_namespace) {
-        (Some(namespace), _) => allowed.contains(namespace),
-        (None, true) => allowed.contains(&id.name),
+    let is_namespace = id.kind() == "Namespace" && id.group().is_empty();
+    let contains = |namespace: &str| allowed.iter().any(|one| one == namespace);
+    match (id.namespace(), is_namespace) {
+        (Some(namespace), _) => contains(namespace),
+        (None, true) => contains(id.name()),
         (None, false) => true,
     }
 }

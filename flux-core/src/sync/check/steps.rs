@@ -20,7 +20,7 @@ use super::{
 use crate::{
     backend::{Fidelity, Observation, Observed},
     finding::{Code, Finding},
-    manifest::{IdRef, ResourceId},
+    manifest::ResourceId,
     object::Object,
     plan::contest::Contest,
     plan::sync::{Action, CHECKSUM_ANNOTATION, MARK_LABEL, Reason, Step, SyncPlan},
@@ -50,8 +50,8 @@ pub(super) fn check(
 ) -> Vec<Violation> {
     // The steps by the ids of their objects, each with what git says of it.
     let mut by_id: Vec<usize> = (0..plan.steps.len()).collect();
-    by_id.sort_by_key(|n| plan.steps.get(*n).map(|step| IdRef::from(&step.id)));
-    let ids = by_id.iter().filter_map(|n| plan.steps.get(*n)).map(|step| IdRef::from(&step.id));
+    by_id.sort_by_key(|n| plan.steps.get(*n).map(|step| &step.id));
+    let ids = by_id.iter().filter_map(|n| plan.steps.get(*n)).map(|step| &step.id);
     let mut in_git = vec![[[].as_slice(); 2]; plan.steps.len()];
     for (n, objects) in by_id.iter().zip(git.of_each(ids)) {
         if let Some(of_step) = in_git.get_mut(*n) {
@@ -69,8 +69,8 @@ pub(super) fn check(
     let live = &observed.value.objects;
     let autoscalers = Autoscalers::new(
         git.all()
-            .map(|(id, described)| (id.namespace, &described.object))
-            .chain(live.iter().map(|(id, object)| (id.namespace.as_deref(), object))),
+            .map(|(id, described)| (id.namespace(), &described.object))
+            .chain(live.iter().map(|(id, object)| (id.namespace(), object))),
         known,
     );
     let all_suspended = options.suspended.is_some() || desired.suspended.is_some();
@@ -130,7 +130,7 @@ fn completeness(plan: &SyncPlan, git: &Git<'_>, desired: &Desired, by_id: &[usiz
     let steps: Vec<&Step> = by_id.iter().filter_map(|n| plan.steps.get(*n)).map(|step| &**step).collect();
     let of_each_id: Vec<&[&Step]> = steps.chunk_by(|a, b| a.id == b.id).collect();
     let ids = || of_each_id.iter().filter_map(|steps| steps.first()).map(|step| &step.id);
-    let described = git.of_each(ids().map(IdRef::from));
+    let described = git.of_each(ids());
     let mut has_step = HashSet::with_capacity(plan.steps.len());
     for ((id, steps), of_id) in ids().zip(&of_each_id).zip(described) {
         let count = of_id.iter().map(|objects| objects.len()).sum::<usize>();
@@ -150,7 +150,7 @@ fn completeness(plan: &SyncPlan, git: &Git<'_>, desired: &Desired, by_id: &[usiz
     let missing = git.all().filter(|(_, object)| !has_step.contains(&std::ptr::from_ref(*object)));
     violations.splice(
         0..0,
-        missing.map(|(id, object)| Violation::MissingStep { id: id.to_id(), place: object.place.clone() }),
+        missing.map(|(id, object)| Violation::MissingStep { id: id.clone(), place: object.place.clone() }),
     );
     let finding = |code: Code, at: String| Violation::LostFinding { code, at };
     let kept: BTreeSet<&Finding> = plan.findings.iter().collect();
@@ -254,7 +254,7 @@ impl Checker<'_> {
             Reason::Encrypted => is_encrypted(object),
             Reason::Suspended => self.is_suspended(object, live),
             Reason::Drifted => live.is_some(),
-            Reason::HasRun => live.is_none() && step.id.kind == "Job",
+            Reason::HasRun => live.is_none() && step.id.kind() == "Job",
             // Reasons that only what git no longer describes can have.
             Reason::PruneOff | Reason::PruneHeldBack | Reason::NotInGit | Reason::NotCreatedByFlux => false,
             _ => true,
@@ -264,7 +264,7 @@ impl Checker<'_> {
     /// Checks what is sent: git's content, and a mark that claims no more than is true.
     fn sent(&self, step: &Step, object: &Value, sent: &Value, live: Option<&Value>) -> Vec<Violation> {
         let mut violations = Vec::new();
-        let namespace = step.id.namespace.as_deref();
+        let namespace = step.id.namespace();
         let (wanted, given) = (content(object, namespace), content(sent, namespace));
         let mut other = differences(&wanted, &given);
         other.retain(|path| !live.is_some_and(|live| self.is_decided(object, &step.id, live, path)));
@@ -309,7 +309,7 @@ impl Checker<'_> {
         if mark(live, &self.options.sync_set, &step.id) == Mark::None {
             return Some(Violation::WrongMark { id: step.id.clone() });
         }
-        let wanted = content(object, step.id.namespace.as_deref());
+        let wanted = content(object, step.id.namespace());
         let exact = self.observed.value.fidelity == Fidelity::Exact;
         let ours = applied_fields(live);
         let is_excused = |path: &Vec<String>| {
@@ -331,12 +331,7 @@ impl Checker<'_> {
     /// Returns `true` if others decide a field of an object, and not git: an autoscaler, or those
     /// to whom the object's own annotation leaves it.
     fn is_decided(&self, object: &Value, id: &ResourceId, live: &Value, field: &[String]) -> bool {
-        let hpa = ResourceId {
-            namespace: None,
-            kind: "HorizontalPodAutoscaler".to_owned(),
-            name: String::new(),
-            group: "autoscaling".to_owned(),
-        };
+        let hpa = ResourceId::new(None, "HorizontalPodAutoscaler", "", "autoscaling");
         is_left(object, field) || self.autoscalers.decide(id, live, field, is_seen(self.observed, &hpa))
     }
 }

@@ -8,6 +8,7 @@ use futures::executor::block_on;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::manifest::ResourceId;
 use crate::{
     backend::{Cluster, Revision},
     finding::Place,
@@ -91,7 +92,7 @@ fn web() -> Value {
 }
 
 fn step<'p>(plan: &'p mut SyncPlan, name: &str) -> &'p mut Step {
-    Arc::make_mut(plan.steps.iter_mut().find(|step| step.id.name == name).unwrap())
+    Arc::make_mut(plan.steps.iter_mut().find(|step| step.id.name() == name).unwrap())
 }
 
 /// One object of each fate: left, changed, created, deleted.
@@ -122,7 +123,7 @@ fn every_fate_is_sound_as_planned() {
 #[test]
 fn a_forgotten_step_is_found() {
     let world = all_fates();
-    let without = |name: &'static str| move |plan: &mut SyncPlan| plan.steps.retain(|s| s.id.name != name);
+    let without = |name: &'static str| move |plan: &mut SyncPlan| plan.steps.retain(|s| s.id.name() != name);
     assert_eq!(
         world.broken(without("new")),
         ["default:configmap/new is described at all.yaml:3:1 and has no step."]
@@ -145,7 +146,7 @@ fn a_step_too_many_is_found() {
     assert_eq!(twice, ["default:configmap/changed has more than one step."]);
     let foreign = world.broken(|plan| {
         let mut step = Step::clone(&plan.steps[1]);
-        step.id.name = "foreign".to_owned();
+        step.id = ResourceId::new(step.id.namespace(), step.id.kind(), "foreign", step.id.group());
         plan.steps.insert(1, step.into());
     });
     assert_eq!(
@@ -283,7 +284,7 @@ fn what_must_not_be_touched_is_not() {
     world.options.namespaces = Some(vec!["other".to_owned()]);
     let found = world.check(&plan);
     let rule = |violation: &Violation| match violation {
-        Violation::Untouchable { id, rule } => Some((id.name.clone(), *rule)),
+        Violation::Untouchable { id, rule } => Some((id.name().to_owned(), *rule)),
         _ => None,
     };
     let names: Vec<_> = found.iter().filter_map(rule).collect();

@@ -67,7 +67,7 @@ impl Decision<'_> {
             let message = "it is encrypted with SOPS, and is left as it is in the cluster".to_owned();
             return self.push(id, Action::Skip, Reason::Encrypted, message);
         }
-        match object::desired_form(self.object, id.namespace.as_deref()) {
+        match object::desired_form(self.object, id.namespace()) {
             Ok(form) => match live {
                 None => self.create(id, form, past),
                 Some(live) => self.update(id, form, live),
@@ -99,7 +99,7 @@ impl Decision<'_> {
         let mark = |owned| mark::value(owned, &self.world.options.sync_set, id);
         // What could not be seen may have been there before: then it must never be pruned, unless
         // the cluster says that it was not.
-        let (owned, mark_if_created) = if self.world.observed.has_seen(&id.group, &id.kind) {
+        let (owned, mark_if_created) = if self.world.observed.has_seen(id.group(), id.kind()) {
             (Owned::Created, None)
         } else {
             (Owned::Adopted, Some(mark(Owned::Created)))
@@ -130,7 +130,7 @@ pub(super) fn desired_step(
         id: id.clone(),
         api_version: desired.object.api_version().to_owned(),
         action,
-        stage: order::apply_stage(&id.group, &id.kind),
+        stage: order::apply_stage(id.group(), id.kind()),
         reason,
         message,
         fields: Vec::new(),

@@ -93,7 +93,7 @@ fn id_in(cluster: &MemoryCluster, name: &str) -> ResourceId {
 }
 
 fn step<'p>(plan: &'p SyncPlan, name: &str) -> &'p Step {
-    plan.steps.iter().find(|s| s.id.name == name).unwrap_or_else(|| panic!("no step for {name}: {plan:?}"))
+    plan.steps.iter().find(|s| s.id.name() == name).unwrap_or_else(|| panic!("no step for {name}: {plan:?}"))
 }
 
 fn sent(plan: &SyncPlan, name: &str) -> Value {
@@ -215,12 +215,7 @@ fn an_object_of_another_sync_set_is_adopted() {
 
 #[test]
 fn objects_of_v1_are_recognised_and_taken_over_unchanged() {
-    let id = ResourceId {
-        namespace: Some("default".to_owned()),
-        kind: "ConfigMap".to_owned(),
-        name: "a".to_owned(),
-        group: String::new(),
-    };
+    let id = ResourceId::new(Some("default"), "ConfigMap", "a", "");
     let mut live = config_map("a");
     live["data"] = json!({"k": "v"});
     let git = live.clone();
@@ -299,7 +294,7 @@ fn nothing_need_be_known_of_what_is_in_other_namespaces() {
     let allowed = SyncOptions { namespaces: Some(vec!["shop".to_owned()]), ..pruning() };
     let desired = desired(&objects);
     let scope = desired.scope_within(&allowed);
-    assert_eq!(scope.wanted.iter().map(|w| w.name.as_str()).collect::<Vec<_>>(), ["fast", "in"]);
+    assert_eq!(scope.wanted.iter().map(|w| w.id.name()).collect::<Vec<_>>(), ["fast", "in"]);
     let observed = block_on(MemoryCluster::new().observe(&scope)).unwrap();
     let plan = plan(&desired, &observed, &allowed);
     for (name, reason) in [

@@ -45,7 +45,7 @@ impl Decision<'_> {
         let tracked = managers.ours().filter(|_| owned != Owned::No);
         let is_drift = tracked.is_some() && unchanged_in_git;
         let ownership = Ownership::new(live, self.kind_of(id), &sent, &yielded.fields, tracked.is_none());
-        let differences = Differences { sent: &sent, live, group: &id.group, fidelity: seen.fidelity };
+        let differences = Differences { sent: &sent, live, group: id.group(), fidelity: seen.fidelity };
         let changed = match tracked {
             Some(ours) if is_drift => differences.drift(ours),
             Some(ours) => differences.values(Some(ours), seen.fidelity == Fidelity::Normalised),
@@ -140,7 +140,7 @@ impl Decision<'_> {
 
     fn kind_of<'k>(&'k self, id: &'k ResourceId) -> KindOf<'k> {
         KindOf {
-            group: &id.group,
+            group: id.group(),
             api_version: self.desired.object.api_version(),
             has_defaults: self.world.observed.value.fidelity == Fidelity::Normalised,
             // A definition of git's is applied before its objects.
@@ -148,8 +148,10 @@ impl Decision<'_> {
                 .world
                 .definitions
                 .served
-                .get(&(id.group.clone(), id.kind.clone()))
-                .or_else(|| self.world.observed.value.versions.get(&(id.group.clone(), id.kind.clone()))),
+                .get(&(id.group().to_owned(), id.kind().to_owned()))
+                .or_else(|| {
+                    self.world.observed.value.versions.get(&(id.group().to_owned(), id.kind().to_owned()))
+                }),
         }
     }
 

@@ -49,12 +49,7 @@ impl<'a> Bench<'a> {
 
     pub(super) fn id(&self, kind: &str, name: &str) -> ResourceId {
         let group = if kind == "Deployment" { "apps" } else { "" };
-        ResourceId {
-            namespace: Some(self.fixture.namespace().to_owned()),
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            group: group.to_owned(),
-        }
+        ResourceId::new(Some(self.fixture.namespace()), kind, name, group)
     }
 
     fn desired(&self, objects: &[Value]) -> Desired {
@@ -109,7 +104,7 @@ pub(super) fn of<'r>(report: &'r SyncReport, name: &str) -> &'r sync::ResourceRe
     report
         .resources
         .iter()
-        .find(|r| r.id.name == name)
+        .find(|r| r.id.name() == name)
         .unwrap_or_else(|| panic!("the report has {name}: {report:?}"))
 }
 

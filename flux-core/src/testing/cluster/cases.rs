@@ -76,7 +76,7 @@ pub async fn a_hand_edit_is_undone(fixture: &dyn ClusterFixture) {
         .edit_by_hand(&bench.id("ConfigMap", "drift-map"), json!({"data": {"a": "edited", "b": null}}))
         .await;
     let plan = bench.plan(&objects).await;
-    let step = plan.steps.iter().find(|s| s.id.name == "drift").expect("a step");
+    let step = plan.steps.iter().find(|s| s.id.name() == "drift").expect("a step");
     let owner = step.fields.first().and_then(|field| field.owner.as_deref());
     assert_eq!(owner, Some("kubectl-edit"), "the plan says who changed it");
     let report = bench.sync(&objects).await;
@@ -214,7 +214,7 @@ pub async fn a_copied_mark_counts_for_nothing(fixture: &dyn ClusterFixture) {
     copy["metadata"]["annotations"] = live["metadata"]["annotations"].clone();
     bench.fixture.create_by_hand(copy).await;
     let report = bench.sync(&[original]).await;
-    assert!(!report.resources.iter().any(|r| r.id.name == "copied-copy"), "it is none of ours: {report:?}");
+    assert!(!report.resources.iter().any(|r| r.id.name() == "copied-copy"), "it is none of ours: {report:?}");
     bench.get("ConfigMap", "copied-copy").await;
 }
 

@@ -177,7 +177,7 @@ fn places_in_outputs_are_those_of_the_commands_that_printed_them() {
     assert!(twice.contains(&format!("{of_web}, {of_shop} as well")), "{twice}");
     let no_object = loaded.findings.iter().find(|finding| finding.code == Code::NotAnObject).unwrap();
     let place = no_object.place.as_ref().unwrap();
-    assert_eq!((place.path.as_str(), place.position.to_string()), ("prod/.flux.yaml", "5:5".to_owned()));
+    assert_eq!((&*place.path, place.position.to_string()), ("prod/.flux.yaml", "5:5".to_owned()));
     assert_eq!(place.output.as_ref().unwrap().command, "print shop.txt");
     assert!(texts.iter().all(|text| !text.contains("#generated:")), "{texts:?}");
 }

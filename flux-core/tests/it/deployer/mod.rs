@@ -230,7 +230,7 @@ fn a_broken_file_stops_no_other_and_is_reported_by_release_and_sync_alike() {
     assert!(synced.resources.iter().any(|r| r.outcome == Outcome::Changed));
     for findings in [&*report.plan.findings, &synced.findings] {
         let broken = findings.iter().find(|f| f.code == Code::InvalidYaml).unwrap();
-        assert_eq!(broken.place.as_ref().unwrap().path, "shop/broken.yaml");
+        assert_eq!(&*broken.place.as_ref().unwrap().path, "shop/broken.yaml");
     }
 }
 

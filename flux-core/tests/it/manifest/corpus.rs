@@ -175,7 +175,11 @@ fn an_annotation_that_comes_and_goes_leaves_no_trace() {
                 }
             };
             let with = prove(&source, &edits, &intents).unwrap_or_else(|e| panic!("{what}: {e}"));
-            assert_eq!(parse(&with).resources[index].annotations["fluxcd.io/corpus"].value, "1.20", "{what}");
+            assert_eq!(
+                parse(&with).resources[index].annotations.get("fluxcd.io/corpus").unwrap().value,
+                "1.20",
+                "{what}"
+            );
             let (edits, intents) = annotation_edits(&with, index, &change(None)).unwrap();
             let without = prove(&with, &edits, &intents).unwrap_or_else(|e| panic!("{what}: {e}"));
             let annotations = resource.object.at("/metadata/annotations");

@@ -211,7 +211,7 @@ fn the_hostile_repository_in_a_process_of_its_own() {
     assert_eq!(names, ["a.yaml", "z.yaml"]);
     let findings = manifests.findings();
     let reported: BTreeMap<&str, Code> =
-        findings.iter().map(|f| (f.place.as_ref().unwrap().path.as_str(), f.code)).collect();
+        findings.iter().map(|f| (&*f.place.as_ref().unwrap().path, f.code)).collect();
     assert_eq!(reported, wanted);
     // Items below a long key, in files whose mistakes are reported at their lines.
     let below = format!("? {}\n:\n{}", "k".repeat(1 << 20), "- a\n".repeat(20_000));

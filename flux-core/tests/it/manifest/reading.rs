@@ -165,7 +165,7 @@ metadata:
     let found: Vec<_> = file.resources[0]
         .annotations
         .iter()
-        .map(|(k, a)| (k.as_str(), a.value.as_str(), a.position.line, a.position.column))
+        .map(|(k, a)| (k, a.value.as_str(), a.position.line, a.position.column))
         .collect();
     assert_eq!(
         found,
@@ -180,7 +180,7 @@ metadata:
 #[test]
 fn columns_count_characters() {
     let file = parse("apiVersion: v1\nkind: A\nmetadata: {name: \"ü😀\", annotations: {a: b}}\n".as_bytes());
-    let a = &file.resources[0].annotations["a"];
+    let a = file.resources[0].annotations.get("a").unwrap();
     assert_eq!(a.position, Position { line: 3, column: 41 });
 }
 
@@ -197,7 +197,7 @@ sops:
     let file = parse(source.as_bytes());
     assert_eq!(problems(&file), [(Code::Encrypted, 1, 1)]);
     assert!(file.resources[0].is_encrypted());
-    assert_eq!(file.resources[0].annotations["fluxcd.io/automated"].value, "true");
+    assert_eq!(file.resources[0].annotations.get("fluxcd.io/automated").unwrap().value, "true");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::{
 fn a_pruned_object_that_is_not_ours_is_found() {
     let world = World::new(&[config_map("stays")], &[config_map("by-hand")], &[config_map("stays")]);
     let pruned = world.broken(|plan| {
-        let by_hand = world.observed.value.objects.keys().find(|id| id.name == "by-hand").unwrap();
+        let by_hand = world.observed.value.objects.keys().find(|id| id.name() == "by-hand").unwrap();
         let metadata = world.observed.value.objects[by_hand].at("/metadata").unwrap();
         let text = |key: &str| metadata[key].as_str().map(str::to_owned);
         let mut step = Step::clone(&plan.steps[0]);
@@ -51,7 +51,7 @@ fn prune_in(change: impl FnOnce(&mut World)) -> Vec<PruneRule> {
 
 /// Changes the object of the cluster that is deleted.
 fn gone(world: &mut World, change: impl FnOnce(&mut Value)) {
-    let object = world.observed.value.objects.iter_mut().find(|(id, _)| id.name == "gone").unwrap().1;
+    let object = world.observed.value.objects.iter_mut().find(|(id, _)| id.name() == "gone").unwrap().1;
     object.change(change);
 }
 

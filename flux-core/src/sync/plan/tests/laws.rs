@@ -220,9 +220,9 @@ proptest! {
         let observed = observe(&cluster, &objects);
         for object in &objects {
             let mut id = object::id_of(object).unwrap();
-            id.namespace = Some("default".to_owned());
+            id = id.in_namespace(Some("default"));
             let live = &observed.value.objects[&id].value();
-            let compare = Compare { schema: Schema::of_group(&id.group), rewritten: false, defaults: false };
+            let compare = Compare { schema: Schema::of_group(id.group()), rewritten: false, defaults: false };
             let scaled = Managers::read(live).scaled();
             let differ = compare.objects(object, live, None).into_iter().filter(|p| !scaled.contains(p)).count();
             prop_assert_eq!(differ, 0, "{} {}", object, live);

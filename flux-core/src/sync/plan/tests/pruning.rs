@@ -32,7 +32,7 @@ fn an_object_is_pruned_with_what_was_seen_as_condition() {
             content: content_digest(&live)
         }
     );
-    assert_eq!(plan.steps.last().unwrap().id.name, "goes", "pruning comes last");
+    assert_eq!(plan.steps.last().unwrap().id.name(), "goes", "pruning comes last");
 }
 
 #[test]
@@ -120,7 +120,9 @@ fn what_is_on_its_way_names_the_finalizers_that_it_waits_for() {
 fn an_object_whose_mark_was_changed_is_not_ours() {
     let cluster =
         cluster_with(&config_map("goes"), |o| o["metadata"]["labels"][MARK_LABEL] = "sha256.x".into());
-    assert!(!plan_on(&cluster, &[config_map("stays")], &pruning()).steps.iter().any(|s| s.id.name == "goes"));
+    assert!(
+        !plan_on(&cluster, &[config_map("stays")], &pruning()).steps.iter().any(|s| s.id.name() == "goes")
+    );
 }
 
 #[test]
@@ -192,6 +194,6 @@ fn pruning_more_than_half_and_more_than_ten_needs_permission() {
 fn what_refers_to_others_is_pruned_before_them() {
     let cluster = synced(&[config_map("stays"), config_map("goes"), deployment(1)]);
     let plan = plan_on(&cluster, &[config_map("stays")], &pruning());
-    let names: Vec<&str> = plan.steps.iter().map(|s| s.id.name.as_str()).collect();
+    let names: Vec<&str> = plan.steps.iter().map(|s| s.id.name()).collect();
     assert_eq!(names, ["stays", "web", "goes"]);
 }
