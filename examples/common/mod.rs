@@ -6,6 +6,7 @@ mod failure;
 pub(crate) mod flags;
 
 use std::{
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -393,7 +394,8 @@ impl BackendArgs {
         let branch = self.git_branch.as_deref().unwrap_or_default();
         let name = SyncSet::v1(url, branch, &self.git_path);
         let folder = root.join(name.as_str());
-        match std::fs::create_dir_all(&folder) {
+        // It will hold what manifests hold.
+        match std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder) {
             Ok(()) => Ok(Some(folder)),
             Err(error) if self.cache_dir.is_none() => {
                 tracing::warn!(folder = %folder.display(), %error, "nothing is cached");

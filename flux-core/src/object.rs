@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Value, value::RawValue};
 
@@ -132,7 +132,10 @@ impl Object {
     /// # Errors
     /// If no tree can be made of the text: it nests too deep, or a number is too large.
     pub fn from_raw(text: &RawValue) -> serde_json::Result<Self> {
-        let text = text.get();
+        Self::from_text(text.get())
+    }
+
+    fn from_text(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str::<Sound>(text)?;
         match Head::read(text) {
             Some(head) => Ok(Self::pack(text, head)),
@@ -317,15 +320,23 @@ impl From<&Value> for Object {
     }
 }
 
+/// In formats that people read, the object is its tree; in others, its text.
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value().serialize(serializer)
+        if serializer.is_human_readable() {
+            self.value().serialize(serializer)
+        } else {
+            self.text().serialize(serializer)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self::from)
+        if deserializer.is_human_readable() {
+            return Value::deserialize(deserializer).map(Self::from);
+        }
+        Self::from_text(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

@@ -29,17 +29,35 @@ pub trait ParseCache: fmt::Debug + Send + Sync {
 }
 
 /// A [`ParseCache`] for the life of the process.
+///
+/// It forgets: whenever it has twice as many entries as were in use (and a thousand), those go that
+/// nothing else holds.
 #[derive(Debug, Default)]
-pub struct MemoryParseCache(Mutex<HashMap<ContentId, Arc<ParsedFile>>>);
+pub struct MemoryParseCache(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    files: HashMap<ContentId, Arc<ParsedFile>>,
+    /// The number of entries with which those go that nothing else holds.
+    most: usize,
+}
+
+/// How many entries are kept whether they are in use or not.
+const FEW_ENTRIES: usize = 1000;
 
 impl ParseCache for MemoryParseCache {
     fn get(&self, ids: &[ContentId]) -> Vec<Option<Arc<ParsedFile>>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.iter().map(|id| known.get(id).cloned()).collect()
+        ids.iter().map(|id| known.files.get(id).cloned()).collect()
     }
 
     fn put(&self, parsed: &[(ContentId, Arc<ParsedFile>)]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(parsed.iter().cloned());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.files.len() > known.most.max(FEW_ENTRIES) {
+            known.files.retain(|_, file| Arc::strong_count(file) > 1);
+            known.most = 2 * known.files.len() + FEW_ENTRIES;
+        }
+        known.files.extend(parsed.iter().cloned());
     }
 }
 
@@ -140,4 +158,24 @@ pub(crate) async fn read_texts<'p>(
         FileBody::TooLarge { .. } => None,
     });
     Ok(texts.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_in_memory_forgets_what_nothing_else_holds() {
+        let cache = MemoryParseCache::default();
+        let file = |n: usize| (ContentId::new(n.to_string()), Arc::new(ParsedFile::default()));
+        let held: Vec<_> = (0..100).map(file).collect();
+        cache.put(&held);
+        for n in 100..10_000 {
+            cache.put(&[file(n)]);
+        }
+        let kept = cache.0.lock().unwrap().files.len();
+        assert!(kept < 3 * FEW_ENTRIES, "{kept} entries are kept");
+        let ids: Vec<_> = held.iter().map(|(id, _)| id.clone()).collect();
+        assert!(cache.get(&ids).iter().all(Option::is_some));
+    }
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../../examples/common/cache.rs"]
+mod cache;
 #[path = "../../examples/common/sock_shop.rs"]
 mod sock_shop;
 
@@ -12,6 +14,7 @@ mod cost;
 mod demo;
 mod generate;
 mod lists;
+mod parse_cache;
 mod policies;
 mod ran;
 mod release;
