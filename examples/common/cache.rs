@@ -12,8 +12,8 @@
 //!
 //! When it is opened, only the addresses are read; a body is read, and held against its sum, when
 //! it is asked for, so that no damage of the disk ever comes to be an object of a cluster. Records
-//! are only appended, in one write each, so that processes share the file. Behind the last record that
-//! is whole nothing is believed, and what is put next begins a new file with all that is.
+//! are only appended, in one write each, so that processes share the file. Behind the last record
+//! that is whole nothing is believed, and what is put next begins a new file with all that is.
 //!
 //! The file holds what manifests hold, Secrets too: only its owner may read it.
 
@@ -37,8 +37,8 @@ use sha2::{Digest, Sha256};
 const HEAD: usize = 4 + 2 + SUM;
 /// The bytes of a sum.
 const SUM: usize = 32;
-/// Above this size, in bytes, the file is begun anew with the records that this process has used.
-const MOST_BYTES: u64 = 256 << 20;
+/// Above this size, in bytes, the file is begun anew with what this process uses.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// A [`ParseCache`] in a file.
 ///
@@ -62,6 +62,8 @@ struct Records {
     length: u64,
     /// `true` if a record was found that is not as it was written.
     is_damaged: bool,
+    /// The length with which the file was begun anew last.
+    begun_with: u64,
 }
 
 /// The place of a record in the file.
@@ -70,7 +72,6 @@ struct Record {
     start: u64,
     id: usize,
     body: usize,
-    is_used: bool,
 }
 
 impl Record {
@@ -82,7 +83,7 @@ impl Record {
     fn at(start: u64, head: [u8; HEAD]) -> Self {
         let [a, b, c, d, e, f, ..] = head;
         let (body, id) = (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f]));
-        Self { start, id: id.into(), body: body as usize, is_used: false }
+        Self { start, id: id.into(), body: body as usize }
     }
 }
 
@@ -105,9 +106,10 @@ impl FileParseCache {
         let new: Vec<u8> = parsed.iter().filter_map(|(id, file)| record(id, file)).flatten().collect();
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         records.see_what_is_new(&self.path)?;
-        let is_too_large = records.length > MOST_BYTES;
+        let is_too_large = records.length > MOST_BYTES.max(2 * records.begun_with);
         if records.is_damaged || records.length > records.end || is_too_large {
-            records.begin_anew(&self.path, is_too_large)?;
+            let is_in_use = |id: &ContentId| self.memory.get(std::slice::from_ref(id)) != [None];
+            records.begin_anew(&self.path, |id| !is_too_large || is_in_use(id))?;
         }
         let mut file = options().append(true).create(true).open(&self.path)?;
         file.write_all(&new)
@@ -142,7 +144,10 @@ impl Records {
     fn see_what_is_new(&mut self, path: &Path) -> io::Result<()> {
         let there = match File::open(path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(*self = Self::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                *self = Self::default();
+                return Ok(());
+            }
             Err(error) => return Err(error),
         };
         let metadata = there.metadata()?;
@@ -152,7 +157,7 @@ impl Records {
         }
         self.length = metadata.len();
         let Some(file) = self.file.as_ref().filter(|_| self.length > self.end) else { return Ok(()) };
-        let mut reader = BufReader::with_capacity(1 << 16, From { file, at: self.end });
+        let mut reader = BufReader::with_capacity(1 << 16, Tail { file, at: self.end });
         // Another process may be writing the last one.
         while let Some((id, record)) = next_record(&mut reader, self.end, self.length)? {
             self.end += record.len() as u64;
@@ -162,14 +167,13 @@ impl Records {
     }
 
     fn read(&mut self, id: &ContentId) -> Option<Arc<ParsedFile>> {
-        let record = self.known.get_mut(id)?;
+        let record = self.known.get(id)?;
         let mut bytes = vec![0; record.len()];
         self.file.as_ref()?.read_exact_at(&mut bytes, record.start).ok()?;
         let (head, content) = bytes.split_at_checked(HEAD)?;
         let (address, body) = content.split_at_checked(record.id)?;
         let is_sound = head.get(HEAD - SUM..)? == sum(address, body) && address == id.as_str().as_bytes();
         if let Some(file) = is_sound.then(|| rmp_serde::from_slice(body).ok()).flatten() {
-            record.is_used = true;
             return Some(Arc::new(file));
         }
         tracing::warn!(%id, "a record of the parse cache is damaged; its file is parsed again");
@@ -178,11 +182,11 @@ impl Records {
         None
     }
 
-    /// Begins a new file with all records, or with those that this process has used.
-    fn begin_anew(&mut self, path: &Path, only_used: bool) -> io::Result<()> {
+    /// Begins a new file with those of the records that are to be kept.
+    fn begin_anew(&mut self, path: &Path, keeps: impl Fn(&ContentId) -> bool) -> io::Result<()> {
         let fresh = path.with_extension(format!("{}.new", std::process::id()));
         let mut out = options().write(true).create(true).truncate(true).open(&fresh)?;
-        for record in self.known.values().filter(|record| record.is_used || !only_used) {
+        for (_, record) in self.known.iter().filter(|(id, _)| keeps(id)) {
             let mut bytes = vec![0; record.len()];
             if let Some(file) = &self.file {
                 file.read_exact_at(&mut bytes, record.start)?;
@@ -190,13 +194,15 @@ impl Records {
             }
         }
         fs::rename(&fresh, path)?;
-        self.see_what_is_new(path)
+        self.see_what_is_new(path)?;
+        self.begun_with = self.length;
+        Ok(())
     }
 }
 
 /// Reads the address of the next record; `None` if it is not whole.
 fn next_record(
-    reader: &mut BufReader<From<'_>>,
+    reader: &mut BufReader<Tail<'_>>,
     start: u64,
     length: u64,
 ) -> io::Result<Option<(ContentId, Record)>> {
@@ -218,12 +224,12 @@ fn next_record(
 }
 
 /// A file from a place on, whose position other readers do not share.
-struct From<'f> {
+struct Tail<'f> {
     file: &'f File,
     at: u64,
 }
 
-impl Read for From<'_> {
+impl Read for Tail<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(buffer, self.at)?;
         self.at += read as u64;
@@ -231,7 +237,7 @@ impl Read for From<'_> {
     }
 }
 
-impl io::Seek for From<'_> {
+impl io::Seek for Tail<'_> {
     fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
         self.at = match to {
             io::SeekFrom::Start(at) => at,

@@ -11,6 +11,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use clap::Parser;
 use flux::{
     daemon::{Daemon, Event, Observer, Settings},
+    deployer::Deployer,
     release::Status,
     sync::{Outcome, SyncOptions},
 };
@@ -87,7 +88,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         automation_interval: (!cli.no_automation).then_some(cli.automation_interval),
         sync,
     };
+    let accounts = tokio::spawn(account_for_memory(with.deployer.clone())?);
     Daemon::new(with.deployer, settings, Arc::new(Log)).run(stop).await;
+    accounts.abort();
     if let Some(file) = &with.cluster_file {
         file.write_back()?;
     }
@@ -103,6 +106,26 @@ fn stopped() -> Result<impl Future<Output = ()>, Failure> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Returns a future that logs, at each SIGUSR1, what is kept in memory, part by part.
+fn account_for_memory(deployer: Deployer) -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut asked = signal(SignalKind::user_defined1())?;
+    Ok(async move {
+        while asked.recv().await.is_some() {
+            for part in deployer.footprint() {
+                let (items, kib) = (part.items, part.bytes / 1024);
+                tracing::info!(part = part.part, items, kib, "memory");
+            }
+            // Pages that are resident: the second number, in pages of 4 KiB on the usual machines.
+            let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+            let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+            if let Some(pages) = pages {
+                tracing::info!(part = "the whole process, resident", kib = pages * 4, "memory");
+            }
         }
     })
 }

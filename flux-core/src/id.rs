@@ -180,6 +180,11 @@ impl ResourceId {
         Self::new(namespace, self.kind(), self.name(), self.group())
     }
 
+    /// Returns the length of the text that clones share, in bytes.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
     fn part(&self, start: u32, end: u32) -> &str {
         self.text.get(start as usize..end as usize).unwrap_or_default()
     }

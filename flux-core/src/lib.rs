@@ -31,6 +31,7 @@ pub mod daemon;
 pub mod deployer;
 pub mod edit;
 pub mod finding;
+mod footprint;
 pub mod generate;
 pub mod health;
 mod id;
@@ -73,6 +74,7 @@ pub mod workload;
 pub mod yaml;
 
 pub use finding::{Code, Finding, Findings, OutputPlace, Place, Severity};
+pub use footprint::Footprint;
 pub use object::Object;
 pub use position::Position;
 pub use repo_path::{InvalidPath, RepoPath};

@@ -122,6 +122,12 @@ impl Object {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Returns the bytes that the object takes in memory, those of all its clones together.
+    pub fn footprint(&self) -> usize {
+        let Inner { packed, head, .. } = &*self.0;
+        size_of::<Inner>() + packed.len() + head.parts.len() + head.id.text_len()
+    }
+
     /// Returns a number that no other object in memory has.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0) as usize

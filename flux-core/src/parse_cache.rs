@@ -30,8 +30,7 @@ pub trait ParseCache: fmt::Debug + Send + Sync {
 
 /// A [`ParseCache`] for the life of the process.
 ///
-/// It forgets: whenever it has twice as many entries as were in use (and a thousand), those go that
-/// nothing else holds.
+/// It forgets: with every thousand new entries, those go that nothing else holds.
 #[derive(Debug, Default)]
 pub struct MemoryParseCache(Mutex<Known>);
 
@@ -55,7 +54,7 @@ impl ParseCache for MemoryParseCache {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.files.len() > known.most.max(FEW_ENTRIES) {
             known.files.retain(|_, file| Arc::strong_count(file) > 1);
-            known.most = 2 * known.files.len() + FEW_ENTRIES;
+            known.most = known.files.len() + FEW_ENTRIES;
         }
         known.files.extend(parsed.iter().cloned());
     }

@@ -1,12 +1,18 @@
 //! The calls of the [`Cluster`] trait, each carried out by a module of its own.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use flux_core::{
+    Footprint,
     backend::{Cluster, ClusterWorkload, Observation, Observed, Pod, PodQuery, Progress, Result, Scope},
     sync::{SyncPlan, SyncReport},
 };
 
-use crate::cluster::KubeCluster;
+use crate::{
+    cluster::KubeCluster,
+    watch::{Selection, Watch, WatchKey},
+};
 
 #[async_trait]
 impl Cluster for KubeCluster {
@@ -20,6 +26,22 @@ impl Cluster for KubeCluster {
 
     fn has_changed_since(&self, version: u64) -> bool {
         self.watches.changes.version() != version
+    }
+
+    fn footprint(&self) -> Vec<Footprint> {
+        let (workloads, others) = self
+            .watches
+            .all(|_| true)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(key, _)| matches!(key.selection, Selection::Workloads { .. }));
+        let bytes = |watches: Vec<(WatchKey, Arc<Watch>)>| -> Vec<usize> {
+            let of_watch = |(_, watch): (WatchKey, Arc<Watch>)| watch.with(|store| store.footprint());
+            watches.into_iter().flat_map(of_watch).collect()
+        };
+        vec![
+            Footprint::of("watched objects", bytes(others)),
+            Footprint::of("watched workloads, slimmed", bytes(workloads)),
+        ]
     }
 
     async fn changed(&self) {

@@ -145,6 +145,15 @@ impl Store {
         }
     }
 
+    /// The bytes of each object that is kept.
+    pub(crate) fn footprint(&self) -> Vec<usize> {
+        let ours = self.ours.values().filter_map(|ours| match &ours.did {
+            Did::Apply(object) => Some(object),
+            Did::Delete(_) => None,
+        });
+        self.watched.values().chain(self.incoming.values()).chain(ours).map(Object::footprint).collect()
+    }
+
     /// All objects as they are, as far as is known.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Object> {
         let unwatched = self.ours.iter().filter(|(key, _)| !self.watched.contains_key(*key));
@@ -177,6 +186,14 @@ mod tests {
 
     fn at(store: &Store, name: &str) -> Option<u64> {
         store.get(&ResourceId::new(None, "", name, "")).and_then(version)
+    }
+
+    #[test]
+    fn what_is_kept_is_counted_object_by_object() {
+        let (mut store, [a, b]) = (Store::default(), ["a", "b"].map(|name| object(name, name, 5)));
+        store.observed(a.clone());
+        store.we_applied(b.clone());
+        assert_eq!(store.footprint(), [a, b].map(|object| object.footprint()));
     }
 
     #[test]

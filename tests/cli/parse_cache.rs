@@ -7,12 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use flux::{
-    backend::ContentId,
-    deployer::ParseCache,
-    manifest::ParsedFile,
-    workload,
-};
+use flux::{backend::ContentId, deployer::ParseCache, manifest::ParsedFile, workload};
 
 use crate::cache::FileParseCache;
 

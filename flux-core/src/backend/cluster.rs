@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{LabelSelector, Observation, Pod, PodQuery, Result};
 use crate::{
+    footprint::Footprint,
     manifest::{ApiVersion, ResourceId, WorkloadId},
     object::Object,
     plan::{
@@ -337,6 +338,13 @@ pub trait Cluster: fmt::Debug + Send + Sync {
     fn has_changed_since(&self, version: u64) -> bool {
         let _ = version;
         true
+    }
+
+    /// Returns what it keeps in memory, part by part.
+    ///
+    /// By default it tells of nothing.
+    fn footprint(&self) -> Vec<Footprint> {
+        Vec::new()
     }
 
     /// Carries out a plan, and returns what became of each object.

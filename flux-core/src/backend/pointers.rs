@@ -12,6 +12,7 @@ use super::{
     Observed, Pod, PodQuery, Progress, Range, Registry, Result, Revision, Scope, Tags, Tree,
 };
 use crate::{
+    footprint::Footprint,
     image::{ImageName, Tag},
     plan::{
         sync::SyncPlan,
@@ -67,6 +68,10 @@ macro_rules! point {
 
             fn has_changed_since(&self, version: u64) -> bool {
                 (**self).has_changed_since(version)
+            }
+
+            fn footprint(&self) -> Vec<Footprint> {
+                (**self).footprint()
             }
 
             async fn changed(&self) {

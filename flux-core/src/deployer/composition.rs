@@ -8,6 +8,7 @@ use std::{
 use super::{DeployError, LoadedRepo, MemoryParseCache, Options, ParseCache, loader, standing};
 use crate::{
     backend::{Clock, Cluster, ConfigRepo, Registry, Revision, SystemClock},
+    footprint::Footprint,
     generate::Generation,
     policy::Suspension,
     sync::Contests,
@@ -126,6 +127,16 @@ impl Deployer {
     #[must_use]
     pub fn with_options(self, options: Options) -> Self {
         Self { options, ..self }
+    }
+
+    /// Returns what is kept in memory, part by part: of git, of the last sync, and of the cluster.
+    pub fn footprint(&self) -> Vec<Footprint> {
+        let loaded = self.loader.last();
+        let files = loaded.iter().flat_map(|loaded| loaded.manifests.files().values());
+        let mut parts = vec![Footprint::of("files of git", files.map(|file| file.footprint()))];
+        parts.push(self.standing.footprint());
+        parts.extend(self.cluster.footprint());
+        parts
     }
 
     /// Returns its limits and rules.

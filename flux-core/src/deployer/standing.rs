@@ -9,6 +9,7 @@ use super::LoadedRepo;
 use crate::{
     backend::{Cluster, Observation, Observed, Scope},
     finding::{Code, Finding},
+    footprint::Footprint,
     manifest::ResourceId,
     sync::{self, Checked, Contest, Desired, Kept, SyncOptions, SyncPlan, SyncReport, Violation},
 };
@@ -64,6 +65,11 @@ impl Standing {
     pub(super) fn note(&self, on: LookedAt, plan: &SyncPlan, report: &SyncReport) {
         let is_idle = on.version.is_some() && plan.changes().next().is_none();
         self.state().idle = is_idle.then(|| Idle { on, report: report.clone() });
+    }
+
+    /// Returns what is kept of the decisions.
+    pub(super) fn footprint(&self) -> Footprint {
+        Footprint::of("decisions of the last sync", self.state().kept.footprint())
     }
 
     /// Returns the scope of an observation.

@@ -62,7 +62,33 @@ pub struct Resource {
     pub version_labels: Vec<ScalarRef>,
 }
 
+impl ParsedFile {
+    /// Returns the bytes that it takes in memory, about.
+    #[cfg(feature = "deployer")]
+    pub(crate) fn footprint(&self) -> usize {
+        let resources = self.resources.iter().map(Resource::footprint);
+        resources.sum::<usize>() + self.problems.len() * size_of::<Problem>()
+    }
+}
+
 impl Resource {
+    #[cfg(feature = "deployer")]
+    fn footprint(&self) -> usize {
+        let Self { kind, name, namespace, object, annotations, workload, scalars, version_labels, .. } = self;
+        let texts = kind.len() + name.len() + namespace.as_ref().map_or(0, String::len);
+        let annotations = annotations
+            .iter()
+            .map(|(key, annotation)| size_of::<(String, Annotation)>() + key.len() + annotation.value.len());
+        let containers = workload.iter().flatten().map(|container| {
+            let sites =
+                container.sites.iter().map(|site| size_of_val(site) + site.pointer.len() + site.source.len());
+            size_of_val(container) + container.name.len() + sites.sum::<usize>()
+        });
+        let scalars = scalars.iter().chain(version_labels).map(|one| size_of_val(one) + one.text.len());
+        let parts = annotations.sum::<usize>() + containers.sum::<usize>() + scalars.sum::<usize>();
+        size_of::<Self>() + texts + object.footprint() + parts
+    }
+
     /// Returns the API group; empty for the core group.
     pub fn group(&self) -> &str {
         self.api_version.group()

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Desired, Owned, Step, SyncOptions, kinds};
+use super::{Action, Desired, Owned, Step, SyncOptions, kinds};
 use crate::{
     backend::{Fidelity, KindInfo},
     finding::Finding,
@@ -43,6 +43,18 @@ impl Kept {
             self.owned = Memo::default();
             self.context = Some(context);
         }
+    }
+
+    /// Returns the bytes of each decision.
+    pub(crate) fn footprint(&self) -> impl Iterator<Item = usize> {
+        let of_step = |step: &Step| {
+            let sent = match &step.action {
+                Action::Create { object, .. } | Action::Apply { object, .. } => object.footprint(),
+                Action::Leave | Action::Prune { .. } | Action::Skip | Action::Fail => 0,
+            };
+            size_of::<Step>() + step.message.len() + step.api_version.len() + sent
+        };
+        self.decided.iter().map(move |decided| size_of::<Decided>() + of_step(&decided.step))
     }
 
     pub(super) fn end_round(&mut self) {

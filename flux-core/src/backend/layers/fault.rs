@@ -12,6 +12,7 @@ use crate::{
         Change, Cluster, ClusterWorkload, Commit, ConfigRepo, ContentId, Error, FileBody, Images,
         Observation, Observed, Pod, PodQuery, Progress, Range, Registry, Result, Revision, Scope, Tags, Tree,
     },
+    footprint::Footprint,
     image::{ImageName, Tag},
     plan::{sync::SyncPlan, sync_report::SyncReport},
 };
@@ -167,6 +168,10 @@ impl<T: Cluster> Cluster for Fault<T> {
 
     fn has_changed_since(&self, version: u64) -> bool {
         self.inner.has_changed_since(version)
+    }
+
+    fn footprint(&self) -> Vec<Footprint> {
+        self.inner.footprint()
     }
 
     async fn changed(&self) {

@@ -235,6 +235,21 @@ fn a_broken_file_stops_no_other_and_is_reported_by_release_and_sync_alike() {
 }
 
 #[test]
+fn what_is_kept_in_memory_is_known_part_by_part() {
+    let deployer = deployer(Arc::new(repo()), Arc::new(registry()));
+    assert!(deployer.footprint().iter().all(|part| part.items == 0 && part.bytes == 0));
+    block_on(deployer.sync(&options(), &())).unwrap();
+    let loaded = block_on(deployer.load()).unwrap();
+    let parts = deployer.footprint();
+    let of = |name: &str| parts.iter().find(|part| part.part == name).unwrap();
+    let files = of("files of git");
+    assert_eq!(files.items, loaded.manifests.files().len());
+    let packed: usize = loaded.manifests.resources().map(|at| at.resource.object.footprint()).sum();
+    assert!(files.bytes > packed, "{files}");
+    assert_eq!(of("decisions of the last sync").items, loaded.manifests.resources().count());
+}
+
+#[test]
 fn lists_join_git_the_cluster_and_the_registry() {
     let deployer = deployer(Arc::new(repo()), Arc::new(registry()));
     let workloads = block_on(deployer.list_workloads(Some("shop"))).unwrap();
