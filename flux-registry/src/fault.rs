@@ -2,12 +2,14 @@
 //! see.
 
 use flux_core::{
-    backend::{Error, ErrorKind, InspectError},
+    backend::{Error, ErrorKind, InspectError, InspectErrorKind},
     image::{ImageName, Tag},
 };
 use jiff::Timestamp;
 use oci_distribution::errors::{OciDistributionError, OciEnvelope, OciErrorCode};
 use reqwest::StatusCode;
+
+use crate::artifact::Artifact;
 
 /// The failure of a request.
 ///
@@ -18,8 +20,8 @@ pub(crate) enum Fault {
     NoRepository,
     /// There is no such manifest or blob, or perhaps no such repository.
     Missing,
-    /// The content under the tag is not an image, for this reason.
-    NotAnImage(String),
+    /// The content under the tag is not an image.
+    NotAnImage(Artifact),
     /// Credentials are wanted, or others.
     Unauthorized(String),
     /// The account is known, and not allowed.
@@ -227,10 +229,12 @@ impl About<'_> {
 
     /// Returns the fault as the error of one tag.
     pub(crate) fn inspect_error(&self, tag: &Tag, fault: &Fault) -> InspectError {
-        InspectError {
-            missing: matches!(fault, Fault::Missing | Fault::NoRepository),
-            message: self.message(fault, &format!("image {}:{tag}", self.name)),
-        }
+        let kind = match fault {
+            Fault::Missing | Fault::NoRepository => InspectErrorKind::Missing,
+            Fault::NotAnImage(artifact) => InspectErrorKind::NotAnImage(artifact.kind),
+            _ => InspectErrorKind::Unreadable,
+        };
+        InspectError { kind, message: self.message(fault, &format!("image {}:{tag}", self.name)) }
     }
 
     /// Returns what happened to `subject`, and what to do about it.
@@ -241,7 +245,9 @@ impl About<'_> {
             Fault::Missing => {
                 format!("{subject} does not exist on {host}: check the name, or whether it was deleted")
             }
-            Fault::NotAnImage(why) => format!("{subject} is not a container image: {why}"),
+            Fault::NotAnImage(Artifact { kind, evidence, .. }) => {
+                format!("{subject} is {kind}, not a container image: {evidence}")
+            }
             Fault::Unauthorized(words) => {
                 let next = match (self.user, self.hint) {
                     (Some(user), _) => format!("check the login of {user} for {host}"),
@@ -354,7 +360,10 @@ mod tests {
         assert_eq!((error.kind(), error.retry_at()), (ErrorKind::RateLimited, Some(until)));
         assert!(error.to_string().ends_with("it may be asked again at 2024-05-01T10:00:00Z"), "{error}");
         let error = about.inspect_error(&"v1".parse().unwrap(), &Fault::Missing);
-        assert!(error.missing && error.message.starts_with("image ghcr.io/a/b:v1 does not exist"), "{error}");
+        assert!(
+            error.is_missing() && error.message.starts_with("image ghcr.io/a/b:v1 does not exist"),
+            "{error}"
+        );
     }
 
     #[test]

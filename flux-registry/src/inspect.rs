@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use flux_core::image::{Digest, ImageInfo, Tag};
+use flux_core::image::{ArtifactKind, Digest, ImageInfo, Tag};
 use futures::{
     StreamExt as _,
     future::{BoxFuture, FutureExt as _},
@@ -17,6 +17,7 @@ use reqwest::Method;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use crate::{
+    artifact::Artifact,
     cache::Cache,
     fault::Fault,
     manifest::{self, Child, Manifest},
@@ -151,7 +152,8 @@ impl<'a> Inspector<'a> {
             let learnt = match manifest::read(&body) {
                 Ok(Manifest::Image(image)) => self.image(digest.clone(), &image).await,
                 Ok(Manifest::Index(_)) if depth == 0 => {
-                    Err(Fault::NotAnImage("its indexes lie too deep in each other".to_owned()))
+                    let evidence = "its indexes lie too deep in each other";
+                    Err(Fault::NotAnImage(Artifact::new(ArtifactKind::Other, evidence)))
                 }
                 Ok(Manifest::Index(children)) => match self.index(digest.clone(), &children, depth - 1).await
                 {
@@ -164,7 +166,7 @@ impl<'a> Inspector<'a> {
             };
             match &learnt {
                 Ok(info) => self.cache.put(&digest, Ok(info.clone())),
-                Err(Fault::NotAnImage(why)) => self.cache.put(&digest, Err(why.clone())),
+                Err(Fault::NotAnImage(artifact)) => self.cache.put(&digest, Err(artifact.clone())),
                 Err(_) => {}
             }
             learnt
@@ -188,12 +190,12 @@ impl<'a> Inspector<'a> {
         }
         let learnt: Vec<(&Child, Result<ImageInfo, Fault>)> =
             stream::iter(learning).buffered(self.concurrency).collect().await;
-        let mut images = Vec::new();
+        let (mut images, mut artifacts) = (Vec::new(), Vec::new());
         let mut complete = true;
         for (child, image) in learnt {
             match image {
                 Ok(info) => images.push((child, info)),
-                Err(Fault::NotAnImage(_)) => {}
+                Err(Fault::NotAnImage(artifact)) => artifacts.push(artifact),
                 // A mirror may hold only some platforms: the image is not there for the others.
                 Err(Fault::Missing) => complete = false,
                 Err(fault) => return Err(fault),
@@ -201,7 +203,7 @@ impl<'a> Inspector<'a> {
         }
         match (images.is_empty(), complete) {
             (false, _) => Ok((manifest::merge(digest, &images), complete)),
-            (true, true) => Err(Fault::NotAnImage("its index holds no image".to_owned())),
+            (true, true) => Err(Fault::NotAnImage(Artifact::of_entries(&artifacts))),
             (true, false) => Err(Fault::Missing),
         }
     }

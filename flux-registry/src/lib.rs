@@ -23,11 +23,13 @@
 //! # What counts as an image
 //! OCI manifests and indexes, Docker schema 2 manifests and manifest lists, for any platform;
 //! attestations that builders hang into an index are no platforms. A chart, a signature or another
-//! artifact under a tag is an [`InspectError`](flux_core::backend::InspectError) that says so: it
-//! can not be run, so it is never a candidate.
+//! artifact under a tag is an [`InspectError`](flux_core::backend::InspectError) that says of what
+//! [kind](flux_core::image::ArtifactKind) it is: it cannot be run, so it is never a candidate. The
+//! configuration and the layers decide, as they do for runtimes.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod artifact;
 mod builder;
 mod cache;
 mod credentials;

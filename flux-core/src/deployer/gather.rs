@@ -160,18 +160,18 @@ impl Deployer {
                     }
                 }
                 Err(error) => {
-                    known.images.extend(asked.iter().map(|tag| {
-                        let error = InspectError { missing: false, message: error.to_string() };
-                        (tag.clone(), Err(error))
-                    }));
+                    known.images.extend(
+                        asked
+                            .iter()
+                            .map(|tag| (tag.clone(), Err(InspectError::unreadable(error.to_string())))),
+                    );
                     known.completeness = Completeness::Partial(vec![error.to_string()]);
                 }
             }
             // A backend that leaves a tag out must not be asked for it for ever.
             for tag in asked {
                 known.images.entry(tag).or_insert_with(|| {
-                    let message = "the registry gave no answer for this tag".to_owned();
-                    Err(InspectError { missing: false, message })
+                    Err(InspectError::unreadable("the registry gave no answer for this tag"))
                 });
             }
         }

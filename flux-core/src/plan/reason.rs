@@ -99,6 +99,9 @@ reasons! {
     NotFound = "not-found", Failed, "not found in repository or cluster";
     /// The image that was asked for is not in its registry.
     ImageNotFound = "image-not-found", Failed, "cannot find one or more images";
+    /// No container can be run from what was asked for: it is a signature, a chart or another
+    /// artifact.
+    NotAnImage = "not-an-image", Failed, "not a container image";
     /// No tag passes the container's pattern.
     NoMatchingTag = "no-matching-tag", Skipped, "cannot find one or more images";
     /// The tag that was asked for does not pass the container's pattern.
@@ -163,6 +166,7 @@ impl Reason {
         matches!(
             self,
             Self::ImageNotFound
+                | Self::NotAnImage
                 | Self::InvalidPattern
                 | Self::InvalidImage
                 | Self::RegistryUnavailable

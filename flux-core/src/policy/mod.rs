@@ -136,7 +136,7 @@ pub use pattern::{Candidate, InvalidPattern, Order, Rank, TagPattern};
 pub(crate) use patterns::Patterns;
 pub use select::{
     CandidateSet, Choice, Listing, Missing, Rejection, Rule, Seen, SelectionInput, Tagged, Verdict, choose,
-    explain, guarded,
+    explain, guarded, unrunnable,
 };
 pub use stop::Stop;
 pub use suspension::Suspension;

@@ -83,8 +83,13 @@ impl Chooser<'_> {
             }
             Choice::Keep { .. } => ContainerDecision::up_to_date(self.current),
             Choice::NoCandidate => {
-                let tags = known.facts.tags.len();
-                let message = format!("{pattern} takes none of the {tags} tags of {}", self.current.name);
+                let tags = candidates.listing(known).tags();
+                let artifacts = tags.iter().filter(|tagged| tagged.artifact().is_some()).count();
+                let (images, name) = (tags.len() - artifacts, &self.current.name);
+                let mut message = format!("{pattern} takes none of the {images} tags of {name}");
+                if artifacts > 0 {
+                    message.push_str(&format!("; {artifacts} more are no container images"));
+                }
                 ContainerDecision::keep(Reason::NoMatchingTag, message)
             }
             Choice::Undecided(missing) => {
@@ -175,29 +180,36 @@ impl Chooser<'_> {
                 Err(kept) => return kept,
             }
         }
-        if !forced {
-            // A person names the image: patterns and ranks aside, guards have their say.
-            let all = candidates.set(known, &Arc::new(TagPattern::any()));
-            match policy::guarded(&self.input(all), tag) {
-                Ok(None) => {}
-                Ok(Some(rejection)) => {
-                    return ContainerDecision::keep(held_by(rejection.rule), format!("{tag}: {rejection}"));
+        let pinned = self.current.digest.is_some() || self.policies.guards.pin_digest;
+        if !pinned && image.digest.is_none() && self.current.tag.as_ref() == Some(tag) {
+            return ContainerDecision::up_to_date(self.current);
+        }
+        // A person names the image: patterns and ranks aside, guards have their say. By force it
+        // passes that nothing can be learnt of the image, and not that there is none.
+        let input = self.input(candidates.set(known, &Arc::new(TagPattern::any())));
+        let unrunnable = policy::unrunnable(&input, tag);
+        let rejection = match unrunnable {
+            Ok(None) if !forced => policy::guarded(&input, tag),
+            Err(Missing::Images { ask, .. }) if forced && ask.is_empty() => Ok(None),
+            looked => looked,
+        };
+        match rejection {
+            Ok(None) => {}
+            Ok(Some(rejection)) => {
+                return ContainerDecision::keep(held_by(rejection.rule), format!("{tag}: {rejection}"));
+            }
+            Err(missing) => {
+                if let Missing::Images { ask, .. } = &missing {
+                    needs.details_of(&self.current.name, ask);
                 }
-                Err(missing) => {
-                    needs.details_of(&self.current.name, std::slice::from_ref(tag));
-                    return ContainerDecision::keep(Reason::Incomplete, missing.to_string());
-                }
+                return ContainerDecision::keep(Reason::Incomplete, missing.to_string());
             }
         }
-        let pinned = self.current.digest.is_some() || self.policies.guards.pin_digest;
-        let digest = match (&image.digest, facts.images.get(tag)) {
-            (Some(digest), _) => Some(digest.clone()),
-            (None, _) if !pinned => None,
-            (None, Some(info)) => info.as_ref().ok().and_then(|info: &ImageInfo| info.digest.clone()),
-            (None, None) => {
-                needs.details_of(&self.current.name, std::slice::from_ref(tag));
-                None
-            }
+        let info = facts.images.get(tag).and_then(|info| info.as_ref().ok());
+        let digest = match &image.digest {
+            Some(digest) => Some(digest.clone()),
+            None if !pinned => None,
+            None => info.and_then(|info: &ImageInfo| info.digest.clone()),
         };
         match self.current.with_tag(tag.clone(), digest) {
             Ok(target) => self.set(target),
@@ -267,6 +279,8 @@ fn held_by(rule: Rule) -> Reason {
         Rule::Platforms => Reason::PlatformMissing,
         Rule::NoDate => Reason::NoTimestamp,
         Rule::NoDigest => Reason::Pinned,
+        Rule::NotAnImage => Reason::NotAnImage,
+        Rule::Gone => Reason::ImageNotFound,
         _ => Reason::UpToDate,
     }
 }

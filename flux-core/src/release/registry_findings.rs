@@ -44,14 +44,11 @@ pub fn image_findings(facts: &ImageFacts) -> Vec<Finding> {
                 );
             }
         }
-        for (tag, image) in &known.images {
-            if let Err(error) = image {
-                add(
-                    Code::ImageUnreadable,
-                    format!("{tag}: {error}"),
-                    "push the image again, or remove the tag",
-                );
-            }
+        let errors = known.images.iter().filter_map(|(tag, image)| Some((tag, image.as_ref().err()?)));
+        // Artifacts are known for what they are: nothing is wrong with them.
+        for (tag, error) in errors.filter(|(_, error)| error.artifact().is_none()) {
+            let evidence = format!("{tag}: {error}");
+            add(Code::ImageUnreadable, evidence, "push the image again, or remove the tag");
         }
     }
     findings

@@ -50,7 +50,8 @@ impl<'a> Listing<'a> {
 
 /// The tags of a repository that compete under a pattern, in their order.
 ///
-/// Those compete that the pattern takes and whose images are not known to be gone. Making a set
+/// Those compete that the pattern takes and that a container can run as far as is known: no
+/// artifacts, and none whose image is gone. Making a set
 /// looks at every tag; everything else costs what it has to look at. A set keeps a few bytes a tag
 /// beside the [`Listing`], which the sets of one repository share.
 #[derive(Clone, Debug)]
@@ -61,6 +62,8 @@ pub struct CandidateSet<'a> {
     order: Vec<usize>,
     /// Where those of them stand of whose images nothing is known, in ascending order.
     unknown: Vec<usize>,
+    /// How many tags the pattern takes that the registry told to be no images, or gone.
+    ruled_out: usize,
 }
 
 impl<'a> CandidateSet<'a> {
@@ -74,10 +77,11 @@ impl<'a> CandidateSet<'a> {
             let seen = listing.tags.get(*at).map(|tagged| tagged.seen);
             !matches!(seen, Some(Seen::NotAsked | Seen::Unreadable(_)))
         };
+        let ruled_out = listing.tags.iter().filter(|tagged| is_ruled_out(&pattern, tagged)).count();
         let mut order: Vec<usize> = (0..ranks.len()).filter(stands).collect();
         let unknown = order.iter().copied().filter(|at| !asked(at)).collect();
         order.sort_by(|a, b| ranks.get(*b).cmp(&ranks.get(*a)));
-        Self { pattern, listing, order, unknown }
+        Self { pattern, listing, order, unknown, ruled_out }
     }
 
     /// Returns the pattern.
@@ -100,6 +104,11 @@ impl<'a> CandidateSet<'a> {
     /// Counts the competitors.
     pub(super) fn len(&self) -> usize {
         self.order.len()
+    }
+
+    /// Counts the tags that the pattern takes and that the registry told to be no images, or gone.
+    pub(super) fn ruled_out(&self) -> usize {
+        self.ruled_out
     }
 
     /// Returns the competitors of whose images nothing is known, in ascending order.
@@ -125,7 +134,11 @@ impl<'a> CandidateSet<'a> {
 
 /// Returns where a tag stands, if it competes.
 fn competing<'a>(pattern: &TagPattern, tagged: &Tagged<'a>) -> Option<Rank<'a>> {
-    if matches!(tagged.seen, Seen::Gone(_)) { None } else { pattern.taken(&candidate(tagged)) }
+    if tagged.cannot_run() { None } else { pattern.taken(&candidate(tagged)) }
+}
+
+fn is_ruled_out(pattern: &TagPattern, tagged: &Tagged<'_>) -> bool {
+    matches!(tagged.seen, Seen::Gone(_) | Seen::NotAnImage(..)) && pattern.matches(tagged.tag.as_str())
 }
 
 fn rank<'a>(pattern: &TagPattern, tagged: &Tagged<'a>) -> Rank<'a> {

@@ -6,7 +6,7 @@ use super::{
     candidate_set::RankedTag,
     choice::{Choice, Verdict},
     objection::Objection,
-    rule::{Rejection, Rule, list},
+    rule::{Rejection, Rule, gone, list, not_an_image},
     selection::Selection,
     tagged::Seen,
 };
@@ -21,7 +21,9 @@ impl<'a> Selection<'a> {
         let candidates = self.input.candidates;
         let mut all: Vec<RankedTag<'_>> =
             candidates.listing().tags().iter().map(|t| candidates.ranked(*t)).collect();
-        all.sort_by(|a, b| b.cmp(a));
+        // Artifacts come last: whatever their names are, they are newer than nothing.
+        let is_artifact = |ranked: &RankedTag<'_>| ranked.tagged.artifact().is_some();
+        all.sort_by(|a, b| is_artifact(a).cmp(&is_artifact(b)).then_with(|| b.cmp(a)));
         all
     }
 
@@ -36,6 +38,11 @@ impl<'a> Selection<'a> {
             return Verdict::Current;
         }
         let by = |by: Rejection| Verdict::Rejected { by, also: Vec::new() };
+        match (ranked.tagged.artifact(), ranked.tagged.seen) {
+            (Some(kind), Seen::NotAnImage(_, words)) => return by(not_an_image(kind, Some(words))),
+            (Some(kind), _) => return by(not_an_image(kind, None)),
+            (None, _) => {}
+        }
         if !pattern.matches(tag.as_str()) {
             let (rule, message) = if is_latest(tag.as_str()) {
                 (Rule::Latest, "the tag latest is released only where glob:latest asks for it".to_owned())
@@ -45,8 +52,7 @@ impl<'a> Selection<'a> {
             return by(Rejection::new(rule, message).with("pattern", pattern));
         }
         if let Seen::Gone(error) = ranked.tagged.seen {
-            let message = format!("the tag is listed, but its image is not there: {error}");
-            return by(Rejection::new(Rule::Gone, message).with("error", error));
+            return by(gone(error));
         }
         let mut objections = self.objections(ranked).into_iter();
         let objection = match objections.next() {
@@ -143,7 +149,7 @@ impl<'a> Selection<'a> {
                 format!("the digest of {tag} is not known, and it is to be written beside the tag"),
             ),
             Objection::Unknown => match ranked.tagged.seen {
-                Seen::Unreadable(error) | Seen::Gone(error) => {
+                Seen::Unreadable(error) | Seen::Gone(error) | Seen::NotAnImage(_, error) => {
                     Rejection::new(Rule::Unreadable, format!("nothing could be learnt of its image: {error}"))
                         .with("error", error)
                 }

@@ -27,8 +27,8 @@ pub use violation::{Rule, Violation};
 /// - The plan is for the revision of the snapshot, its verdicts are on workloads of it, and none
 ///   contradicts itself.
 /// - Nothing is changed that the request is not about, and nothing that is locked, ignored, on hold
-///   or encrypted, unless a person forces it. Each container goes to an image that was asked for,
-///   and automation to no older one.
+///   or encrypted, unless a person forces it. Each container goes to an image that was asked for
+///   and that was seen to be one, and automation to no older one.
 /// - The members of a release group go to one tag, all of them. A release of named containers is
 ///   done as a whole.
 /// - Each success has an edit, and each edit belongs to a success. Where the text of a file is at

@@ -15,7 +15,7 @@ mod verdicts;
 use crate::{
     backend::{Completeness, Error as BackendError, InspectError, Revision},
     finding::Code,
-    image::{ImageInfo, ImageName, Tag},
+    image::{ArtifactKind, ImageInfo, ImageName, Tag},
     manifest::WorkloadId,
     manifest_set::Manifests,
     release::*,

@@ -25,6 +25,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         1 => Just(Built(None)),
         1 => Just(Epoch),
         1 => Just(Gone),
+        1 => Just(Artifact),
         1 => Just(NotAsked),
         1 => Just(Unreadable),
     ]
@@ -39,6 +40,8 @@ fn tag() -> impl Strategy<Value = String> {
         Just("9007199254740993".to_owned()),
         Just("9007199254740992".to_owned()),
         Just("main".to_owned()),
+        Just(SIGNATURE.to_owned()),
+        Just(REFERRERS.to_owned()),
     ]
 }
 
@@ -103,16 +106,30 @@ proptest! {
             _ if less.tags.is_empty() => {}
             _ => {
                 let at = at.index(less.tags.len());
-                // What is known to be gone is known: forgetting that is outside the law, since
-                // names alone are enough for some orders.
-                if !matches!(less.tags[at].1, Gone) {
-                    less.tags[at].1 = if how == 1 { NotAsked } else { Unreadable };
-                }
+                less.tags[at].1 = if how == 1 { NotAsked } else { Unreadable };
             }
         }
         if let Some(image) = leads_to(&less) {
             prop_assert_eq!(Some(image), leads_to(&case));
         }
+    }
+
+    #[test]
+    fn artifacts_make_no_difference(
+        case in any_case(),
+        named in proptest::collection::btree_map("sha256-[0-9a-f]{64}(\\.(sig|att|sbom))?", answer(), 0..3),
+        other in proptest::collection::btree_set("[0-9v.]{1,4}|zzz|[a-z]{1,3}", 0..4),
+    ) {
+        let mut mixed = case.clone();
+        let before: Vec<String> = case.tags.iter().map(|(tag, _)| tag.clone()).collect();
+        let running = case.current.clone();
+        mixed.tags.extend(named.into_iter().filter(|(tag, _)| !before.contains(tag)));
+        let other = other.into_iter().filter(|tag| tag.parse::<Tag>().is_ok() && !before.contains(tag));
+        // A tag that runs, or was taken back, is in git whatever the registry has under it.
+        let other = other.filter(|tag| !running.contains(tag.as_str()) && case.newer_than != Some(tag.as_str()));
+        mixed.tags.extend(other.map(|tag| (tag, Artifact)));
+        prop_assert_eq!(case.word(), mixed.word());
+        prop_assert_eq!(leads_to(&case), leads_to(&mixed));
     }
 
     #[test]
@@ -131,6 +148,10 @@ proptest! {
             let created = |tag: &str| q.candidates.listing().get(tag)?.seen.info()?.built();
             let Some(running) = q.current.effective_tag() else { return };
             let pattern = q.candidates.pattern();
+            // No container runs what is named as a signature, so everything is newer.
+            if running == SIGNATURE || running == REFERRERS {
+                return;
+            }
             if running == "latest" || pattern.order().needs_created() && !pattern.matches(running) {
                 return;
             }
