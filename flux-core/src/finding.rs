@@ -182,6 +182,8 @@ codes! {
     ImageRepositoryNotFound = "image-repository-not-found", Error;
     /// A tag is listed, but its image cannot be read.
     ImageUnreadable = "image-unreadable", Warning;
+    /// The newest candidates have the same build date and are different images.
+    EqualDates = "equal-dates", Warning;
     /// The answers of the registry are incomplete or old.
     PartialImages = "partial-images", Warning;
     /// The config repository could not be reached; the last revision known was used.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use flux_core::image::{ArtifactKind, Digest, ImageInfo, Platform};
-use jiff::Timestamp;
 use oci_distribution::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE,
     OCI_IMAGE_MEDIA_TYPE, OciImageIndex, OciImageManifest,
@@ -138,20 +137,8 @@ pub(crate) fn read_config(digest: Digest, body: &[u8]) -> Result<ImageInfo, Faul
         architecture,
         variant: word(&config.variant),
     });
-    let created = built(config.created.as_str(), &labels);
+    let created = config.created.as_str().and_then(|text| text.trim().parse().ok());
     Ok(ImageInfo { digest: Some(digest), created, labels, platforms: platform.into_iter().collect() })
-}
-
-/// Returns when an image was built.
-///
-/// Its configuration says it, or its labels where that is missing or a builder's zero.
-fn built(created: Option<&str>, labels: &BTreeMap<String, String>) -> Option<Timestamp> {
-    const LABELS: [&str; 2] = ["org.opencontainers.image.created", "org.label-schema.build-date"];
-    let written = std::iter::once(created).chain(LABELS.map(|label| labels.get(label).map(String::as_str)));
-    let dates: Vec<Timestamp> = written.flatten().filter_map(|text| text.trim().parse().ok()).collect();
-    let trusted =
-        |date: &&Timestamp| ImageInfo { created: Some(**date), ..ImageInfo::default() }.built().is_some();
-    dates.iter().find(trusted).or(dates.first()).copied()
 }
 
 /// Returns the details of an index from those of its images: it is as new as the newest of them and
@@ -214,25 +201,17 @@ mod tests {
     }
 
     #[test]
-    fn a_date_comes_from_the_configuration_or_else_from_a_label() {
-        let labels = |oci: &str, schema: &str| json!({"Labels": {"org.opencontainers.image.created": oci, "org.label-schema.build-date": schema}});
-        let (a, b, c) = ("2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z");
-        for (created, labels, expected) in [
-            (json!(a), labels(b, c), Some(a)),
-            (Value::Null, labels(b, c), Some(b)),
-            (json!("yesterday"), labels(b, c), Some(b)),
-            (json!("0001-01-01T00:00:00Z"), labels(b, c), Some(b)),
-            (json!("1970-01-01T00:00:00Z"), labels("", c), Some(c)),
-            (json!("1970-01-01T00:00:00Z"), json!({}), Some("1970-01-01T00:00:00Z")),
-            (Value::Null, json!(null), None),
-            (
-                json!("2024-01-01T02:00:00.123456789+02:00"),
-                json!(null),
-                Some("2024-01-01T00:00:00.123456789Z"),
-            ),
+    fn a_date_and_labels_are_told_as_they_are() {
+        let label = json!({"Labels": {"org.opencontainers.image.created": "2024-02-01T00:00:00Z"}});
+        for (created, expected) in [
+            (json!("2024-01-01T02:00:00.123456789+02:00"), Some("2024-01-01T00:00:00.123456789Z")),
+            (json!("1970-01-01T00:00:00Z"), Some("1970-01-01T00:00:00Z")),
+            (json!("yesterday"), None),
+            (Value::Null, None),
         ] {
-            let info = config(json!({"created": created, "config": labels}));
-            assert_eq!(info.created, expected.map(|t| t.parse().unwrap()), "{created} {labels}");
+            let info = config(json!({"created": created, "config": label}));
+            assert_eq!(info.created, expected.map(|t| t.parse().unwrap()), "{created}");
+            assert_eq!(info.labels["org.opencontainers.image.created"], "2024-02-01T00:00:00Z");
         }
     }
 

@@ -12,9 +12,10 @@ use crate::{
         Range, Revision,
     },
     finding::Finding,
-    image::{CanonicalName, ImageName, Tag},
+    image::{CanonicalName, DatePreference, ImageName, Tag},
     lineage::Lineage,
     manifest,
+    policy::Glob,
     release::{ClusterFacts, ImageFacts, Needs, PastFile, RepositoryFacts, Snapshot},
     repo_path::RepoPath,
 };
@@ -143,7 +144,11 @@ impl Deployer {
             .collect::<Vec<_>>()
             .await;
         for (key, answer) in tags {
-            facts.repositories.insert(key, answer.map(RepositoryFacts::of));
+            let globs = self.options.label_dates.iter();
+            let prefers_labels = globs.map(|glob| Glob::new(glob)).any(|glob| glob.matches(key.as_str()));
+            let dates = if prefers_labels { DatePreference::Labels } else { DatePreference::default() };
+            let answer = answer.map(|tags| RepositoryFacts { dates, ..RepositoryFacts::of(tags) });
+            facts.repositories.insert(key, answer);
         }
         let details = stream::iter(needs.details.clone())
             .map(|(key, (name, tags))| self.inspect(key, name, tags))

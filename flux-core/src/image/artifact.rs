@@ -75,7 +75,8 @@ impl ArtifactKind {
     /// assert_eq!(kind("1.4.2"), None);
     /// ```
     ///
-    /// [referrers tag]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
+    /// [referrers tag]:
+    /// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
     /// [cosign's]: https://github.com/sigstore/cosign/blob/v2.6.5/specs/SIGNATURE_SPEC.md
     pub fn named_by(tag: &str) -> Option<Self> {
         const HEX_DIGITS: usize = 64;

@@ -58,6 +58,7 @@
 //! the new tag is not given.
 
 mod artifact;
+mod built;
 mod host;
 mod info;
 mod inspect_error;
@@ -70,6 +71,7 @@ mod tag;
 mod tests;
 
 pub use artifact::ArtifactKind;
+pub use built::{DatePreference, Dates, UntrustedDate};
 pub use info::{ImageInfo, Platform};
 pub use inspect_error::{InspectError, InspectErrorKind};
 pub use invalid::InvalidImage;

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::{
     backend::RolloutState,
     deployer::{DeployError, Deployer},
     finding::Findings,
-    image::{ArtifactKind, ImageInfo, ImageRef, Tag},
+    image::{ArtifactKind, DatePreference, Dates, ImageRef, Tag},
     listing::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView},
     manifest::WorkloadId,
     policy::{Candidate, Policies, Seen, TagPattern, Tagged},
@@ -68,6 +70,7 @@ impl Deployer {
             }
         }
         self.gather_images(&needs, &mut facts).await;
+        let now = self.clock.now();
 
         let entries = listed
             .workloads
@@ -75,7 +78,7 @@ impl Deployer {
             .map(|(id, workload)| {
                 let containers = &workload.containers;
                 let containers =
-                    containers.iter().map(|c| available(c, &workload.policies, &facts)).collect();
+                    containers.iter().map(|c| available(c, &workload.policies, &facts, now)).collect();
                 ImagesView { id, containers }
             })
             .collect();
@@ -139,9 +142,19 @@ struct ListedWorkload {
     policies: Policies,
 }
 
-fn available(container: &ContainerView, policies: &Policies, facts: &ImageFacts) -> ContainerImages {
+fn available(
+    container: &ContainerView,
+    policies: &Policies,
+    facts: &ImageFacts,
+    now: Timestamp,
+) -> ContainerImages {
     let image: Option<ImageRef> = container.image.parse().ok();
     let known = image.as_ref().and_then(|image| facts.get(&image.name)).and_then(|known| known.as_ref().ok());
+    let prefer = match known {
+        Some(known) if !policies.label_dates => known.dates,
+        _ => DatePreference::Labels,
+    };
+    let dates = Dates { prefer, now };
     let pattern = policies.pattern(&container.name).ok();
     let order = pattern.clone().unwrap_or_else(TagPattern::any);
     let mut tags: Vec<AvailableTag> = known
@@ -153,7 +166,7 @@ fn available(container: &ContainerView, policies: &Policies, facts: &ImageFacts)
             AvailableTag {
                 tag: tag.clone(),
                 artifact,
-                created: info.and_then(ImageInfo::built),
+                created: info.and_then(|info| dates.built(info).ok()),
                 digest: info.and_then(|info| info.digest.clone()),
                 matches: artifact.is_none() && pattern.as_ref().is_some_and(|p| p.matches(tag.as_str())),
             }

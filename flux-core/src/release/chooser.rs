@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::{
     candidates::{Candidates, KnownRepository},
     decision::ContainerDecision,
@@ -26,7 +24,6 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Chooser<'a> {
     pub(super) snapshot: &'a Snapshot,
-    pub(super) now: Timestamp,
     pub(super) automatic: bool,
     pub(super) current: &'a ImageRef,
     pub(super) container: &'a Container,
@@ -45,7 +42,7 @@ impl Chooser<'_> {
             Ok(known) => known,
             Err(kept) => return kept,
         };
-        let mut input = self.input(candidates.set(known, &pattern));
+        let mut input = self.input(candidates.set(known, &pattern, self.policies.label_dates));
         let mut choice = policy::choose(&input);
         let taken_back = match choice {
             Choice::Update { .. } if self.automatic && !self.hold_is_lifted() => match self.taken_back() {
@@ -95,7 +92,7 @@ impl Chooser<'_> {
             Choice::Undecided(missing) => {
                 let reason = match &missing {
                     Missing::Tags | Missing::RunningTag(_) => Reason::Incomplete,
-                    Missing::Dates | Missing::RunningDate(_) => Reason::NoTimestamp,
+                    Missing::Dates | Missing::RunningDate { .. } => Reason::NoTimestamp,
                     Missing::Images { ask, .. } => {
                         needs.details_of(&self.current.name, ask);
                         Reason::Incomplete
@@ -113,7 +110,6 @@ impl Chooser<'_> {
             current: self.current,
             guards: &self.policies.guards,
             newer_than: None,
-            now: self.now,
             automatic: self.automatic,
         }
     }
@@ -186,7 +182,8 @@ impl Chooser<'_> {
         }
         // A person names the image: patterns and ranks aside, guards have their say. By force it
         // passes that nothing can be learnt of the image, and not that there is none.
-        let input = self.input(candidates.set(known, &Arc::new(TagPattern::any())));
+        let any = Arc::new(TagPattern::any());
+        let input = self.input(candidates.set(known, &any, self.policies.label_dates));
         let unrunnable = policy::unrunnable(&input, tag);
         let rejection = match unrunnable {
             Ok(None) if !forced => policy::guarded(&input, tag),

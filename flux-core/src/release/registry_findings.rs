@@ -1,9 +1,13 @@
 //! Findings about registries: repositories that could not be read, or not whole.
 
+use jiff::Timestamp;
+
 use super::snapshot::ImageFacts;
 use crate::{
     backend::{Completeness, Error, ErrorKind},
     finding::{Code, Finding},
+    image::{CanonicalName, Tag},
+    policy::TagPattern,
 };
 
 /// Returns the findings about repositories that could not be read, or not whole.
@@ -52,6 +56,33 @@ pub fn image_findings(facts: &ImageFacts) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Returns the finding about the newest candidates of a repository, where their build date is the
+/// same and their images are not.
+pub(super) fn equal_dates(
+    name: &CanonicalName,
+    pattern: &TagPattern,
+    built: Timestamp,
+    tags: &[&Tag],
+) -> Finding {
+    const NAMED: usize = 5;
+    let named: Vec<&str> = tags.iter().take(NAMED).map(|tag| tag.as_str()).collect();
+    let more = match tags.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Finding {
+        code: Code::EqualDates,
+        subject: name.to_string(),
+        place: None,
+        evidence: format!(
+            "the newest images that {pattern} takes were all built at {built}, and are not the same: {}{more}",
+            named.join(", ")
+        ),
+        remedy: "use a pattern that orders by version, number or text, or dates of labels if the builds write them"
+            .to_owned(),
+    }
 }
 
 fn of_error(error: &Error) -> (Code, &'static str) {

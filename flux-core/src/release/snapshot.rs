@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backend::{Commit, Completeness, Error as BackendError, Images, Observation, Revision, Tags},
-    image::{CanonicalName, ImageInfo, ImageName, InvalidImage, Tag},
+    image::{CanonicalName, DatePreference, ImageInfo, ImageName, InvalidImage, Tag},
     manifest::{ParsedFile, WorkloadId},
     manifest_set::Manifests,
     repo_path::{InvalidPath, RepoPath},
@@ -179,12 +179,20 @@ pub struct RepositoryFacts {
     pub completeness: Completeness,
     /// The images of the tags that were asked for.
     pub images: Images,
+    /// Which of the dates of its images count first, where no policy of a workload says.
+    #[serde(default)]
+    pub dates: DatePreference,
 }
 
 impl RepositoryFacts {
     /// Makes facts of an observation of the tags, with no images yet.
     pub fn of(tags: Observation<Tags>) -> Self {
-        Self { tags: tags.value, completeness: tags.completeness, images: Images::new() }
+        Self {
+            tags: tags.value,
+            completeness: tags.completeness,
+            images: Images::new(),
+            dates: DatePreference::default(),
+        }
     }
 }
 
@@ -207,6 +215,7 @@ impl ImageFacts {
                 tags: Tags::new(),
                 completeness: Completeness::Complete,
                 images: Images::new(),
+                dates: DatePreference::default(),
             },
         };
         change(&mut facts)?;

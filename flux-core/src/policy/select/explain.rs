@@ -10,10 +10,7 @@ use super::{
     selection::Selection,
     tagged::Seen,
 };
-use crate::{
-    image::{ImageInfo, Tag},
-    policy::pattern::is_latest,
-};
+use crate::{image::Tag, policy::pattern::is_latest};
 
 impl<'a> Selection<'a> {
     /// Returns all tags, not only the competitors.
@@ -56,7 +53,7 @@ impl<'a> Selection<'a> {
         }
         let mut objections = self.objections(ranked).into_iter();
         let objection = match objections.next() {
-            Some(Objection::NoDate) if ranked.tagged.seen.info().is_none() => Some(Objection::Unknown),
+            Some(Objection::NoDate(_)) if ranked.tagged.seen.info().is_none() => Some(Objection::Unknown),
             objection => objection,
         };
         let chosen = match choice {
@@ -91,8 +88,8 @@ impl<'a> Selection<'a> {
                 let other = self.input.candidates.competitor(tag.as_str());
                 Rejection::new(Rule::Outranked, format!("{tag} is newer"))
                     .with("newer", tag)
-                    .with_some("built", built(ranked))
-                    .with_some("newer_built", other.as_ref().and_then(built))
+                    .with_some("built", self.built(Some(ranked)))
+                    .with_some("newer_built", self.built(other.as_ref()))
             }
             Choice::Keep { tag: None, .. } | Choice::NoCandidate => {
                 Rejection::new(Rule::Undecided, "nothing is decided: the running tag is not known")
@@ -100,11 +97,15 @@ impl<'a> Selection<'a> {
         }
     }
 
+    fn built(&self, ranked: Option<&RankedTag<'_>>) -> Option<Timestamp> {
+        self.input.candidates.dates().built(ranked?.tagged.seen.info()?).ok()
+    }
+
     /// Puts an objection to a competitor into words.
     pub(super) fn rejection(&self, ranked: &RankedTag<'_>, objection: &Objection<'_>) -> Rejection {
         let tag = ranked.tagged.tag;
         let running = self.running.unwrap_or_default();
-        let running_built = || self.input.candidates.competitor(running).as_ref().and_then(built);
+        let running_built = || self.built(self.input.candidates.competitor(running).as_ref());
         match objection {
             Objection::SameRank => {
                 Rejection::new(Rule::SameRank, format!("{tag} has the rank of {running}, which runs"))
@@ -115,7 +116,7 @@ impl<'a> Selection<'a> {
                     format!("{tag} is older than {running}, which runs; automation does not go down");
                 Rejection::new(Rule::Downgrade, message)
                     .with("running", running)
-                    .with_some("built", built(ranked))
+                    .with_some("built", self.built(Some(ranked)))
                     .with_some("running_built", running_built())
             }
             Objection::TakenBack => {
@@ -126,10 +127,10 @@ impl<'a> Selection<'a> {
                 )
                 .with("taken_back", taken_back)
             }
-            Objection::NoDate => {
+            Objection::NoDate(why) => {
                 let created = ranked.tagged.seen.info().and_then(|info| info.created);
-                Rejection::new(Rule::NoDate, format!("the image of {tag} has no trustworthy build date"))
-                    .with_some("created", created)
+                let message = format!("the image of {tag} has no trustworthy build date: {why}");
+                Rejection::new(Rule::NoDate, message).with_some("created", created)
             }
             Objection::MinAge { built, from } => Rejection::new(
                 Rule::MinAge,
@@ -159,8 +160,4 @@ impl<'a> Selection<'a> {
             },
         }
     }
-}
-
-fn built(ranked: &RankedTag<'_>) -> Option<Timestamp> {
-    ranked.tagged.seen.info().and_then(ImageInfo::built)
 }

@@ -12,7 +12,7 @@ use super::{
     tagged::{Seen, Tagged},
 };
 use crate::{
-    image::{ArtifactKind, Tag},
+    image::{ArtifactKind, Tag, UntrustedDate},
     policy::{Candidate, Rank, guard::lacking, pattern::is_latest},
 };
 
@@ -117,14 +117,22 @@ impl<'a> Selection<'a> {
             return Some(Missing::Dates);
         }
         if self.never_down() && self.taken && self.standing.is_none() {
-            return self.running_tag().map(Missing::RunningDate);
+            return self.running_tag().map(|tag| self.missing_date(tag));
         }
         match q.newer_than {
             Some(tag) if self.floor.is_none() && candidates.pattern().matches(tag.as_str()) => {
-                Some(Missing::RunningDate(tag.clone()))
+                Some(self.missing_date(tag.clone()))
             }
             _ => None,
         }
+    }
+
+    /// Returns that the date of a tag that others are judged against is missing, and why.
+    fn missing_date(&self, tag: Tag) -> Missing {
+        let candidates = self.input.candidates;
+        let info = candidates.listing().get(tag.as_str()).and_then(|tagged| tagged.seen.info());
+        let why = info.and_then(|info| candidates.dates().built(info).err());
+        Missing::RunningDate { tag, why: why.unwrap_or(UntrustedDate::Missing) }
     }
 
     /// Returns the images to look at where the choice has come to `ranked`, after `walked` others.
@@ -158,7 +166,8 @@ impl<'a> Selection<'a> {
         let rank = &ranked.rank;
         let mut objections = Vec::new();
         if self.dates && !rank.is_known() {
-            return vec![Objection::NoDate];
+            let why = ranked.tagged.seen.info().map(|info| q.candidates.dates().built(info));
+            return vec![Objection::NoDate(why.and_then(Result::err).unwrap_or(UntrustedDate::Missing))];
         }
         if let Some(standing) = &self.standing {
             if rank.same(standing) {
@@ -180,17 +189,17 @@ impl<'a> Selection<'a> {
     ///
     /// No image is written that was not looked at.
     fn guards(&self, tagged: Tagged<'a>, digest: bool, objections: &mut Vec<Objection<'a>>) {
-        let SelectionInput { guards, now, .. } = self.input;
+        let SelectionInput { guards, candidates, .. } = self.input;
         let min_age = guards.min_age.filter(|age| *age > SignedDuration::ZERO);
         let Some(info) = tagged.seen.info() else {
             return objections.push(Objection::Unknown);
         };
         if let Some(age) = min_age {
-            match info.built() {
-                None => objections.push(Objection::NoDate),
-                Some(built) => {
+            match candidates.dates().built(info) {
+                Err(why) => objections.push(Objection::NoDate(why)),
+                Ok(built) => {
                     let from = built.saturating_add(age).unwrap_or(Timestamp::MAX);
-                    if from > *now {
+                    if from > candidates.dates().now {
                         objections.push(Objection::MinAge { built, from });
                     }
                 }

@@ -34,12 +34,13 @@ pub use violation::{Rule, Violation};
 /// - Each success has an edit, and each edit belongs to a success. Where the text of a file is at
 ///   hand, the edits fit it, and bring about what is intended and nothing else.
 ///
-/// Freeze windows depend on the time: see [`check_at`].
+/// Freeze windows and build dates depend on the time: see [`check_at`].
 pub fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
     violations(plan, snapshot, None)
 }
 
-/// Does what [`check`] does, and holds the plan against the freeze windows at a time as well.
+/// Does what [`check`] does, and holds the plan against the freeze windows and build dates at a
+/// time as well.
 pub fn check_at(plan: &ReleasePlan, snapshot: &Snapshot, now: Timestamp) -> Vec<Violation> {
     violations(plan, snapshot, Some(now))
 }

@@ -5,7 +5,7 @@ use super::{
     violation::{Rule, Violation},
 };
 use crate::{
-    image::{ImageRef, InspectErrorKind, Tag},
+    image::{DatePreference, ImageRef, InspectErrorKind, Tag},
     manifest::{CLUSTER, Container, WorkloadId},
     manifest_set::{Located, Manifests},
     policy::Freeze,
@@ -48,7 +48,7 @@ pub(super) fn check(
                 let container = container.name.clone();
                 violations.push(Violation::NotAnImage { id: id.clone(), container, tag });
             }
-            if let Some((from, to)) = downgrade(plan, snapshot, container, target, &policies) {
+            if let Some((from, to)) = downgrade(plan, snapshot, container, target, &policies, now) {
                 let container = container.name.clone();
                 violations.push(Violation::Downgrade { id: id.clone(), container, from, to });
             }
@@ -249,14 +249,15 @@ fn is_named_as_artifact(tag: &Tag) -> bool {
 
 /// Returns the tags between which automation would go back.
 ///
-/// Only what is plain is judged: versions of three numbers, and the dates of two images that are
-/// both known.
+/// Only what is plain is judged: versions of three numbers, and the dates of the configurations of
+/// two images, if no labels count before them, and both are of this time.
 fn downgrade(
     plan: &ReleasePlan,
     snapshot: &Snapshot,
     container: &Container,
     target: &ImageRef,
     policies: &Texts,
+    now: Option<Timestamp>,
 ) -> Option<(Tag, Tag)> {
     let automatic = matches!(plan.request.operation, Operation::Auto);
     if !automatic || policies.blocks("allow-downgrade") {
@@ -275,7 +276,14 @@ fn downgrade(
         return None;
     } else {
         let known = snapshot.images.get(&current.name)?.as_ref().ok()?;
-        let created = |tag: &Tag| known.images.get(tag)?.as_ref().ok()?.created;
+        if policies.allows("label-dates") || known.dates != DatePreference::Configuration {
+            return None;
+        }
+        let (first, last) = ("2014-01-01T00:00:00Z".parse::<Timestamp>().ok()?, now?);
+        let created = |tag: &Tag| {
+            let created = known.images.get(tag)?.as_ref().ok()?.created?;
+            (first < created && created <= last).then_some(created)
+        };
         created(to)? < created(from)?
     };
     older.then(|| (from.clone(), to.clone()))

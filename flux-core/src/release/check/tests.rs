@@ -50,6 +50,7 @@ fn snapshot(files: &[(&str, String)]) -> Snapshot {
         tags: images.keys().cloned().collect(),
         completeness: Completeness::Complete,
         images,
+        dates: crate::image::DatePreference::default(),
     };
     let name: ImageName = "team/web".parse().unwrap();
     snapshot.images = ImageFacts { repositories: [(name.canonical(), Ok(known))].into() };
@@ -282,7 +283,7 @@ fn automation_that_goes_back_is_found() {
             Some("team/web:1.1".parse().unwrap());
         let mut after = snapshot(&files("1.2", pattern));
         after.sources.clear();
-        let found: Vec<String> = check(&plan, &after).iter().map(ToString::to_string).collect();
+        let found: Vec<String> = check_at(&plan, &after, now()).iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
             ["Automation would take container web of shop:deployment/web from 1.2 back to 1.1."]

@@ -170,6 +170,7 @@ fn needs_are_tag_names_for_versions_and_details_of_matching_tags_for_dates() {
             tags: WEB.iter().map(|(tag, _)| tag.parse().unwrap()).collect(),
             completeness: Completeness::Complete,
             images: BTreeMap::new(),
+            dates: DatePreference::default(),
         };
         seen.images.repositories.insert(name.canonical(), Ok(facts));
         let second = needs(&seen, &latest(), now());
@@ -251,4 +252,96 @@ fn an_id_means_a_workload_with_its_group_and_without_unless_it_could_be_two() {
     let verdict = &plan.workloads[&short.parse().unwrap()];
     assert_eq!(verdict.reason, Reason::NotFound);
     assert!(verdict.message.contains(long) && verdict.message.contains(" or "), "{}", verdict.message);
+}
+
+/// Returns an image with a digest of its own and labels.
+fn image(number: u8, created: &str, label: Option<&str>) -> ImageInfo {
+    let labels = label.map(|date| ("org.opencontainers.image.created".to_owned(), date.to_owned()));
+    ImageInfo {
+        digest: Some(format!("sha256:{number:064}").parse().unwrap()),
+        created: Some(created.parse().unwrap()),
+        labels: labels.into_iter().collect(),
+        ..ImageInfo::default()
+    }
+}
+
+#[test]
+fn different_images_of_one_date_are_told_and_stop_nothing() {
+    let (base, later) = ("2016-11-01T00:00:00Z", "2016-11-02T00:00:00Z");
+    let seen = |running: &str, images: &[(&str, ImageInfo)]| {
+        let text = deployment("web", &format!("team/web:{running}"), &[]);
+        let mut seen = Snapshot::of_files([("web.yaml", text)]).unwrap();
+        for (tag, image) in images {
+            seen = seen.with_image("team/web", tag, image.clone()).unwrap();
+        }
+        plan(&seen, &latest(), now())
+    };
+    let codes = |plan: &ReleasePlan| plan.findings.iter().map(|f| f.code).collect::<Vec<_>>();
+    // As of ko: each build has the date of its base image.
+    let alike = [("a", image(1, base, None)), ("b", image(2, base, None)), ("c", image(3, base, None))];
+    let running = seen("a", &alike);
+    assert_eq!(
+        (running.workloads[&web()].reason, codes(&running)),
+        (Reason::UpToDate, vec![Code::EqualDates])
+    );
+    let finding = &running.findings[0];
+    assert_eq!(finding.subject, "index.docker.io/team/web");
+    assert!(finding.evidence.ends_with("are not the same: a, b, c"), "{}", finding.evidence);
+    // The same image under two tags, and older ones.
+    let one = [
+        ("a", image(1, base, None)),
+        ("b", image(2, base, None)),
+        ("c", image(3, later, None)),
+        ("d", image(3, later, None)),
+    ];
+    let one = seen("a", &one);
+    assert_eq!((one.workloads[&web()].reason, codes(&one)), (Reason::NewerImage, vec![]));
+    // By version, dates are not looked at.
+    let text = deployment("web", "team/web:a", &[("fluxcd.io/tag.web", "alpha:")]);
+    let mut by_text = Snapshot::of_files([("web.yaml", text)]).unwrap();
+    for (tag, image) in &alike {
+        by_text = by_text.with_image("team/web", tag, image.clone()).unwrap();
+    }
+    assert_eq!(codes(&plan(&by_text, &latest(), now())), []);
+}
+
+#[test]
+fn the_dates_of_labels_count_first_where_a_policy_or_the_repository_says_so() {
+    let base = "2016-11-01T00:00:00Z";
+    let of = |policies: &[(&str, &str)], dates: DatePreference| {
+        let text = deployment("web", "team/web:a", policies);
+        let mut seen = Snapshot::of_files([("web.yaml", text)]).unwrap();
+        for (tag, number, label) in [
+            ("a", 1, "2016-11-02T00:00:00Z"),
+            ("b", 2, "2016-11-04T00:00:00Z"),
+            ("c", 3, "2016-11-03T00:00:00Z"),
+        ] {
+            seen = seen.with_image("team/web", tag, image(number, base, Some(label))).unwrap();
+        }
+        seen.images.repositories.values_mut().flatten().for_each(|facts| facts.dates = dates);
+        let plan = plan(&seen, &latest(), now());
+        plan.target("shop:deployment/web", "web").map(ToString::to_string)
+    };
+    let newest = Some("team/web:b".to_owned());
+    assert_eq!(of(&[], DatePreference::Configuration), None);
+    assert_eq!(of(&[], DatePreference::Labels), newest);
+    assert_eq!(of(&[("fluxcd.io/label-dates", "true")], DatePreference::Configuration), newest);
+    // The label says that the image is younger than its configuration does.
+    let young = [("fluxcd.io/label-dates", "true"), ("fluxcd.io/min-age", "360h")];
+    assert_eq!(of(&young, DatePreference::Configuration), Some("team/web:c".to_owned()));
+}
+
+#[test]
+fn a_date_in_the_future_makes_no_image_the_newest() {
+    let seen = Snapshot::of_files([("web.yaml", deployment("web", "team/web:a", &[]))]).unwrap();
+    let seen = [("a", "2016-11-01T00:00:00Z"), ("b", "2016-11-02T00:00:00Z"), ("c", "2027-01-01T00:00:00Z")]
+        .iter()
+        .zip(1..)
+        .fold(seen, |seen, ((tag, created), number)| {
+            seen.with_image("team/web", tag, image(number, created, None)).unwrap()
+        });
+    let plan_now = plan(&seen, &latest(), now());
+    assert_eq!(plan_now.target("shop:deployment/web", "web").unwrap().to_string(), "team/web:b");
+    let later = plan(&seen, &latest(), "2027-02-01T00:00:00Z".parse().unwrap());
+    assert_eq!(later.target("shop:deployment/web", "web").unwrap().to_string(), "team/web:c");
 }

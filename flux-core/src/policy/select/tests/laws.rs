@@ -145,7 +145,10 @@ proptest! {
         let automatic = Case { automatic: true, guards: Guards { allow_downgrade: false, ..case.guards.clone() }, ..case };
         automatic.ask(|q| {
             let Choice::Update { tag, .. } = choose(q) else { return };
-            let created = |tag: &str| q.candidates.listing().get(tag)?.seen.info()?.built();
+            let created = |tag: &str| {
+                let info = q.candidates.listing().get(tag)?.seen.info()?;
+                q.candidates.dates().built(info).ok()
+            };
             let Some(running) = q.current.effective_tag() else { return };
             let pattern = q.candidates.pattern();
             // No container runs what is named as a signature, so everything is newer.

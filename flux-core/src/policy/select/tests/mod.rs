@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::{
-    image::{ArtifactKind, Digest, ImageInfo},
+    image::{ArtifactKind, Dates, Digest, ImageInfo, UntrustedDate},
     policy::{Guards, TagPattern, parse_platforms, select::*},
 };
 
@@ -115,11 +115,10 @@ impl Case {
         let pattern: TagPattern = self.pattern.parse().unwrap();
         let newer_than = self.newer_than.map(|tag| tag.parse().unwrap());
         then(&SelectionInput {
-            candidates: &CandidateSet::new(pattern, Listing::new(tags, self.complete)),
+            candidates: &CandidateSet::new(pattern, Listing::new(tags, self.complete), Dates::at(day(100))),
             current: &self.current.parse().unwrap(),
             guards: &self.guards,
             newer_than: newer_than.as_ref(),
-            now: day(100),
             automatic: self.automatic,
         })
     }

@@ -154,7 +154,7 @@ fn what_is_missing_is_named() {
     );
     assert_eq!(
         case("glob:*", "web:a", &[("a", Epoch), ("b", D(1))]).choice(),
-        Choice::Undecided(Missing::RunningDate(tag("a")))
+        Choice::Undecided(Missing::RunningDate { tag: tag("a"), why: UntrustedDate::Placeholder })
     );
     assert_eq!(
         case("glob:*", "web:x", &[("a", Epoch), ("b", Epoch)]).choice(),
@@ -185,7 +185,7 @@ fn a_message_names_a_few_tags_and_counts_the_others() {
 fn a_tag_that_is_listed_twice_counts_once() {
     let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
     let tags = [&b, &a, &b].map(|tag| Tagged { tag, seen: Seen::NotAsked });
-    let all = CandidateSet::new(TagPattern::any(), Listing::new(tags, true));
+    let all = CandidateSet::new(TagPattern::any(), Listing::new(tags, true), Dates::at(day(100)));
     assert_eq!(all.listing().tags().iter().map(|t| t.tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(all.len(), 2);
 }
@@ -206,7 +206,7 @@ fn an_image_must_be_old_enough() {
         // It is day 100: day 98 is old enough to the second.
         ("semver:*", &[("1", D(1)), ("2", D(98)), ("3", D(99))], ">2", None),
         ("semver:*", &[("1", D(1)), ("3", D(99))], "=1", Some(("3", Rule::MinAge))),
-        ("semver:*", &[("1", D(1)), ("3", D(101))], "=1", Some(("3", Rule::MinAge))),
+        ("semver:*", &[("1", D(1)), ("3", D(101))], "=1", Some(("3", Rule::NoDate))),
         ("semver:*", &[("1", D(1)), ("3", Epoch)], "=1", Some(("3", Rule::NoDate))),
         ("semver:*", &[("1", D(1)), ("3", Unreadable)], "?", None),
         ("glob:*", &[("1", D(1)), ("2", D(98)), ("3", D(99))], ">2", None),
