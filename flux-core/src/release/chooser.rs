@@ -42,6 +42,10 @@ impl Chooser<'_> {
             Ok(known) => known,
             Err(kept) => return kept,
         };
+        if known.facts.tags.is_empty() && known.facts.completeness.is_complete() {
+            let message = format!("the registry lists no tags of {}", self.current.name);
+            return ContainerDecision::keep(Reason::RepositoryEmpty, message);
+        }
         let mut input = self.input(candidates.set(known, &pattern, self.policies.label_dates));
         let mut choice = policy::choose(&input);
         let taken_back = match choice {
@@ -78,6 +82,15 @@ impl Chooser<'_> {
             Choice::Keep { held: Some((tag, rejection)), .. } => {
                 ContainerDecision::keep(held_by(rejection.rule), format!("{tag}: {rejection}"))
             }
+            Choice::Keep { tag: Some(tag), .. } if candidates.listing(known).get(tag.as_str()).is_none() => {
+                // A list that is not whole decides only on tags that it has.
+                let message = format!(
+                    "the registry does not list the running tag {tag} of {}, and none that is newer: push it \
+                     again, or release one that is there",
+                    self.current.name
+                );
+                ContainerDecision::keep(Reason::RunningTagMissing, message)
+            }
             Choice::Keep { .. } => ContainerDecision::up_to_date(self.current),
             Choice::NoCandidate => {
                 let tags = candidates.listing(known).tags();
@@ -92,6 +105,7 @@ impl Chooser<'_> {
             Choice::Undecided(missing) => {
                 let reason = match &missing {
                     Missing::Tags | Missing::RunningTag(_) => Reason::Incomplete,
+                    Missing::RunningNotListed(_) => Reason::RunningTagMissing,
                     Missing::Dates | Missing::RunningDate { .. } => Reason::NoTimestamp,
                     Missing::Images { ask, .. } => {
                         needs.details_of(&self.current.name, ask);
@@ -251,7 +265,8 @@ impl Chooser<'_> {
             Some(Err(error)) => {
                 let reason = match error.kind() {
                     ErrorKind::NotFound => Reason::RepositoryNotFound,
-                    ErrorKind::Unauthorized | ErrorKind::Forbidden => Reason::RegistryUnauthorized,
+                    ErrorKind::Unauthorized => Reason::RegistryUnauthorized,
+                    ErrorKind::Forbidden => Reason::RegistryForbidden,
                     _ => Reason::RegistryUnavailable,
                 };
                 Err(ContainerDecision::keep(reason, error.to_string()))

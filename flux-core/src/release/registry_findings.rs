@@ -32,6 +32,11 @@ pub fn image_findings(facts: &ImageFacts) -> Vec<Finding> {
             }
         };
         match &known.completeness {
+            Completeness::Complete if known.tags.is_empty() => add(
+                Code::ImageRepositoryEmpty,
+                "the registry lists no tags".to_owned(),
+                "push an image, or correct the image's name in the manifest",
+            ),
             Completeness::Complete => {}
             Completeness::Partial(missing) => {
                 add(
@@ -90,9 +95,13 @@ fn of_error(error: &Error) -> (Code, &'static str) {
         ErrorKind::NotFound => {
             (Code::ImageRepositoryNotFound, "correct the image's name in the manifest, or push the image")
         }
-        ErrorKind::Unauthorized | ErrorKind::Forbidden => {
+        ErrorKind::Unauthorized => {
             (Code::RegistryUnauthorized, "give credentials that may pull it, or log in to the registry")
         }
+        ErrorKind::Forbidden => (
+            Code::RegistryForbidden,
+            "grant the account the right to pull it, or give credentials of another account",
+        ),
         ErrorKind::RateLimited => {
             (Code::RegistryUnavailable, "ask less often, or with credentials that have a higher limit")
         }

@@ -53,6 +53,8 @@ pub enum Missing {
         /// Why its date is not believed.
         why: UntrustedDate,
     },
+    /// The build date of the running tag, which the registry does not list.
+    RunningNotListed(Tag),
     /// The tag of what runs, where the reference has only a digest.
     RunningTag(Digest),
 }
@@ -85,6 +87,11 @@ impl fmt::Display for Missing {
                 f,
                 "the running tag {tag} has no trustworthy build date ({why}), so nothing can be told to be \
                  newer; release by hand, or set fluxcd.io/allow-downgrade"
+            ),
+            Self::RunningNotListed(tag) => write!(
+                f,
+                "the registry does not list the running tag {tag}, so nothing can be told to be newer than it; \
+                 release by hand, or set fluxcd.io/allow-downgrade"
             ),
             Self::RunningTag(digest) => write!(f, "no tag is known that has the running digest {digest}"),
         }

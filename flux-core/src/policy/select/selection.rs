@@ -130,8 +130,10 @@ impl<'a> Selection<'a> {
     /// Returns that the date of a tag that others are judged against is missing, and why.
     fn missing_date(&self, tag: Tag) -> Missing {
         let candidates = self.input.candidates;
-        let info = candidates.listing().get(tag.as_str()).and_then(|tagged| tagged.seen.info());
-        let why = info.and_then(|info| candidates.dates().built(info).err());
+        let Some(listed) = candidates.listing().get(tag.as_str()) else {
+            return Missing::RunningNotListed(tag);
+        };
+        let why = listed.seen.info().and_then(|info| candidates.dates().built(info).err());
         Missing::RunningDate { tag, why: why.unwrap_or(UntrustedDate::Missing) }
     }
 

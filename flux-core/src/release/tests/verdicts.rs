@@ -127,6 +127,57 @@ fn automation_is_about_automated_workloads_and_never_goes_down() {
 }
 
 #[test]
+fn why_a_registry_tells_nothing_is_told_apart() {
+    let name: ImageName = "team/web".parse().unwrap();
+    let facts = |tags: &[&str]| {
+        let info = |tag: &&str| (tag.parse().unwrap(), Ok(image(1, "2016-11-01T00:00:00Z", None)));
+        let images: BTreeMap<Tag, _> = tags.iter().map(info).collect();
+        Ok(RepositoryFacts {
+            tags: images.keys().cloned().collect(),
+            completeness: Completeness::Complete,
+            images,
+            dates: DatePreference::default(),
+        })
+    };
+    let kinds = |code: Option<Code>| code.into_iter().collect::<Vec<_>>();
+    for (pattern, answer, reason, finding) in [
+        ("semver:*", facts(&["0.9"]), Reason::RunningTagMissing, None),
+        ("glob:*", facts(&["0.9"]), Reason::RunningTagMissing, None),
+        ("semver:*", facts(&["1.0"]), Reason::UpToDate, None),
+        ("semver:*", facts(&["1.1"]), Reason::NewerImage, None),
+        ("semver:*", facts(&[]), Reason::RepositoryEmpty, Some(Code::ImageRepositoryEmpty)),
+        ("glob:*", facts(&[]), Reason::RepositoryEmpty, Some(Code::ImageRepositoryEmpty)),
+        (
+            "semver:*",
+            Err(BackendError::unauthorized("web", "401")),
+            Reason::RegistryUnauthorized,
+            Some(Code::RegistryUnauthorized),
+        ),
+        (
+            "semver:*",
+            Err(BackendError::forbidden("web", "403")),
+            Reason::RegistryForbidden,
+            Some(Code::RegistryForbidden),
+        ),
+        (
+            "semver:*",
+            Err(BackendError::not_found("web", "404")),
+            Reason::RepositoryNotFound,
+            Some(Code::ImageRepositoryNotFound),
+        ),
+    ] {
+        let annotations = [("fluxcd.io/automated", "true"), ("fluxcd.io/tag.web", pattern)];
+        let mut seen = snapshot(&[("web.yaml", deployment("web", "team/web:1.0", &annotations))], &[]);
+        seen.images.repositories.insert(name.canonical(), answer.clone());
+        let plan = plan(&seen, &Request::automation(), now());
+        let container = &plan.workloads[&web()].containers[0];
+        assert_eq!(container.reason, reason, "{pattern} {answer:?}: {}", container.message);
+        let codes: Vec<Code> = plan.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, kinds(finding), "{pattern} {answer:?}");
+    }
+}
+
+#[test]
 fn workloads_that_git_does_not_describe_are_reported() {
     let seen = |runs: bool| {
         let mut seen = snapshot(&[], &[]);
