@@ -6,7 +6,7 @@ use flux_core::{
     image::{ImageName, Tag},
 };
 use jiff::Timestamp;
-use oci_distribution::errors::{OciDistributionError, OciEnvelope, OciErrorCode};
+use oci_distribution::errors::{OciEnvelope, OciErrorCode};
 use reqwest::StatusCode;
 
 use crate::artifact::Artifact;
@@ -147,59 +147,8 @@ impl Fault {
     }
 }
 
-impl From<OciDistributionError> for Fault {
-    fn from(error: OciDistributionError) -> Self {
-        use OciDistributionError as E;
-        match error {
-            E::RequestError(error) => Self::of_request(error),
-            E::UnauthorizedError { .. } => Self::of_status(StatusCode::UNAUTHORIZED, None, None),
-            // The status of these is lost; codes that are no error of the client's come as server
-            // errors.
-            E::RegistryError { envelope, .. } => {
-                Self::of_status(StatusCode::BAD_REQUEST, Some(&envelope), None)
-            }
-            E::ServerError { code, message, .. } => {
-                let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY);
-                Self::of_answer(status, message.as_bytes(), None)
-            }
-            E::AuthenticationFailure(body) => refused_by_token_server(&body),
-            E::IoError(error) => Self::Unreachable(printable(&error.to_string())),
-            E::DigestError(_) => Self::Invalid("the content does not have the digest asked for".to_owned()),
-            E::RegistryTokenDecodeError(_) => {
-                Self::Invalid("the answer of its token server is no token".to_owned())
-            }
-            other => Self::Invalid(printable(&other.to_string())),
-        }
-    }
-}
-
-/// Reads a token server's refusal. Its status is lost on the way here, so its words have to do; one
-/// that says nothing intelligible is out of order.
-fn refused_by_token_server(body: &str) -> Fault {
-    if let Ok(envelope) = serde_json::from_str::<OciEnvelope>(body)
-        && let Some(first) = envelope.errors.first()
-    {
-        return match Fault::of_status(StatusCode::UNAUTHORIZED, Some(&envelope), None) {
-            Fault::Unauthorized(_) => Fault::Unauthorized(format!(
-                "its token server refuses the login: {}",
-                printable(&first.message)
-            )),
-            fault => fault,
-        };
-    }
-    let words = body.to_ascii_lowercase();
-    let says = |needles: &[&str]| needles.iter().any(|needle| words.contains(needle));
-    if says(&["too many requests", "toomanyrequests", "rate limit"]) {
-        Fault::RateLimited("its token server wants fewer requests".to_owned(), None)
-    } else if says(&["bad gateway", "unavailable", "gateway time", "internal server error", "timeout"]) {
-        Fault::OutOfOrder("its token server is out of order".to_owned())
-    } else {
-        Fault::Unauthorized("its token server refuses the login".to_owned())
-    }
-}
-
 /// Returns the beginning of a text, on one line and without what terminals act on.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     const LONGEST: usize = 200;
     let line: String =
         text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
@@ -316,31 +265,6 @@ mod tests {
             let body = if code.is_empty() { "<html>".to_owned() } else { body(code) };
             let fault = Fault::of_answer(StatusCode::from_u16(status).unwrap(), body.as_bytes(), None);
             assert_eq!(kind(fault), expected, "{status} {code}");
-        }
-    }
-
-    #[test]
-    fn a_token_server_is_understood_by_its_words() {
-        for (body, expected) in [
-            (
-                r#"{"errors":[{"code":"UNAUTHORIZED","message":"bad password"}]}"#,
-                Fault::Unauthorized("its token server refuses the login: bad password".to_owned()),
-            ),
-            (
-                r#"{"details":"incorrect username or password"}"#,
-                Fault::Unauthorized("its token server refuses the login".to_owned()),
-            ),
-            ("", Fault::Unauthorized("its token server refuses the login".to_owned())),
-            (
-                "429 Too Many Requests",
-                Fault::RateLimited("its token server wants fewer requests".to_owned(), None),
-            ),
-            (
-                "<h1>503 Service Unavailable</h1>",
-                Fault::OutOfOrder("its token server is out of order".to_owned()),
-            ),
-        ] {
-            assert_eq!(refused_by_token_server(body), expected, "{body}");
         }
     }
 

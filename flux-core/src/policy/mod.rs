@@ -131,6 +131,7 @@ mod version;
 pub(crate) use annotations::is_of_syncs;
 pub use annotations::{Ignore, Lock, PREFIX, Policies, PolicyText};
 pub use document::{PolicyRules, PolicySubject};
+#[cfg(feature = "deployer")]
 pub(crate) use glob::Glob;
 pub use group::{Apart, Member, apart};
 pub use guard::{Freeze, Frozen, Guards, Hold, parse_duration, parse_platforms};
