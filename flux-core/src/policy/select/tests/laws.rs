@@ -101,16 +101,21 @@ proptest! {
     #[test]
     fn removing_information_changes_a_decision_only_to_undecided(case in any_case(), at: prop::sample::Index, how in 0..3) {
         let mut less = case.clone();
+        let mut is_none = false;
         match how {
             0 => less.complete = false,
             _ if less.tags.is_empty() => {}
             _ => {
                 let at = at.index(less.tags.len());
+                is_none = matches!(less.tags[at].1, Gone | Artifact);
                 less.tags[at].1 = if how == 1 { NotAsked } else { Unreadable };
             }
         }
         if let Some(image) = leads_to(&less) {
-            prop_assert_eq!(Some(image), leads_to(&case));
+            // Names are enough to keep what runs: a tag of its rank is not looked at, though it may
+            // turn out to be none.
+            let keeps = is_none && image == case.current;
+            prop_assert!(keeps || Some(&image) == leads_to(&case).as_ref(), "{} {:?}", image, leads_to(&case));
         }
     }
 
