@@ -97,6 +97,7 @@ fn images() -> ImageFacts {
             tags: images.keys().cloned().collect(),
             completeness: Completeness::Complete,
             images,
+            dates: flux_core::image::DatePreference::default(),
         };
         facts.repositories.insert(name(repository).canonical(), Ok(known));
     }

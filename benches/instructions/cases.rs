@@ -145,7 +145,12 @@ fn images(tags: usize) -> ImageFacts {
             })
             .collect();
         let tags = images.keys().cloned().collect();
-        let known = RepositoryFacts { tags, completeness: Completeness::Complete, images };
+        let known = RepositoryFacts {
+            tags,
+            completeness: Completeness::Complete,
+            images,
+            dates: flux_core::image::DatePreference::default(),
+        };
         let name: ImageName = repository_name(repository).parse().expect("a name");
         facts.repositories.insert(name.canonical(), Ok(known));
     }

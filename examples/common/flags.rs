@@ -7,13 +7,14 @@ use std::borrow::Cow;
 use flux::Finding;
 
 /// The flags by the codes of findings and the reasons of verdicts.
-const FLAGS: [(&str, &str); 9] = [
+const FLAGS: [(&str, &str); 10] = [
     ("drifted", "--repair of fluxd"),
     ("generation-off", "--manifest-generation"),
     ("not-built", "--git-path and --manifest-generation"),
     ("other-sync-set", "--take-over; or --moved-from for a set that goes on"),
     ("partial-cluster", "--k8s-allow-namespace"),
     ("prune-held-back", "--prune-all, where too many would go"),
+    ("registry-forbidden", "--docker-config"),
     ("registry-unauthorized", "--docker-config"),
     ("tag-not-matching", "--force"),
     ("unused-generation", "--git-path"),

@@ -93,7 +93,7 @@ pub(crate) struct BackendArgs {
     #[arg(long, global = true, env = "FLUX_CLUSTER", value_name = "memory|FILE", conflicts_with_all = ["kubeconfig", "context"])]
     pub(crate) cluster: Option<String>,
     /// Instead of real registries: a YAML file, image name → list of {tag, created?, digest?,
-    /// labels?, platforms?, error?}
+    /// labels?, platforms?, artifact?, error?}
     #[arg(long, global = true, env = "FLUX_IMAGES", value_name = "FILE")]
     pub(crate) images: Option<PathBuf>,
     /// The registry credentials [default: $DOCKER_CONFIG/config.json or ~/.docker/config.json]
@@ -111,6 +111,18 @@ pub(crate) struct BackendArgs {
     /// A certificate authority for registries
     #[arg(long, global = true, env = "FLUX_REGISTRY_CA_FILE", value_name = "FILE")]
     pub(crate) registry_ca_file: Option<PathBuf>,
+    /// An image repository whose images are dated by their labels
+    /// (`org.opencontainers.image.created`, `org.label-schema.build-date`): a glob of canonical
+    /// names; repeatable, an empty text for none
+    #[arg(
+        long,
+        global = true,
+        env = "FLUX_REGISTRY_USE_LABELS",
+        value_name = "GLOB",
+        value_delimiter = ',',
+        default_value = "index.docker.io/weaveworks/*,index.docker.io/fluxcd/*"
+    )]
+    pub(crate) registry_use_labels: Vec<String>,
     /// Run the commands of .flux.yaml files, and kustomize, to make manifests: whoever can write to
     /// the repository then runs commands here
     #[arg(long, global = true, env = "FLUX_MANIFEST_GENERATION", num_args = 0..=1, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set, require_equals = true, value_name = "BOOL")]
@@ -268,6 +280,7 @@ impl BackendArgs {
         let mut options = Options::default();
         options.default_namespace.clone_from(&self.k8s_default_namespace);
         options.recheck = self.recheck;
+        options.label_dates.clone_from(&self.registry_use_labels);
         options
     }
 

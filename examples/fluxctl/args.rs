@@ -215,7 +215,7 @@ pub(crate) struct Policy {
     #[arg(long, conflicts_with = "ignore")]
     pub(crate) unignore: bool,
     /// Any other policy: min-age, freeze, hold, hold_msg, allow-downgrade, platforms, pin-digest,
-    /// group; repeatable
+    /// group, version-labels, label-dates; repeatable
     #[arg(long, value_name = "POLICY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Remove a policy; repeatable

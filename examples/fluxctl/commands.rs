@@ -81,7 +81,12 @@ async fn list_images(args: &ListImages, with: &Composition, out: &mut Out) -> Re
     }
     out.findings(&listing.findings)?;
     // The images of a workload that was named could not be read.
-    let unread = [Code::RegistryUnavailable, Code::RegistryUnauthorized, Code::ImageRepositoryNotFound];
+    let unread = [
+        Code::RegistryUnavailable,
+        Code::RegistryUnauthorized,
+        Code::RegistryForbidden,
+        Code::ImageRepositoryNotFound,
+    ];
     let mut code = match listing.findings.iter().any(|finding| unread.contains(&finding.code)) {
         true if !ids.is_empty() => FAILED,
         _ => DONE,

@@ -167,8 +167,10 @@ pub(crate) fn images(views: &[ImagesView], limit: usize, headers: bool) -> Vec<V
 
 fn tags(container: &ContainerImages, running: &str, limit: usize) -> Vec<Vec<String>> {
     let line = |glyph: &str, tag: &str, created: String| row(&["", "", &format!("{glyph} {tag}"), &created]);
-    let created = |tag: &AvailableTag| {
-        tag.created.map_or_else(|| "?".to_owned(), |t| t.strftime("%d %b %y %H:%M UTC").to_string())
+    let created = |tag: &AvailableTag| match (tag.artifact, tag.created) {
+        (Some(kind), _) => kind.to_string(),
+        (None, Some(created)) => created.strftime("%d %b %y %H:%M UTC").to_string(),
+        (None, None) => "?".to_owned(),
     };
     if container.available.is_empty() {
         return vec![line("'->", running, "image data not available".to_owned())];

@@ -66,9 +66,8 @@ impl Registry for BuildLog {
 
     async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>> {
         let images = self.images(name)?;
-        let missing = |tag: &Tag| InspectError {
-            missing: true,
-            message: format!("no build of {name}:{tag} is in the log; it was never built"),
+        let missing = |tag: &Tag| {
+            InspectError::missing(format!("no build of {name}:{tag} is in the log; it was never built"))
         };
         let found = |tag: &Tag| images.get(tag).cloned().ok_or_else(|| missing(tag));
         let answers = tags.iter().map(|tag| (tag.clone(), found(tag))).collect();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use flux::{
-    image::Digest,
+    image::{ArtifactKind, Digest},
     testing::registry::{Build, RegistryFixture},
 };
 
@@ -58,6 +58,11 @@ impl RegistryFixture for Server {
         let mut log = fs::File::options().append(true).open(&self.log.path).unwrap();
         writeln!(log, "{}", serde_json::to_string(&line).unwrap()).unwrap();
         digest
+    }
+
+    async fn push_artifact(&self, _: &ImageName, _: &Tag, _: ArtifactKind) -> bool {
+        // The build server makes images only.
+        false
     }
 }
 

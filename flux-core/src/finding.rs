@@ -178,10 +178,16 @@ codes! {
     RegistryUnavailable = "registry-unavailable", Error;
     /// A registry refused the credentials, or wants some.
     RegistryUnauthorized = "registry-unauthorized", Error;
+    /// A registry knows the account, which may not read an image repository.
+    RegistryForbidden = "registry-forbidden", Error;
+    /// An image repository is there and has no tags.
+    ImageRepositoryEmpty = "image-repository-empty", Warning;
     /// An image repository does not exist.
     ImageRepositoryNotFound = "image-repository-not-found", Error;
     /// A tag is listed, but its image cannot be read.
     ImageUnreadable = "image-unreadable", Warning;
+    /// The newest candidates have the same build date and are different images.
+    EqualDates = "equal-dates", Warning;
     /// The answers of the registry are incomplete or old.
     PartialImages = "partial-images", Warning;
     /// The config repository could not be reached; the last revision known was used.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     backend::RolloutState,
     finding::Findings,
-    image::{Digest, Tag},
+    image::{ArtifactKind, Digest, Tag},
     manifest::WorkloadId,
 };
 
@@ -88,7 +88,7 @@ pub struct ContainerImages {
     /// Its image as the cluster runs it, or as git has it if the cluster does not have the
     /// workload.
     pub current: String,
-    /// All tags, newest first by the container's pattern.
+    /// All tags, newest first by the container's pattern; artifacts come last.
     pub available: Vec<AvailableTag>,
 }
 
@@ -102,6 +102,9 @@ pub struct AvailableTag {
     pub created: Option<Timestamp>,
     /// The digest that the tag points to; `None` if unknown.
     pub digest: Option<Digest>,
-    /// `true` if the container's pattern matches the tag.
+    /// The kind of artifact under the tag; `None` if there is or may be an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<ArtifactKind>,
+    /// `true` if the container's pattern matches the tag, and it is no artifact.
     pub matches: bool,
 }

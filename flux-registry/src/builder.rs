@@ -43,6 +43,7 @@ pub struct OciRegistryBuilder {
     connect_timeout: Duration,
     concurrency: usize,
     max_pages: usize,
+    max_tags: usize,
     retry: RetryPolicy,
     clock: Arc<dyn Clock>,
     store: Option<Arc<dyn ImageStore>>,
@@ -59,6 +60,7 @@ impl Default for OciRegistryBuilder {
             connect_timeout: Duration::from_secs(10),
             concurrency: 8,
             max_pages: 1000,
+            max_tags: 100_000,
             retry: RetryPolicy::default(),
             clock: Arc::new(SystemClock),
             store: None,
@@ -127,6 +129,14 @@ impl OciRegistryBuilder {
         Self { max_pages: pages.max(1), ..self }
     }
 
+    /// Sets how many tags are taken of one repository.
+    ///
+    /// More are declared missing. The default is 100,000, the least 1. A tag of which nothing but
+    /// its name is known costs less than 100 bytes of memory.
+    pub fn max_tags(self, tags: usize) -> Self {
+        Self { max_tags: tags.max(1), ..self }
+    }
+
     /// Sets how requests with transient failures are retried.
     pub fn retry(self, retry: RetryPolicy) -> Self {
         Self { retry, ..self }
@@ -168,12 +178,11 @@ impl OciRegistryBuilder {
         let settings = Settings {
             retry: self.retry,
             timeout: self.timeout,
-            connect_timeout: self.connect_timeout,
             concurrency: self.concurrency,
             max_pages: self.max_pages,
+            max_tags: self.max_tags,
             transports: self.transports,
             clock: self.clock,
-            authorities,
         };
         Ok(OciRegistry {
             settings: Arc::new(settings),

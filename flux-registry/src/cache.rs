@@ -17,6 +17,8 @@ use std::{
 
 use flux_core::image::{Digest, ImageInfo};
 
+use crate::artifact::Artifact;
+
 /// Where image details outlive the process.
 ///
 /// A store is a cache: one that fails forgets, and nothing else comes of it.
@@ -73,8 +75,8 @@ impl ImageStore for DirStore {
     }
 }
 
-/// The content of a digest: an image, or a reason why it is none.
-pub(crate) type Known = Result<ImageInfo, String>;
+/// The content of a digest: an image, or what else it is.
+pub(crate) type Known = Result<ImageInfo, Artifact>;
 
 /// The details known in this process, before the store is asked.
 #[derive(Debug)]
@@ -144,6 +146,8 @@ impl<K: std::hash::Hash + Eq, V: Clone> Recent<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use flux_core::image::ArtifactKind;
+
     use super::*;
 
     fn digest(n: u32) -> Digest {
@@ -183,7 +187,7 @@ mod tests {
         let first = cache(DirStore::new(&path));
         first.put(&digest(1), Ok(info(1)));
         first.put(&digest(2), Ok(info(2)));
-        first.put(&digest(3), Err("no image".to_owned()));
+        first.put(&digest(3), Err(Artifact::new(ArtifactKind::Other, "it is empty")));
         let second = cache(DirStore::new(&path));
         assert_eq!(*second.get(&digest(1)).unwrap(), Ok(info(1)));
         assert!(second.get(&digest(3)).is_none());

@@ -73,9 +73,13 @@ impl Login {
             }
             Self::Token(token) => (token, STANDARD.encode(token.reveal())),
         };
-        let text = text.replace(encoded.as_str(), "***");
-        if secret.reveal().is_empty() { text } else { text.replace(secret.reveal(), "***") }
+        strike_out(&strike_out(text, &encoded), secret.reveal())
     }
+}
+
+/// Returns a text without a secret.
+pub(crate) fn strike_out(text: &str, secret: &str) -> String {
+    if secret.is_empty() { text.to_owned() } else { text.replace(secret, "***") }
 }
 
 /// As Docker writes it, and without padding as some others do.

@@ -2,12 +2,14 @@
 //! see.
 
 use flux_core::{
-    backend::{Error, ErrorKind, InspectError},
+    backend::{Error, ErrorKind, InspectError, InspectErrorKind},
     image::{ImageName, Tag},
 };
 use jiff::Timestamp;
-use oci_distribution::errors::{OciDistributionError, OciEnvelope, OciErrorCode};
+use oci_distribution::errors::{OciEnvelope, OciErrorCode};
 use reqwest::StatusCode;
+
+use crate::artifact::Artifact;
 
 /// The failure of a request.
 ///
@@ -18,8 +20,8 @@ pub(crate) enum Fault {
     NoRepository,
     /// There is no such manifest or blob, or perhaps no such repository.
     Missing,
-    /// The content under the tag is not an image, for this reason.
-    NotAnImage(String),
+    /// The content under the tag is not an image.
+    NotAnImage(Artifact),
     /// Credentials are wanted, or others.
     Unauthorized(String),
     /// The account is known, and not allowed.
@@ -145,59 +147,8 @@ impl Fault {
     }
 }
 
-impl From<OciDistributionError> for Fault {
-    fn from(error: OciDistributionError) -> Self {
-        use OciDistributionError as E;
-        match error {
-            E::RequestError(error) => Self::of_request(error),
-            E::UnauthorizedError { .. } => Self::of_status(StatusCode::UNAUTHORIZED, None, None),
-            // The status of these is lost; codes that are no error of the client's come as server
-            // errors.
-            E::RegistryError { envelope, .. } => {
-                Self::of_status(StatusCode::BAD_REQUEST, Some(&envelope), None)
-            }
-            E::ServerError { code, message, .. } => {
-                let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY);
-                Self::of_answer(status, message.as_bytes(), None)
-            }
-            E::AuthenticationFailure(body) => refused_by_token_server(&body),
-            E::IoError(error) => Self::Unreachable(printable(&error.to_string())),
-            E::DigestError(_) => Self::Invalid("the content does not have the digest asked for".to_owned()),
-            E::RegistryTokenDecodeError(_) => {
-                Self::Invalid("the answer of its token server is no token".to_owned())
-            }
-            other => Self::Invalid(printable(&other.to_string())),
-        }
-    }
-}
-
-/// Reads a token server's refusal. Its status is lost on the way here, so its words have to do; one
-/// that says nothing intelligible is out of order.
-fn refused_by_token_server(body: &str) -> Fault {
-    if let Ok(envelope) = serde_json::from_str::<OciEnvelope>(body)
-        && let Some(first) = envelope.errors.first()
-    {
-        return match Fault::of_status(StatusCode::UNAUTHORIZED, Some(&envelope), None) {
-            Fault::Unauthorized(_) => Fault::Unauthorized(format!(
-                "its token server refuses the login: {}",
-                printable(&first.message)
-            )),
-            fault => fault,
-        };
-    }
-    let words = body.to_ascii_lowercase();
-    let says = |needles: &[&str]| needles.iter().any(|needle| words.contains(needle));
-    if says(&["too many requests", "toomanyrequests", "rate limit"]) {
-        Fault::RateLimited("its token server wants fewer requests".to_owned(), None)
-    } else if says(&["bad gateway", "unavailable", "gateway time", "internal server error", "timeout"]) {
-        Fault::OutOfOrder("its token server is out of order".to_owned())
-    } else {
-        Fault::Unauthorized("its token server refuses the login".to_owned())
-    }
-}
-
 /// Returns the beginning of a text, on one line and without what terminals act on.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     const LONGEST: usize = 200;
     let line: String =
         text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
@@ -227,10 +178,12 @@ impl About<'_> {
 
     /// Returns the fault as the error of one tag.
     pub(crate) fn inspect_error(&self, tag: &Tag, fault: &Fault) -> InspectError {
-        InspectError {
-            missing: matches!(fault, Fault::Missing | Fault::NoRepository),
-            message: self.message(fault, &format!("image {}:{tag}", self.name)),
-        }
+        let kind = match fault {
+            Fault::Missing | Fault::NoRepository => InspectErrorKind::Missing,
+            Fault::NotAnImage(artifact) => InspectErrorKind::NotAnImage(artifact.kind),
+            _ => InspectErrorKind::Unreadable,
+        };
+        InspectError { kind, message: self.message(fault, &format!("image {}:{tag}", self.name)) }
     }
 
     /// Returns what happened to `subject`, and what to do about it.
@@ -241,7 +194,9 @@ impl About<'_> {
             Fault::Missing => {
                 format!("{subject} does not exist on {host}: check the name, or whether it was deleted")
             }
-            Fault::NotAnImage(why) => format!("{subject} is not a container image: {why}"),
+            Fault::NotAnImage(Artifact { kind, evidence, .. }) => {
+                format!("{subject} is {kind}, not a container image: {evidence}")
+            }
             Fault::Unauthorized(words) => {
                 let next = match (self.user, self.hint) {
                     (Some(user), _) => format!("check the login of {user} for {host}"),
@@ -314,31 +269,6 @@ mod tests {
     }
 
     #[test]
-    fn a_token_server_is_understood_by_its_words() {
-        for (body, expected) in [
-            (
-                r#"{"errors":[{"code":"UNAUTHORIZED","message":"bad password"}]}"#,
-                Fault::Unauthorized("its token server refuses the login: bad password".to_owned()),
-            ),
-            (
-                r#"{"details":"incorrect username or password"}"#,
-                Fault::Unauthorized("its token server refuses the login".to_owned()),
-            ),
-            ("", Fault::Unauthorized("its token server refuses the login".to_owned())),
-            (
-                "429 Too Many Requests",
-                Fault::RateLimited("its token server wants fewer requests".to_owned(), None),
-            ),
-            (
-                "<h1>503 Service Unavailable</h1>",
-                Fault::OutOfOrder("its token server is out of order".to_owned()),
-            ),
-        ] {
-            assert_eq!(refused_by_token_server(body), expected, "{body}");
-        }
-    }
-
-    #[test]
     fn messages_name_the_thing_and_the_next_step_and_no_secret() {
         let name: ImageName = "ghcr.io/a/b".parse().unwrap();
         let login = crate::Login::Basic { username: "ann".into(), password: "s3cr3t".to_owned().into() };
@@ -354,7 +284,10 @@ mod tests {
         assert_eq!((error.kind(), error.retry_at()), (ErrorKind::RateLimited, Some(until)));
         assert!(error.to_string().ends_with("it may be asked again at 2024-05-01T10:00:00Z"), "{error}");
         let error = about.inspect_error(&"v1".parse().unwrap(), &Fault::Missing);
-        assert!(error.missing && error.message.starts_with("image ghcr.io/a/b:v1 does not exist"), "{error}");
+        assert!(
+            error.is_missing() && error.message.starts_with("image ghcr.io/a/b:v1 does not exist"),
+            "{error}"
+        );
     }
 
     #[test]

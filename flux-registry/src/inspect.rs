@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use flux_core::image::{Digest, ImageInfo, Tag};
+use flux_core::image::{ArtifactKind, Digest, ImageInfo, Tag};
 use futures::{
     StreamExt as _,
     future::{BoxFuture, FutureExt as _},
@@ -17,6 +17,7 @@ use reqwest::Method;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use crate::{
+    artifact::Artifact,
     cache::Cache,
     fault::Fault,
     manifest::{self, Child, Manifest},
@@ -28,6 +29,16 @@ const LARGEST_MANIFEST: usize = 4 << 20;
 
 /// The largest configuration that is read, in bytes.
 const LARGEST_CONFIG: usize = 8 << 20;
+
+/// How many tags or digests are taken up at a time. What is taken up costs kilobytes, and a tag
+/// that waits only its name.
+const AT_A_TIME: usize = 256;
+
+/// How many bytes of manifests are kept at most that came with tags.
+const MOST_KEPT: usize = 32 << 20;
+
+/// The most entries of an index that are looked at.
+const MOST_ENTRIES: usize = 1_000;
 
 /// How deep indexes may lie in each other.
 const DEEPEST: u8 = 3;
@@ -70,26 +81,42 @@ impl<'a> Inspector<'a> {
     pub(crate) async fn at(self, tags: &[Tag]) -> BTreeMap<Tag, Result<ImageInfo, Fault>> {
         let stop = &Stop::default();
         let unique: BTreeSet<&Tag> = tags.iter().collect();
-        let mut resolving = Vec::with_capacity(unique.len());
-        for tag in unique {
-            resolving.push(async move { (tag, stop.unless(self.resolve(tag)).await) });
+        let unique: Vec<&Tag> = unique.into_iter().collect();
+        let mut kept = 0;
+        let mut resolved: Vec<(&Tag, Result<Target, Fault>)> = Vec::with_capacity(unique.len());
+        for some in unique.chunks(AT_A_TIME) {
+            let mut resolving = Vec::with_capacity(some.len());
+            for tag in some {
+                resolving.push(async move { (*tag, stop.unless(self.resolve(tag)).await) });
+            }
+            let some: Vec<_> = stream::iter(resolving).buffer_unordered(self.concurrency).collect().await;
+            for (tag, target) in some {
+                // What comes with a tag is kept only up to a sum; beyond it, it is asked for again.
+                let target = target.map(|(digest, body)| {
+                    let body = body.filter(|body| kept + body.len() <= MOST_KEPT);
+                    kept += body.as_ref().map_or(0, Bytes::len);
+                    (digest, body)
+                });
+                resolved.push((tag, target));
+            }
         }
-        let resolved: Vec<(&Tag, Result<Target, Fault>)> =
-            stream::iter(resolving).buffer_unordered(self.concurrency).collect().await;
 
         let mut manifests: BTreeMap<&Digest, Option<&Bytes>> = BTreeMap::new();
         for (digest, body) in resolved.iter().filter_map(|(_, target)| target.as_ref().ok()) {
             let known = manifests.entry(digest).or_default();
             *known = known.or(body.as_ref());
         }
-        let mut learning = Vec::with_capacity(manifests.len());
-        for (digest, body) in manifests {
-            learning.push(async move {
-                (digest, stop.unless(self.learn(digest.clone(), body.cloned(), DEEPEST)).await)
-            });
+        let manifests: Vec<(&Digest, Option<&Bytes>)> = manifests.into_iter().collect();
+        let mut learnt: BTreeMap<&Digest, Result<ImageInfo, Fault>> = BTreeMap::new();
+        for some in manifests.chunks(AT_A_TIME) {
+            let mut learning = Vec::with_capacity(some.len());
+            for (digest, body) in some {
+                let image = self.learn((*digest).clone(), body.cloned(), DEEPEST);
+                learning.push(async move { (*digest, stop.unless(image).await) });
+            }
+            let some: Vec<_> = stream::iter(learning).buffer_unordered(self.concurrency).collect().await;
+            learnt.extend(some);
         }
-        let learnt: BTreeMap<&Digest, Result<ImageInfo, Fault>> =
-            stream::iter(learning).buffer_unordered(self.concurrency).collect().await;
 
         let of = |digest: &Digest| learnt.get(digest).cloned().unwrap_or(Err(Fault::Missing));
         resolved
@@ -151,7 +178,12 @@ impl<'a> Inspector<'a> {
             let learnt = match manifest::read(&body) {
                 Ok(Manifest::Image(image)) => self.image(digest.clone(), &image).await,
                 Ok(Manifest::Index(_)) if depth == 0 => {
-                    Err(Fault::NotAnImage("its indexes lie too deep in each other".to_owned()))
+                    let evidence = "its indexes lie too deep in each other";
+                    Err(Fault::NotAnImage(Artifact::new(ArtifactKind::Other, evidence)))
+                }
+                Ok(Manifest::Index(children)) if children.len() > MOST_ENTRIES => {
+                    let count = children.len();
+                    Err(Fault::Invalid(format!("its index has {count} images; {MOST_ENTRIES} are taken")))
                 }
                 Ok(Manifest::Index(children)) => match self.index(digest.clone(), &children, depth - 1).await
                 {
@@ -164,7 +196,7 @@ impl<'a> Inspector<'a> {
             };
             match &learnt {
                 Ok(info) => self.cache.put(&digest, Ok(info.clone())),
-                Err(Fault::NotAnImage(why)) => self.cache.put(&digest, Err(why.clone())),
+                Err(Fault::NotAnImage(artifact)) => self.cache.put(&digest, Err(artifact.clone())),
                 Err(_) => {}
             }
             learnt
@@ -174,9 +206,15 @@ impl<'a> Inspector<'a> {
 
     async fn image(self, digest: Digest, image: &OciImageManifest) -> Result<ImageInfo, Fault> {
         // Other addresses that the descriptor may name are not asked: they are anybody's.
-        let mut config = image.config.clone();
-        config.urls = None;
-        let answer = self.session.ask(self.repository, Request::Blob(&config, LARGEST_CONFIG)).await?;
+        let config: Digest =
+            image.config.digest.parse().map_err(|e: flux_core::image::InvalidImage| {
+                Fault::Invalid(format!("its configuration: {e}"))
+            })?;
+        let url = self.session.url(self.repository, &format!("blobs/{config}"))?;
+        let answer = self.session.ask(self.repository, Request::Blob(url, LARGEST_CONFIG)).await?;
+        if !has_digest(&answer.body, &config) {
+            return Err(forged());
+        }
         manifest::read_config(digest, &answer.body)
     }
 
@@ -188,12 +226,12 @@ impl<'a> Inspector<'a> {
         }
         let learnt: Vec<(&Child, Result<ImageInfo, Fault>)> =
             stream::iter(learning).buffered(self.concurrency).collect().await;
-        let mut images = Vec::new();
+        let (mut images, mut artifacts) = (Vec::new(), Vec::new());
         let mut complete = true;
         for (child, image) in learnt {
             match image {
                 Ok(info) => images.push((child, info)),
-                Err(Fault::NotAnImage(_)) => {}
+                Err(Fault::NotAnImage(artifact)) => artifacts.push(artifact),
                 // A mirror may hold only some platforms: the image is not there for the others.
                 Err(Fault::Missing) => complete = false,
                 Err(fault) => return Err(fault),
@@ -201,7 +239,7 @@ impl<'a> Inspector<'a> {
         }
         match (images.is_empty(), complete) {
             (false, _) => Ok((manifest::merge(digest, &images), complete)),
-            (true, true) => Err(Fault::NotAnImage("its index holds no image".to_owned())),
+            (true, true) => Err(Fault::NotAnImage(Artifact::of_entries(&artifacts))),
             (true, false) => Err(Fault::Missing),
         }
     }

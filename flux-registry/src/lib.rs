@@ -20,14 +20,22 @@
 //! configurations are fetched once a process, and once at all with an [`ImageStore`]. Requests to
 //! one host are limited in number, and a host that asks for a pause gets it.
 //!
+//! Answers are bounded, so that no registry exhausts memory: a page of tags by 16 MiB, all tags of
+//! a repository by [number](OciRegistryBuilder::max_tags) and
+//! [pages](OciRegistryBuilder::max_pages), a manifest by 4 MiB, a configuration by 8 MiB, the
+//! answer of a token server by 1 MiB, an index by 1,000 images, and every request in time. Where a
+//! page fails that is not the first, those before it are a partial observation, which says why.
+//!
 //! # What counts as an image
 //! OCI manifests and indexes, Docker schema 2 manifests and manifest lists, for any platform;
 //! attestations that builders hang into an index are no platforms. A chart, a signature or another
-//! artifact under a tag is an [`InspectError`](flux_core::backend::InspectError) that says so: it
-//! can not be run, so it is never a candidate.
+//! artifact under a tag is an [`InspectError`](flux_core::backend::InspectError) that says of what
+//! [kind](flux_core::image::ArtifactKind) it is: it cannot be run, so it is never a candidate. The
+//! configuration and the layers decide, as they do for runtimes.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod artifact;
 mod builder;
 mod cache;
 mod credentials;
@@ -35,10 +43,12 @@ mod fault;
 mod host;
 mod inspect;
 mod manifest;
+mod page;
 mod pager;
 mod registry;
 mod retry_after;
 mod session;
+mod token;
 
 pub use builder::OciRegistryBuilder;
 pub use cache::{DirStore, ImageStore};

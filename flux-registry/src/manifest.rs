@@ -2,36 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use flux_core::image::{Digest, ImageInfo, Platform};
-use jiff::Timestamp;
+use flux_core::image::{ArtifactKind, Digest, ImageInfo, Platform};
 use oci_distribution::manifest::{
-    IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE,
-    IMAGE_MANIFEST_MEDIA_TYPE, ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE,
-    OciImageIndex, OciImageManifest,
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE, OciImageIndex, OciImageManifest,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::fault::Fault;
+use crate::{
+    artifact::{Artifact, is_artifact_type},
+    fault::Fault,
+};
 
 /// The kinds of manifest that are understood, as they are asked for.
 pub(crate) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
-
-/// The beginnings of the media types of what containers are run from. An image that has layers has
-/// one of these.
-const RUNNABLE_LAYERS: &[&str] = &[
-    "application/vnd.oci.image.layer.",
-    "application/vnd.docker.image.rootfs.",
-    "application/vnd.wasm.",
-    "application/wasm",
-];
-
-/// The beginnings of the media types of the configurations that runnable images have.
-const RUNNABLE_CONFIGS: &[&str] =
-    &[IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE, "application/vnd.wasm.config."];
 
 /// The kinds of manifests.
 #[derive(Clone, Debug)]
@@ -60,38 +48,36 @@ pub(crate) fn read(body: &[u8]) -> Result<Manifest, Fault> {
     struct Outline {
         schema_version: u32,
         media_type: Option<String>,
+        artifact_type: Option<String>,
         manifests: Option<serde::de::IgnoredAny>,
     }
     let invalid = |e: serde_json::Error| Fault::Invalid(format!("its manifest: {e}"));
     let outline: Outline = serde_json::from_slice(body).map_err(invalid)?;
     if outline.schema_version == 1 {
-        return Err(Fault::NotAnImage(
-            "it is in Docker's schema 1, which registries and runtimes gave up; push it again with a current client"
-                .to_owned(),
-        ));
+        let evidence = "registries and runtimes gave that up; push it again with a current client";
+        return Err(Fault::NotAnImage(Artifact::new(ArtifactKind::Schema1, evidence)));
     }
     let index = match outline.media_type.as_deref() {
         Some(OCI_IMAGE_INDEX_MEDIA_TYPE | IMAGE_MANIFEST_LIST_MEDIA_TYPE) => true,
         Some(OCI_IMAGE_MEDIA_TYPE | IMAGE_MANIFEST_MEDIA_TYPE) => false,
-        Some(other) => return Err(Fault::NotAnImage(format!("its manifest is of type {other}"))),
+        Some(other) => {
+            let artifact = Artifact::of_media_type(other, outline.artifact_type.as_deref());
+            return Err(Fault::NotAnImage(artifact));
+        }
         // OCI manifests need not say what they are.
         None => outline.manifests.is_some(),
     };
     if index {
         let index: OciImageIndex = serde_json::from_slice(body).map_err(invalid)?;
-        return Ok(Manifest::Index(index.manifests.iter().filter_map(child).collect()));
+        return match Artifact::of_index(&index) {
+            Some(artifact) => Err(Fault::NotAnImage(artifact)),
+            None => Ok(Manifest::Index(index.manifests.iter().filter_map(child).collect())),
+        };
     }
     let image: OciImageManifest = serde_json::from_slice(body).map_err(invalid)?;
-    let config = image.config.media_type.as_str();
-    if !RUNNABLE_CONFIGS.iter().any(|known| config.starts_with(known)) {
-        return Err(Fault::NotAnImage(format!("its configuration is of type {config}")));
-    }
-    let runnable = |layer: &str| RUNNABLE_LAYERS.iter().any(|known| layer.starts_with(known));
-    match image.layers.first() {
-        Some(first) if !image.layers.iter().any(|layer| runnable(&layer.media_type)) => {
-            Err(Fault::NotAnImage(format!("it holds {}", first.media_type)))
-        }
-        _ => Ok(Manifest::Image(Box::new(image))),
+    match Artifact::of_manifest(&image) {
+        Some(artifact) => Err(Fault::NotAnImage(artifact)),
+        None => Ok(Manifest::Image(Box::new(image))),
     }
 }
 
@@ -104,7 +90,8 @@ fn child(entry: &ImageIndexEntry) -> Option<Child> {
         IMAGE_MANIFEST_LIST_MEDIA_TYPE,
     ];
     let attestation = entry.annotations.iter().flatten().any(|(key, _)| key == "vnd.docker.reference.type");
-    if attestation || !MANIFESTS.contains(&entry.media_type.as_str()) {
+    let artifact = entry.artifact_type.as_deref().is_some_and(is_artifact_type);
+    if attestation || artifact || !MANIFESTS.contains(&entry.media_type.as_str()) {
         return None;
     }
     let platform = entry.platform.as_ref().map(|p| Platform {
@@ -150,20 +137,8 @@ pub(crate) fn read_config(digest: Digest, body: &[u8]) -> Result<ImageInfo, Faul
         architecture,
         variant: word(&config.variant),
     });
-    let created = built(config.created.as_str(), &labels);
+    let created = config.created.as_str().and_then(|text| text.trim().parse().ok());
     Ok(ImageInfo { digest: Some(digest), created, labels, platforms: platform.into_iter().collect() })
-}
-
-/// Returns when an image was built.
-///
-/// Its configuration says it, or its labels where that is missing or a builder's zero.
-fn built(created: Option<&str>, labels: &BTreeMap<String, String>) -> Option<Timestamp> {
-    const LABELS: [&str; 2] = ["org.opencontainers.image.created", "org.label-schema.build-date"];
-    let written = std::iter::once(created).chain(LABELS.map(|label| labels.get(label).map(String::as_str)));
-    let dates: Vec<Timestamp> = written.flatten().filter_map(|text| text.trim().parse().ok()).collect();
-    let trusted =
-        |date: &&Timestamp| ImageInfo { created: Some(**date), ..ImageInfo::default() }.built().is_some();
-    dates.iter().find(trusted).or(dates.first()).copied()
 }
 
 /// Returns the details of an index from those of its images: it is as new as the newest of them and
@@ -196,44 +171,12 @@ mod tests {
 
     const SHA: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
-    fn image(config: &str, layers: &[&str]) -> Value {
-        let layers: Vec<Value> =
-            layers.iter().map(|l| json!({"mediaType": l, "size": 1, "digest": SHA})).collect();
-        json!({"schemaVersion": 2, "mediaType": OCI_IMAGE_MEDIA_TYPE, "layers": layers,
-            "config": {"mediaType": config, "size": 2, "digest": SHA}})
-    }
-
     fn read(manifest: &Value) -> Result<Manifest, Fault> {
         super::read(manifest.to_string().as_bytes())
     }
 
     fn config(config: Value) -> ImageInfo {
         read_config(SHA.parse().unwrap(), config.to_string().as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn only_what_containers_run_from_is_an_image() {
-        let oci = IMAGE_CONFIG_MEDIA_TYPE;
-        for (config, layers, runs) in [
-            (oci, &["application/vnd.oci.image.layer.v1.tar+gzip"][..], true),
-            (oci, &["application/vnd.oci.image.layer.v1.tar+zstd"], true),
-            (IMAGE_DOCKER_CONFIG_MEDIA_TYPE, &["application/vnd.docker.image.rootfs.diff.tar.gzip"], true),
-            (oci, &[], true),
-            ("application/vnd.wasm.config.v0+json", &["application/wasm"], true),
-            // A signature, an attestation, a chart, an artifact.
-            (oci, &["application/vnd.dev.cosign.simplesigning.v1+json"], false),
-            (oci, &["application/vnd.dsse.envelope.v1+json"], false),
-            (
-                "application/vnd.cncf.helm.config.v1+json",
-                &["application/vnd.cncf.helm.chart.content.v1.tar+gzip"],
-                false,
-            ),
-            ("application/vnd.oci.empty.v1+json", &["text/plain"], false),
-        ] {
-            let read = read(&image(config, layers));
-            assert_eq!(matches!(read, Ok(Manifest::Image(_))), runs, "{config} {layers:?}: {read:?}");
-            assert_eq!(matches!(read, Err(Fault::NotAnImage(_))), !runs, "{config} {layers:?}: {read:?}");
-        }
     }
 
     #[test]
@@ -247,6 +190,7 @@ mod tests {
             entry(OCI_IMAGE_MEDIA_TYPE, "unknown", "unknown", Value::Null),
             entry(OCI_IMAGE_MEDIA_TYPE, "linux", "amd64", json!({"vnd.docker.reference.type": "attestation-manifest"})),
             entry("application/vnd.example", "linux", "amd64", Value::Null),
+            {"mediaType": OCI_IMAGE_MEDIA_TYPE, "size": 1, "digest": SHA, "artifactType": "application/vnd.example"},
             {"mediaType": IMAGE_MANIFEST_MEDIA_TYPE, "size": 1, "digest": SHA},
             entry(OCI_IMAGE_MEDIA_TYPE, "linux", "made-up", Value::Null),
         ]});
@@ -257,25 +201,17 @@ mod tests {
     }
 
     #[test]
-    fn a_date_comes_from_the_configuration_or_else_from_a_label() {
-        let labels = |oci: &str, schema: &str| json!({"Labels": {"org.opencontainers.image.created": oci, "org.label-schema.build-date": schema}});
-        let (a, b, c) = ("2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z");
-        for (created, labels, expected) in [
-            (json!(a), labels(b, c), Some(a)),
-            (Value::Null, labels(b, c), Some(b)),
-            (json!("yesterday"), labels(b, c), Some(b)),
-            (json!("0001-01-01T00:00:00Z"), labels(b, c), Some(b)),
-            (json!("1970-01-01T00:00:00Z"), labels("", c), Some(c)),
-            (json!("1970-01-01T00:00:00Z"), json!({}), Some("1970-01-01T00:00:00Z")),
-            (Value::Null, json!(null), None),
-            (
-                json!("2024-01-01T02:00:00.123456789+02:00"),
-                json!(null),
-                Some("2024-01-01T00:00:00.123456789Z"),
-            ),
+    fn a_date_and_labels_are_told_as_they_are() {
+        let label = json!({"Labels": {"org.opencontainers.image.created": "2024-02-01T00:00:00Z"}});
+        for (created, expected) in [
+            (json!("2024-01-01T02:00:00.123456789+02:00"), Some("2024-01-01T00:00:00.123456789Z")),
+            (json!("1970-01-01T00:00:00Z"), Some("1970-01-01T00:00:00Z")),
+            (json!("yesterday"), None),
+            (Value::Null, None),
         ] {
-            let info = config(json!({"created": created, "config": labels}));
-            assert_eq!(info.created, expected.map(|t| t.parse().unwrap()), "{created} {labels}");
+            let info = config(json!({"created": created, "config": label}));
+            assert_eq!(info.created, expected.map(|t| t.parse().unwrap()), "{created}");
+            assert_eq!(info.labels["org.opencontainers.image.created"], "2024-02-01T00:00:00Z");
         }
     }
 
@@ -294,7 +230,7 @@ mod tests {
     #[test]
     fn no_manifest_is_an_error_that_says_why() {
         for (manifest, why) in [
-            (json!({"schemaVersion": 1}), "schema 1"),
+            (json!({"schemaVersion": 1}), "Schema1"),
             (json!({"schemaVersion": 2, "mediaType": "application/x"}), "application/x"),
             (json!({"schemaVersion": 2}), "missing field"),
             (json!([]), "its manifest"),

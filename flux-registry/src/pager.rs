@@ -28,15 +28,33 @@ pub(crate) enum Next {
 pub(crate) struct Pager {
     first: Url,
     max_pages: usize,
+    max_tags: usize,
     seen: HashSet<Url>,
     idle: usize,
     tags: BTreeSet<Tag>,
 }
 
 impl Pager {
-    /// Makes a pager that starts at `first` and looks at `max_pages` pages at most.
-    pub(crate) fn new(first: Url, max_pages: usize) -> Self {
-        Self { seen: HashSet::from([first.clone()]), first, max_pages, idle: 0, tags: BTreeSet::new() }
+    /// Makes a pager that starts at `first`, looks at `max_pages` pages at most, and takes
+    /// `max_tags` tags at most.
+    pub(crate) fn new(first: Url, max_pages: usize, max_tags: usize) -> Self {
+        let seen = HashSet::from([first.clone()]);
+        Self { seen, first, max_pages, max_tags, idle: 0, tags: BTreeSet::new() }
+    }
+
+    /// Counts the pages that were asked for so far.
+    pub(crate) fn pages(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Counts the tags that were seen so far.
+    pub(crate) fn tags(&self) -> usize {
+        self.tags.len()
+    }
+
+    /// Says that there are more tags than are taken.
+    pub(crate) fn too_many(&self) -> String {
+        format!("there are more than {} tags, and no more are taken of one repository", self.max_tags)
     }
 
     /// Takes in the page that was found at `at`: its tags and its `Link` headers.
@@ -46,14 +64,20 @@ impl Pager {
         names: &[String],
         links: impl IntoIterator<Item = &'a str>,
     ) -> Next {
-        let before = self.tags.len();
+        let (before, mut others) = (self.tags.len(), 0);
         for name in names {
             match name.parse() {
                 Ok(tag) => {
+                    if self.tags.len() >= self.max_tags && !self.tags.contains(&tag) {
+                        return Next::Truncated(self.too_many());
+                    }
                     self.tags.insert(tag);
                 }
-                Err(_) => tracing::warn!(repository = %self.first.path(), tag = name, "not a tag, ignored"),
+                Err(_) => others += 1,
             }
+        }
+        if others > 0 {
+            tracing::warn!(repository = %self.first.path(), count = others, "names that are no tags, ignored");
         }
         self.idle = if self.tags.len() > before { 0 } else { self.idle + 1 };
         let next = match links.into_iter().find_map(next_link) {
@@ -159,7 +183,7 @@ mod tests {
 
     fn pager(max_pages: usize) -> (Pager, Url) {
         let first = Url::parse(FIRST).unwrap();
-        (Pager::new(first.clone(), max_pages), first)
+        (Pager::new(first.clone(), max_pages, 100_000), first)
     }
 
     fn names(range: std::ops::Range<usize>) -> Vec<String> {

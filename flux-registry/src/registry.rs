@@ -12,7 +12,6 @@ use flux_core::{
     image::{ImageName, Tag},
 };
 use reqwest::Method;
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -21,6 +20,7 @@ use crate::{
     fault::{About, Fault},
     host::{Clients, Endpoint},
     inspect::Inspector,
+    page,
     pager::{Next, PAGE_SIZE, Pager},
     session::{Request, Session, Settings},
 };
@@ -62,14 +62,14 @@ impl fmt::Debug for OciRegistry {
 }
 
 impl OciRegistry {
-    fn session(&self, endpoint: &Endpoint, login: Option<&Login>) -> Result<Arc<Session>, Fault> {
+    fn session(&self, endpoint: &Endpoint, login: Option<&Login>) -> Arc<Session> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let host = hosts.entry(endpoint.authority.clone()).or_insert_with(|| Host {
             permits: Arc::new(Semaphore::new(self.settings.concurrency)),
             sessions: HashMap::new(),
         });
         if let Some(session) = host.sessions.get(&login.cloned()) {
-            return Ok(Arc::clone(session));
+            return Arc::clone(session);
         }
         let session = Arc::new(Session::new(
             endpoint.clone(),
@@ -77,19 +77,23 @@ impl OciRegistry {
             Arc::clone(&self.settings),
             Arc::clone(&host.permits),
             self.clients.of(endpoint).clone(),
-        )?);
+        ));
         host.sessions.insert(login.cloned(), Arc::clone(&session));
-        Ok(session)
+        session
     }
 
     /// Lists all tags of a repository, and why some are missing.
-    async fn list(&self, session: &Session, repository: &str) -> Result<(Tags, Option<String>), Fault> {
-        #[derive(Deserialize)]
-        struct Page {
-            tags: Option<Vec<String>>,
-        }
+    ///
+    /// Where a page fails that is not the first, those before it are the answer, and the failure
+    /// says why some are missing.
+    async fn list(
+        &self,
+        session: &Session,
+        repository: &str,
+        about: &About<'_>,
+    ) -> Result<(Tags, Option<String>), Fault> {
         let first = session.url(repository, &format!("tags/list?n={PAGE_SIZE}"))?;
-        let mut pager = Pager::new(first.clone(), self.settings.max_pages);
+        let mut pager = Pager::new(first.clone(), self.settings.max_pages, self.settings.max_tags);
         let mut next = Next::Page(first);
         loop {
             let at = match next {
@@ -97,12 +101,25 @@ impl OciRegistry {
                 Next::End => return Ok((pager.into_tags(), None)),
                 Next::Truncated(why) => return Ok((pager.into_tags(), Some(why))),
             };
-            let answer =
-                session.ask(repository, Request::Http(Method::GET, at.clone(), LARGEST_PAGE)).await?;
-            let page: Page = serde_json::from_slice(&answer.body)
-                .map_err(|e| Fault::Invalid(format!("its list of tags: {e}")))?;
-            let links = answer.headers.get_all("link").iter().filter_map(|link| link.to_str().ok());
-            next = pager.page(&at, &page.tags.unwrap_or_default(), links);
+            let answer = session.ask(repository, Request::Http(Method::GET, at.clone(), LARGEST_PAGE)).await;
+            // Some lists have tags twice; more than that tells that there are more than are taken.
+            let most = self.settings.max_tags.saturating_mul(2).saturating_add(1);
+            let read = answer.and_then(|answer| Ok((page::read(&answer.body, most)?, answer.headers)));
+            let (page, headers) = match read {
+                Ok(read) => read,
+                Err(fault) if pager.pages() > 1 => {
+                    let error = about.error(&fault);
+                    let (pages, tags) = (pager.pages() - 1, pager.tags());
+                    let why = format!("only the first {pages} pages with {tags} tags could be read: {error}");
+                    return Ok((pager.into_tags(), Some(why)));
+                }
+                Err(fault) => return Err(fault),
+            };
+            let links = headers.get_all("link").iter().filter_map(|link| link.to_str().ok());
+            next = pager.page(&at, &page.names, links);
+            if page.is_cut && !matches!(next, Next::Truncated(_)) {
+                next = Next::Truncated(pager.too_many());
+            }
         }
     }
 }
@@ -113,10 +130,8 @@ impl Registry for OciRegistry {
         let endpoint = Endpoint::of(name, &self.settings.transports);
         let login = self.credentials.login(name);
         let about = self.about(name, &endpoint, login);
-        let listed = match self.session(&endpoint, login) {
-            Ok(session) => self.list(&session, &name.repository()).await,
-            Err(fault) => Err(fault),
-        };
+        let session = self.session(&endpoint, login);
+        let listed = self.list(&session, &name.repository(), &about).await;
         let (value, missing) = listed.map_err(|fault| about.error(&fault))?;
         let completeness = match missing {
             None => Completeness::Complete,
@@ -129,7 +144,7 @@ impl Registry for OciRegistry {
         let endpoint = Endpoint::of(name, &self.settings.transports);
         let login = self.credentials.login(name);
         let about = self.about(name, &endpoint, login);
-        let session = self.session(&endpoint, login).map_err(|fault| about.error(&fault))?;
+        let session = self.session(&endpoint, login);
         let inspector = Inspector {
             session: &session,
             cache: &self.cache,

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -17,27 +17,21 @@ use flux_core::backend::{
     Clock,
     layers::{Pause, RetryPolicy},
 };
-use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use oci_distribution::{
-    Client, Reference, RegistryOperation,
-    client::{Certificate, ClientConfig, ClientProtocol},
-    manifest::OciDescriptor,
-    secrets::RegistryAuth,
-};
 use reqwest::{
-    Method, Url,
+    Method, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue},
 };
 use serde::Deserialize;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
-    credentials::Login,
+    credentials::{Login, strike_out},
     fault::Fault,
     host::{Endpoint, Transports},
     manifest,
     retry_after::retry_after,
+    token,
 };
 
 /// How requests name the program that makes them.
@@ -48,21 +42,20 @@ pub(crate) const USER_AGENT: &str = concat!("flux-registry/", env!("CARGO_PKG_VE
 pub(crate) struct Settings {
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Duration,
-    pub(crate) connect_timeout: Duration,
     pub(crate) concurrency: usize,
     pub(crate) max_pages: usize,
+    pub(crate) max_tags: usize,
     pub(crate) transports: Transports,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) authorities: Vec<Certificate>,
 }
 
 /// A request to a registry.
 #[derive(Clone, Debug)]
-pub(crate) enum Request<'a> {
-    /// A request, with the longest answer that is taken, in bytes.
+pub(crate) enum Request {
+    /// A request for tags or manifests, with the longest answer that is taken, in bytes.
     Http(Method, Url, usize),
-    /// A blob, checked against its digest, with the longest that is taken, in bytes.
-    Blob(&'a OciDescriptor, usize),
+    /// A request for a blob, with the longest that is taken, in bytes.
+    Blob(Url, usize),
 }
 
 /// An answer of a registry.
@@ -96,12 +89,6 @@ pub(crate) struct Session {
     settings: Arc<Settings>,
     permits: Arc<Semaphore>,
     http: reqwest::Client,
-    auth: RegistryAuth,
-    /// Logs in, and fetches blobs as whoever logged in.
-    client: Client,
-    /// Fetches blobs where no login is wanted: the other one would ask again each time whether one
-    /// is.
-    anonymous: OnceLock<Result<Client, Fault>>,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
     grants: AtomicU64,
     pause: Pause,
@@ -123,27 +110,17 @@ impl Session {
         settings: Arc<Settings>,
         permits: Arc<Semaphore>,
         http: reqwest::Client,
-    ) -> Result<Self, Fault> {
-        let auth = match &login {
-            None => RegistryAuth::Anonymous,
-            Some(Login::Basic { username, password }) => {
-                RegistryAuth::Basic(username.clone(), password.reveal().to_owned())
-            }
-            Some(Login::Token(token)) => RegistryAuth::Bearer(token.reveal().to_owned()),
-        };
-        Ok(Self {
-            client: client(&endpoint, &settings)?,
+    ) -> Self {
+        Self {
             endpoint,
             login,
             settings,
             permits,
             http,
-            auth,
-            anonymous: OnceLock::new(),
             slots: Mutex::default(),
             grants: AtomicU64::new(0),
             pause: Pause::default(),
-        })
+        }
     }
 
     /// Returns the address of something of a repository, such as `manifests/v1`.
@@ -156,15 +133,13 @@ impl Session {
     ///
     /// It asks again with a new token when the old one is refused, and again after a while when the
     /// registry is out of order, unreachable, or wants a short pause.
-    pub(crate) async fn ask(&self, repository: &str, request: Request<'_>) -> Result<Answer, Fault> {
-        let reference =
-            Reference::with_tag(self.endpoint.authority.clone(), repository.to_owned(), "latest".to_owned());
+    pub(crate) async fn ask(&self, repository: &str, request: Request) -> Result<Answer, Fault> {
         let mut failed = 0;
         let mut refused = None;
         loop {
             self.respect_pause().await?;
-            let (fault, serial) = match self.grant(&reference, refused).await {
-                Ok(grant) => match self.ask_once(&reference, &request, &grant).await {
+            let (fault, serial) = match self.grant(repository, refused).await {
+                Ok(grant) => match self.ask_once(&request, &grant).await {
                     Ok(answer) => return Ok(answer),
                     Err(fault) => (fault, Some(grant.serial)),
                 },
@@ -207,27 +182,45 @@ impl Session {
         Ok(())
     }
 
-    async fn ask_once(
-        &self,
-        reference: &Reference,
-        request: &Request<'_>,
-        grant: &Grant,
-    ) -> Result<Answer, Fault> {
-        let answer = async {
-            match request {
-                Request::Http(method, url, limit) => {
-                    self.http(method.clone(), url.clone(), *limit, grant).await
-                }
-                Request::Blob(descriptor, limit) => self.blob(reference, descriptor, *limit, grant).await,
+    async fn ask_once(&self, request: &Request, grant: &Grant) -> Result<Answer, Fault> {
+        let (request, limit) = match request {
+            Request::Http(method, url, limit) => {
+                (self.http.request(method.clone(), url.clone()).header(ACCEPT, manifest::ACCEPT), *limit)
             }
+            Request::Blob(url, limit) => (self.http.get(url.clone()), *limit),
         };
-        let result = self.limited(answer).await;
+        let request = match &grant.authorization {
+            // A redirect to another host does not take it along.
+            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
+            None => request,
+        };
+        let result = match self.limited(self.send(request, limit)).await {
+            Ok((status, answer)) if status.is_success() => Ok(answer),
+            Ok((status, answer)) => Err(self.fault(status, &answer, grant.authorization.as_ref())),
+            Err(fault) => Err(fault),
+        };
         if let Err(fault) = &result
             && let Some(until) = fault.retry_at()
         {
             self.pause.extend_to(until);
         }
         result
+    }
+
+    /// Returns the fault that an answer is, without the secrets that it may repeat.
+    ///
+    /// They are struck out before anything is cut off, or a part of one could stay.
+    fn fault(&self, status: StatusCode, answer: &Answer, authorization: Option<&HeaderValue>) -> Fault {
+        let body = self.without_secrets(&answer.body, authorization);
+        Fault::of_answer(status, body.as_bytes(), retry_after(&answer.headers, self.settings.clock.now()))
+    }
+
+    fn without_secrets(&self, body: &[u8], authorization: Option<&HeaderValue>) -> String {
+        let text = String::from_utf8_lossy(body);
+        let granted = authorization.and_then(|value| value.to_str().ok());
+        let granted = granted.and_then(|value| value.split_once(' ')).map_or("", |(_, secret)| secret);
+        let text = strike_out(&text, granted);
+        self.login.as_ref().map_or(text.clone(), |login| login.redact(&text))
     }
 
     /// Runs a request when its turn comes, and not for longer than requests may take.
@@ -239,11 +232,12 @@ impl Session {
         })
     }
 
-    async fn http(&self, method: Method, url: Url, limit: usize, grant: &Grant) -> Result<Answer, Fault> {
-        let mut request = self.http.request(method, url).header(ACCEPT, manifest::ACCEPT);
-        if let Some(authorization) = &grant.authorization {
-            request = request.header(AUTHORIZATION, authorization.clone());
-        }
+    /// Sends a request, and reads its answer if it is not longer than `limit` bytes.
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        limit: usize,
+    ) -> Result<(StatusCode, Answer), Fault> {
         let mut response = request.send().await.map_err(Fault::of_request)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = BytesMut::new();
@@ -253,48 +247,13 @@ impl Session {
             }
             body.extend_from_slice(&chunk);
         }
-        let body = body.freeze();
-        if status.is_success() {
-            Ok(Answer { headers, body })
-        } else {
-            Err(Fault::of_answer(status, &body, retry_after(&headers, self.settings.clock.now())))
-        }
-    }
-
-    async fn blob(
-        &self,
-        reference: &Reference,
-        descriptor: &OciDescriptor,
-        limit: usize,
-        grant: &Grant,
-    ) -> Result<Answer, Fault> {
-        let client = if grant.authorization.is_some() {
-            &self.client
-        } else {
-            let anonymous = self.anonymous.get_or_init(|| client(&self.endpoint, &self.settings));
-            anonymous.as_ref().map_err(Fault::clone)?
-        };
-        let mut stream = client.pull_blob_stream(reference, descriptor).await?.stream;
-        let mut body = BytesMut::new();
-        let broken = |e: std::io::Error| match e.kind() {
-            std::io::ErrorKind::Other => {
-                Fault::Invalid("the content does not have the digest asked for".to_owned())
-            }
-            _ => Fault::Unreachable("the connection broke".to_owned()),
-        };
-        while let Some(chunk) = stream.try_next().await.map_err(broken)? {
-            if body.len() + chunk.len() > limit {
-                return Err(too_large(limit));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer { headers: HeaderMap::new(), body: body.freeze() })
+        Ok((status, Answer { headers, body: body.freeze() }))
     }
 
     /// Returns the authorization for requests to a repository. `refused` is the grant that the
     /// registry no longer takes.
-    async fn grant(&self, reference: &Reference, refused: Option<u64>) -> Result<Grant, Fault> {
-        let slot = Arc::clone(lock(&self.slots).entry(reference.repository().to_owned()).or_default());
+    async fn grant(&self, repository: &str, refused: Option<u64>) -> Result<Grant, Fault> {
+        let slot = Arc::clone(lock(&self.slots).entry(repository.to_owned()).or_default());
         let finished_before = slot.finished.load(Ordering::Acquire);
         let mut outcome = slot.outcome.lock().await;
         match &*outcome {
@@ -309,16 +268,17 @@ impl Session {
             }
             _ => {}
         }
-        let granted = self.log_in(reference).await;
+        let granted = self.log_in(repository).await;
         slot.finished.fetch_add(1, Ordering::Release);
         *outcome = Some(granted.clone());
         granted
     }
 
-    async fn log_in(&self, reference: &Reference) -> Result<Grant, Fault> {
-        let token = self
-            .limited(async { Ok(self.client.auth(reference, &self.auth, RegistryOperation::Pull).await?) })
-            .await?;
+    async fn log_in(&self, repository: &str) -> Result<Grant, Fault> {
+        let token = match &self.login {
+            Some(Login::Token(token)) => Some(token.reveal().to_owned()),
+            login => self.token(repository, login.as_ref()).await?,
+        };
         let now = self.settings.clock.now();
         let (value, fresh_until) = match (&token, &self.login) {
             (Some(token), _) => (Some(format!("Bearer {token}")), token_fresh_until(token, now)),
@@ -340,6 +300,28 @@ impl Session {
             }
         };
         Ok(Grant { serial: self.grants.fetch_add(1, Ordering::Relaxed), authorization, fresh_until })
+    }
+}
+
+impl Session {
+    /// Returns a token of the token server, if the registry asks for one.
+    async fn token(&self, repository: &str, login: Option<&Login>) -> Result<Option<String>, Fault> {
+        let version = self.http.get(format!("{}/v2/", self.endpoint.base()));
+        // What it says beside is of no interest, so it is not read.
+        let version = self.limited(async { version.send().await.map_err(Fault::of_request) }).await?;
+        let Some(address) = token::address(version.headers(), repository)? else { return Ok(None) };
+        let request = match login {
+            Some(Login::Basic { username, password }) => {
+                self.http.get(address).basic_auth(username, Some(password.reveal()))
+            }
+            _ => self.http.get(address),
+        };
+        let (status, answer) = self.limited(self.send(request, token::LARGEST_ANSWER)).await?;
+        if status.is_success() {
+            return token::read(&answer.body).map(Some);
+        }
+        let body = self.without_secrets(&answer.body, None);
+        Err(token::refused(status, body.as_bytes(), self.fault(status, &answer, None)))
     }
 }
 
@@ -376,27 +358,6 @@ fn token_fresh_until(token: &str, now: Timestamp) -> Timestamp {
         Some(end) => end.checked_sub(MARGIN).unwrap_or(Timestamp::MIN).max(after(LEAST_LIFE)),
         None => after(DEFAULT_LIFE - MARGIN),
     }
-}
-
-fn client(endpoint: &Endpoint, settings: &Settings) -> Result<Client, Fault> {
-    let mut config = ClientConfig {
-        protocol: if endpoint.plain { ClientProtocol::Http } else { ClientProtocol::Https },
-        extra_root_certificates: settings.authorities.clone(),
-        // Tokens are renewed here, before the client would; it must not forget them earlier.
-        default_token_expiration_secs: 24 * 3600,
-        read_timeout: Some(settings.timeout),
-        connect_timeout: Some(settings.connect_timeout),
-        user_agent: USER_AGENT,
-        ..ClientConfig::default()
-    };
-    if endpoint.loopback {
-        // The client has no switch against the environment's proxy; another one that is not for
-        // this machine is one.
-        config.http_proxy = Some("http://127.0.0.1:9".to_owned());
-        config.no_proxy = Some("localhost,127.0.0.0/8,::1".to_owned());
-    }
-    // `Client::new` would fall back to a configuration without these certificates and time limits.
-    Client::try_from(config).map_err(Fault::from)
 }
 
 #[cfg(test)]

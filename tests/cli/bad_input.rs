@@ -100,6 +100,21 @@ fn an_image_that_is_not_in_its_registry_is_not_released() {
 }
 
 #[test]
+fn an_artifact_is_not_released_even_by_force() {
+    let shop = Shop::new();
+    let artifact = "weaveworksdemos/front-end:\n- {tag: 0.2.0}\n- {tag: 1.0.0, artifact: helm-chart}\n";
+    shop.images(artifact);
+    let words =
+        ["release", "-w", FRONT_END, "-i", "weaveworksdemos/front-end:1.0.0", "--force", "-o", "json"];
+    let report = shop.fluxctl(&words).exits(1).json();
+    let workload = &report["workloads"][FRONT_END];
+    assert_eq!((&workload["status"], &workload["reason"]), (&"failed".into(), &"not-an-image".into()));
+    let message = workload["containers"][0]["message"].to_string();
+    assert!(message.contains("is a Helm chart, and no container image"), "{message}");
+    assert_eq!(shop.messages().len(), 1);
+}
+
+#[test]
 fn a_bad_pattern_matches_nothing_and_is_a_finding() {
     let shop = Shop::new();
     let path = "sock-shop/catalogue-dep.yaml".to_owned();

@@ -8,7 +8,7 @@ use crate::{ran::Ran, shop::Shop};
 
 pub(crate) const WEB: &str = "shop:deployment/web";
 
-const IMAGES: &str = "example/web:\n- {tag: '1.0', created: '2020-01-01T00:00:00Z'}\n- {tag: '1.1', created: '2020-02-01T00:00:00Z'}\n";
+const IMAGES: &str = "example/web:\n- {tag: '1.0', created: '2016-01-01T00:00:00Z'}\n- {tag: '1.1', created: '2016-02-01T00:00:00Z'}\n";
 
 /// Prints a deployment with the tag that values.env has.
 pub(crate) const RENDER: &str = "#!/bin/sh

@@ -87,3 +87,37 @@ fn a_workload_that_is_not_there_is_reported() {
     let ran = shop.fluxctl(&["list-images", "-w", "sock-shop:deployment/nothing"]).exits(1);
     assert!(ran.stderr.contains("sock-shop:deployment/nothing"), "{}", ran.stderr);
 }
+
+/// A repository with an image, a newer one, and artifacts beside them.
+const BESIDE: &str = "weaveworksdemos/front-end:
+- {tag: 0.2.0, created: 2016-11-09T10:26:00Z}
+- {tag: 0.3.0, created: 2016-11-10T10:26:00Z}
+- {tag: zz-cache, artifact: build-cache}
+- {tag: 1.0.0, artifact: helm-chart}
+- {tag: sha256-44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a.sig}
+";
+
+#[test]
+fn artifacts_are_listed_for_what_they_are_and_decide_nothing() {
+    let shop = Shop::new();
+    shop.images(BESIDE);
+    let ran = shop.fluxctl(&["list-images", "--service=sock-shop/front-end"]).exits(0);
+    insta::assert_snapshot!(ran.stdout, @"
+    WORKLOAD                        CONTAINER  IMAGE                                                                            CREATED
+    sock-shop:deployment/front-end  front-end  weaveworksdemos/front-end
+                                               |   0.3.0                                                                        10 Nov 16 10:26 UTC
+                                               '-> 0.2.0                                                                        09 Nov 16 10:26 UTC
+                                                   1.0.0                                                                        a Helm chart
+                                                   sha256-44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a.sig  a signature
+                                                   zz-cache                                                                     a build cache
+    ");
+    assert_eq!(ran.stderr, "");
+    let words = ["release", "-w", "sock-shop:deployment/front-end", "--update-all-images", "-o", "json"];
+    let report = shop.fluxctl(&words).exits(0).json();
+    let container = &report["workloads"]["sock-shop:deployment/front-end"]["containers"][0];
+    assert_eq!(container["target"], "weaveworksdemos/front-end:0.3.0");
+    assert_eq!(report["findings"], json!([]));
+    let explain = ["explain", "-w", "sock-shop:deployment/front-end"];
+    let table = shop.fluxctl(&explain).exits(0).stdout;
+    assert!(table.contains("it is a signature, as its name tells"), "{table}");
+}

@@ -9,6 +9,7 @@
 #[path = "../cli/ran.rs"]
 mod ran;
 
+mod artifacts;
 mod daemon;
 mod killed;
 mod kustomize;

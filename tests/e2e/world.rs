@@ -74,6 +74,17 @@ impl World {
         self.registry.push_image(&path, tag, created, &[], &["linux/amd64"]);
     }
 
+    /// Pushes an image with attestations, as BuildKit does, and returns its digest.
+    pub(crate) fn push_attested(&self, name: &str, tag: &str, created: &str) -> String {
+        let path = format!("{}/{name}", self.images);
+        self.registry.push(&servers::Image::new(&path, tag).created(created).attested())
+    }
+
+    /// Pushes an artifact.
+    pub(crate) fn push_artifact(&self, name: &str, tag: &str, artifact: servers::Artifact<'_>) {
+        self.registry.push_artifact(&format!("{}/{name}", self.images), tag, artifact);
+    }
+
     /// Commits files, as a person would.
     pub(crate) fn commit(&self, files: &[(&str, &str)], message: &str) {
         servers::commit_files(&self.git.path(&self.repo), files, message);

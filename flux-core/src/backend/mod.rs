@@ -16,7 +16,7 @@ mod registry;
 mod repo;
 mod tree;
 
-pub use crate::image::InspectError;
+pub use crate::image::{InspectError, InspectErrorKind};
 pub use crate::revision::{ContentId, Revision};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use cluster::{

@@ -12,9 +12,10 @@ use crate::{
         Range, Revision,
     },
     finding::Finding,
-    image::{CanonicalName, ImageName, Tag},
+    image::{CanonicalName, DatePreference, ImageName, Tag},
     lineage::Lineage,
     manifest,
+    policy::Glob,
     release::{ClusterFacts, ImageFacts, Needs, PastFile, RepositoryFacts, Snapshot},
     repo_path::RepoPath,
 };
@@ -143,7 +144,11 @@ impl Deployer {
             .collect::<Vec<_>>()
             .await;
         for (key, answer) in tags {
-            facts.repositories.insert(key, answer.map(RepositoryFacts::of));
+            let globs = self.options.label_dates.iter();
+            let prefers_labels = globs.map(|glob| Glob::new(glob)).any(|glob| glob.matches(key.as_str()));
+            let dates = if prefers_labels { DatePreference::Labels } else { DatePreference::default() };
+            let answer = answer.map(|tags| RepositoryFacts { dates, ..RepositoryFacts::of(tags) });
+            facts.repositories.insert(key, answer);
         }
         let details = stream::iter(needs.details.clone())
             .map(|(key, (name, tags))| self.inspect(key, name, tags))
@@ -160,18 +165,18 @@ impl Deployer {
                     }
                 }
                 Err(error) => {
-                    known.images.extend(asked.iter().map(|tag| {
-                        let error = InspectError { missing: false, message: error.to_string() };
-                        (tag.clone(), Err(error))
-                    }));
+                    known.images.extend(
+                        asked
+                            .iter()
+                            .map(|tag| (tag.clone(), Err(InspectError::unreadable(error.to_string())))),
+                    );
                     known.completeness = Completeness::Partial(vec![error.to_string()]);
                 }
             }
             // A backend that leaves a tag out must not be asked for it for ever.
             for tag in asked {
                 known.images.entry(tag).or_insert_with(|| {
-                    let message = "the registry gave no answer for this tag".to_owned();
-                    Err(InspectError { missing: false, message })
+                    Err(InspectError::unreadable("the registry gave no answer for this tag"))
                 });
             }
         }

@@ -52,6 +52,12 @@ pub struct Options {
     /// By default `default`, as in Flux v1, whatever the context of the kubeconfig says and in
     /// whatever namespace a pod runs: the same repository means the same everywhere.
     pub default_namespace: String,
+    /// The image repositories of which the dates of labels count before those of configurations:
+    /// globs of their canonical names, such as `index.docker.io/weaveworks/*`.
+    ///
+    /// Flux v1's `--registry-use-labels`; by default none. The policy `label-dates` says the same
+    /// for single workloads.
+    pub label_dates: Vec<String>,
     /// Lets every sync look at everything again, and compares its plan with one that is made from
     /// nothing: a difference is a finding.
     ///
@@ -70,6 +76,7 @@ impl Default for Options {
             read_batch: 256,
             failure_memory: Duration::from_secs(30),
             default_namespace: DEFAULT_NAMESPACE.to_owned(),
+            label_dates: Vec::new(),
             recheck: false,
         }
     }

@@ -15,25 +15,15 @@ use super::{Digest, InvalidImage};
 pub struct ImageInfo {
     /// The digest of the manifest or index that the tag points to.
     pub digest: Option<Digest>,
-    /// The time when the image was built; `None` if unknown.
+    /// The time when the image was built, as its configuration has it; `None` if it has none.
     ///
-    /// Times in 1970 or earlier are placeholders (reproducible builds write them), for which
-    /// [`ImageInfo::built`] returns `None`.
+    /// Publishers choose it, and tools write times that say nothing:
+    /// [`Dates::built`](super::Dates::built) returns the time that is believed.
     pub created: Option<Timestamp>,
     /// The labels of the image's configuration.
     pub labels: BTreeMap<String, String>,
     /// The platforms the image was built for; empty if unknown.
     pub platforms: Vec<Platform>,
-}
-
-impl ImageInfo {
-    /// Returns the time when the image was built; `None` if it is unknown or a placeholder.
-    pub fn built(&self) -> Option<Timestamp> {
-        // A year of slack: time zones and toolchains shift the epoch by hours, and no image was
-        // built in 1970.
-        const FIRST: i64 = 366 * 24 * 3600;
-        self.created.filter(|t| t.as_second() >= FIRST)
-    }
 }
 
 /// A platform, `os/architecture[/variant]`.

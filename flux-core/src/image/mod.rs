@@ -57,6 +57,8 @@
 //! [`ImageRef::with_tag`] sets both, or returns [`Pinned`] if the digest of
 //! the new tag is not given.
 
+mod artifact;
+mod built;
 mod host;
 mod info;
 mod inspect_error;
@@ -68,8 +70,10 @@ mod tag;
 #[cfg(test)]
 mod tests;
 
+pub use artifact::ArtifactKind;
+pub use built::{DatePreference, Dates, UntrustedDate};
 pub use info::{ImageInfo, Platform};
-pub use inspect_error::InspectError;
+pub use inspect_error::{InspectError, InspectErrorKind};
 pub use invalid::InvalidImage;
 pub use name::{CanonicalName, DEFAULT_REGISTRY, ImageName};
 pub use reference::{ImageRef, Pinned};

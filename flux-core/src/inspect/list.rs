@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::{
     backend::RolloutState,
     deployer::{DeployError, Deployer},
     finding::Findings,
-    image::{ImageInfo, ImageRef},
+    image::{ArtifactKind, DatePreference, Dates, ImageRef, Tag},
     listing::{AvailableTag, ContainerImages, ContainerView, ImagesView, Listing, WorkloadView},
     manifest::WorkloadId,
-    policy::{Candidate, Policies, TagPattern},
+    policy::{Candidate, Policies, Seen, TagPattern, Tagged},
     release::{self, ImageFacts, Needs, PolicyIndex},
 };
 
@@ -61,10 +63,14 @@ impl Deployer {
         let mut needs = Needs::default();
         for image in &images {
             if let Some(Ok(known)) = facts.get(&image.name) {
-                needs.details_of(&image.name, &known.tags);
+                // The names of some artifacts tell enough.
+                let named = |tag: &&Tag| ArtifactKind::named_by(tag.as_str()).is_none();
+                let asked: Vec<Tag> = known.tags.iter().filter(named).cloned().collect();
+                needs.details_of(&image.name, &asked);
             }
         }
         self.gather_images(&needs, &mut facts).await;
+        let now = self.clock.now();
 
         let entries = listed
             .workloads
@@ -72,7 +78,7 @@ impl Deployer {
             .map(|(id, workload)| {
                 let containers = &workload.containers;
                 let containers =
-                    containers.iter().map(|c| available(c, &workload.policies, &facts)).collect();
+                    containers.iter().map(|c| available(c, &workload.policies, &facts, now)).collect();
                 ImagesView { id, containers }
             })
             .collect();
@@ -136,25 +142,40 @@ struct ListedWorkload {
     policies: Policies,
 }
 
-fn available(container: &ContainerView, policies: &Policies, facts: &ImageFacts) -> ContainerImages {
+fn available(
+    container: &ContainerView,
+    policies: &Policies,
+    facts: &ImageFacts,
+    now: Timestamp,
+) -> ContainerImages {
     let image: Option<ImageRef> = container.image.parse().ok();
     let known = image.as_ref().and_then(|image| facts.get(&image.name)).and_then(|known| known.as_ref().ok());
+    let prefer = match known {
+        Some(known) if !policies.label_dates => known.dates,
+        _ => DatePreference::Labels,
+    };
+    let dates = Dates { prefer, now };
     let pattern = policies.pattern(&container.name).ok();
     let order = pattern.clone().unwrap_or_else(TagPattern::any);
     let mut tags: Vec<AvailableTag> = known
         .into_iter()
         .flat_map(|known| known.tags.iter().map(move |tag| (tag, known.images.get(tag))))
         .map(|(tag, info)| {
+            let artifact = Tagged { tag, seen: info.map_or(Seen::NotAsked, Seen::from) }.artifact();
             let info = info.and_then(|info| info.as_ref().ok());
             AvailableTag {
                 tag: tag.clone(),
-                created: info.and_then(ImageInfo::built),
+                artifact,
+                created: info.and_then(|info| dates.built(info).ok()),
                 digest: info.and_then(|info| info.digest.clone()),
-                matches: pattern.as_ref().is_some_and(|p| p.matches(tag.as_str())),
+                matches: artifact.is_none() && pattern.as_ref().is_some_and(|p| p.matches(tag.as_str())),
             }
         })
         .collect();
-    tags.sort_by(|a, b| order.newest_first(&candidate(a), &candidate(b)));
+    tags.sort_by(|a, b| {
+        let artifacts_last = a.artifact.is_some().cmp(&b.artifact.is_some());
+        artifacts_last.then_with(|| order.newest_first(&candidate(a), &candidate(b)))
+    });
     ContainerImages { name: container.name.clone(), current: container.image.clone(), available: tags }
 }
 

@@ -5,6 +5,7 @@ mod images;
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 
 use crate::{
     backend::{Error, Images, InspectError, Observation, Registry, Result, Tags},
-    image::{CanonicalName, ImageInfo, ImageName, Tag},
+    image::{ArtifactKind, CanonicalName, ImageInfo, ImageName, Tag},
 };
 
 pub use images::{ImagesError, ImagesFile};
@@ -78,6 +79,13 @@ impl MemoryRegistry {
         self
     }
 
+    /// Returns this registry with an artifact: a tag that no container can be run from.
+    #[must_use]
+    pub fn with_artifact(self, name: &ImageName, tag: Tag, kind: ArtifactKind) -> Self {
+        self.push_artifact(name, tag, kind);
+        self
+    }
+
     /// Returns this registry with a repository that answers everything with `error`.
     #[must_use]
     pub fn with_error(self, name: &ImageName, error: Error) -> Self {
@@ -88,6 +96,12 @@ impl MemoryRegistry {
     /// Puts an image under a tag; what the tag pointed to before is forgotten.
     pub fn push(&self, name: &ImageName, tag: Tag, image: ImageInfo) {
         self.insert(name, tag, Ok(image));
+    }
+
+    /// Puts an artifact under a tag; what the tag pointed to before is forgotten.
+    pub fn push_artifact(&self, name: &ImageName, tag: Tag, kind: ArtifactKind) {
+        let message = artifact_words(name, &tag, kind);
+        self.insert(name, tag, Err(InspectError::not_an_image(kind, message)));
     }
 
     /// Removes a tag, if it is there.
@@ -146,14 +160,17 @@ impl Registry for MemoryRegistry {
         }
         let look = |tag: &Tag| {
             repository.and_then(|r| r.tags.get(tag)).cloned().unwrap_or_else(|| {
-                Err(InspectError {
-                    missing: true,
-                    message: format!("image {name}:{tag} does not exist: it was deleted, or never pushed"),
-                })
+                let message = format!("image {name}:{tag} does not exist: it was deleted, or never pushed");
+                Err(InspectError::missing(message))
             })
         };
         Ok(Observation::complete(tags.iter().map(|tag| (tag.clone(), look(tag))).collect(), AUTHORITY))
     }
+}
+
+/// Says what an artifact is.
+fn artifact_words(name: impl fmt::Display, tag: &Tag, kind: ArtifactKind) -> String {
+    format!("{name}:{tag} is {kind}, and no container image")
 }
 
 /// Returns the answer of a future that waits for nothing, as the ones of the in-memory backends do.

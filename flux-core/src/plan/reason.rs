@@ -99,6 +99,9 @@ reasons! {
     NotFound = "not-found", Failed, "not found in repository or cluster";
     /// The image that was asked for is not in its registry.
     ImageNotFound = "image-not-found", Failed, "cannot find one or more images";
+    /// No container can be run from what was asked for: it is a signature, a chart or another
+    /// artifact.
+    NotAnImage = "not-an-image", Failed, "not a container image";
     /// No tag passes the container's pattern.
     NoMatchingTag = "no-matching-tag", Skipped, "cannot find one or more images";
     /// The tag that was asked for does not pass the container's pattern.
@@ -113,8 +116,14 @@ reasons! {
     RegistryUnavailable = "registry-unavailable", Skipped, "cannot find one or more images";
     /// The registry refused the credentials, or wants some.
     RegistryUnauthorized = "registry-unauthorized", Skipped, "cannot find one or more images";
+    /// The registry knows the account, which may not read the image repository.
+    RegistryForbidden = "registry-forbidden", Skipped, "cannot find one or more images";
     /// The image repository does not exist.
     RepositoryNotFound = "repository-not-found", Skipped, "cannot find one or more images";
+    /// The image repository is there and has no tags.
+    RepositoryEmpty = "repository-empty", Skipped, "image repository has no tags";
+    /// The registry does not list the running tag, and nothing newer is known.
+    RunningTagMissing = "running-tag-missing", Skipped, "running image is not in its registry";
     /// Facts about the images or the file are missing that could decide otherwise.
     Incomplete = "incomplete", Skipped, "cannot find one or more images";
     /// Build dates decide, and the date of the running or of the newest image is unknown.
@@ -163,11 +172,15 @@ impl Reason {
         matches!(
             self,
             Self::ImageNotFound
+                | Self::NotAnImage
                 | Self::InvalidPattern
                 | Self::InvalidImage
                 | Self::RegistryUnavailable
                 | Self::RegistryUnauthorized
+                | Self::RegistryForbidden
                 | Self::RepositoryNotFound
+                | Self::RepositoryEmpty
+                | Self::RunningTagMissing
                 | Self::Incomplete
                 | Self::NoTimestamp
                 | Self::NotEditable

@@ -37,6 +37,8 @@ pub struct Policies {
     pub ignore: Option<Ignore>,
     /// `true` if labels that repeat a container's tag follow it.
     pub version_labels: bool,
+    /// `true` if build dates are those of the labels of images first.
+    pub label_dates: bool,
     /// The guards: they keep a release back although a tag would be newer.
     pub guards: Guards,
     /// The names of policies that are there to keep something back and whose values cannot be read.
@@ -98,7 +100,7 @@ pub const PREFIX: &str = "fluxcd.io/";
 const PREFIXES: [(&str, &str); 3] = [(PREFIX, ""), ("flux.weave.works/", ""), ("filter.fluxcd.io/", "tag.")];
 
 /// The policies by name, beside `tag.<container>`.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "automated",
     "locked",
     "locked_user",
@@ -113,6 +115,7 @@ const NAMES: [&str; 14] = [
     "pin-digest",
     "group",
     "version-labels",
+    "label-dates",
 ];
 
 /// Keys under the same prefixes that are no policies: the marks of this library and of Flux v1.
@@ -177,11 +180,13 @@ impl Policies {
             pin_digest: reader.flag("pin-digest", Malformed::Blocks),
             group: reader.guard("group", group),
         };
+        let label_dates = reader.flag("label-dates", Malformed::IsUnset);
         reader.patterns_and_names();
         let Reader { problems, invalid_guards, .. } = reader;
         Self {
             automated,
             version_labels,
+            label_dates,
             locked: locked.then_some(lock),
             ignore,
             guards,

@@ -53,8 +53,8 @@ const VERSION: &str = "fluxcd.io/v1alpha1";
 ///   be there with that value. What is not written selects all; an empty list selects nothing.
 /// - `policy`: `automated`, `locked`, `lockedUser`, `lockedMsg`, `allowDowngrade`, `minAge`,
 ///   `freeze` (text or a list), `hold`, `holdMsg`, `platforms` (text or a list), `pinDigest`,
-///   `group`, `versionLabels`, with the values that the annotations have; `tag`, a pattern for
-///   every container; `tags`, patterns by container.
+///   `group`, `versionLabels`, `labelDates`, with the values that the annotations have; `tag`, a
+///   pattern for every container; `tags`, patterns by container.
 /// - `enforce`: `true` if annotations cannot override it.
 ///
 /// `spec.suspended` says that nothing is synced: `true`, or who has suspended it and why, as

@@ -2,13 +2,13 @@
 
 /// A glob.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Glob {
+pub(crate) struct Glob {
     /// The literal parts between the stars; one part if there is no star.
     parts: Vec<String>,
 }
 
 impl Glob {
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self { parts: text.split('*').map(str::to_owned).collect() }
     }
 
@@ -20,7 +20,7 @@ impl Glob {
         }
     }
 
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         let Some(mut rest) = self.starred(text) else {
             return self.literal() == Some(text);
         };

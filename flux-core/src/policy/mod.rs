@@ -20,6 +20,7 @@
 //! | `pin-digest` | `true` | digests are written beside tags, and followed when a tag moves |
 //! | `group` | a name | workloads of one group move together or not at all |
 //! | `version-labels` | `true` | the labels that repeat a container's tag follow it |
+//! | `label-dates` | `true` | build dates are those of an image's labels first |
 //!
 //! Several freeze windows have `;` between them. The labels are `version` and
 //! `app.kubernetes.io/version`.
@@ -130,13 +131,15 @@ mod version;
 pub(crate) use annotations::is_of_syncs;
 pub use annotations::{Ignore, Lock, PREFIX, Policies, PolicyText};
 pub use document::{PolicyRules, PolicySubject};
+#[cfg(feature = "deployer")]
+pub(crate) use glob::Glob;
 pub use group::{Apart, Member, apart};
 pub use guard::{Freeze, Frozen, Guards, Hold, parse_duration, parse_platforms};
 pub use pattern::{Candidate, InvalidPattern, Order, Rank, TagPattern};
 pub(crate) use patterns::Patterns;
 pub use select::{
     CandidateSet, Choice, Listing, Missing, Rejection, Rule, Seen, SelectionInput, Tagged, Verdict, choose,
-    explain, guarded,
+    explain, guarded, unrunnable,
 };
 pub use stop::Stop;
 pub use suspension::Suspension;

@@ -102,6 +102,7 @@ impl PlanBuilder {
         let mut findings = context.findings;
         findings.extend_from_slice(context.index.document_findings());
         findings.extend(image_findings(&context.snapshot.images));
+        findings.extend(context.candidates.findings());
         findings.extend(edits.findings);
         let edits: Vec<FileEdit> = self.edits.into_iter().collect();
         let generated: Vec<GeneratedEdit> = self.generated.into_iter().collect();

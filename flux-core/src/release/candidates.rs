@@ -6,10 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use super::snapshot::{ImageFacts, RepositoryFacts};
+use jiff::Timestamp;
+
+use super::{
+    registry_findings::equal_dates,
+    snapshot::{ImageFacts, RepositoryFacts},
+};
 use crate::{
     backend::Error as BackendError,
-    image::{CanonicalName, ImageName, Tag},
+    finding::Finding,
+    image::{CanonicalName, DatePreference, Dates, ImageName, Tag},
     policy::{CandidateSet, Listing, Patterns, Seen, TagPattern, Tagged},
 };
 
@@ -17,6 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Candidates<'a> {
     images: &'a ImageFacts,
+    now: Timestamp,
     pub(super) patterns: Patterns,
     /// The repositories that were asked for, by their names as written.
     names: HashMap<ImageName, Option<Result<KnownRepository<'a>, &'a BackendError>>>,
@@ -27,10 +34,11 @@ pub(super) struct Candidates<'a> {
 
 #[derive(Debug)]
 struct Repository<'a> {
+    name: &'a CanonicalName,
     facts: &'a RepositoryFacts,
     listing: Option<Arc<Listing<'a>>>,
-    /// By the texts of patterns.
-    sets: BTreeMap<String, CandidateSet<'a>>,
+    /// By the texts of patterns, and by which dates count first.
+    sets: BTreeMap<(String, DatePreference), CandidateSet<'a>>,
 }
 
 /// A repository whose tags are known.
@@ -41,9 +49,10 @@ pub(super) struct KnownRepository<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    pub(super) fn of(images: &'a ImageFacts) -> Self {
+    pub(super) fn of(images: &'a ImageFacts, now: Timestamp) -> Self {
         Self {
             images,
+            now,
             patterns: Patterns::default(),
             names: HashMap::new(),
             canonical: HashMap::new(),
@@ -67,7 +76,7 @@ impl<'a> Candidates<'a> {
 
     fn repository(&mut self, name: &'a CanonicalName, facts: &'a RepositoryFacts) -> KnownRepository<'a> {
         let index = *self.canonical.entry(name).or_insert_with(|| {
-            self.repositories.push(Repository { facts, listing: None, sets: BTreeMap::new() });
+            self.repositories.push(Repository { name, facts, listing: None, sets: BTreeMap::new() });
             self.repositories.len() - 1
         });
         KnownRepository { index, facts }
@@ -78,14 +87,33 @@ impl<'a> Candidates<'a> {
         self.repositories[known.index].listing()
     }
 
-    /// Returns the candidates among them, in the order of a pattern.
-    pub(super) fn set(&mut self, known: KnownRepository<'a>, pattern: &Arc<TagPattern>) -> &CandidateSet<'a> {
+    /// Returns the candidates among them, in the order of a pattern; `label_dates` says that the
+    /// dates of labels count first, as they do for whole repositories too.
+    pub(super) fn set(
+        &mut self,
+        known: KnownRepository<'a>,
+        pattern: &Arc<TagPattern>,
+        label_dates: bool,
+    ) -> &CandidateSet<'a> {
+        let prefer = if label_dates { DatePreference::Labels } else { known.facts.dates };
+        let dates = Dates { prefer, now: self.now };
         let repository = &mut self.repositories[known.index];
-        if !repository.sets.contains_key(pattern.as_str()) {
-            let set = CandidateSet::new(Arc::clone(pattern), Arc::clone(repository.listing()));
-            repository.sets.insert(pattern.as_str().to_owned(), set);
-        }
-        &repository.sets[pattern.as_str()]
+        let listing = Arc::clone(repository.listing());
+        let new = || CandidateSet::new(Arc::clone(pattern), listing, dates);
+        repository.sets.entry((pattern.as_str().to_owned(), prefer)).or_insert_with(new)
+    }
+
+    /// Returns the findings about the sets that were made: newest candidates that dates do not tell
+    /// apart.
+    pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
+        let sets = self
+            .repositories
+            .iter()
+            .flat_map(|repository| repository.sets.values().map(|set| (repository.name, set)));
+        sets.filter_map(|(name, set)| {
+            let (built, tags) = set.undistinguished()?;
+            Some(equal_dates(name, set.pattern(), built, &tags))
+        })
     }
 }
 

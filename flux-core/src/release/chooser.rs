@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::{
     candidates::{Candidates, KnownRepository},
     decision::ContainerDecision,
@@ -26,7 +24,6 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Chooser<'a> {
     pub(super) snapshot: &'a Snapshot,
-    pub(super) now: Timestamp,
     pub(super) automatic: bool,
     pub(super) current: &'a ImageRef,
     pub(super) container: &'a Container,
@@ -45,7 +42,11 @@ impl Chooser<'_> {
             Ok(known) => known,
             Err(kept) => return kept,
         };
-        let mut input = self.input(candidates.set(known, &pattern));
+        if known.facts.tags.is_empty() && known.facts.completeness.is_complete() {
+            let message = format!("the registry lists no tags of {}", self.current.name);
+            return ContainerDecision::keep(Reason::RepositoryEmpty, message);
+        }
+        let mut input = self.input(candidates.set(known, &pattern, self.policies.label_dates));
         let mut choice = policy::choose(&input);
         let taken_back = match choice {
             Choice::Update { .. } if self.automatic && !self.hold_is_lifted() => match self.taken_back() {
@@ -81,16 +82,31 @@ impl Chooser<'_> {
             Choice::Keep { held: Some((tag, rejection)), .. } => {
                 ContainerDecision::keep(held_by(rejection.rule), format!("{tag}: {rejection}"))
             }
+            Choice::Keep { tag: Some(tag), .. } if candidates.listing(known).get(tag.as_str()).is_none() => {
+                // A list that is not whole decides only on tags that it has.
+                let message = format!(
+                    "the registry does not list the running tag {tag} of {}, and none that is newer: push it \
+                     again, or release one that is there",
+                    self.current.name
+                );
+                ContainerDecision::keep(Reason::RunningTagMissing, message)
+            }
             Choice::Keep { .. } => ContainerDecision::up_to_date(self.current),
             Choice::NoCandidate => {
-                let tags = known.facts.tags.len();
-                let message = format!("{pattern} takes none of the {tags} tags of {}", self.current.name);
+                let tags = candidates.listing(known).tags();
+                let artifacts = tags.iter().filter(|tagged| tagged.artifact().is_some()).count();
+                let (images, name) = (tags.len() - artifacts, &self.current.name);
+                let mut message = format!("{pattern} takes none of the {images} tags of {name}");
+                if artifacts > 0 {
+                    message.push_str(&format!("; {artifacts} more are no container images"));
+                }
                 ContainerDecision::keep(Reason::NoMatchingTag, message)
             }
             Choice::Undecided(missing) => {
                 let reason = match &missing {
                     Missing::Tags | Missing::RunningTag(_) => Reason::Incomplete,
-                    Missing::Dates | Missing::RunningDate(_) => Reason::NoTimestamp,
+                    Missing::RunningNotListed(_) => Reason::RunningTagMissing,
+                    Missing::Dates | Missing::RunningDate { .. } => Reason::NoTimestamp,
                     Missing::Images { ask, .. } => {
                         needs.details_of(&self.current.name, ask);
                         Reason::Incomplete
@@ -108,7 +124,6 @@ impl Chooser<'_> {
             current: self.current,
             guards: &self.policies.guards,
             newer_than: None,
-            now: self.now,
             automatic: self.automatic,
         }
     }
@@ -175,29 +190,37 @@ impl Chooser<'_> {
                 Err(kept) => return kept,
             }
         }
-        if !forced {
-            // A person names the image: patterns and ranks aside, guards have their say.
-            let all = candidates.set(known, &Arc::new(TagPattern::any()));
-            match policy::guarded(&self.input(all), tag) {
-                Ok(None) => {}
-                Ok(Some(rejection)) => {
-                    return ContainerDecision::keep(held_by(rejection.rule), format!("{tag}: {rejection}"));
+        let pinned = self.current.digest.is_some() || self.policies.guards.pin_digest;
+        if !pinned && image.digest.is_none() && self.current.tag.as_ref() == Some(tag) {
+            return ContainerDecision::up_to_date(self.current);
+        }
+        // A person names the image: patterns and ranks aside, guards have their say. By force it
+        // passes that nothing can be learnt of the image, and not that there is none.
+        let any = Arc::new(TagPattern::any());
+        let input = self.input(candidates.set(known, &any, self.policies.label_dates));
+        let unrunnable = policy::unrunnable(&input, tag);
+        let rejection = match unrunnable {
+            Ok(None) if !forced => policy::guarded(&input, tag),
+            Err(Missing::Images { ask, .. }) if forced && ask.is_empty() => Ok(None),
+            looked => looked,
+        };
+        match rejection {
+            Ok(None) => {}
+            Ok(Some(rejection)) => {
+                return ContainerDecision::keep(held_by(rejection.rule), format!("{tag}: {rejection}"));
+            }
+            Err(missing) => {
+                if let Missing::Images { ask, .. } = &missing {
+                    needs.details_of(&self.current.name, ask);
                 }
-                Err(missing) => {
-                    needs.details_of(&self.current.name, std::slice::from_ref(tag));
-                    return ContainerDecision::keep(Reason::Incomplete, missing.to_string());
-                }
+                return ContainerDecision::keep(Reason::Incomplete, missing.to_string());
             }
         }
-        let pinned = self.current.digest.is_some() || self.policies.guards.pin_digest;
-        let digest = match (&image.digest, facts.images.get(tag)) {
-            (Some(digest), _) => Some(digest.clone()),
-            (None, _) if !pinned => None,
-            (None, Some(info)) => info.as_ref().ok().and_then(|info: &ImageInfo| info.digest.clone()),
-            (None, None) => {
-                needs.details_of(&self.current.name, std::slice::from_ref(tag));
-                None
-            }
+        let info = facts.images.get(tag).and_then(|info| info.as_ref().ok());
+        let digest = match &image.digest {
+            Some(digest) => Some(digest.clone()),
+            None if !pinned => None,
+            None => info.and_then(|info: &ImageInfo| info.digest.clone()),
         };
         match self.current.with_tag(tag.clone(), digest) {
             Ok(target) => self.set(target),
@@ -242,7 +265,8 @@ impl Chooser<'_> {
             Some(Err(error)) => {
                 let reason = match error.kind() {
                     ErrorKind::NotFound => Reason::RepositoryNotFound,
-                    ErrorKind::Unauthorized | ErrorKind::Forbidden => Reason::RegistryUnauthorized,
+                    ErrorKind::Unauthorized => Reason::RegistryUnauthorized,
+                    ErrorKind::Forbidden => Reason::RegistryForbidden,
                     _ => Reason::RegistryUnavailable,
                 };
                 Err(ContainerDecision::keep(reason, error.to_string()))
@@ -267,6 +291,8 @@ fn held_by(rule: Rule) -> Reason {
         Rule::Platforms => Reason::PlatformMissing,
         Rule::NoDate => Reason::NoTimestamp,
         Rule::NoDigest => Reason::Pinned,
+        Rule::NotAnImage => Reason::NotAnImage,
+        Rule::Gone => Reason::ImageNotFound,
         _ => Reason::UpToDate,
     }
 }

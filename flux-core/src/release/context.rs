@@ -23,7 +23,7 @@ impl<'a> Context<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, operation: &'a Operation, now: Timestamp) -> Self {
         let mut needs = Needs::default();
         let index = PolicyIndex::of(snapshot, &mut needs);
-        let candidates = Candidates::of(&snapshot.images);
+        let candidates = Candidates::of(&snapshot.images, now);
         Self { snapshot, operation, now, index, candidates, needs, findings: Vec::new() }
     }
 

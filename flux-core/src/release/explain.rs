@@ -36,15 +36,14 @@ pub fn explain_needs(snapshot: &Snapshot, request: &ExplainRequest, now: Timesta
     };
     // What stops the workload as a whole does not keep its tags from being explained.
     let policies = PolicyIndex::of(snapshot, &mut needs).policies(&located);
-    let mut candidates = Candidates::of(&snapshot.images);
+    let mut candidates = Candidates::of(&snapshot.images, now);
     for container in located.resource.workload.iter().flatten() {
         if let Ok(current) = &container.image {
             if snapshot.images.get(&current.name).is_none() {
                 // Also where the pattern cannot be read: every tag has its verdict.
                 needs.tags_of(&current.name);
             }
-            chooser(snapshot, &located, container, current, &policies, now)
-                .newest(&mut needs, &mut candidates);
+            chooser(snapshot, &located, container, current, &policies).newest(&mut needs, &mut candidates);
         }
     }
     needs
@@ -96,11 +95,13 @@ pub fn explain(
     );
     stops.extend(group_block(snapshot, request, now));
     let containers = located.resource.workload.as_deref().unwrap_or_default();
+    let mut candidates = Candidates::of(&snapshot.images, now);
     let explained = containers
         .iter()
         .filter(|c| request.container.as_ref().is_none_or(|name| *name == c.name))
-        .map(|container| explained(snapshot, &located, container, &policies, &stops, now))
+        .map(|container| explained(snapshot, &mut candidates, &located, container, &policies, &stops))
         .collect();
+    findings.extend(candidates.findings());
     (explained, findings)
 }
 
@@ -135,13 +136,13 @@ fn group_block(snapshot: &Snapshot, request: &ExplainRequest, now: Timestamp) ->
 }
 
 /// Explains the tags of one container; `stops` are the reasons that stop the workload as a whole.
-fn explained(
-    snapshot: &Snapshot,
+fn explained<'a>(
+    snapshot: &'a Snapshot,
+    candidates: &mut Candidates<'a>,
     located: &Located<'_>,
     container: &Container,
     policies: &Policies,
     stops: &[TagReason],
-    now: Timestamp,
 ) -> Explanation {
     let written = policies.pattern_text(&container.name);
     let from = written
@@ -159,7 +160,6 @@ fn explained(
         tags: Vec::new(),
     };
     let Ok(current) = &container.image else { return explanation };
-    let mut candidates = Candidates::of(&snapshot.images);
     let Some(Ok(known)) = candidates.known(&current.name) else { return explanation };
     let pattern = match candidates.patterns.read(&explanation.pattern.text) {
         Ok(pattern) => pattern,
@@ -177,9 +177,9 @@ fn explained(
             return explanation;
         }
     };
-    let chooser = chooser(snapshot, located, container, current, policies, now);
+    let chooser = chooser(snapshot, located, container, current, policies);
     let taken_back = chooser.taken_back().flatten().filter(|_| !chooser.hold_is_lifted());
-    let mut input = chooser.input(candidates.set(known, &pattern));
+    let mut input = chooser.input(candidates.set(known, &pattern, policies.label_dates));
     input.newer_than = taken_back.as_ref().map(|t| &t.tag);
     let choice = policy::choose(&input);
     explanation.tags = policy::explain(&input).into_iter().map(|(tag, v)| TagVerdict::of(tag, v)).collect();
@@ -204,9 +204,8 @@ fn chooser<'a>(
     container: &'a Container,
     current: &'a ImageRef,
     policies: &'a Policies,
-    now: Timestamp,
 ) -> Chooser<'a> {
-    Chooser { snapshot, now, automatic: true, current, container, located, policies }
+    Chooser { snapshot, automatic: true, current, container, located, policies }
 }
 
 impl TagReason {

@@ -48,7 +48,6 @@ fn of_container(
     };
     let chooser = Chooser {
         snapshot: context.snapshot,
-        now: context.now,
         automatic: context.operation.is_automatic(),
         current,
         container,

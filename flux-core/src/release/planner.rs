@@ -45,10 +45,10 @@ use crate::{
 /// "#;
 /// let snapshot = Snapshot::of_files([("web.yaml", manifest)])?;
 /// let (request, now) = (Request::automation(), "2026-11-21T12:00:00Z".parse()?);
-/// // Versions are ordered by their texts, so no image needs to be inspected.
 /// let needs = release::needs(&snapshot, &request, now);
 /// assert_eq!((needs.tags.len(), needs.details.len()), (1, 0));
 ///
+/// // Versions are ordered by their texts, so only what would be written is looked at.
 /// let mut snapshot = snapshot.with_images("team/web", ["1.4.0", "1.4.7"])?;
 /// assert!(release::needs(&snapshot, &request, now).is_empty());
 /// // An edit is verified on the text that it changes.

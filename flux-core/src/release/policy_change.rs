@@ -194,7 +194,7 @@ fn against_rules(
         if value.is_none() && rule.is_some_and(|rule| rule.rule.is_some()) {
             *value = match name.as_str() {
                 name if name.starts_with("tag.") => Some("glob:*".to_owned()),
-                "automated" | "locked" | "hold" | "allow-downgrade" | "pin-digest" => {
+                "automated" | "locked" | "hold" | "allow-downgrade" | "pin-digest" | "label-dates" => {
                     Some("false".to_owned())
                 }
                 _ => None,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backend::{Commit, Completeness, Error as BackendError, Images, Observation, Revision, Tags},
-    image::{CanonicalName, ImageInfo, ImageName, InvalidImage, Tag},
+    image::{CanonicalName, DatePreference, ImageInfo, ImageName, InvalidImage, Tag},
     manifest::{ParsedFile, WorkloadId},
     manifest_set::Manifests,
     repo_path::{InvalidPath, RepoPath},
@@ -32,7 +32,7 @@ use crate::{
 ///     .with_images("team/web", ["1.4.0", "1.4.7"])?;
 /// let plan = release::plan(&snapshot, &Request::automation(), "2026-11-21T12:00:00Z".parse()?);
 /// // The default pattern orders by build date, and none is known.
-/// assert_eq!(plan.verdict("shop:deployment/web").unwrap().reason.as_str(), "incomplete");
+/// assert_eq!(plan.verdict("shop:deployment/web").unwrap().reason.as_str(), "no-timestamp");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -100,7 +100,7 @@ impl Snapshot {
         Ok(Self { sources, ..Self::new(Revision::new("none"), Arc::new(manifests)) })
     }
 
-    /// Adds a repository with all its tags, of whose images nothing is known.
+    /// Adds a repository with all its tags, each an image of which nothing else is known.
     ///
     /// # Errors
     /// [`InvalidImage`] if a text is not a name or a tag.
@@ -111,7 +111,9 @@ impl Snapshot {
     ) -> Result<Self, InvalidImage> {
         self.images.change(name, |facts| {
             for tag in tags {
-                facts.tags.push(Tag::try_from(tag.as_ref())?);
+                let tag = Tag::try_from(tag.as_ref())?;
+                facts.tags.push(tag.clone());
+                facts.images.entry(tag).or_insert_with(|| Ok(ImageInfo::default()));
             }
             Ok(())
         })?;
@@ -177,12 +179,20 @@ pub struct RepositoryFacts {
     pub completeness: Completeness,
     /// The images of the tags that were asked for.
     pub images: Images,
+    /// Which of the dates of its images count first, where no policy of a workload says.
+    #[serde(default)]
+    pub dates: DatePreference,
 }
 
 impl RepositoryFacts {
     /// Makes facts of an observation of the tags, with no images yet.
     pub fn of(tags: Observation<Tags>) -> Self {
-        Self { tags: tags.value, completeness: tags.completeness, images: Images::new() }
+        Self {
+            tags: tags.value,
+            completeness: tags.completeness,
+            images: Images::new(),
+            dates: DatePreference::default(),
+        }
     }
 }
 
@@ -205,6 +215,7 @@ impl ImageFacts {
                 tags: Tags::new(),
                 completeness: Completeness::Complete,
                 images: Images::new(),
+                dates: DatePreference::default(),
             },
         };
         change(&mut facts)?;

@@ -33,6 +33,7 @@ fn release(files: &[(&str, &str)]) -> (ReleasePlan, BTreeMap<String, String>) {
         tags: ["1", "2"].map(|tag| tag.parse().unwrap()).into(),
         completeness: Completeness::Complete,
         images: ["1", "2"].map(|tag| (tag.parse().unwrap(), Ok(ImageInfo::default()))).into(),
+        dates: flux_core::image::DatePreference::default(),
     };
     let runs = manifests.workloads().map(|w| w.workload_id()).filter(|id| id.kind() == "deployment");
     let cluster = ClusterFacts { workloads: runs.collect(), complete: true };

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use flux_core::backend::{ErrorKind, Registry};
+use flux_core::backend::{Completeness, ErrorKind, FixedClock, Registry};
 use flux_registry::{Credentials, Login, OciRegistry, Secret};
 use futures::future::join_all;
 
@@ -112,6 +112,54 @@ async fn a_password_that_the_registry_repeats_is_struck_out() {
     assert_eq!(error.kind(), ErrorKind::Forbidden);
     let text = format!("{error} {error:?}");
     assert!(text.contains("no: *** Basic ***") && !text.contains(PASSWORD), "{text}");
+}
+
+#[tokio::test]
+async fn a_granted_token_that_the_registry_repeats_is_struck_out_wherever_it_stands() {
+    let fake = Fake::start(|seen| match (seen.path.as_str(), seen.authorization.as_deref()) {
+        ("/token", _) => Reply::json(&serde_json::json!({"token": "granted-t0ken"})),
+        (_, Some(authorization)) if authorization.starts_with("Bearer") => {
+            // A part of it would stay if the message were cut off first.
+            let message = format!("{}{authorization}", "x".repeat(190 - "Bearer ".len()));
+            Reply::status(403)
+                .body(serde_json::json!({"errors": [{"code": "DENIED", "message": message}]}).to_string())
+        }
+        _ => challenge(seen),
+    })
+    .await;
+    let error = ann(&fake).tags(&fake.name("a")).await.unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("xBearer ***") && !text.contains("granted"), "{text}");
+}
+
+#[tokio::test]
+async fn a_token_that_ends_between_two_pages_is_renewed() {
+    let fake = token_registry(3).await;
+    let (registry, name) = (ann(&fake), fake.name("team/app"));
+    for _ in 0..4 {
+        assert_eq!(registry.tags(&name).await.unwrap().completeness, Completeness::Complete);
+    }
+    assert_eq!((fake.count("/token"), fake.count("/tags/list")), (2, 5));
+}
+
+#[tokio::test]
+async fn an_answer_of_a_token_server_is_bounded_and_told_by_its_status() {
+    let token = |answer: fn() -> Reply| async move {
+        let fake =
+            Fake::start(move |seen| if seen.path == "/token" { answer() } else { challenge(seen) }).await;
+        let registry = registry().clock(Arc::new(FixedClock("2024-05-01T10:00:00Z".parse().unwrap())));
+        let error = registry.build().unwrap().tags(&fake.name("a")).await.unwrap_err();
+        (error, fake.count("/token"))
+    };
+    let (error, _) = token(|| Reply::status(200).body(vec![b' '; 2 << 20])).await;
+    assert!(error.kind() == ErrorKind::Invalid && error.message().contains("larger than 1 MiB"), "{error:?}");
+    let (error, _) = token(|| Reply::status(200).body("{}")).await;
+    assert!(error.kind() == ErrorKind::Invalid && error.message().contains("is no token"), "{error:?}");
+    let (error, _) = token(|| Reply::status(429).header("retry-after", "3600")).await;
+    let until = Some("2024-05-01T11:00:00Z".parse().unwrap());
+    assert_eq!((error.kind(), error.retry_at()), (ErrorKind::RateLimited, until));
+    let (error, asked) = token(|| Reply::status(503)).await;
+    assert_eq!((error.kind(), asked), (ErrorKind::Unavailable, 3), "{error:?}");
 }
 
 #[tokio::test]

@@ -5,12 +5,15 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use flux_core::backend::{Completeness, Images, Observation, Registry};
+use flux_core::{
+    backend::{Completeness, Images, Observation, Registry},
+    image::ArtifactKind,
+};
 use flux_registry::{Credentials, DirStore, OciRegistry};
 use serde_json::json;
 
 use crate::{
-    content::{Content, OCI_CONFIG},
+    content::{Content, OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST},
     fake::{Fake, Reply, registry, tag, tags},
 };
 
@@ -85,8 +88,11 @@ async fn one_broken_tag_stops_no_other_and_leaves_the_observation_partial() {
     let get = |text: &str| seen.value[&tag(text)].clone();
     assert!(get("v1").is_ok() && get("v3").is_ok());
     let error = get("v2").unwrap_err();
-    assert!(!error.missing && error.message.contains("a:v2") && error.message.contains("500"), "{error}");
-    assert!(get("v4").unwrap_err().missing);
+    assert!(
+        !error.is_missing() && error.message.contains("a:v2") && error.message.contains("500"),
+        "{error}"
+    );
+    assert!(get("v4").unwrap_err().is_missing());
     let Completeness::Partial(why) = &seen.completeness else { panic!("v2 may be an image") };
     assert_eq!(why.len(), 1, "{why:?}");
 }
@@ -108,7 +114,7 @@ async fn a_registry_that_knows_no_head_and_tells_no_digest_serves_too() {
     .await;
     let seen = inspect(&registry().build().unwrap(), &fake, &["v1", "gone"]).await;
     assert_eq!(seen.value[&tag("v1")].clone().unwrap().digest.unwrap().as_str(), digest);
-    assert!(seen.value[&tag("gone")].clone().unwrap_err().missing);
+    assert!(seen.value[&tag("gone")].clone().unwrap_err().is_missing());
     assert_eq!(fake.count(&digest), 0, "what came with the tag is not fetched again");
 }
 
@@ -177,17 +183,38 @@ async fn what_is_no_image_says_so_and_is_not_asked_again() {
     let signature =
         content.artifact(OCI_CONFIG, "application/vnd.dev.cosign.simplesigning.v1+json", &json!({}));
     let old = content.manifest(&json!({"schemaVersion": 1, "name": "old"}));
-    content.tag("chart", &chart);
-    content.tag("sha256-0.sig", &signature);
-    content.tag("old", &old);
+    let layer = content.blob("layer");
+    // BuildKit's cache: an index of blobs.
+    let cache = content.manifest(&json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [
+        {"mediaType": OCI_LAYER, "digest": layer["digest"], "size": layer["size"]},
+        {"mediaType": "application/vnd.buildkit.cacheconfig.v0", "digest": layer["digest"], "size": layer["size"]},
+    ]}));
+    let subject = json!({"mediaType": OCI_MANIFEST, "digest": chart, "size": 1});
+    // Copied by a tool that leaves the types out of the index.
+    let bundle = content.manifest(&json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST,
+        "artifactType": "application/vnd.example", "layers": [], "subject": subject,
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": layer["digest"], "size": 2}}));
+    let referrers = content.index(&[(&bundle, "")]);
+    let all = [
+        ("chart", chart, ArtifactKind::HelmChart),
+        ("sha256-0.sig", signature, ArtifactKind::Signature),
+        ("old", old, ArtifactKind::Schema1),
+        ("cache", cache, ArtifactKind::BuildCache),
+        ("sha256-0", referrers, ArtifactKind::ReferrersIndex),
+    ];
+    for (tag, digest, _) in &all {
+        content.tag(tag, digest);
+    }
     let fake = serve(&content).await;
     let registry = registry().build().unwrap();
-    let all = ["chart", "sha256-0.sig", "old"];
+    let expected = all.each_ref().map(|(.., kind)| *kind);
+    let all = all.each_ref().map(|(tag, ..)| *tag);
     let seen = inspect(&registry, &fake, &all).await;
     assert_eq!(seen.completeness, Completeness::Complete, "it is known what they are");
-    for text in all {
+    for (text, kind) in all.into_iter().zip(expected) {
         let error = seen.value[&tag(text)].clone().unwrap_err();
-        assert!(!error.missing && error.message.contains("is not a container image"), "{text}: {error}");
+        assert_eq!(error.artifact(), Some(kind), "{text}: {error}");
+        assert!(error.message.contains("not a container image"), "{text}: {error}");
     }
     fake.take();
     inspect(&registry, &fake, &all).await;

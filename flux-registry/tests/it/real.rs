@@ -6,12 +6,12 @@ use std::fmt;
 
 use async_trait::async_trait;
 use flux_core::{
-    backend::{ErrorKind, Registry, layers::RetryPolicy},
-    image::{Digest, ImageName, Tag},
+    backend::{Completeness, ErrorKind, Registry, layers::RetryPolicy},
+    image::{ArtifactKind, Digest, ImageName, Tag},
     testing::registry::{Build, RegistryFixture},
 };
 use flux_registry::{Credentials, OciRegistry};
-use flux_test_support::{Image, RegistryServer, Schema, unique};
+use flux_test_support::{Artifact, Image, RegistryServer, Schema, unique};
 use oci_distribution::{
     Client, Reference, RegistryOperation,
     client::{ClientConfig, ClientProtocol},
@@ -126,6 +126,23 @@ impl RegistryFixture for Distribution {
         };
         digest.parse().unwrap()
     }
+
+    async fn push_artifact(&self, name: &ImageName, tag: &Tag, kind: ArtifactKind) -> bool {
+        let subject = sha256(b"an image");
+        let artifact = match kind {
+            ArtifactKind::Signature => Artifact::Signature,
+            ArtifactKind::Attestation => Artifact::Attestation,
+            ArtifactKind::Sbom => Artifact::Sbom,
+            ArtifactKind::ReferrersIndex => Artifact::Referrers(&subject),
+            ArtifactKind::BuildCache => Artifact::BuildCache,
+            ArtifactKind::HelmChart => Artifact::HelmChart,
+            ArtifactKind::Other => Artifact::Other,
+            // Registries do not take schema 1 any more.
+            _ => return false,
+        };
+        self.server.push_artifact(name.path(), tag.as_str(), artifact);
+        true
+    }
 }
 
 mod an_open_registry_conforms {
@@ -170,6 +187,41 @@ async fn dockers_own_manifests_are_understood() {
         assert_eq!(info.digest.as_ref().unwrap().as_str(), digest);
         assert_eq!(info.created.unwrap().to_string(), "2024-05-01T10:00:00Z");
         assert_eq!(info.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(), platforms);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_in_which_tools_push_artifacts_is_known() {
+    let Some(server) = flux_test_support::registry() else { return };
+    let repository = unique("artifacts");
+    let name = format!("{}/{repository}", server.host()).parse().unwrap();
+    let digest = server.push(&Image::new(&repository, "1.0.0").created("2026-05-01T10:00:00Z").attested());
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    let all = [
+        (format!("sha256-{hex}.sig"), Artifact::Signature, ArtifactKind::Signature),
+        ("bundle".to_owned(), Artifact::Bundle(&digest), ArtifactKind::Signature),
+        (format!("sha256-{hex}"), Artifact::Referrers(&digest), ArtifactKind::ReferrersIndex),
+        (format!("sha256-{hex}.att"), Artifact::Attestation, ArtifactKind::Attestation),
+        ("sbom".to_owned(), Artifact::Sbom, ArtifactKind::Sbom),
+        ("buildcache".to_owned(), Artifact::BuildCache, ArtifactKind::BuildCache),
+        ("2.0.0".to_owned(), Artifact::HelmChart, ArtifactKind::HelmChart),
+        ("readme".to_owned(), Artifact::Other, ArtifactKind::Other),
+    ];
+    for (tag, artifact, _) in &all {
+        server.push_artifact(&repository, tag, *artifact);
+    }
+    let registry = OciRegistry::builder().build().unwrap();
+    let listed = registry.tags(&name).await.unwrap();
+    assert_eq!(listed.value.len(), all.len() + 1);
+    let seen = registry.inspect(&name, &listed.value).await.unwrap();
+    assert_eq!(seen.completeness, Completeness::Complete);
+    let image = seen.value[&tag("1.0.0")].as_ref().unwrap();
+    assert_eq!(image.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(), ["linux/amd64"]);
+    assert_eq!(image.created.unwrap().to_string(), "2026-05-01T10:00:00Z");
+    for (text, _, kind) in all {
+        let error = seen.value[&tag(&text)].as_ref().unwrap_err();
+        assert_eq!(error.artifact(), Some(kind), "{text}: {error}");
+        assert!(error.message.contains(&kind.to_string()), "{error}");
     }
 }
 

@@ -17,17 +17,21 @@ pub enum Schema {
     Docker,
 }
 
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
+
 impl Schema {
     fn index(self) -> &'static str {
         match self {
-            Self::Oci => "application/vnd.oci.image.index.v1+json",
+            Self::Oci => INDEX,
             Self::Docker => "application/vnd.docker.distribution.manifest.list.v2+json",
         }
     }
 
     fn manifest(self) -> &'static str {
         match self {
-            Self::Oci => "application/vnd.oci.image.manifest.v1+json",
+            Self::Oci => MANIFEST,
             Self::Docker => "application/vnd.docker.distribution.manifest.v2+json",
         }
     }
@@ -41,7 +45,7 @@ impl Schema {
 
     fn layer(self) -> &'static str {
         match self {
-            Self::Oci => "application/vnd.oci.image.layer.v1.tar",
+            Self::Oci => LAYER_TYPE,
             Self::Docker => "application/vnd.docker.image.rootfs.diff.tar.gzip",
         }
     }
@@ -58,6 +62,7 @@ pub struct Image {
     labels: Vec<(String, String)>,
     platforms: Vec<String>,
     schema: Schema,
+    attested: bool,
 }
 
 impl Image {
@@ -70,6 +75,7 @@ impl Image {
             labels: Vec::new(),
             platforms: Vec::new(),
             schema: Schema::Oci,
+            attested: false,
         }
     }
 
@@ -98,6 +104,13 @@ impl Image {
     #[must_use]
     pub fn schema(mut self, schema: Schema) -> Self {
         self.schema = schema;
+        self
+    }
+
+    /// Adds an attestation of each platform, as BuildKit does: the image is an index then.
+    #[must_use]
+    pub fn attested(mut self) -> Self {
+        self.attested = true;
         self
     }
 
@@ -138,11 +151,11 @@ impl<'a> Platform<'a> {
 }
 
 /// The bytes of the one layer of every image, which is never run.
-const LAYER: &[u8] = b"flux tests";
+pub(crate) const LAYER: &[u8] = b"flux tests";
 
 /// Pushes `image` to `host` over plain HTTP and returns its digest.
 pub(crate) fn push(host: &str, authorization: Option<&str>, image: &Image) -> Result<String> {
-    let to = Repository { http: http(), base: format!("http://{host}/v2/{}", image.name), authorization };
+    let to = Repository::new(host, &image.name, authorization);
     let layer = to.blob(LAYER)?;
     let schema = image.schema;
     let platforms: Vec<&str> = match image.platforms.as_slice() {
@@ -162,7 +175,9 @@ pub(crate) fn push(host: &str, authorization: Option<&str>, image: &Image) -> Re
         });
         manifests.push((platform, manifest.to_string()));
     }
-    if let [(_, only)] = manifests.as_slice() {
+    if let [(_, only)] = manifests.as_slice()
+        && !image.attested
+    {
         return to.manifest(&image.tag, schema.manifest(), only);
     }
 
@@ -173,20 +188,51 @@ pub(crate) fn push(host: &str, authorization: Option<&str>, image: &Image) -> Re
             "mediaType": schema.manifest(), "size": manifest.len(), "digest": digest, "platform": platform.json(),
         }));
     }
+    if image.attested {
+        let images: Vec<Value> = entries.clone();
+        for entry in images {
+            entries.push(attestation(&to, entry["digest"].as_str().unwrap_or_default())?);
+        }
+    }
     let index = json!({ "schemaVersion": 2, "mediaType": schema.index(), "manifests": entries });
     to.manifest(&image.tag, schema.index(), &index.to_string())
 }
 
+/// Uploads BuildKit's attestation of an image, and returns its entry of the index.
+fn attestation(to: &Repository<'_>, image: &str) -> Result<Value> {
+    let (config, layer) = (b"{\"architecture\":\"unknown\",\"os\":\"unknown\"}", b"statement");
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": { "mediaType": Schema::Oci.config(), "size": config.len(), "digest": to.blob(config)? },
+        "layers": [{ "mediaType": "application/vnd.in-toto+json", "size": layer.len(), "digest": to.blob(layer)? }],
+    })
+    .to_string();
+    let digest = to.manifest(&digest_of(manifest.as_bytes()), MANIFEST, &manifest)?;
+    Ok(json!({
+        "mediaType": MANIFEST, "size": manifest.len(), "digest": digest,
+        "platform": { "os": "unknown", "architecture": "unknown" },
+        "annotations": {
+            "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": image,
+        },
+    }))
+}
+
 /// One repository of a registry, for writing.
-struct Repository<'a> {
+pub(crate) struct Repository<'a> {
     http: ureq::Agent,
     base: String,
     authorization: Option<&'a str>,
 }
 
-impl Repository<'_> {
+impl<'a> Repository<'a> {
+    /// Makes the repository `name` of `host`, over plain HTTP.
+    pub(crate) fn new(host: &str, name: &str, authorization: Option<&'a str>) -> Self {
+        Self { http: http(), base: format!("http://{host}/v2/{name}"), authorization }
+    }
+
     /// Uploads a blob unless it is there, and returns its digest.
-    fn blob(&self, bytes: &[u8]) -> Result<String> {
+    pub(crate) fn blob(&self, bytes: &[u8]) -> Result<String> {
         let digest = digest_of(bytes);
         let there = self.send(self.http.head(format!("{}/blobs/{digest}", self.base)), "look for a blob")?;
         if there.status() == 200 {
@@ -205,7 +251,7 @@ impl Repository<'_> {
     }
 
     /// Uploads a manifest under a tag or a digest, and returns its digest.
-    fn manifest(&self, reference: &str, media_type: &str, manifest: &str) -> Result<String> {
+    pub(crate) fn manifest(&self, reference: &str, media_type: &str, manifest: &str) -> Result<String> {
         self.put(&format!("{}/manifests/{reference}", self.base), media_type, manifest.as_bytes())?;
         Ok(digest_of(manifest.as_bytes()))
     }
@@ -251,7 +297,7 @@ fn refused(doing: &str, base: &str, status: impl std::fmt::Display) -> Failure {
     Failure(format!("cannot {doing} at {base}: it answered {status}"))
 }
 
-fn digest_of(bytes: &[u8]) -> String {
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
     let mut text = String::from("sha256:");
     for byte in Sha256::digest(bytes) {
         // Writing to a string does not fail.

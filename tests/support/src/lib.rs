@@ -28,6 +28,7 @@
 //!
 //! Everything here panics when it cannot do its work, because it is for tests only.
 
+mod artifact;
 mod failure;
 mod git;
 mod http;
@@ -42,6 +43,7 @@ mod ssh;
 mod tls;
 mod unique;
 
+pub use artifact::Artifact;
 pub use git::{GitServer, commit_files, git};
 pub use image::{Image, Schema};
 pub use kube::{ControlPlane, KubeServer};

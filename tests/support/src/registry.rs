@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::{self, Artifact};
 use crate::failure::{Failure, Result, must};
 use crate::http::http;
-use crate::image::{Image, push};
+use crate::image::{Image, Repository, push};
 use crate::process::{Server, attempts, free_ports, wait_until_ready};
 use crate::run::{Run, write};
 use crate::tls;
@@ -82,6 +83,14 @@ impl RegistryServer {
     #[track_caller]
     pub fn push(&self, image: &Image) -> String {
         must(self.authorization(&image.name).and_then(|header| push(&self.host, header.as_deref(), image)))
+    }
+
+    /// Pushes an artifact, as the tool does that makes such ones, and returns its digest.
+    #[track_caller]
+    pub fn push_artifact(&self, name: &str, tag: &str, artifact: Artifact<'_>) -> String {
+        must(self.authorization(name).and_then(|header| {
+            artifact::push(&Repository::new(&self.host, name, header.as_deref()), tag, artifact)
+        }))
     }
 
     /// Returns the `Authorization` header that lets its user read and write `name`.

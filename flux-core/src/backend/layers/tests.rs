@@ -18,7 +18,7 @@ use crate::{
         Change, Clock, Completeness, ConfigRepo as _, Error, ErrorKind, Images, Observation, Registry,
         Result, Tags,
     },
-    image::{Digest, ImageInfo, ImageName, Tag},
+    image::{ArtifactKind, Digest, ImageInfo, ImageName, Tag},
     memory::{MemoryRegistry, MemoryRepo},
     testing::{
         MockRegistry, cluster, config_repo,
@@ -114,6 +114,11 @@ mod cache_conforms {
             let digest = self.0.push(name, tag, builds).await;
             self.0.under_test().forget(name);
             digest
+        }
+
+        async fn push_artifact(&self, name: &ImageName, tag: &Tag, kind: ArtifactKind) -> bool {
+            self.0.under_test().forget(name);
+            self.0.push_artifact(name, tag, kind).await
         }
     }
 

@@ -1,5 +1,5 @@
 //! Images written in a file: image name → list of `{tag, created?, digest?, labels?, platforms?,
-//! error?}`, or → `{error}`.
+//! artifact?, error?}`, or → `{error}`.
 //!
 //! An error about such a file names the image and the tag that it is about.
 
@@ -12,10 +12,10 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use super::MemoryRegistry;
+use super::{MemoryRegistry, artifact_words};
 use crate::{
     backend::{Error, InspectError},
-    image::{CanonicalName, ImageInfo, ImageName, Tag},
+    image::{ArtifactKind, CanonicalName, ImageInfo, ImageName, Tag},
 };
 
 /// The content of a file of images, as read by any serde format; [`MemoryRegistry::from_images`]
@@ -27,6 +27,7 @@ use crate::{
 /// example.com/web:
 ///   - {tag: v1, created: 2024-05-01T10:00:00Z, platforms: [linux/amd64]}
 ///   - {tag: v2, error: the manifest is damaged}
+///   - {tag: chart-2.0.0, artifact: helm-chart}
 /// example.com/private: {error: no credentials}
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -118,10 +119,12 @@ impl<'de> Deserialize<'de> for Loose {
                 let mut values = Map::new();
                 while let Some(key) = map.next_key::<String>()? {
                     let value = match key.as_str() {
-                        "tag" | "created" | "digest" | "error" => match map.next_value::<Option<String>>()? {
-                            Some(text) => text.into(),
-                            None => Value::Null,
-                        },
+                        "tag" | "created" | "digest" | "artifact" | "error" => {
+                            match map.next_value::<Option<String>>()? {
+                                Some(text) => text.into(),
+                                None => Value::Null,
+                            }
+                        }
                         "labels" => serde_json::json!(map.next_value::<Option<BTreeMap<String, String>>>()?),
                         _ => map.next_value::<Loose>()?.0,
                     };
@@ -199,6 +202,7 @@ impl MemoryRegistry {
     /// Returns a registry that holds the images of a file.
     ///
     /// An entry with `error` is listed and its image cannot be read, whatever else the entry has.
+    /// One with `artifact` is listed and no image: its value is the code of an [`ArtifactKind`].
     ///
     /// # Errors
     /// The first thing that is wrong with the file, with the image and the tag it is wrong for.
@@ -285,7 +289,7 @@ fn image_of(
     let invalid =
         |problem: String| ImagesError::Tag { image: image.to_owned(), tag: tag.to_string(), problem };
     let mut info = ImageInfo::default();
-    let mut error = None;
+    let (mut error, mut artifact) = (None, None);
     for (key, value) in entry {
         if value.is_null() {
             continue;
@@ -317,17 +321,23 @@ fn image_of(
                 info.platforms = Vec::deserialize(value)
                     .map_err(|_| invalid("`platforms` is a list of os/architecture[/variant]".to_owned()))?;
             }
-            "error" => {
-                error = Some(InspectError { missing: false, message: text()?.to_owned() });
+            "artifact" => {
+                let text = text()?;
+                let known = || ArtifactKind::all().map(ArtifactKind::as_str).collect::<Vec<_>>().join(", ");
+                let kind = ArtifactKind::of_code(text)
+                    .ok_or_else(|| invalid(format!("`artifact: {text}`: known are {}", known())))?;
+                artifact = Some(kind);
             }
+            "error" => error = Some(InspectError::unreadable(text()?)),
             unknown => {
                 return Err(invalid(format!(
-                    "unknown key `{unknown}`: known are tag, created, digest, labels, platforms, error"
+                    "unknown key `{unknown}`: known are tag, created, digest, labels, platforms, artifact, error"
                 )));
             }
         }
     }
-    Ok(error.map_or(Ok(info), Err))
+    let artifact = || artifact.map(|kind| InspectError::not_an_image(kind, artifact_words(image, tag, kind)));
+    Ok(error.or_else(artifact).map_or(Ok(info), Err))
 }
 
 /// Returns a time as RFC 3339 has it, or a day, which stands for its beginning in UTC.

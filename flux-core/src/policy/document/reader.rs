@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The policies of a rule: its name there, its v1 name, what separates the items of a list.
-const POLICIES: [(&str, &str, Option<&str>); 13] = [
+const POLICIES: [(&str, &str, Option<&str>); 14] = [
     ("automated", "automated", None),
     ("locked", "locked", None),
     ("lockedUser", "locked_user", None),
@@ -35,6 +35,7 @@ const POLICIES: [(&str, &str, Option<&str>); 13] = [
     ("pinDigest", "pin-digest", None),
     ("group", "group", None),
     ("versionLabels", "version-labels", None),
+    ("labelDates", "label-dates", None),
 ];
 
 const DOCUMENT_KEYS: [&str; 3] = ["rules", "suspended", "workloads"];

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::rule::Rejection;
-use crate::image::{Digest, ImageRef, Tag};
+use crate::image::{Digest, ImageRef, Tag, UntrustedDate};
 
 /// The tag that a container should run.
 ///
@@ -47,7 +47,14 @@ pub enum Missing {
     /// A trustworthy build date of any competitor.
     Dates,
     /// A trustworthy build date of the running tag.
-    RunningDate(Tag),
+    RunningDate {
+        /// The tag.
+        tag: Tag,
+        /// Why its date is not believed.
+        why: UntrustedDate,
+    },
+    /// The build date of the running tag, which the registry does not list.
+    RunningNotListed(Tag),
     /// The tag of what runs, where the reference has only a digest.
     RunningTag(Digest),
 }
@@ -76,9 +83,14 @@ impl fmt::Display for Missing {
                 }
             },
             Self::Dates => f.write_str("no tag that the pattern takes has a trustworthy build date"),
-            Self::RunningDate(tag) => write!(
+            Self::RunningDate { tag, why } => write!(
                 f,
-                "the running tag {tag} has no trustworthy build date, so nothing can be told to be newer; \
+                "the running tag {tag} has no trustworthy build date ({why}), so nothing can be told to be \
+                 newer; release by hand, or set fluxcd.io/allow-downgrade"
+            ),
+            Self::RunningNotListed(tag) => write!(
+                f,
+                "the registry does not list the running tag {tag}, so nothing can be told to be newer than it; \
                  release by hand, or set fluxcd.io/allow-downgrade"
             ),
             Self::RunningTag(digest) => write!(f, "no tag is known that has the running digest {digest}"),

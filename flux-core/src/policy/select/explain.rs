@@ -6,14 +6,11 @@ use super::{
     candidate_set::RankedTag,
     choice::{Choice, Verdict},
     objection::Objection,
-    rule::{Rejection, Rule, list},
+    rule::{Rejection, Rule, gone, list, not_an_image},
     selection::Selection,
     tagged::Seen,
 };
-use crate::{
-    image::{ImageInfo, Tag},
-    policy::pattern::is_latest,
-};
+use crate::{image::Tag, policy::pattern::is_latest};
 
 impl<'a> Selection<'a> {
     /// Returns all tags, not only the competitors.
@@ -21,7 +18,9 @@ impl<'a> Selection<'a> {
         let candidates = self.input.candidates;
         let mut all: Vec<RankedTag<'_>> =
             candidates.listing().tags().iter().map(|t| candidates.ranked(*t)).collect();
-        all.sort_by(|a, b| b.cmp(a));
+        // Artifacts come last: whatever their names are, they are newer than nothing.
+        let is_artifact = |ranked: &RankedTag<'_>| ranked.tagged.artifact().is_some();
+        all.sort_by(|a, b| is_artifact(a).cmp(&is_artifact(b)).then_with(|| b.cmp(a)));
         all
     }
 
@@ -36,6 +35,11 @@ impl<'a> Selection<'a> {
             return Verdict::Current;
         }
         let by = |by: Rejection| Verdict::Rejected { by, also: Vec::new() };
+        match (ranked.tagged.artifact(), ranked.tagged.seen) {
+            (Some(kind), Seen::NotAnImage(_, words)) => return by(not_an_image(kind, Some(words))),
+            (Some(kind), _) => return by(not_an_image(kind, None)),
+            (None, _) => {}
+        }
         if !pattern.matches(tag.as_str()) {
             let (rule, message) = if is_latest(tag.as_str()) {
                 (Rule::Latest, "the tag latest is released only where glob:latest asks for it".to_owned())
@@ -45,12 +49,11 @@ impl<'a> Selection<'a> {
             return by(Rejection::new(rule, message).with("pattern", pattern));
         }
         if let Seen::Gone(error) = ranked.tagged.seen {
-            let message = format!("the tag is listed, but its image is not there: {error}");
-            return by(Rejection::new(Rule::Gone, message).with("error", error));
+            return by(gone(error));
         }
         let mut objections = self.objections(ranked).into_iter();
         let objection = match objections.next() {
-            Some(Objection::NoDate) if ranked.tagged.seen.info().is_none() => Some(Objection::Unknown),
+            Some(Objection::NoDate(_)) if ranked.tagged.seen.info().is_none() => Some(Objection::Unknown),
             objection => objection,
         };
         let chosen = match choice {
@@ -85,8 +88,8 @@ impl<'a> Selection<'a> {
                 let other = self.input.candidates.competitor(tag.as_str());
                 Rejection::new(Rule::Outranked, format!("{tag} is newer"))
                     .with("newer", tag)
-                    .with_some("built", built(ranked))
-                    .with_some("newer_built", other.as_ref().and_then(built))
+                    .with_some("built", self.built(Some(ranked)))
+                    .with_some("newer_built", self.built(other.as_ref()))
             }
             Choice::Keep { tag: None, .. } | Choice::NoCandidate => {
                 Rejection::new(Rule::Undecided, "nothing is decided: the running tag is not known")
@@ -94,11 +97,15 @@ impl<'a> Selection<'a> {
         }
     }
 
+    fn built(&self, ranked: Option<&RankedTag<'_>>) -> Option<Timestamp> {
+        self.input.candidates.dates().built(ranked?.tagged.seen.info()?).ok()
+    }
+
     /// Puts an objection to a competitor into words.
     pub(super) fn rejection(&self, ranked: &RankedTag<'_>, objection: &Objection<'_>) -> Rejection {
         let tag = ranked.tagged.tag;
         let running = self.running.unwrap_or_default();
-        let running_built = || self.input.candidates.competitor(running).as_ref().and_then(built);
+        let running_built = || self.built(self.input.candidates.competitor(running).as_ref());
         match objection {
             Objection::SameRank => {
                 Rejection::new(Rule::SameRank, format!("{tag} has the rank of {running}, which runs"))
@@ -109,7 +116,7 @@ impl<'a> Selection<'a> {
                     format!("{tag} is older than {running}, which runs; automation does not go down");
                 Rejection::new(Rule::Downgrade, message)
                     .with("running", running)
-                    .with_some("built", built(ranked))
+                    .with_some("built", self.built(Some(ranked)))
                     .with_some("running_built", running_built())
             }
             Objection::TakenBack => {
@@ -120,10 +127,10 @@ impl<'a> Selection<'a> {
                 )
                 .with("taken_back", taken_back)
             }
-            Objection::NoDate => {
+            Objection::NoDate(why) => {
                 let created = ranked.tagged.seen.info().and_then(|info| info.created);
-                Rejection::new(Rule::NoDate, format!("the image of {tag} has no trustworthy build date"))
-                    .with_some("created", created)
+                let message = format!("the image of {tag} has no trustworthy build date: {why}");
+                Rejection::new(Rule::NoDate, message).with_some("created", created)
             }
             Objection::MinAge { built, from } => Rejection::new(
                 Rule::MinAge,
@@ -143,7 +150,7 @@ impl<'a> Selection<'a> {
                 format!("the digest of {tag} is not known, and it is to be written beside the tag"),
             ),
             Objection::Unknown => match ranked.tagged.seen {
-                Seen::Unreadable(error) | Seen::Gone(error) => {
+                Seen::Unreadable(error) | Seen::Gone(error) | Seen::NotAnImage(_, error) => {
                     Rejection::new(Rule::Unreadable, format!("nothing could be learnt of its image: {error}"))
                         .with("error", error)
                 }
@@ -153,8 +160,4 @@ impl<'a> Selection<'a> {
             },
         }
     }
-}
-
-fn built(ranked: &RankedTag<'_>) -> Option<Timestamp> {
-    ranked.tagged.seen.info().and_then(ImageInfo::built)
 }

@@ -1,7 +1,5 @@
 //! The input of a selection.
 
-use jiff::Timestamp;
-
 use super::candidate_set::CandidateSet;
 use crate::{
     image::{ImageRef, Tag},
@@ -23,8 +21,6 @@ pub struct SelectionInput<'a> {
     pub guards: &'a Guards,
     /// A tag that was taken back: only something newer is chosen.
     pub newer_than: Option<&'a Tag>,
-    /// The time.
-    pub now: Timestamp,
     /// `true` if automation asks.
     ///
     /// A person may go down, automation only if the guards allow it.

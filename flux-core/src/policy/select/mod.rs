@@ -13,7 +13,8 @@
 //! 1. **The list must be whole.** A list of tags known to be incomplete decides nothing, unless the
 //!    pattern names one tag and that tag is in the list.
 //! 2. **Competitors** are the tags that the pattern takes and whose images are not known to be
-//!    gone.
+//!    gone. [Artifacts](crate::image::ArtifactKind) (signatures, charts, build caches) never
+//!    compete, be they known by their names or by what the registry tells.
 //! 3. **Build dates** are needed when tags are ordered by them and two or more compete, the running
 //!    one among them if the pattern takes it. Then an image of which nothing is known might be the
 //!    newest, so nothing is decided; and one that is known to have no trustworthy date is no
@@ -26,11 +27,13 @@
 //!      `latest` and texts without a version or number are older than nothing; by date it is judged
 //!      only if the pattern takes the running tag, and if that tag's date is unknown then, nothing
 //!      is decided. A person who asks for a release, and `allow-downgrade`, may go down.
-//! 5. **Guards** that need to know an image ([minimum age](crate::policy::Guards::min_age),
-//!    [platforms](crate::policy::Guards::platforms), [digests](crate::policy::Guards::pin_digest))
-//!    and have no facts about it decide nothing; they report which tags to ask for. The known facts
-//!    of an image are taken as they are: no trustworthy date is not old enough, platforms not
-//!    listed are not there. The tag that runs is not held against guards again.
+//! 5. **Nothing is chosen that was not looked at.** Where nothing is known of the tag that would be
+//!    chosen, nothing is decided, and the choice reports which tags to ask for: that one, and some
+//!    more if those before it turned out to be no images. **Guards** ([minimum
+//!    age](crate::policy::Guards::min_age), [platforms](crate::policy::Guards::platforms),
+//!    [digests](crate::policy::Guards::pin_digest)) take the known facts of an image as they are:
+//!    no trustworthy date is not old enough, platforms not listed are not there. The tag that runs
+//!    is not held against guards again.
 //! 6. **Digests.** With `pin-digest` the digest is written beside the tag, and when the running tag
 //!    has moved its new digest is. A reference that has a digest gets that of the new tag with it,
 //!    so the digest must be known.
@@ -73,6 +76,16 @@ pub fn choose(input: &SelectionInput<'_>) -> Choice {
 /// [`Missing`] if its image must be known for that, and is not.
 pub fn guarded<'a>(input: &'a SelectionInput<'a>, tag: &'a Tag) -> Result<Option<Rejection>, Missing> {
     Selection::of(input).guarded_by_name(tag)
+}
+
+/// Returns the reason that no container can run a tag that somebody asks for by name.
+///
+/// `None` if its image is there.
+///
+/// # Errors
+/// [`Missing`] if nothing is known of its image.
+pub fn unrunnable<'a>(input: &'a SelectionInput<'a>, tag: &'a Tag) -> Result<Option<Rejection>, Missing> {
+    Selection::of(input).unrunnable_by_name(tag)
 }
 
 /// Says of every tag, newest first, that it is chosen, or which rules speak against it.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::image::Platform;
+use crate::image::{Platform, UntrustedDate};
 
 /// An objection to a competitor.
 #[derive(Debug)]
@@ -10,7 +10,7 @@ pub(super) enum Objection<'a> {
     SameRank,
     Downgrade,
     TakenBack,
-    NoDate,
+    NoDate(UntrustedDate),
     MinAge {
         built: Timestamp,
         from: Timestamp,

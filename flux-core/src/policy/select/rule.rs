@@ -4,10 +4,14 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Serialize, Serializer};
 
+use crate::image::ArtifactKind;
+
 /// The rule that rejects a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
+    /// No container can be run from it: it is a signature, a chart or another artifact.
+    NotAnImage,
     /// The pattern does not take it.
     Pattern,
     /// It is `latest`, and the pattern does not ask for that by name.
@@ -39,6 +43,7 @@ pub enum Rule {
 impl Rule {
     /// All rules with their codes, in the order in which they are applied.
     pub const CODES: &'static [(Self, &'static str)] = &[
+        (Self::NotAnImage, "not-an-image"),
         (Self::Latest, "latest-tag"),
         (Self::Pattern, "pattern-mismatch"),
         (Self::Gone, "image-gone"),
@@ -102,6 +107,21 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
+}
+
+/// Returns the rejection of a tag whose image is not there.
+pub(super) fn gone(error: &str) -> Rejection {
+    let message = format!("the tag is listed, but its image is not there: {error}");
+    Rejection::new(Rule::Gone, message).with("error", error)
+}
+
+/// Returns the rejection of an artifact, with the words of the registry if it was asked.
+pub(super) fn not_an_image(kind: ArtifactKind, words: Option<&str>) -> Rejection {
+    let message = match words {
+        Some(words) => words.to_owned(),
+        None => format!("it is {kind}, as its name tells, and no container image"),
+    };
+    Rejection::new(Rule::NotAnImage, message).with("kind", kind.as_str())
 }
 
 pub(super) fn list(platforms: &[impl fmt::Display]) -> String {

@@ -8,11 +8,11 @@ use super::{
     choice::{Choice, Missing},
     input::SelectionInput,
     objection::Objection,
-    rule::Rejection,
+    rule::{Rejection, gone, not_an_image},
     tagged::{Seen, Tagged},
 };
 use crate::{
-    image::Tag,
+    image::{ArtifactKind, Tag, UntrustedDate},
     policy::{Candidate, Rank, guard::lacking, pattern::is_latest},
 };
 
@@ -57,13 +57,13 @@ impl<'a> Selection<'a> {
             return Choice::Undecided(missing);
         }
         let mut held = None;
-        for ranked in self.input.candidates.newest_first() {
+        for (walked, ranked) in self.input.candidates.newest_first().enumerate() {
             if self.runs(&ranked) {
                 return self.keep_or_follow(&ranked, held);
             }
             match self.objection(&ranked) {
                 None => return self.update(&ranked),
-                Some(Objection::Unknown) => return Choice::Undecided(images([ranked.tagged])),
+                Some(Objection::Unknown) => return Choice::Undecided(self.to_look_at(&ranked, walked)),
                 Some(Objection::SameRank) => break,
                 Some(objection @ Objection::Downgrade) => {
                     // What a pattern takes is in order below what runs; that is no news unless the
@@ -117,14 +117,42 @@ impl<'a> Selection<'a> {
             return Some(Missing::Dates);
         }
         if self.never_down() && self.taken && self.standing.is_none() {
-            return self.running_tag().map(Missing::RunningDate);
+            return self.running_tag().map(|tag| self.missing_date(tag));
         }
         match q.newer_than {
             Some(tag) if self.floor.is_none() && candidates.pattern().matches(tag.as_str()) => {
-                Some(Missing::RunningDate(tag.clone()))
+                Some(self.missing_date(tag.clone()))
             }
             _ => None,
         }
+    }
+
+    /// Returns that the date of a tag that others are judged against is missing, and why.
+    fn missing_date(&self, tag: Tag) -> Missing {
+        let candidates = self.input.candidates;
+        let Some(listed) = candidates.listing().get(tag.as_str()) else {
+            return Missing::RunningNotListed(tag);
+        };
+        let why = listed.seen.info().and_then(|info| candidates.dates().built(info).err());
+        Missing::RunningDate { tag, why: why.unwrap_or(UntrustedDate::Missing) }
+    }
+
+    /// Returns the images to look at where the choice has come to `ranked`, after `walked` others.
+    ///
+    /// That is one, and as many more as were looked at in vain, so that a long row of tags that
+    /// cannot be chosen is passed in few rounds and with at most twice the requests.
+    fn to_look_at(&self, ranked: &RankedTag<'a>, walked: usize) -> Missing {
+        let candidates = self.input.candidates;
+        if !matches!(ranked.tagged.seen, Seen::NotAsked) {
+            return images([ranked.tagged]);
+        }
+        let count = (walked + candidates.ruled_out()).max(1);
+        let next = candidates.newest_first().skip(walked).take(count);
+        let next = next.take_while(|other| !self.runs(other)).filter(|other| {
+            matches!(other.tagged.seen, Seen::NotAsked)
+                && matches!(self.objection(other), Some(Objection::Unknown))
+        });
+        images(next.map(|other| other.tagged))
     }
 
     /// Returns the first objection to a competitor that does not run.
@@ -140,7 +168,8 @@ impl<'a> Selection<'a> {
         let rank = &ranked.rank;
         let mut objections = Vec::new();
         if self.dates && !rank.is_known() {
-            return vec![Objection::NoDate];
+            let why = ranked.tagged.seen.info().map(|info| q.candidates.dates().built(info));
+            return vec![Objection::NoDate(why.and_then(Result::err).unwrap_or(UntrustedDate::Missing))];
         }
         if let Some(standing) = &self.standing {
             if rank.same(standing) {
@@ -158,22 +187,21 @@ impl<'a> Selection<'a> {
         objections
     }
 
-    /// Adds the objections of the guards that need to know an image.
+    /// Adds the objections of the guards, and that nothing is known of the image.
+    ///
+    /// No image is written that was not looked at.
     fn guards(&self, tagged: Tagged<'a>, digest: bool, objections: &mut Vec<Objection<'a>>) {
-        let SelectionInput { guards, now, .. } = self.input;
+        let SelectionInput { guards, candidates, .. } = self.input;
         let min_age = guards.min_age.filter(|age| *age > SignedDuration::ZERO);
-        if min_age.is_none() && guards.platforms.is_empty() && !digest {
-            return;
-        }
         let Some(info) = tagged.seen.info() else {
             return objections.push(Objection::Unknown);
         };
         if let Some(age) = min_age {
-            match info.built() {
-                None => objections.push(Objection::NoDate),
-                Some(built) => {
+            match candidates.dates().built(info) {
+                Err(why) => objections.push(Objection::NoDate(why)),
+                Ok(built) => {
                     let from = built.saturating_add(age).unwrap_or(Timestamp::MAX);
-                    if from > *now {
+                    if from > candidates.dates().now {
                         objections.push(Objection::MinAge { built, from });
                     }
                 }
@@ -188,7 +216,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Returns the first objection of the guards that need to know an image.
+    /// Returns the first objection of the guards.
     fn guarded(&self, tagged: Tagged<'a>, digest: bool) -> Option<Objection<'a>> {
         let mut objections = Vec::new();
         self.guards(tagged, digest, &mut objections);
@@ -202,6 +230,20 @@ impl<'a> Selection<'a> {
         match self.guarded(ranked.tagged, guards.pin_digest || current.digest.is_some()) {
             Some(Objection::Unknown) => Err(images([ranked.tagged])),
             objection => Ok(objection.map(|objection| self.rejection(&ranked, &objection))),
+        }
+    }
+
+    /// Returns the reason that no container can run a tag that somebody asks for by name.
+    ///
+    /// Here the content alone decides, so what is not known must be asked.
+    pub(super) fn unrunnable_by_name(&self, tag: &'a Tag) -> Result<Option<Rejection>, Missing> {
+        let tagged = self.input.candidates.listing().get(tag.as_str());
+        let tagged = tagged.unwrap_or(Tagged { tag, seen: Seen::NotAsked });
+        match tagged.seen {
+            Seen::Known(_) => Ok(None),
+            Seen::Gone(error) => Ok(Some(gone(error))),
+            Seen::NotAnImage(kind, words) => Ok(Some(not_an_image(kind, Some(words)))),
+            Seen::NotAsked | Seen::Unreadable(_) => Err(images([tagged])),
         }
     }
 
@@ -244,7 +286,9 @@ impl<'a> Selection<'a> {
 /// Returns the newest tag that is known to have the digest of what runs.
 fn tag_of_digest<'a>(input: &'a SelectionInput<'a>) -> Option<&'a str> {
     let digest = input.current.digest.as_ref()?;
-    let has = |t: &&Tagged<'a>| t.seen.info().is_some_and(|info| info.digest.as_ref() == Some(digest));
+    let has = |t: &&Tagged<'a>| {
+        t.artifact().is_none() && t.seen.info().is_some_and(|info| info.digest.as_ref() == Some(digest))
+    };
     let having = input.candidates.listing().tags().iter().filter(has);
     let newest = having.map(|t| input.candidates.ranked(*t)).max()?;
     Some(newest.tagged.tag.as_str())
@@ -264,9 +308,13 @@ struct Standing<'a> {
 impl<'a> Standing<'a> {
     fn of(candidates: &CandidateSet<'a>, tag: &'a str) -> Self {
         let pattern = candidates.pattern();
+        if ArtifactKind::named_by(tag).is_some() {
+            // No container runs it, so every image may take its place.
+            return Self::default();
+        }
         let taken = pattern.matches(tag);
         let listed = candidates.listing().get(tag);
-        let competes = taken && listed.is_some_and(|t| !matches!(t.seen, Seen::Gone(_)));
+        let competes = taken && listed.is_some_and(|t| !t.cannot_run());
         if !taken && (pattern.order().needs_created() || is_latest(tag)) {
             return Self { taken, competes, rank: None };
         }
@@ -283,7 +331,9 @@ fn images<'a>(tags: impl IntoIterator<Item = Tagged<'a>>) -> Missing {
     let (mut ask, mut unreadable) = (Vec::new(), Vec::new());
     for Tagged { tag, seen } in tags {
         match seen {
-            Seen::Unreadable(error) | Seen::Gone(error) => unreadable.push((tag.clone(), error.to_owned())),
+            Seen::Unreadable(error) | Seen::Gone(error) | Seen::NotAnImage(_, error) => {
+                unreadable.push((tag.clone(), error.to_owned()));
+            }
             Seen::NotAsked | Seen::Known(_) => ask.push(tag.clone()),
         }
     }

@@ -27,19 +27,20 @@ pub use violation::{Rule, Violation};
 /// - The plan is for the revision of the snapshot, its verdicts are on workloads of it, and none
 ///   contradicts itself.
 /// - Nothing is changed that the request is not about, and nothing that is locked, ignored, on hold
-///   or encrypted, unless a person forces it. Each container goes to an image that was asked for,
-///   and automation to no older one.
+///   or encrypted, unless a person forces it. Each container goes to an image that was asked for
+///   and that was seen to be one, and automation to no older one.
 /// - The members of a release group go to one tag, all of them. A release of named containers is
 ///   done as a whole.
 /// - Each success has an edit, and each edit belongs to a success. Where the text of a file is at
 ///   hand, the edits fit it, and bring about what is intended and nothing else.
 ///
-/// Freeze windows depend on the time: see [`check_at`].
+/// Freeze windows and build dates depend on the time: see [`check_at`].
 pub fn check(plan: &ReleasePlan, snapshot: &Snapshot) -> Vec<Violation> {
     violations(plan, snapshot, None)
 }
 
-/// Does what [`check`] does, and holds the plan against the freeze windows at a time as well.
+/// Does what [`check`] does, and holds the plan against the freeze windows and build dates at a
+/// time as well.
 pub fn check_at(plan: &ReleasePlan, snapshot: &Snapshot, now: Timestamp) -> Vec<Violation> {
     violations(plan, snapshot, Some(now))
 }

@@ -117,6 +117,7 @@ fn from_rule(policy: &Value) -> BTreeMap<String, String> {
                     texts.insert(format!("tag.{container}"), text(pattern, ""));
                 }
             }
+            "labelDates" => drop(texts.insert("label-dates".to_owned(), text(value, ""))),
             "allowDowngrade" => drop(texts.insert("allow-downgrade".to_owned(), text(value, ""))),
             "freeze" => drop(texts.insert("freeze".to_owned(), text(value, ";"))),
             other => drop(texts.insert(other.to_owned(), text(value, ","))),

@@ -5,7 +5,7 @@ use super::{
     violation::{Rule, Violation},
 };
 use crate::{
-    image::{ImageRef, Tag},
+    image::{DatePreference, ImageRef, InspectErrorKind, Tag},
     manifest::{CLUSTER, Container, WorkloadId},
     manifest_set::{Located, Manifests},
     policy::Freeze,
@@ -44,7 +44,11 @@ pub(super) fn check(
             if !is_asked_for(plan, snapshot, id, container, target) {
                 violations.push(Violation::WrongTarget { id: id.clone(), container: container.name.clone() });
             }
-            if let Some((from, to)) = downgrade(plan, snapshot, container, target, &policies) {
+            if let Some(tag) = unseen(plan, snapshot, target) {
+                let container = container.name.clone();
+                violations.push(Violation::NotAnImage { id: id.clone(), container, tag });
+            }
+            if let Some((from, to)) = downgrade(plan, snapshot, container, target, &policies, now) {
                 let container = container.name.clone();
                 violations.push(Violation::Downgrade { id: id.clone(), container, from, to });
             }
@@ -207,16 +211,53 @@ fn is_asked_for(
     }
 }
 
+/// Returns the tag of a target that is not known to be an image, where it was chosen or asked for
+/// by its tag.
+///
+/// Automation takes no tag that is named as artifacts are, whatever is under it. A stored plan is
+/// checked without registries: what its image is was checked when it was made.
+fn unseen(plan: &ReleasePlan, snapshot: &Snapshot, target: &ImageRef) -> Option<Tag> {
+    let (by_name, forced) = match &plan.request.operation {
+        Operation::Auto | Operation::Image(ImageRelease { image: ImageTarget::Latest, .. }) => (false, false),
+        Operation::Image(ImageRelease { image: ImageTarget::Image(image), force, .. }) => {
+            image.tag.as_ref()?;
+            (true, *force)
+        }
+        _ => return None,
+    };
+    let tag = target.tag.as_ref()?;
+    let is_image = match snapshot.images.get(&target.name) {
+        None => true,
+        Some(Ok(facts)) => match facts.images.get(tag) {
+            Some(Ok(_)) => true,
+            // By force it passes that nothing can be learnt of an image, and not that there is
+            // none.
+            Some(Err(error)) => forced && error.kind == InspectErrorKind::Unreadable,
+            None => false,
+        },
+        Some(Err(_)) => false,
+    };
+    (!is_image || is_named_as_artifact(tag) && !by_name).then(|| tag.clone())
+}
+
+fn is_named_as_artifact(tag: &Tag) -> bool {
+    ["", ".sig", ".att", ".sbom"].iter().any(|suffix| {
+        let hex = tag.as_str().strip_suffix(suffix).and_then(|stem| stem.strip_prefix("sha256-"));
+        hex.is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| "0123456789abcdef".contains(c)))
+    })
+}
+
 /// Returns the tags between which automation would go back.
 ///
-/// Only what is plain is judged: versions of three numbers, and the dates of two images that are
-/// both known.
+/// Only what is plain is judged: versions of three numbers, and the dates of the configurations of
+/// two images, if no labels count before them, and both are of this time.
 fn downgrade(
     plan: &ReleasePlan,
     snapshot: &Snapshot,
     container: &Container,
     target: &ImageRef,
     policies: &Texts,
+    now: Option<Timestamp>,
 ) -> Option<(Tag, Tag)> {
     let automatic = matches!(plan.request.operation, Operation::Auto);
     if !automatic || policies.blocks("allow-downgrade") {
@@ -224,6 +265,9 @@ fn downgrade(
     }
     let current = container.image.as_ref().ok()?;
     let (from, to) = (current.tag.as_ref()?, target.tag.as_ref()?);
+    if is_named_as_artifact(from) {
+        return None;
+    }
     let pattern = policies.pattern(&container.name).unwrap_or("glob:*");
     let older = if let Some(strict) = reads_versions(pattern) {
         version(to.as_str(), strict)? < version(from.as_str(), strict)?
@@ -232,7 +276,14 @@ fn downgrade(
         return None;
     } else {
         let known = snapshot.images.get(&current.name)?.as_ref().ok()?;
-        let created = |tag: &Tag| known.images.get(tag)?.as_ref().ok()?.created;
+        if policies.allows("label-dates") || known.dates != DatePreference::Configuration {
+            return None;
+        }
+        let (first, last) = ("2014-01-01T00:00:00Z".parse::<Timestamp>().ok()?, now?);
+        let created = |tag: &Tag| {
+            let created = known.images.get(tag)?.as_ref().ok()?.created?;
+            (first < created && created <= last).then_some(created)
+        };
         created(to)? < created(from)?
     };
     older.then(|| (from.clone(), to.clone()))

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{check, check_at};
 use crate::{
     backend::{Completeness, Revision},
-    image::{ImageInfo, ImageName},
+    image::{ArtifactKind, ImageInfo, ImageName, InspectError, Tag},
     manifest::WorkloadId,
     manifest_set::Manifests,
     release::{
@@ -50,6 +50,7 @@ fn snapshot(files: &[(&str, String)]) -> Snapshot {
         tags: images.keys().cloned().collect(),
         completeness: Completeness::Complete,
         images,
+        dates: crate::image::DatePreference::default(),
     };
     let name: ImageName = "team/web".parse().unwrap();
     snapshot.images = ImageFacts { repositories: [(name.canonical(), Ok(known))].into() };
@@ -282,7 +283,7 @@ fn automation_that_goes_back_is_found() {
             Some("team/web:1.1".parse().unwrap());
         let mut after = snapshot(&files("1.2", pattern));
         after.sources.clear();
-        let found: Vec<String> = check(&plan, &after).iter().map(ToString::to_string).collect();
+        let found: Vec<String> = check_at(&plan, &after, now()).iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
             ["Automation would take container web of shop:deployment/web from 1.2 back to 1.1."]
@@ -298,8 +299,51 @@ fn a_target_that_nobody_asked_for_is_found() {
         snapshot.sources.clear();
     });
     assert_eq!(
-        wrong,
+        wrong[..1],
         ["Container web of shop:deployment/web would run an image that the request does not ask for."]
+    );
+}
+
+#[test]
+fn a_target_that_was_not_seen_to_be_an_image_is_found() {
+    let unseen = |change: fn(&mut RepositoryFacts)| {
+        broken("", |snapshot, _| {
+            snapshot.images.repositories.values_mut().flatten().for_each(change);
+        })
+    };
+    let sentences = ["api", "web"].map(|name| {
+        format!(
+            "Container {name} of shop:deployment/{name} would run 1.2, which was not seen to be an image."
+        )
+    });
+    let tag = || "1.2".parse().unwrap();
+    assert_eq!(unseen(|_| {}), [""; 0]);
+    assert_eq!(unseen(|facts| facts.images.clear()), sentences);
+    for error in [
+        InspectError::not_an_image(ArtifactKind::HelmChart, "a chart"),
+        InspectError::missing("gone"),
+        InspectError::unreadable("500"),
+    ] {
+        let found = broken("", |snapshot, _| {
+            for facts in snapshot.images.repositories.values_mut().flatten() {
+                facts.images.insert(tag(), Err(error.clone()));
+            }
+        });
+        assert_eq!(found, sentences, "{error}");
+    }
+    // A tag that is named as signatures are is not chosen, whatever is under it.
+    let named = broken("", |snapshot, plan| {
+        let tag: Tag = format!("sha256-{:064}.sig", 7).parse().unwrap();
+        for facts in snapshot.images.repositories.values_mut().flatten() {
+            facts.images.insert(tag.clone(), Ok(ImageInfo::default()));
+        }
+        let target = &mut plan.workloads.get_mut(&id("web")).unwrap().containers[0].target;
+        *target = Some(target.clone().unwrap().with_tag(tag, None).unwrap());
+        snapshot.sources.clear();
+    });
+    assert!(
+        named.iter().any(|sentence| sentence.contains(".sig, which was not seen to be an image")),
+        "{named:?}"
     );
 }
 

@@ -46,6 +46,16 @@ pub enum Violation {
         /// The container.
         container: String,
     },
+    /// A container is to run a tag that was not seen to be an image, or that is named as artifacts
+    /// are.
+    NotAnImage {
+        /// The workload.
+        id: WorkloadId,
+        /// The container.
+        container: String,
+        /// The tag.
+        tag: Tag,
+    },
     /// Automation takes a container back to an older image.
     Downgrade {
         /// The workload.
@@ -156,6 +166,9 @@ impl fmt::Display for Violation {
                     f,
                     "Container {container} of {id} would run an image that the request does not ask for."
                 )
+            }
+            Self::NotAnImage { id, container, tag } => {
+                write!(f, "Container {container} of {id} would run {tag}, which was not seen to be an image.")
             }
             Self::Downgrade { id, container, from, to } => {
                 write!(f, "Automation would take container {container} of {id} from {from} back to {to}.")

@@ -15,7 +15,7 @@ mod verdicts;
 use crate::{
     backend::{Completeness, Error as BackendError, InspectError, Revision},
     finding::Code,
-    image::{ImageInfo, ImageName, Tag},
+    image::{ArtifactKind, DatePreference, ImageInfo, ImageName, Tag},
     manifest::WorkloadId,
     manifest_set::Manifests,
     release::*,
@@ -58,6 +58,7 @@ fn snapshot(files: &[(&str, String)], images: &[(&str, &[(&str, Option<&str>)])]
             tags: images.keys().cloned().collect(),
             completeness: Completeness::Complete,
             images,
+            dates: DatePreference::default(),
         };
         facts.repositories.insert(name.canonical(), Ok(known));
     }

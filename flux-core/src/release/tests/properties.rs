@@ -42,6 +42,34 @@ proptest! {
     }
 
     #[test]
+    fn artifacts_beside_images_change_no_edit_and_make_no_finding(
+        pattern in prop::sample::select(&["glob:*", "semver:*", "numeric:", "alpha:", r"regexp:^1\.(?P<order>\d)$"][..]),
+        running in 0..5u32,
+        dated in prop::collection::vec(any::<bool>(), 1..5),
+        artifacts in prop::collection::btree_set("9\\.[0-9]|[0-9]{2}|zz|sha256-[0-9a-f]{64}(\\.sig)?", 0..5),
+    ) {
+        let annotations = [("fluxcd.io/tag.web", pattern), ("fluxcd.io/automated", "true")];
+        let files = [("web.yaml", deployment("web", &format!("team/web:1.{running}"), &annotations))];
+        let tags: Vec<String> = (0..dated.len()).map(|tag| format!("1.{tag}")).collect();
+        let created = |dated: &bool| dated.then_some("2016-11-01T00:00:00Z");
+        let web: Vec<(&str, Option<&str>)> = tags.iter().map(String::as_str).zip(dated.iter().map(created)).collect();
+        let seen = snapshot(&files, &[("team/web", &web)]);
+        let mut mixed = seen.clone();
+        for facts in mixed.images.repositories.values_mut().flatten() {
+            for artifact in &artifacts {
+                let tag: Tag = artifact.parse().unwrap();
+                facts.tags.push(tag.clone());
+                facts.images.insert(tag, Err(InspectError::not_an_image(ArtifactKind::Other, "an artifact")));
+            }
+        }
+        let (without, with) = (plan(&seen, &Request::automation(), now()), plan(&mixed, &Request::automation(), now()));
+        prop_assert_eq!(&without.edits, &with.edits);
+        prop_assert_eq!(&without.workloads[&super::web()].reason, &with.workloads[&super::web()].reason);
+        prop_assert_eq!(&without.findings, &with.findings);
+        prop_assert!(needs(&mixed, &Request::automation(), now()).is_empty());
+    }
+
+    #[test]
     fn the_order_of_what_was_seen_changes_no_byte_of_the_plan(
         seed in prop::collection::vec(("[a-c]", 0..5u32, 0..3usize), 1..6).prop_shuffle(),
         tags in prop::collection::vec((0..9u32, 0..4u32), 0..8),

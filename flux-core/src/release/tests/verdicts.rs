@@ -127,6 +127,57 @@ fn automation_is_about_automated_workloads_and_never_goes_down() {
 }
 
 #[test]
+fn why_a_registry_tells_nothing_is_told_apart() {
+    let name: ImageName = "team/web".parse().unwrap();
+    let facts = |tags: &[&str]| {
+        let info = |tag: &&str| (tag.parse().unwrap(), Ok(image(1, "2016-11-01T00:00:00Z", None)));
+        let images: BTreeMap<Tag, _> = tags.iter().map(info).collect();
+        Ok(RepositoryFacts {
+            tags: images.keys().cloned().collect(),
+            completeness: Completeness::Complete,
+            images,
+            dates: DatePreference::default(),
+        })
+    };
+    let kinds = |code: Option<Code>| code.into_iter().collect::<Vec<_>>();
+    for (pattern, answer, reason, finding) in [
+        ("semver:*", facts(&["0.9"]), Reason::RunningTagMissing, None),
+        ("glob:*", facts(&["0.9"]), Reason::RunningTagMissing, None),
+        ("semver:*", facts(&["1.0"]), Reason::UpToDate, None),
+        ("semver:*", facts(&["1.1"]), Reason::NewerImage, None),
+        ("semver:*", facts(&[]), Reason::RepositoryEmpty, Some(Code::ImageRepositoryEmpty)),
+        ("glob:*", facts(&[]), Reason::RepositoryEmpty, Some(Code::ImageRepositoryEmpty)),
+        (
+            "semver:*",
+            Err(BackendError::unauthorized("web", "401")),
+            Reason::RegistryUnauthorized,
+            Some(Code::RegistryUnauthorized),
+        ),
+        (
+            "semver:*",
+            Err(BackendError::forbidden("web", "403")),
+            Reason::RegistryForbidden,
+            Some(Code::RegistryForbidden),
+        ),
+        (
+            "semver:*",
+            Err(BackendError::not_found("web", "404")),
+            Reason::RepositoryNotFound,
+            Some(Code::ImageRepositoryNotFound),
+        ),
+    ] {
+        let annotations = [("fluxcd.io/automated", "true"), ("fluxcd.io/tag.web", pattern)];
+        let mut seen = snapshot(&[("web.yaml", deployment("web", "team/web:1.0", &annotations))], &[]);
+        seen.images.repositories.insert(name.canonical(), answer.clone());
+        let plan = plan(&seen, &Request::automation(), now());
+        let container = &plan.workloads[&web()].containers[0];
+        assert_eq!(container.reason, reason, "{pattern} {answer:?}: {}", container.message);
+        let codes: Vec<Code> = plan.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, kinds(finding), "{pattern} {answer:?}");
+    }
+}
+
+#[test]
 fn workloads_that_git_does_not_describe_are_reported() {
     let seen = |runs: bool| {
         let mut seen = snapshot(&[], &[]);
@@ -170,13 +221,15 @@ fn needs_are_tag_names_for_versions_and_details_of_matching_tags_for_dates() {
             tags: WEB.iter().map(|(tag, _)| tag.parse().unwrap()).collect(),
             completeness: Completeness::Complete,
             images: BTreeMap::new(),
+            dates: DatePreference::default(),
         };
         seen.images.repositories.insert(name.canonical(), Ok(facts));
         let second = needs(&seen, &latest(), now());
         assert!(second.tags.is_empty());
         second.details.into_values().flat_map(|(_, tags)| tags).map(|t| t.to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(asked("semver:*"), [""; 0]);
+    // By version only the one that would be written is looked at.
+    assert_eq!(asked("semver:*"), ["1.1"]);
     assert_eq!(asked("glob:1.*"), ["1.0", "1.1"]);
     assert_eq!(asked("glob:*"), ["1.0", "1.1", "dev-1"]);
 }
@@ -250,4 +303,96 @@ fn an_id_means_a_workload_with_its_group_and_without_unless_it_could_be_two() {
     let verdict = &plan.workloads[&short.parse().unwrap()];
     assert_eq!(verdict.reason, Reason::NotFound);
     assert!(verdict.message.contains(long) && verdict.message.contains(" or "), "{}", verdict.message);
+}
+
+/// Returns an image with a digest of its own and labels.
+fn image(number: u8, created: &str, label: Option<&str>) -> ImageInfo {
+    let labels = label.map(|date| ("org.opencontainers.image.created".to_owned(), date.to_owned()));
+    ImageInfo {
+        digest: Some(format!("sha256:{number:064}").parse().unwrap()),
+        created: Some(created.parse().unwrap()),
+        labels: labels.into_iter().collect(),
+        ..ImageInfo::default()
+    }
+}
+
+#[test]
+fn different_images_of_one_date_are_told_and_stop_nothing() {
+    let (base, later) = ("2016-11-01T00:00:00Z", "2016-11-02T00:00:00Z");
+    let seen = |running: &str, images: &[(&str, ImageInfo)]| {
+        let text = deployment("web", &format!("team/web:{running}"), &[]);
+        let mut seen = Snapshot::of_files([("web.yaml", text)]).unwrap();
+        for (tag, image) in images {
+            seen = seen.with_image("team/web", tag, image.clone()).unwrap();
+        }
+        plan(&seen, &latest(), now())
+    };
+    let codes = |plan: &ReleasePlan| plan.findings.iter().map(|f| f.code).collect::<Vec<_>>();
+    // As of ko: each build has the date of its base image.
+    let alike = [("a", image(1, base, None)), ("b", image(2, base, None)), ("c", image(3, base, None))];
+    let running = seen("a", &alike);
+    assert_eq!(
+        (running.workloads[&web()].reason, codes(&running)),
+        (Reason::UpToDate, vec![Code::EqualDates])
+    );
+    let finding = &running.findings[0];
+    assert_eq!(finding.subject, "index.docker.io/team/web");
+    assert!(finding.evidence.ends_with("are not the same: a, b, c"), "{}", finding.evidence);
+    // The same image under two tags, and older ones.
+    let one = [
+        ("a", image(1, base, None)),
+        ("b", image(2, base, None)),
+        ("c", image(3, later, None)),
+        ("d", image(3, later, None)),
+    ];
+    let one = seen("a", &one);
+    assert_eq!((one.workloads[&web()].reason, codes(&one)), (Reason::NewerImage, vec![]));
+    // By version, dates are not looked at.
+    let text = deployment("web", "team/web:a", &[("fluxcd.io/tag.web", "alpha:")]);
+    let mut by_text = Snapshot::of_files([("web.yaml", text)]).unwrap();
+    for (tag, image) in &alike {
+        by_text = by_text.with_image("team/web", tag, image.clone()).unwrap();
+    }
+    assert_eq!(codes(&plan(&by_text, &latest(), now())), []);
+}
+
+#[test]
+fn the_dates_of_labels_count_first_where_a_policy_or_the_repository_says_so() {
+    let base = "2016-11-01T00:00:00Z";
+    let of = |policies: &[(&str, &str)], dates: DatePreference| {
+        let text = deployment("web", "team/web:a", policies);
+        let mut seen = Snapshot::of_files([("web.yaml", text)]).unwrap();
+        for (tag, number, label) in [
+            ("a", 1, "2016-11-02T00:00:00Z"),
+            ("b", 2, "2016-11-04T00:00:00Z"),
+            ("c", 3, "2016-11-03T00:00:00Z"),
+        ] {
+            seen = seen.with_image("team/web", tag, image(number, base, Some(label))).unwrap();
+        }
+        seen.images.repositories.values_mut().flatten().for_each(|facts| facts.dates = dates);
+        let plan = plan(&seen, &latest(), now());
+        plan.target("shop:deployment/web", "web").map(ToString::to_string)
+    };
+    let newest = Some("team/web:b".to_owned());
+    assert_eq!(of(&[], DatePreference::Configuration), None);
+    assert_eq!(of(&[], DatePreference::Labels), newest);
+    assert_eq!(of(&[("fluxcd.io/label-dates", "true")], DatePreference::Configuration), newest);
+    // The label says that the image is younger than its configuration does.
+    let young = [("fluxcd.io/label-dates", "true"), ("fluxcd.io/min-age", "360h")];
+    assert_eq!(of(&young, DatePreference::Configuration), Some("team/web:c".to_owned()));
+}
+
+#[test]
+fn a_date_in_the_future_makes_no_image_the_newest() {
+    let seen = Snapshot::of_files([("web.yaml", deployment("web", "team/web:a", &[]))]).unwrap();
+    let seen = [("a", "2016-11-01T00:00:00Z"), ("b", "2016-11-02T00:00:00Z"), ("c", "2027-01-01T00:00:00Z")]
+        .iter()
+        .zip(1..)
+        .fold(seen, |seen, ((tag, created), number)| {
+            seen.with_image("team/web", tag, image(number, created, None)).unwrap()
+        });
+    let plan_now = plan(&seen, &latest(), now());
+    assert_eq!(plan_now.target("shop:deployment/web", "web").unwrap().to_string(), "team/web:b");
+    let later = plan(&seen, &latest(), "2027-02-01T00:00:00Z".parse().unwrap());
+    assert_eq!(later.target("shop:deployment/web", "web").unwrap().to_string(), "team/web:c");
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::fixture::{Build, RegistryFixture};
 use crate::{
     backend::{Completeness, ErrorKind, Images},
-    image::{ImageInfo, ImageName, Tag},
+    image::{ArtifactKind, ImageInfo, ImageName, Tag},
 };
 
 const DAY: i64 = 24 * 3600;
@@ -71,7 +71,9 @@ pub async fn a_repository_that_is_not_there_says_so(fixture: &dyn RegistryFixtur
     assert!(!error.is_retryable());
     assert!(error.to_string().contains(name.path()), "the message names the repository: {error}");
     match fixture.registry().inspect(&name, &[tag("v1")]).await {
-        Ok(seen) => assert!(seen.value[&tag("v1")].as_ref().expect_err("there is no such image").missing),
+        Ok(seen) => {
+            assert!(seen.value[&tag("v1")].as_ref().expect_err("there is no such image").is_missing());
+        }
         Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}"),
     }
 }
@@ -115,8 +117,36 @@ pub async fn a_missing_tag_stops_no_other(fixture: &dyn RegistryFixture) {
     let seen = inspect(fixture, &name, &[there.clone(), missing.clone(), also.clone()]).await;
     assert!(seen[&there].is_ok() && seen[&also].is_ok());
     let error = seen[&missing].as_ref().expect_err("there is no such tag");
-    assert!(error.missing, "{error:?}");
+    assert!(error.is_missing(), "{error:?}");
     assert!(error.message.contains("gone"), "the message names the tag: {error}");
+}
+
+/// An artifact is listed, told for what it is, and leaves nothing open; the images beside it are
+/// answered.
+pub async fn an_artifact_is_told_for_what_it_is(fixture: &dyn RegistryFixture) {
+    let (name, image) = (fixture.name("artifacts"), tag("v1"));
+    fixture.push(&name, &image, &[build("linux/amd64", 1), build("linux/arm64", 2)]).await;
+    let mut pushed = BTreeMap::new();
+    for kind in ArtifactKind::all() {
+        let tag = tag(&format!("x-{}", kind.as_str()));
+        if fixture.push_artifact(&name, &tag, kind).await {
+            pushed.insert(tag, kind);
+        }
+    }
+    let all: Vec<Tag> = pushed.keys().cloned().chain([image.clone()]).collect();
+    let listed = fixture.registry().tags(&name).await.expect("the repository can be read");
+    assert_eq!(
+        listed.value.into_iter().collect::<BTreeSet<_>>(),
+        all.iter().cloned().collect(),
+        "artifacts are listed"
+    );
+    let seen = inspect(fixture, &name, &all).await;
+    assert!(seen[&image].is_ok(), "{:?}", seen[&image]);
+    for (tag, kind) in pushed {
+        let error = seen[&tag].as_ref().expect_err("no container runs it");
+        assert_eq!(error.artifact(), Some(kind), "{error:?}");
+        assert!(error.message.contains(tag.as_str()), "the message names the tag: {error}");
+    }
 }
 
 /// A tag that was moved points to what it was moved to.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     backend::Registry,
-    image::{Digest, ImageName, Platform, Tag},
+    image::{ArtifactKind, Digest, ImageName, Platform, Tag},
 };
 
 /// One build of an image: what is pushed for one platform.
@@ -40,4 +40,9 @@ pub trait RegistryFixture: fmt::Debug + Send + Sync {
     ///
     /// Returns the digest that the tag then points to.
     async fn push(&self, name: &ImageName, tag: &Tag, builds: &[Build]) -> Digest;
+
+    /// Puts an artifact under a tag, as the tools that make such artifacts do.
+    ///
+    /// Returns `false` if the registry under test cannot hold artifacts of that kind.
+    async fn push_artifact(&self, name: &ImageName, tag: &Tag, kind: ArtifactKind) -> bool;
 }

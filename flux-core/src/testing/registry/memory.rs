@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::fixture::{Build, RegistryFixture};
 use crate::{
     backend::Registry,
-    image::{Digest, ImageInfo, ImageName, Tag},
+    image::{ArtifactKind, Digest, ImageInfo, ImageName, Tag},
     memory::MemoryRegistry,
 };
 
@@ -83,6 +83,11 @@ impl<R: Registry + fmt::Debug> RegistryFixture for MemoryFixture<R> {
         };
         self.memory.push(name, tag.clone(), info);
         digest
+    }
+
+    async fn push_artifact(&self, name: &ImageName, tag: &Tag, kind: ArtifactKind) -> bool {
+        self.memory.push_artifact(name, tag.clone(), kind);
+        true
     }
 }
 

@@ -10,7 +10,7 @@ mod memory;
 
 pub use cases::{
     a_missing_tag_stops_no_other, a_repository_that_is_not_there_says_so, a_tag_that_moves_is_followed,
-    all_tags_are_listed, an_image_is_described_as_it_was_pushed,
+    all_tags_are_listed, an_artifact_is_told_for_what_it_is, an_image_is_described_as_it_was_pushed,
     an_index_is_described_with_all_its_platforms, names_are_looked_up_in_canonical_form,
 };
 pub use fixture::{Build, RegistryFixture};
@@ -37,6 +37,7 @@ macro_rules! registry_conformance {
             an_image_is_described_as_it_was_pushed
             an_index_is_described_with_all_its_platforms
             a_missing_tag_stops_no_other
+            an_artifact_is_told_for_what_it_is
             a_tag_that_moves_is_followed
             names_are_looked_up_in_canonical_form
         }

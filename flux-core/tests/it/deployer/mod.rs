@@ -195,7 +195,8 @@ fn only_what_a_policy_needs_is_asked_of_the_registry() {
         "  namespace: shop\n",
         "  namespace: shop\n  annotations: {fluxcd.io/tag.web: 'semver:*'}\n",
     );
-    for (text, inspected) in [(versions, 0), (manifest("web", "1.0"), 2)] {
+    // By version only the image that is written.
+    for (text, inspected) in [(versions, 1), (manifest("web", "1.0"), 2)] {
         let registry = Arc::new(registry());
         let deployer = deployer(Arc::new(MemoryRepo::new([("web.yaml", text)])), registry.clone());
         let plan = block_on(deployer.plan_release(&Request::latest(web()))).unwrap().plan;
@@ -304,7 +305,7 @@ mod failing {
             Ok(Observation::complete(vec!["1.0".parse().unwrap(), "1.1".parse().unwrap()], "test"))
         });
         registry.expect_inspect().times(1).returning(|_, tags| {
-            let broken = InspectError { missing: false, message: "500".to_owned() };
+            let broken = InspectError::unreadable("500");
             let images =
                 tags.iter().filter(|t| t.as_str() == "1.1").map(|t| (t.clone(), Err(broken.clone())));
             // There is no answer at all for 1.0: a backend that breaks its contract must not be

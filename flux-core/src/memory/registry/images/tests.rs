@@ -33,9 +33,9 @@ fn a_file_says_what_there_is() {
     assert_eq!(info.created.unwrap().to_string(), "2024-05-01T08:00:00Z");
     assert_eq!(info.labels["a"], "b");
     assert_eq!(info.platforms[0].to_string(), "linux/arm/v7");
-    assert_eq!(get("bad").unwrap_err(), InspectError { missing: false, message: "damaged".to_owned() });
+    assert_eq!(get("bad").unwrap_err(), InspectError::unreadable("damaged"));
     assert_eq!(get("bare").unwrap(), ImageInfo::default());
-    assert!(get("gone").unwrap_err().missing);
+    assert!(get("gone").unwrap_err().is_missing());
     let tags = |name: &str| at_once(registry.tags(&name.parse().unwrap()));
     assert_eq!(tags("empty").unwrap().value, []);
     let error = tags("private").unwrap_err();
@@ -82,7 +82,7 @@ fn what_is_wrong_is_named() {
         ("web: [{tag: a}, {tag: a}]", "image `web` lists tag `a` twice: remove one of the two"),
         (
             "web: [{tag: a, creatd: x}]",
-            "image `web`, tag `a`: unknown key `creatd`: known are tag, created, digest, labels, platforms, error",
+            "image `web`, tag `a`: unknown key `creatd`: known are tag, created, digest, labels, platforms, artifact, error",
         ),
         (
             "web: [{tag: a, created: yesterday}]",

@@ -25,6 +25,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         1 => Just(Built(None)),
         1 => Just(Epoch),
         1 => Just(Gone),
+        1 => Just(Artifact),
         1 => Just(NotAsked),
         1 => Just(Unreadable),
     ]
@@ -39,6 +40,8 @@ fn tag() -> impl Strategy<Value = String> {
         Just("9007199254740993".to_owned()),
         Just("9007199254740992".to_owned()),
         Just("main".to_owned()),
+        Just(SIGNATURE.to_owned()),
+        Just(REFERRERS.to_owned()),
     ]
 }
 
@@ -98,21 +101,40 @@ proptest! {
     #[test]
     fn removing_information_changes_a_decision_only_to_undecided(case in any_case(), at: prop::sample::Index, how in 0..3) {
         let mut less = case.clone();
+        let mut is_none = false;
         match how {
             0 => less.complete = false,
             _ if less.tags.is_empty() => {}
             _ => {
                 let at = at.index(less.tags.len());
-                // What is known to be gone is known: forgetting that is outside the law, since
-                // names alone are enough for some orders.
-                if !matches!(less.tags[at].1, Gone) {
-                    less.tags[at].1 = if how == 1 { NotAsked } else { Unreadable };
-                }
+                is_none = matches!(less.tags[at].1, Gone | Artifact);
+                less.tags[at].1 = if how == 1 { NotAsked } else { Unreadable };
             }
         }
         if let Some(image) = leads_to(&less) {
-            prop_assert_eq!(Some(image), leads_to(&case));
+            // Names are enough to keep what runs: a tag of its rank is not looked at, though it may
+            // turn out to be none.
+            let keeps = is_none && image == case.current;
+            prop_assert!(keeps || Some(&image) == leads_to(&case).as_ref(), "{} {:?}", image, leads_to(&case));
         }
+    }
+
+    #[test]
+    fn artifacts_make_no_difference(
+        case in any_case(),
+        named in proptest::collection::btree_map("sha256-[0-9a-f]{64}(\\.(sig|att|sbom))?", answer(), 0..3),
+        other in proptest::collection::btree_set("[0-9v.]{1,4}|zzz|[a-z]{1,3}", 0..4),
+    ) {
+        let mut mixed = case.clone();
+        let before: Vec<String> = case.tags.iter().map(|(tag, _)| tag.clone()).collect();
+        let running = case.current.clone();
+        mixed.tags.extend(named.into_iter().filter(|(tag, _)| !before.contains(tag)));
+        let other = other.into_iter().filter(|tag| tag.parse::<Tag>().is_ok() && !before.contains(tag));
+        // A tag that runs, or was taken back, is in git whatever the registry has under it.
+        let other = other.filter(|tag| !running.contains(tag.as_str()) && case.newer_than != Some(tag.as_str()));
+        mixed.tags.extend(other.map(|tag| (tag, Artifact)));
+        prop_assert_eq!(case.word(), mixed.word());
+        prop_assert_eq!(leads_to(&case), leads_to(&mixed));
     }
 
     #[test]
@@ -128,9 +150,16 @@ proptest! {
         let automatic = Case { automatic: true, guards: Guards { allow_downgrade: false, ..case.guards.clone() }, ..case };
         automatic.ask(|q| {
             let Choice::Update { tag, .. } = choose(q) else { return };
-            let created = |tag: &str| q.candidates.listing().get(tag)?.seen.info()?.built();
+            let created = |tag: &str| {
+                let info = q.candidates.listing().get(tag)?.seen.info()?;
+                q.candidates.dates().built(info).ok()
+            };
             let Some(running) = q.current.effective_tag() else { return };
             let pattern = q.candidates.pattern();
+            // No container runs what is named as a signature, so everything is newer.
+            if running == SIGNATURE || running == REFERRERS {
+                return;
+            }
             if running == "latest" || pattern.order().needs_created() && !pattern.matches(running) {
                 return;
             }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::{
-    image::{Digest, ImageInfo},
+    image::{ArtifactKind, Dates, Digest, ImageInfo, UntrustedDate},
     policy::{Guards, TagPattern, parse_platforms, select::*},
 };
 
@@ -22,10 +22,17 @@ enum Answer {
     /// Built in 1970.
     Epoch,
     Gone,
+    Artifact,
     Unreadable,
 }
 
-use Answer::{Built, Epoch, Gone, NotAsked, Unreadable};
+use Answer::{Artifact, Built, Epoch, Gone, NotAsked, Unreadable};
+
+/// A tag that is known by its name to be a signature.
+const SIGNATURE: &str = "sha256-44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a.sig";
+
+/// A tag that is known by its name to be an index of referrers.
+const REFERRERS: &str = "sha256-44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
 fn day(day: i64) -> Timestamp {
     let new_year: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
@@ -64,8 +71,13 @@ fn case(pattern: &'static str, current: &str, tags: &[(&str, Answer)]) -> Case {
     }
 }
 
-/// Tags of which the registry was not asked for more than the names.
+/// Tags of images of which the registry tells no date.
 fn names(tags: &[&'static str]) -> Vec<(&'static str, Answer)> {
+    tags.iter().map(|tag| (*tag, Built(None))).collect()
+}
+
+/// Tags of which the registry was not asked for more than the names.
+fn not_asked(tags: &[&'static str]) -> Vec<(&'static str, Answer)> {
     tags.iter().map(|tag| (*tag, NotAsked)).collect()
 }
 
@@ -96,17 +108,17 @@ impl Case {
                 NotAsked => Seen::NotAsked,
                 Built(_) | Epoch => Seen::Known(info),
                 Gone => Seen::Gone("manifest unknown"),
+                Artifact => Seen::NotAnImage(ArtifactKind::HelmChart, "it is a chart"),
                 Unreadable => Seen::Unreadable("500"),
             },
         });
         let pattern: TagPattern = self.pattern.parse().unwrap();
         let newer_than = self.newer_than.map(|tag| tag.parse().unwrap());
         then(&SelectionInput {
-            candidates: &CandidateSet::new(pattern, Listing::new(tags, self.complete)),
+            candidates: &CandidateSet::new(pattern, Listing::new(tags, self.complete), Dates::at(day(100))),
             current: &self.current.parse().unwrap(),
             guards: &self.guards,
             newer_than: newer_than.as_ref(),
-            now: day(100),
             automatic: self.automatic,
         })
     }

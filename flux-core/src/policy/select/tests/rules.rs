@@ -85,7 +85,7 @@ fn automation_never_goes_down_and_a_person_may() {
         // The running tag is gone from the registry, so its date is not known.
         ("glob:prod-*", "web:prod-3", &dated, "?", ">prod-2", ">prod-2"),
         ("glob:*", "web:dev-10", &dated, "?", ">dev-9", ">dev-9"),
-        ("numeric:2*", "web:3", &[("2", NotAsked), ("20", NotAsked)], ">20", ">20", ">20"),
+        ("numeric:2*", "web:3", &[("2", Built(None)), ("20", Built(None))], ">20", ">20", ">20"),
     ];
     for (pattern, current, tags, automatic, allowed, by_hand) in table {
         let case = case(pattern, current, tags);
@@ -154,14 +154,14 @@ fn what_is_missing_is_named() {
     );
     assert_eq!(
         case("glob:*", "web:a", &[("a", Epoch), ("b", D(1))]).choice(),
-        Choice::Undecided(Missing::RunningDate(tag("a")))
+        Choice::Undecided(Missing::RunningDate { tag: tag("a"), why: UntrustedDate::Placeholder })
     );
     assert_eq!(
         case("glob:*", "web:x", &[("a", Epoch), ("b", Epoch)]).choice(),
         Choice::Undecided(Missing::Dates)
     );
     // A guard asks for the newest only, one by one.
-    let guarded = case("semver:*", "web:1", &names(&["1", "2", "3"])).guarded(|g| g.pin_digest = true);
+    let guarded = case("semver:*", "web:1", &not_asked(&["1", "2", "3"])).guarded(|g| g.pin_digest = true);
     assert_eq!(
         guarded.choice(),
         Choice::Undecided(Missing::Images { ask: vec![tag("3")], unreadable: Vec::new() })
@@ -185,7 +185,7 @@ fn a_message_names_a_few_tags_and_counts_the_others() {
 fn a_tag_that_is_listed_twice_counts_once() {
     let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
     let tags = [&b, &a, &b].map(|tag| Tagged { tag, seen: Seen::NotAsked });
-    let all = CandidateSet::new(TagPattern::any(), Listing::new(tags, true));
+    let all = CandidateSet::new(TagPattern::any(), Listing::new(tags, true), Dates::at(day(100)));
     assert_eq!(all.listing().tags().iter().map(|t| t.tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(all.len(), 2);
 }
@@ -206,7 +206,7 @@ fn an_image_must_be_old_enough() {
         // It is day 100: day 98 is old enough to the second.
         ("semver:*", &[("1", D(1)), ("2", D(98)), ("3", D(99))], ">2", None),
         ("semver:*", &[("1", D(1)), ("3", D(99))], "=1", Some(("3", Rule::MinAge))),
-        ("semver:*", &[("1", D(1)), ("3", D(101))], "=1", Some(("3", Rule::MinAge))),
+        ("semver:*", &[("1", D(1)), ("3", D(101))], "=1", Some(("3", Rule::NoDate))),
         ("semver:*", &[("1", D(1)), ("3", Epoch)], "=1", Some(("3", Rule::NoDate))),
         ("semver:*", &[("1", D(1)), ("3", Unreadable)], "?", None),
         ("glob:*", &[("1", D(1)), ("2", D(98)), ("3", D(99))], ">2", None),
@@ -283,7 +283,7 @@ fn digests_are_written_and_followed_when_asked_for() {
     assert_eq!(image(&case("semver:*", &old, &tags)), "=2");
     let old = format!("web:1@{}", digest("old"));
     assert_eq!(image(&case("semver:*", &old, &tags)), format!("web:2@{}", digest("2")));
-    assert_eq!(image(&case("semver:*", &old, &names(&["1", "2"]))), "?");
+    assert_eq!(image(&case("semver:*", &old, &not_asked(&["1", "2"]))), "?");
     // A tag that moves.
     let moving = format!("web:latest@{}", digest("old"));
     let latest = [("latest", D(3))];
@@ -305,7 +305,8 @@ fn a_tag_asked_for_by_name_is_held_against_the_guards_only() {
         })
     };
     let old = case.clone().guarded(|g| g.min_age = Some(SignedDuration::from_hours(48)));
-    assert_eq!(["1", "2", "3", "4", "5"].map(|tag| word(&case, tag)), ["passes"; 5]);
+    assert_eq!(["1", "2"].map(|tag| word(&case, tag)), ["passes"; 2]);
+    assert_eq!(word(&case, "3"), "the registry was not asked for 3", "what is released is looked at first");
     assert_eq!(
         ["1", "2", "3", "4", "5"].map(|tag| word(&old, tag)),
         [
@@ -326,9 +327,11 @@ fn every_tag_has_its_verdict_newest_first() {
         ("1.2.0", NotAsked),
         ("1.1.0", NotAsked),
         ("2.0.0", NotAsked),
+        ("9.0.0", Artifact),
         ("latest", NotAsked),
         ("main", NotAsked),
-        ("1.3.0", NotAsked),
+        ("1.3.0", Built(None)),
+        (SIGNATURE, NotAsked),
     ];
     let expected = [
         ("2.0.0", "pattern-mismatch"),
@@ -339,6 +342,8 @@ fn every_tag_has_its_verdict_newest_first() {
         ("1.0.0", "downgrade"),
         ("latest", "latest-tag"),
         ("main", "pattern-mismatch"),
+        ("9.0.0", "not-an-image"),
+        (SIGNATURE, "not-an-image"),
     ];
     let verdicts = case("semver:~1", "web:1.1.0", &tags).verdicts();
     let verdicts: Vec<(&str, &str)> = verdicts.iter().map(|(t, v)| (t.as_str(), v.as_str())).collect();
@@ -362,4 +367,79 @@ fn every_rule_has_a_code_of_its_own() {
         serde_json::to_string(&rejection).unwrap(),
         r#"{"reason":"min-age","message":"too young","evidence":{"built":"x"}}"#
     );
+}
+
+#[test]
+fn artifacts_are_never_candidates() {
+    let dated = [("a", D(1)), ("b", D(2)), ("chart", Artifact), (SIGNATURE, NotAsked), (REFERRERS, D(9))];
+    assert_eq!(case("glob:*", "web:a", &dated).word(), ">b");
+    assert_eq!(case("alpha:", "web:a", &dated).word(), ">b");
+    let numbered = [("1.0.0", Built(None)), ("1.1.0", Built(None)), ("2.0.0", Artifact)];
+    assert_eq!(case("semver:*", "web:1.0.0", &numbered).word(), ">1.1.0");
+    let none = [("chart", Artifact), (SIGNATURE, NotAsked)];
+    assert_eq!(case("glob:*", "web:1", &none).incomplete().word(), "?");
+    assert_eq!(case("semver:*", "web:main", &none).word(), "-");
+    // What runs is an artifact by its name: every image may take its place.
+    assert_eq!(case("alpha:", &format!("web:{SIGNATURE}"), &dated).word(), ">b");
+    assert_eq!(case("glob:*", &format!("web:{SIGNATURE}"), &dated).word(), ">b");
+}
+
+#[test]
+fn what_would_be_chosen_is_looked_at_first_whatever_the_order() {
+    for pattern in ["semver:*", "numeric:", "alpha:", r"regexp:(?P<order>\d)", "glob:3"] {
+        let tags = if pattern == "glob:3" { &["3"][..] } else { &["1", "2", "3"] };
+        let ask = vec!["3".parse().unwrap()];
+        let case = case(pattern, "web:1", &not_asked(tags));
+        assert_eq!(
+            case.choice(),
+            Choice::Undecided(Missing::Images { ask, unreadable: Vec::new() }),
+            "{pattern}"
+        );
+    }
+    assert_eq!(case("semver:*", "web:2", &not_asked(&["1", "2"])).word(), "=2", "what runs is not looked at");
+    let unreadable = [("1", NotAsked), ("2", Built(None)), ("3", Unreadable)];
+    assert_eq!(case("semver:*", "web:1", &unreadable).word(), "?", "and nothing lower is chosen");
+}
+
+#[test]
+fn a_long_row_of_artifacts_is_passed_in_few_rounds() {
+    let names: Vec<String> = (1..=200).map(|n| n.to_string()).collect();
+    let mut case = case("semver:*", "web:3", &[]);
+    case.tags = names.iter().map(|name| (name.clone(), NotAsked)).collect();
+    let (mut rounds, mut asked) = (0, 0);
+    while let Choice::Undecided(Missing::Images { ask, .. }) = case.choice() {
+        rounds += 1;
+        asked += ask.len();
+        for (tag, answer) in case.tags.iter_mut().filter(|(tag, _)| ask.iter().any(|a| a.as_str() == tag)) {
+            *answer = if tag.parse::<u8>().unwrap() > 100 { Artifact } else { Built(None) };
+        }
+    }
+    assert_eq!(case.word(), ">100");
+    assert!(rounds <= 9 && asked <= 200, "{rounds} rounds, {asked} tags");
+    // None is left but what runs, and nothing older is asked for.
+    case.tags.retain(|(tag, _)| tag.parse::<u8>().unwrap() > 100 || ["1", "2", "3"].contains(&tag.as_str()));
+    assert_eq!(case.word(), "=3");
+}
+
+#[test]
+fn a_tag_asked_for_by_name_must_be_an_image() {
+    let tags = [
+        ("1", D(1)),
+        ("2", Gone),
+        ("3", NotAsked),
+        ("4", Unreadable),
+        ("5", Artifact),
+        (SIGNATURE, NotAsked),
+    ];
+    let case = case("semver:~9", "web:2", &tags).by_hand();
+    let word = |tag: &str| {
+        case.ask(|q| match unrunnable(q, &tag.parse().unwrap()) {
+            Ok(None) => "an image".to_owned(),
+            Ok(Some(rejection)) => rejection.rule.as_str().to_owned(),
+            Err(Missing::Images { ask, .. }) => format!("ask {}", ask.len()),
+            Err(missing) => missing.to_string(),
+        })
+    };
+    let words = ["1", "2", "3", "4", "5", SIGNATURE].map(word);
+    assert_eq!(words, ["an image", "image-gone", "ask 1", "ask 0", "not-an-image", "ask 1"]);
 }
