@@ -51,6 +51,7 @@ impl RegistryFixture for Server {
         let info = ImageInfo {
             digest: Some(digest.clone()),
             created: Some(newest.created),
+            first_seen: None,
             labels: newest.labels.clone(),
             platforms: builds.iter().map(|build| build.platform.clone()).collect(),
         };

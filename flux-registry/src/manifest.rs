@@ -138,7 +138,13 @@ pub(crate) fn read_config(digest: Digest, body: &[u8]) -> Result<ImageInfo, Faul
         variant: word(&config.variant),
     });
     let created = config.created.as_str().and_then(|text| text.trim().parse().ok());
-    Ok(ImageInfo { digest: Some(digest), created, labels, platforms: platform.into_iter().collect() })
+    Ok(ImageInfo {
+        digest: Some(digest),
+        created,
+        first_seen: None,
+        labels,
+        platforms: platform.into_iter().collect(),
+    })
 }
 
 /// Returns the details of an index from those of its images: it is as new as the newest of them and
@@ -158,6 +164,7 @@ pub(crate) fn merge(digest: Digest, images: &[(&Child, ImageInfo)]) -> ImageInfo
     ImageInfo {
         digest: Some(digest),
         created: newest.and_then(|info| info.created),
+        first_seen: None,
         labels: newest.map(|info| info.labels.clone()).unwrap_or_default(),
         platforms,
     }

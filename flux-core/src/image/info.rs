@@ -20,6 +20,12 @@ pub struct ImageInfo {
     /// Publishers choose it, and tools write times that say nothing:
     /// [`Dates::built`](super::Dates::built) returns the time that is believed.
     pub created: Option<Timestamp>,
+    /// The time when the digest was first seen; `None` if nobody remembers.
+    ///
+    /// No registry tells it: [`FirstSeen`](crate::backend::layers::FirstSeen) adds it. It is not
+    /// chosen by publishers, so a minimum age counts from it where it is later than the build date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Timestamp>,
     /// The labels of the image's configuration.
     pub labels: BTreeMap<String, String>,
     /// The platforms the image was built for; empty if unknown.

@@ -4,6 +4,7 @@
 //!   asks for.
 //! - [`Limit`] lets only so many calls to a registry run at once.
 //! - [`Cache`] keeps what a registry answered for a while, and serves it when the registry is away.
+//! - [`FirstSeen`] adds to images when they were first seen.
 //! - [`Fault`] makes calls to any backend fail, by a script or by a seed.
 //!
 //! None of them needs a runtime: where time passes, a [`Clock`](super::Clock) and a [`Sleeper`] are
@@ -29,6 +30,7 @@
 
 mod cache;
 mod fault;
+mod first_seen;
 mod limit;
 mod pause;
 mod retry;
@@ -38,6 +40,7 @@ mod tests;
 
 pub use cache::Cache;
 pub use fault::{Fault, FaultPlan, Injected};
+pub use first_seen::{FirstSeen, MemorySeen, SeenStore};
 pub use limit::Limit;
 pub use pause::Pause;
 pub use retry::{Retry, RetryPolicy, Sleeper};

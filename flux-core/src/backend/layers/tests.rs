@@ -89,6 +89,37 @@ mod limit_conforms {
     });
 }
 
+mod first_seen_conforms {
+    use super::*;
+
+    crate::registry_conformance!(async || {
+        let wrap = |memory| FirstSeen::new(memory, Arc::new(MemorySeen::new()), Dream::new());
+        Some(registry::MemoryFixture::around(wrap))
+    });
+}
+
+#[test]
+fn an_image_keeps_the_time_at_which_it_was_first_seen() {
+    let digest: Digest = format!("sha256:{:064}", 1).parse().unwrap();
+    let image = ImageInfo { digest: Some(digest.clone()), ..ImageInfo::default() };
+    let memory = Arc::new(MemoryRegistry::new().with_image(&web(), "1".parse().unwrap(), image.clone()));
+    let store: Arc<dyn SeenStore> = Arc::new(MemorySeen::new());
+    let seen = |now: &str, tag: &str| {
+        let clock = Arc::new(crate::backend::FixedClock(now.parse().unwrap()));
+        let registry = FirstSeen::new(Arc::clone(&memory), Arc::clone(&store), clock);
+        let tag: Tag = tag.parse().unwrap();
+        let images = block_on(registry.inspect(&web(), std::slice::from_ref(&tag))).unwrap().value;
+        images[&tag].as_ref().unwrap().first_seen.map(|time| time.to_string())
+    };
+    let (first, later) = ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
+    assert_eq!(seen(first, "1").as_deref(), Some(first));
+    // The same image under another tag, which was not there before.
+    memory.push(&web(), "2".parse().unwrap(), image);
+    assert_eq!(seen(later, "2").as_deref(), Some(first));
+    memory.push(&web(), "3".parse().unwrap(), ImageInfo::default());
+    assert_eq!(seen(later, "3"), None, "without a digest there is nothing to remember");
+}
+
 mod cache_conforms {
     use super::*;
 

@@ -132,11 +132,14 @@ impl<'a> Selection<'a> {
                 let message = format!("the image of {tag} has no trustworthy build date: {why}");
                 Rejection::new(Rule::NoDate, message).with_some("created", created)
             }
-            Objection::MinAge { built, from } => Rejection::new(
+            Objection::MinAge { since, built, from } => Rejection::new(
                 Rule::MinAge,
-                format!("{tag} was built at {built}, and is old enough from {from}"),
+                format!(
+                    "{tag} was {} at {since}, and is old enough from {from}",
+                    if *built { "built" } else { "first seen" }
+                ),
             )
-            .with("built", built)
+            .with(if *built { "built" } else { "first_seen" }, since)
             .with("from", from)
             .with_some("min_age", self.input.guards.min_age),
             Objection::Platforms { lacking, had } => {

@@ -12,7 +12,10 @@ pub(super) enum Objection<'a> {
     TakenBack,
     NoDate(UntrustedDate),
     MinAge {
-        built: Timestamp,
+        /// The time that counts.
+        since: Timestamp,
+        /// `true` if it is the build date, `false` if it is when the image was first seen.
+        built: bool,
         from: Timestamp,
     },
     Platforms {

@@ -197,12 +197,14 @@ impl<'a> Selection<'a> {
             return objections.push(Objection::Unknown);
         };
         if let Some(age) = min_age {
-            match candidates.dates().built(info) {
-                Err(why) => objections.push(Objection::NoDate(why)),
-                Ok(built) => {
-                    let from = built.saturating_add(age).unwrap_or(Timestamp::MAX);
+            let (built, seen) = (candidates.dates().built(info), info.first_seen);
+            // Publishers choose the one, and nobody the other: the later one counts.
+            match built.ok().max(seen) {
+                None => objections.push(Objection::NoDate(built.err().unwrap_or(UntrustedDate::Missing))),
+                Some(since) => {
+                    let from = since.saturating_add(age).unwrap_or(Timestamp::MAX);
                     if from > candidates.dates().now {
-                        objections.push(Objection::MinAge { built, from });
+                        objections.push(Objection::MinAge { since, built: built == Ok(since), from });
                     }
                 }
             }

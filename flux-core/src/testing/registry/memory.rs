@@ -78,6 +78,7 @@ impl<R: Registry + fmt::Debug> RegistryFixture for MemoryFixture<R> {
         let info = ImageInfo {
             digest: Some(digest.clone()),
             created: newest.map(|build| build.created),
+            first_seen: None,
             labels: newest.map(|build| build.labels.clone()).unwrap_or_default(),
             platforms: builds.iter().map(|build| build.platform.clone()).collect(),
         };

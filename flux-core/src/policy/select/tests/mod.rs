@@ -1,6 +1,7 @@
 //! Cases of a selection, and how a test asks them.
 
 mod laws;
+mod looked_at;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -87,6 +88,7 @@ impl Case {
         let info = |tag: &str, created| ImageInfo {
             digest: Some(digest_of(tag)),
             created,
+            first_seen: None,
             labels: BTreeMap::new(),
             platforms: platforms.clone(),
         };
