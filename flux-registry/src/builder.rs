@@ -14,6 +14,7 @@ use oci_distribution::client::{Certificate, CertificateEncoding};
 use crate::{
     cache::{Cache, ImageStore},
     credentials::Credentials,
+    helper::Helpers,
     host::{Clients, Transport, Transports},
     registry::OciRegistry,
     session::{Settings, USER_AGENT},
@@ -187,6 +188,7 @@ impl OciRegistryBuilder {
         Ok(OciRegistry {
             settings: Arc::new(settings),
             credentials: self.credentials,
+            helpers: Helpers::default(),
             cache: Cache::new(self.cached_images, self.store),
             clients,
             hosts: Mutex::new(HashMap::new()),

@@ -52,6 +52,9 @@ pub enum Login {
     },
     /// With a bearer token that the registry itself takes.
     Token(Secret),
+    /// With an identity token, for which a token server gives bearer tokens: the `identitytoken` of a
+    /// Docker configuration, an OAuth 2 refresh token.
+    Identity(Secret),
 }
 
 impl Login {
@@ -60,6 +63,7 @@ impl Login {
         match self {
             Self::Basic { username, .. } => username,
             Self::Token(_) => "token",
+            Self::Identity(_) => "identity token",
         }
     }
 
@@ -71,7 +75,7 @@ impl Login {
             Self::Basic { username, password } => {
                 (password, STANDARD.encode(format!("{username}:{}", password.reveal())))
             }
-            Self::Token(token) => (token, STANDARD.encode(token.reveal())),
+            Self::Token(token) | Self::Identity(token) => (token, STANDARD.encode(token.reveal())),
         };
         strike_out(&strike_out(text, &encoded), secret.reveal())
     }
@@ -111,11 +115,13 @@ pub enum CredentialsError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
     logins: BTreeMap<String, Login>,
+    /// The credential helpers that keep the logins of single hosts.
+    helpers: BTreeMap<String, String>,
+    /// The credential helper that keeps those of all others.
+    store: Option<String>,
     /// Settings that were found for a key and could not be used, for the message when that host
     /// then refuses.
     hints: BTreeMap<String, String>,
-    /// The same, for all hosts.
-    hint: Option<String>,
 }
 
 impl Credentials {
@@ -154,8 +160,9 @@ impl Credentials {
             self.hints.remove(key);
         }
         self.logins.extend(others.logins);
+        self.helpers.extend(others.helpers);
+        self.store = others.store.or(self.store);
         self.hints.extend(others.hints);
-        self.hint = others.hint.or(self.hint);
         self
     }
 
@@ -164,9 +171,11 @@ impl Credentials {
     /// It is a `config.json`, or what a Kubernetes secret of type `dockerconfigjson` or `dockercfg`
     /// holds.
     ///
-    /// Credential helpers (`credsStore`, `credHelpers`) and identity tokens are not used; when a
-    /// host that has one refuses, the error says so. One entry that makes no sense does not stop
-    /// the others.
+    /// The credential helpers that it names (`credHelpers`, and `credsStore` for hosts that have no
+    /// login here) are run when a host is asked, as `docker-credential-NAME get`, for at most 30 s; an
+    /// answer is kept for five minutes. Where a helper fails, it is asked anonymously, and an error
+    /// of the registry then says so. An identity token is exchanged by the token server. One entry
+    /// that makes no sense does not stop the others.
     ///
     /// # Errors
     /// [`CredentialsError::Invalid`] when the text is not a Docker configuration.
@@ -182,11 +191,11 @@ impl Credentials {
         let helpers = config.get("credHelpers").and_then(Value::as_object).into_iter().flatten();
         for (host, helper) in helpers {
             if let (Some(key), Some(helper)) = (credential_key(host), helper.as_str()) {
-                credentials.hints.insert(key, unused_helper(helper));
+                credentials.helpers.insert(key, helper.to_owned());
             }
         }
-        credentials.hint =
-            config.get("credsStore").and_then(Value::as_str).filter(|s| !s.is_empty()).map(unused_helper);
+        credentials.store =
+            config.get("credsStore").and_then(Value::as_str).filter(|s| !s.is_empty()).map(str::to_owned);
         let entries = match config.get("auths") {
             Some(Value::Object(auths)) => auths.iter().collect(),
             Some(Value::Null) => Vec::new(),
@@ -243,18 +252,24 @@ impl Credentials {
         credential_keys(name).iter().find_map(|key| self.logins.get(key))
     }
 
+    /// Returns the credential helper that keeps the login for an image.
+    ///
+    /// A helper that is named for a host wins over a login for it, as it does with Docker's tools;
+    /// the store is for hosts that have neither.
+    pub(crate) fn helper(&self, name: &ImageName) -> Option<&str> {
+        let keys = credential_keys(name);
+        let named = keys.iter().find_map(|key| match (self.helpers.get(key), self.logins.get(key)) {
+            (Some(helper), _) => Some(Some(helper)),
+            (None, Some(_)) => Some(None),
+            (None, None) => None,
+        });
+        named.unwrap_or(self.store.as_ref()).map(String::as_str)
+    }
+
     /// Returns why there may be no login for an image although its user thinks there is one.
     pub(crate) fn hint(&self, name: &ImageName) -> Option<&str> {
-        credential_keys(name)
-            .iter()
-            .find_map(|key| self.hints.get(key))
-            .or(self.hint.as_ref())
-            .map(String::as_str)
+        credential_keys(name).iter().find_map(|key| self.hints.get(key)).map(String::as_str)
     }
-}
-
-fn unused_helper(helper: &str) -> String {
-    format!("the Docker configuration names the credential helper `{helper}`, which is not run here")
 }
 
 #[derive(Default, Deserialize)]
@@ -273,7 +288,7 @@ impl DockerEntry {
             return Ok(Some(Login::Token(self.registrytoken.into())));
         }
         if !self.identitytoken.is_empty() {
-            return Err("holds an identity token, which is not supported: use a name and a password");
+            return Ok(Some(Login::Identity(self.identitytoken.into())));
         }
         if !self.auth.is_empty() {
             // Old Docker versions pad with NUL.
@@ -327,6 +342,11 @@ mod tests {
                 "r:5000/a",
                 Some(Login::Token("t".to_owned().into())),
             ),
+            (
+                r#"{"auths":{"c.io":{"auth":"YW5uOg==","identitytoken":"i"}}}"#,
+                "c.io/a",
+                Some(Login::Identity("i".to_owned().into())),
+            ),
             (r#"{"auths":{}}"#, "nginx", None),
             (r"{}", "nginx", None),
             (r#"{"credsStore":"desktop","HttpHeaders":{"a":"b"}}"#, "nginx", None),
@@ -348,15 +368,30 @@ mod tests {
 
     #[test]
     fn an_entry_that_makes_no_sense_stops_no_other_and_is_remembered() {
-        let config = r#"{"auths":{"a.io":{"auth":"!!!"},"b.io":{"auth":"YW5uOnB3"},"c.io":{"identitytoken":"x"}},
-            "credHelpers":{"d.io":"gcloud"}}"#;
+        let config = r#"{"auths":{"a.io":{"auth":"!!!"},"b.io":{"auth":"YW5uOnB3"}}}"#;
         let credentials = Credentials::from_docker_config(config).unwrap();
         let hint = |image: &str| credentials.hint(&image.parse().unwrap());
         assert!(credentials.login(&"b.io/x".parse().unwrap()).is_some());
         assert!(hint("a.io/x").unwrap().contains("not base64"));
         assert_eq!(hint("b.io/x"), None);
-        assert!(hint("c.io/x").unwrap().contains("identity token"));
-        assert!(hint("d.io/x").unwrap().contains("gcloud"));
+    }
+
+    #[test]
+    fn a_helper_of_a_host_wins_and_the_store_comes_last() {
+        let credentials = Credentials::from_docker_config(
+            r#"{"auths":{"a.io":{"auth":"YW5uOnB3"},"b.io":{"auth":"YW5uOnB3"}},
+                "credHelpers":{"https://b.io":"of-b","c.io/team":"of-team"},"credsStore":"store"}"#,
+        )
+        .unwrap();
+        for (image, expected) in [
+            ("a.io/x", None),
+            ("b.io/x", Some("of-b")),
+            ("c.io/team/x", Some("of-team")),
+            ("c.io/x", Some("store")),
+            ("nginx", Some("store")),
+        ] {
+            assert_eq!(credentials.helper(&image.parse().unwrap()), expected, "{image}");
+        }
     }
 
     #[test]

@@ -32,6 +32,16 @@ pub(crate) fn credential_key(written: &str) -> Option<String> {
     }
 }
 
+/// Returns the host of an image as credential helpers know it.
+///
+/// Docker keeps the login of Docker Hub under the address of its first API.
+pub(crate) fn helper_key(name: &ImageName) -> String {
+    match canonical(name.registry()) {
+        hub if hub == DEFAULT_REGISTRY => format!("https://{DEFAULT_REGISTRY}/v1/"),
+        host => host,
+    }
+}
+
 /// Returns the keys under which credentials for an image may stand, the narrowest first.
 pub(crate) fn credential_keys(name: &ImageName) -> Vec<String> {
     let mut key = format!("{}/{}", canonical(name.registry()), name.repository());

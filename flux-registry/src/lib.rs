@@ -40,6 +40,7 @@ mod builder;
 mod cache;
 mod credentials;
 mod fault;
+mod helper;
 mod host;
 mod inspect;
 mod manifest;

@@ -18,6 +18,7 @@ use crate::{
     cache::Cache,
     credentials::{Credentials, Login},
     fault::{About, Fault},
+    helper::Helpers,
     host::{Clients, Endpoint},
     inspect::Inspector,
     page,
@@ -40,6 +41,7 @@ const LARGEST_PAGE: usize = 16 << 20;
 pub struct OciRegistry {
     pub(crate) settings: Arc<Settings>,
     pub(crate) credentials: Credentials,
+    pub(crate) helpers: Helpers,
     pub(crate) cache: Cache,
     pub(crate) clients: Clients,
     pub(crate) hosts: Mutex<HashMap<String, Host>>,
@@ -128,8 +130,15 @@ impl OciRegistry {
 impl Registry for OciRegistry {
     async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>> {
         let endpoint = Endpoint::of(name, &self.settings.transports);
-        let login = self.credentials.login(name);
-        let about = self.about(name, &endpoint, login);
+        let (login, hint) = self.login(name).await;
+        let login = login.as_ref();
+        let about = About {
+            name,
+            host: &endpoint.authority,
+            user: login.map(Login::authority),
+            hint: hint.as_deref(),
+            login,
+        };
         let session = self.session(&endpoint, login);
         let listed = self.list(&session, &name.repository(), &about).await;
         let (value, missing) = listed.map_err(|fault| about.error(&fault))?;
@@ -142,8 +151,15 @@ impl Registry for OciRegistry {
 
     async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>> {
         let endpoint = Endpoint::of(name, &self.settings.transports);
-        let login = self.credentials.login(name);
-        let about = self.about(name, &endpoint, login);
+        let (login, hint) = self.login(name).await;
+        let login = login.as_ref();
+        let about = About {
+            name,
+            host: &endpoint.authority,
+            user: login.map(Login::authority),
+            hint: hint.as_deref(),
+            login,
+        };
         let session = self.session(&endpoint, login);
         let inspector = Inspector {
             session: &session,
@@ -180,18 +196,18 @@ impl Registry for OciRegistry {
 }
 
 impl OciRegistry {
-    fn about<'a>(
-        &'a self,
-        name: &'a ImageName,
-        endpoint: &'a Endpoint,
-        login: Option<&'a Login>,
-    ) -> About<'a> {
-        About {
-            name,
-            host: &endpoint.authority,
-            user: login.map(Login::authority),
-            hint: self.credentials.hint(name),
-            login,
+    /// Returns the login for an image, or why there is none although its user thinks so.
+    ///
+    /// Without the login of a helper that fails, public images can still be read.
+    async fn login(&self, name: &ImageName) -> (Option<Login>, Option<String>) {
+        let Some(helper) = self.credentials.helper(name) else {
+            let hint = self.credentials.hint(name).map(str::to_owned);
+            return (self.credentials.login(name).cloned(), hint);
+        };
+        match self.helpers.login(helper, name, self.settings.clock.now()).await {
+            Ok(Some(login)) => (Some(login), None),
+            Ok(None) => (None, Some(format!("the credential helper `{helper}` has none"))),
+            Err(problem) => (None, Some(problem)),
         }
     }
 }

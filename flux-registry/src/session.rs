@@ -20,7 +20,7 @@ use flux_core::backend::{
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{
     Method, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use serde::Deserialize;
 use tokio::{sync::Semaphore, time::timeout};
@@ -309,12 +309,17 @@ impl Session {
         let version = self.http.get(format!("{}/v2/", self.endpoint.base()));
         // What it says beside is of no interest, so it is not read.
         let version = self.limited(async { version.send().await.map_err(Fault::of_request) }).await?;
-        let Some(address) = token::address(version.headers(), repository)? else { return Ok(None) };
+        let Some(challenge) = token::challenge(version.headers(), repository)? else { return Ok(None) };
         let request = match login {
             Some(Login::Basic { username, password }) => {
-                self.http.get(address).basic_auth(username, Some(password.reveal()))
+                self.http.get(challenge.address()).basic_auth(username, Some(password.reveal()))
             }
-            _ => self.http.get(address),
+            Some(Login::Identity(identity)) => self
+                .http
+                .post(challenge.realm.clone())
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(challenge.form(identity.reveal())),
+            Some(Login::Token(_)) | None => self.http.get(challenge.address()),
         };
         let (status, answer) = self.limited(self.send(request, token::LARGEST_ANSWER)).await?;
         if status.is_success() {

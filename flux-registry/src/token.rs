@@ -17,26 +17,54 @@ use crate::fault::{Fault, printable};
 /// kilobytes.
 pub(crate) const LARGEST_ANSWER: usize = 1 << 20;
 
-/// Returns the address at which a token for reading a repository is to be had, if the registry asks
-/// for one.
+/// Returns the token for reading a repository that the registry asks for, if it does.
 ///
 /// # Errors
 /// [`Fault::Invalid`] if its token server has no address.
-pub(crate) fn address(headers: &HeaderMap, repository: &str) -> Result<Option<Url>, Fault> {
+pub(crate) fn challenge(headers: &HeaderMap, repository: &str) -> Result<Option<Challenge>, Fault> {
     let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let Some(parameters) = challenges.filter_map(bearer).next() else { return Ok(None) };
     let parameter = |name: &str| {
         parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     };
     let realm = parameter("realm").and_then(|realm| Url::parse(realm).ok());
-    let Some(mut url) = realm.filter(|url| matches!(url.scheme(), "http" | "https")) else {
+    let Some(realm) = realm.filter(|url| matches!(url.scheme(), "http" | "https")) else {
         return Err(Fault::Invalid("it asks for a token, and names no token server".to_owned()));
     };
-    url.query_pairs_mut().append_pair("scope", &format!("repository:{repository}:pull"));
-    if let Some(service) = parameter("service") {
-        url.query_pairs_mut().append_pair("service", service);
+    let scope = format!("repository:{repository}:pull");
+    Ok(Some(Challenge { realm, scope, service: parameter("service").map(str::to_owned) }))
+}
+
+/// The token that a registry asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Challenge {
+    /// The address of its token server.
+    pub(crate) realm: Url,
+    scope: String,
+    service: Option<String>,
+}
+
+impl Challenge {
+    /// Returns the address at which the token is to be had, with a name and a password or without.
+    pub(crate) fn address(&self) -> Url {
+        let mut url = self.realm.clone();
+        url.query_pairs_mut().extend_pairs(self.pairs());
+        url
     }
-    Ok(Some(url))
+
+    /// Returns the form with which the token is to be had for an identity token.
+    ///
+    /// As of <https://distribution.github.io/distribution/spec/auth/oauth/>.
+    pub(crate) fn form(&self, identity: &str) -> String {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", identity);
+        form.append_pair("client_id", "flux").extend_pairs(self.pairs()).finish()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let service = self.service.as_deref().map(|service| ("service", service));
+        std::iter::once(("scope", self.scope.as_str())).chain(service)
+    }
 }
 
 /// Returns the parameters of a `Bearer` challenge, if there is one in the value of a header.
@@ -105,7 +133,7 @@ mod tests {
         for value in values {
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_str(value).unwrap());
         }
-        Ok(address(&headers, "team/app")?.map(|url| url.to_string()))
+        Ok(challenge(&headers, "team/app")?.map(|challenge| challenge.address().to_string()))
     }
 
     #[test]
@@ -135,6 +163,16 @@ mod tests {
         {
             assert!(matches!(asked(&[realm]), Err(Fault::Invalid(_))), "{realm}");
         }
+    }
+
+    #[test]
+    fn an_identity_token_is_exchanged_by_a_form() {
+        let realm = Url::parse("https://a.io/token").unwrap();
+        let (scope, service) = ("repository:a:pull".to_owned(), Some("a & b".to_owned()));
+        assert_eq!(
+            Challenge { realm, scope, service }.form("i/d="),
+            "grant_type=refresh_token&refresh_token=i%2Fd%3D&client_id=flux&scope=repository%3Aa%3Apull&service=a+%26+b"
+        );
     }
 
     #[test]

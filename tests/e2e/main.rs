@@ -13,6 +13,7 @@ mod artifacts;
 mod daemon;
 mod killed;
 mod kustomize;
+mod private;
 mod restricted;
 mod story;
 mod world;

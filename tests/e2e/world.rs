@@ -42,11 +42,20 @@ pub(crate) struct Deployment<'a> {
 impl World {
     /// Creates all of it; `None` when the real servers are not required.
     pub(crate) fn new(transport: Transport) -> Option<Self> {
+        Self::with(transport, servers::registry()?)
+    }
+
+    /// Creates all of it, with a registry that shows nothing without a login.
+    pub(crate) fn behind_a_login(transport: Transport) -> Option<Self> {
+        Self::with(transport, servers::registry_basic()?)
+    }
+
+    fn with(transport: Transport, registry: servers::RegistryServer) -> Option<Self> {
         let git = match transport {
             Transport::Http => servers::git_http()?,
             Transport::Ssh => servers::git_ssh()?,
         };
-        let (registry, kube) = (servers::registry()?, servers::kube()?);
+        let kube = servers::kube()?;
         let namespace = kube.namespace("shop");
         let repo = servers::unique("config");
         git.create(&repo);

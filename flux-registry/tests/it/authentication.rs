@@ -212,11 +212,36 @@ async fn logins_of_one_host_do_not_mix() {
 }
 
 #[tokio::test]
-async fn what_was_not_used_of_a_docker_configuration_is_reported_when_it_matters() {
-    let fake = Fake::start(|_| Reply::status(401)).await;
-    let config = format!(r#"{{"credHelpers":{{"{}":"gcloud"}}}}"#, fake.host);
+async fn a_helper_that_cannot_be_asked_is_reported_when_it_matters() {
+    let fake =
+        Fake::start(
+            |seen| if seen.path.contains("/open/") { Reply::tags(["v1"]) } else { Reply::status(401) },
+        );
+    let fake = fake.await;
+    let config = format!(r#"{{"credHelpers":{{"{}":"flux-no-such-helper"}}}}"#, fake.host);
     let credentials = Credentials::from_docker_config(&config).unwrap();
     let registry = registry().credentials(credentials).build().unwrap();
     let error = registry.inspect(&fake.name("a"), &tags(&["v1"])).await.unwrap_err();
-    assert!(error.to_string().contains("credential helper `gcloud`, which is not run"), "{error}");
+    let said = "the credential helper `flux-no-such-helper` cannot be run";
+    assert!(error.to_string().contains(said), "{error}");
+    let public = registry.tags(&fake.name("open/a")).await.unwrap();
+    assert_eq!((public.value, public.authority.as_str()), (vec![tag("v1")], "anonymous"));
+}
+
+#[tokio::test]
+async fn an_identity_token_is_exchanged_and_goes_nowhere_else() {
+    let fake = Fake::start(|seen| match (seen.path.as_str(), seen.authorization.as_deref()) {
+        ("/token", None) if seen.method == "POST" && seen.query.is_empty() => {
+            Reply::json(&serde_json::json!({"access_token": "granted", "expires_in": 300}))
+        }
+        (_, Some("Bearer granted")) => Reply::tags(["v1"]),
+        _ => challenge(seen),
+    })
+    .await;
+    let config = format!(r#"{{"auths":{{"{}":{{"identitytoken":"{PASSWORD}"}}}}}}"#, fake.host);
+    let credentials = Credentials::from_docker_config(&config).unwrap();
+    let registry = registry().credentials(credentials).build().unwrap();
+    let tags = registry.tags(&fake.name("team/app")).await.unwrap();
+    assert_eq!((tags.value, tags.authority.as_str()), (vec![tag("v1")], "identity token"));
+    assert_eq!(fake.count("/token"), 1);
 }
