@@ -52,8 +52,8 @@ pub enum Login {
     },
     /// With a bearer token that the registry itself takes.
     Token(Secret),
-    /// With an identity token, for which a token server gives bearer tokens: the `identitytoken` of a
-    /// Docker configuration, an OAuth 2 refresh token.
+    /// With an identity token, for which a token server gives bearer tokens: the `identitytoken` of
+    /// a Docker configuration, an OAuth 2 refresh token.
     Identity(Secret),
 }
 
@@ -172,10 +172,10 @@ impl Credentials {
     /// holds.
     ///
     /// The credential helpers that it names (`credHelpers`, and `credsStore` for hosts that have no
-    /// login here) are run when a host is asked, as `docker-credential-NAME get`, for at most 30 s; an
-    /// answer is kept for five minutes. Where a helper fails, it is asked anonymously, and an error
-    /// of the registry then says so. An identity token is exchanged by the token server. One entry
-    /// that makes no sense does not stop the others.
+    /// login here) are run when a host is asked, as `docker-credential-NAME get`, for at most 30 s;
+    /// an answer is kept for five minutes. Where a helper fails, it is asked anonymously, and an
+    /// error of the registry then says so. An identity token is exchanged by the token server. One
+    /// entry that makes no sense does not stop the others.
     ///
     /// # Errors
     /// [`CredentialsError::Invalid`] when the text is not a Docker configuration.

@@ -23,7 +23,8 @@ fn ids(files: &[(ContentId, Arc<ParsedFile>)]) -> Vec<ContentId> {
 }
 
 fn path_in(folder: &Path) -> std::path::PathBuf {
-    fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()
+    let file = fs::read_dir(folder).expect("the folder is there").next();
+    file.expect("a file is in it").expect("it can be read").path()
 }
 
 #[test]

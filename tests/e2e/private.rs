@@ -45,8 +45,8 @@ fn private_images_are_read_with_the_login_that_a_credential_helper_keeps() {
     let without = release("{}").json();
     assert_eq!(reason(&without), "registry-unauthorized", "{without}");
     let missing = release(&format!(r#"{{"credHelpers":{{"{host}":"flux-none"}}}}"#)).json();
-    let said = missing["findings"].to_string();
-    assert!(said.contains("the credential helper `flux-none` cannot be run"), "{missing}");
+    let words = missing["findings"].to_string();
+    assert!(words.contains("the credential helper `flux-none` cannot be run"), "{missing}");
     for config in
         [format!(r#"{{"credHelpers":{{"{host}":"flux-test"}}}}"#), r#"{"credsStore":"flux-test"}"#.to_owned()]
     {

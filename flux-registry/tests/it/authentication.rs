@@ -222,8 +222,8 @@ async fn a_helper_that_cannot_be_asked_is_reported_when_it_matters() {
     let credentials = Credentials::from_docker_config(&config).unwrap();
     let registry = registry().credentials(credentials).build().unwrap();
     let error = registry.inspect(&fake.name("a"), &tags(&["v1"])).await.unwrap_err();
-    let said = "the credential helper `flux-no-such-helper` cannot be run";
-    assert!(error.to_string().contains(said), "{error}");
+    let words = "the credential helper `flux-no-such-helper` cannot be run";
+    assert!(error.to_string().contains(words), "{error}");
     let public = registry.tags(&fake.name("open/a")).await.unwrap();
     assert_eq!((public.value, public.authority.as_str()), (vec![tag("v1")], "anonymous"));
 }
