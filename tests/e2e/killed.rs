@@ -51,16 +51,16 @@ fn a_sync_that_was_killed_leaves_nothing_that_the_next_one_does_not_put_right() 
     let whole = began.elapsed();
     assert_eq!(existing(&world), all);
 
-    // Each kill at a moment of its own; a sync may be faster or slower than the one that was
-    // measured, and then it is tried again.
-    let (mut from, mut to) = (0.0, 1.0);
+    // Each kill at a moment of its own. A sync may be faster or slower than the one before, so each
+    // miss moves the moments of those after it.
+    let mut scale = 1.0;
     let mut seed = 7_u32;
     let mut left = Vec::new();
     for _ in 0..5 * KILLS {
         let Some(world) = World::new(Transport::Http) else { return };
         let all = commit(&world, |_| true);
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let at: f64 = from + (to - from) * f64::from(seed >> 8) / f64::from(1_u32 << 24);
+        let at: f64 = scale * f64::from(seed >> 8) / f64::from(1_u32 << 24);
         let mut command = world.command("fluxctl");
         command.arg("sync").stdout(Stdio::null()).stderr(Stdio::null());
         let mut sync = command.spawn().expect("fluxctl starts");
@@ -71,8 +71,8 @@ fn a_sync_that_was_killed_leaves_nothing_that_the_next_one_does_not_put_right() 
         let made = existing(&world);
         assert!(made.is_subset(&all), "{made:?}");
         match made.len() {
-            0 => from = f64::max(from, at),
-            OBJECTS => to = f64::min(to, at),
+            0 => scale = f64::max(scale, at) * 1.25,
+            OBJECTS => scale = f64::min(scale, at),
             _ => assert!(!has_ended, "a sync that was not killed makes all of them"),
         }
 

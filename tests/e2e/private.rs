@@ -16,6 +16,7 @@ fn private_images_are_read_with_the_login_that_a_credential_helper_keeps() {
     let annotations = "  annotations: {fluxcd.io/tag.web: 'semver:*'}\n";
     let web = Deployment { name: "web", image: &image, annotations, replicas: Some(0) };
     world.commit(&[("web.yaml", &world.deployment(&web))], "Describe the shop");
+    world.fluxctl(&["sync"]).exits(0);
 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let program = folder.path().join("docker-credential-flux-test");

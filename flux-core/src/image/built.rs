@@ -13,9 +13,9 @@ use super::ImageInfo;
 /// The labels that say when an image was built, the one that counts first: of the [OCI image
 /// specification], and of [Label Schema], which came before it.
 ///
-/// [OCI image specification]:
-/// https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md [Label Schema]:
-/// http://label-schema.org/rc1/
+/// [OCI image specification]: https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md
+///
+/// [Label Schema]: http://label-schema.org/rc1/
 const LABELS: [&str; 2] = ["org.opencontainers.image.created", "org.label-schema.build-date"];
 
 /// The first day on which an image could be pushed: Docker 0.1.0, its first public release and the
