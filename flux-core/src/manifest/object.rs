@@ -161,6 +161,7 @@ impl Annotations {
     }
 
     /// Returns all of them to be changed, by key.
+    #[cfg(feature = "deployer")]
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Annotation)> {
         self.0.iter_mut().map(|(key, annotation)| (key.as_str(), annotation))
     }

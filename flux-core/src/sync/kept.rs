@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Action, Desired, Owned, Step, SyncOptions, kinds};
+use super::{Desired, Owned, Step, SyncOptions, kinds};
 use crate::{
     backend::{Fidelity, KindInfo},
     finding::Finding,
@@ -46,11 +46,14 @@ impl Kept {
     }
 
     /// Returns the bytes of each decision.
+    #[cfg(feature = "deployer")]
     pub(crate) fn footprint(&self) -> impl Iterator<Item = usize> {
         let of_step = |step: &Step| {
             let sent = match &step.action {
-                Action::Create { object, .. } | Action::Apply { object, .. } => object.footprint(),
-                Action::Leave | Action::Prune { .. } | Action::Skip | Action::Fail => 0,
+                super::Action::Create { object, .. } | super::Action::Apply { object, .. } => {
+                    object.footprint()
+                }
+                _ => 0,
             };
             size_of::<Step>() + step.message.len() + step.api_version.len() + sent
         };
