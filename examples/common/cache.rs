@@ -182,18 +182,27 @@ impl Records {
         None
     }
 
-    /// Begins a new file with those of the records that are to be kept.
-    fn begin_anew(&mut self, path: &Path, keeps: impl Fn(&ContentId) -> bool) -> io::Result<()> {
-        let fresh = path.with_extension(format!("{}.new", std::process::id()));
-        let mut out = options().write(true).create(true).truncate(true).open(&fresh)?;
-        for (_, record) in self.known.iter().filter(|(id, _)| keeps(id)) {
+    fn copy<'r>(&self, records: impl Iterator<Item = &'r Record>, to: &Path) -> io::Result<()> {
+        let mut out = options().write(true).create(true).truncate(true).open(to)?;
+        for record in records {
             let mut bytes = vec![0; record.len()];
             if let Some(file) = &self.file {
                 file.read_exact_at(&mut bytes, record.start)?;
                 out.write_all(&bytes)?;
             }
         }
-        fs::rename(&fresh, path)?;
+        Ok(())
+    }
+
+    /// Begins a new file with those of the records that are to be kept.
+    fn begin_anew(&mut self, path: &Path, keeps: impl Fn(&ContentId) -> bool) -> io::Result<()> {
+        let fresh = path.with_extension(format!("{}.new", std::process::id()));
+        let records = self.known.iter().filter(|(id, _)| keeps(id)).map(|(_, record)| record);
+        if let Err(error) = self.copy(records, &fresh).and_then(|()| fs::rename(&fresh, path)) {
+            // A disk that is full should not be left fuller.
+            let _ = fs::remove_file(&fresh);
+            return Err(error);
+        }
         self.see_what_is_new(path)?;
         self.begun_with = self.length;
         Ok(())

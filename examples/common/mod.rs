@@ -96,7 +96,8 @@ pub(crate) struct BackendArgs {
     /// labels?, platforms?, artifact?, error?}
     #[arg(long, global = true, env = "FLUX_IMAGES", value_name = "FILE")]
     pub(crate) images: Option<PathBuf>,
-    /// The registry credentials [default: $DOCKER_CONFIG/config.json or ~/.docker/config.json]
+    /// The registry credentials; the helpers that it names are run
+    /// [default: $DOCKER_CONFIG/config.json or ~/.docker/config.json]
     #[arg(long, global = true, env = "FLUX_DOCKER_CONFIG", value_name = "FILE")]
     pub(crate) docker_config: Option<PathBuf>,
     /// A registry host to talk plain HTTP with; repeatable (loopback addresses always are)

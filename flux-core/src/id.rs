@@ -185,28 +185,33 @@ impl ResourceId {
         self.text.len()
     }
 
-    fn part(&self, start: u32, end: u32) -> &str {
-        self.text.get(start as usize..end as usize).unwrap_or_default()
+    /// Returns the text between two places.
+    fn part(&self, start: usize, end: usize) -> &str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    fn end(&self, n: usize) -> usize {
+        self.ends[n] as usize
     }
 
     /// Returns the namespace; `None` for a cluster-scoped object.
     pub fn namespace(&self) -> Option<&str> {
-        self.is_namespaced.then(|| self.part(0, self.ends[0]))
+        self.is_namespaced.then(|| self.part(0, self.end(0)))
     }
 
     /// Returns the kind as the object writes it.
     pub fn kind(&self) -> &str {
-        self.part(self.ends[0] + 1, self.ends[1])
+        self.part(self.end(0) + 1, self.end(1))
     }
 
     /// Returns the name.
     pub fn name(&self) -> &str {
-        self.part(self.ends[1] + 1, self.ends[2])
+        self.part(self.end(1) + 1, self.end(2))
     }
 
     /// Returns the API group, empty for the core group.
     pub fn group(&self) -> &str {
-        self.text.get(self.ends[2] as usize + 1..).unwrap_or_default()
+        self.part(self.end(2) + 1, self.text.len())
     }
 
     /// Returns the id in v1's text form, as a workload id.

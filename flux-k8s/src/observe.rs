@@ -101,7 +101,7 @@ impl KubeCluster {
             }
         }
         let (found, asked) = self.read_unmarked(&kinds, unmarked, &mut gaps).await?;
-        for (_, object) in found {
+        for object in found {
             objects.insert(object.id().clone(), object);
         }
         for object in self.autoscalers(&of_kinds, &kinds, &mut gaps).await? {

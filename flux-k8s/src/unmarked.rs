@@ -62,7 +62,7 @@ impl KubeCluster {
         kinds: &Kinds,
         unmarked: Unmarked,
         gaps: &mut Gaps,
-    ) -> Result<(Vec<(Kind, Object)>, bool), Failure> {
+    ) -> Result<(Vec<Object>, bool), Failure> {
         let mut plan = self.read_plan(kinds, unmarked);
         let mut found = Vec::new();
         self.read_by_watch(&mut plan, gaps, &mut found).await?;
@@ -117,7 +117,7 @@ impl KubeCluster {
         &self,
         plan: &mut ReadPlan<'_>,
         gaps: &mut Gaps,
-        found: &mut Vec<(Kind, Object)>,
+        found: &mut Vec<Object>,
     ) -> Result<(), Failure> {
         let watched = std::mem::take(&mut plan.by_watch);
         let healths = join_all(watched.iter().map(|(_, watch)| recovered(watch))).await;
@@ -136,7 +136,7 @@ impl KubeCluster {
                     let namespace = group.namespace.as_deref();
                     let object =
                         store.get(&ResourceId::new(namespace, &resource.kind, name, &resource.group));
-                    found.extend(object.map(|object| (group.kind.clone(), object.clone())));
+                    found.extend(object.cloned());
                 }
             });
         }
@@ -147,7 +147,7 @@ impl KubeCluster {
         &self,
         plan: &mut ReadPlan<'_>,
         gaps: &mut Gaps,
-        found: &mut Vec<(Kind, Object)>,
+        found: &mut Vec<Object>,
     ) -> Result<(), Failure> {
         let lists = std::mem::take(&mut plan.by_list).into_iter().map(|group| async move {
             let answer = self.http.list(&group.kind.resource, group.namespace.as_deref()).await;
@@ -160,10 +160,7 @@ impl KubeCluster {
                     let names: BTreeSet<&str> = group.names.iter().map(String::as_str).collect();
                     let wanted = |item: &Value| text(item, "name").is_some_and(|name| names.contains(name));
                     found.extend(
-                        items
-                            .into_iter()
-                            .filter(wanted)
-                            .map(|item| (group.kind.clone(), typed(item.into(), &group.kind.resource))),
+                        items.into_iter().filter(wanted).map(|item| typed(item.into(), &group.kind.resource)),
                     );
                 }
                 Err(failure) if failure.kind == FailureKind::Forbidden => plan.singly.push(group),
@@ -177,7 +174,7 @@ impl KubeCluster {
         &self,
         plan: ReadPlan<'_>,
         gaps: &mut Gaps,
-        found: &mut Vec<(Kind, Object)>,
+        found: &mut Vec<Object>,
     ) -> Result<(), Failure> {
         let readable = plan.singly.into_iter().filter(|group| group.kind.readable);
         let each = readable.flat_map(|group| {
@@ -192,7 +189,7 @@ impl KubeCluster {
         let mut answers = at_once(AT_ONCE, gets);
         while let Some((one, answer)) = answers.next().await {
             match answer {
-                Ok(object) => found.push((one.kind.clone(), object)),
+                Ok(object) => found.push(object),
                 Err(failure) => not_read(&one, &failure, gaps)?,
             }
         }

@@ -170,6 +170,11 @@ pub(crate) struct About<'a> {
 }
 
 impl About<'_> {
+    /// Returns the account under which the registry is asked.
+    pub(crate) fn authority(&self) -> String {
+        self.user.unwrap_or("anonymous").to_owned()
+    }
+
     /// Returns the fault as the error of a whole repository.
     pub(crate) fn error(&self, fault: &Fault) -> Error {
         let message = self.message(fault, &format!("image repository {}", self.name));

@@ -29,6 +29,9 @@ use crate::{
 /// The largest page of tags that is read, in bytes.
 const LARGEST_PAGE: usize = 16 << 20;
 
+/// How many logins of a host are remembered although nobody asks with them.
+const SESSIONS: usize = 64;
+
 /// A [`Registry`] over the OCI distribution API. It serves images of any host; make one for a
 /// process and share it.
 ///
@@ -80,6 +83,10 @@ impl OciRegistry {
             Arc::clone(&host.permits),
             self.clients.of(endpoint).clone(),
         ));
+        if host.sessions.len() >= SESSIONS {
+            // Those of logins that helpers have made anew since, among others.
+            host.sessions.retain(|_, session| Arc::strong_count(session) > 1);
+        }
         host.sessions.insert(login.cloned(), Arc::clone(&session));
         session
     }
@@ -129,40 +136,22 @@ impl OciRegistry {
 #[async_trait]
 impl Registry for OciRegistry {
     async fn tags(&self, name: &ImageName) -> Result<Observation<Tags>> {
-        let endpoint = Endpoint::of(name, &self.settings.transports);
-        let (login, hint) = self.login(name).await;
-        let login = login.as_ref();
-        let about = About {
-            name,
-            host: &endpoint.authority,
-            user: login.map(Login::authority),
-            hint: hint.as_deref(),
-            login,
-        };
-        let session = self.session(&endpoint, login);
-        let listed = self.list(&session, &name.repository(), &about).await;
+        let access = self.access(name).await;
+        let (session, about) = (&access.session, access.about(name));
+        let listed = self.list(session, &name.repository(), &about).await;
         let (value, missing) = listed.map_err(|fault| about.error(&fault))?;
         let completeness = match missing {
             None => Completeness::Complete,
             Some(why) => Completeness::Partial(vec![format!("tags of {name}: {why}")]),
         };
-        Ok(Observation { value, completeness, authority: authority(login) })
+        Ok(Observation { value, completeness, authority: about.authority() })
     }
 
     async fn inspect(&self, name: &ImageName, tags: &[Tag]) -> Result<Observation<Images>> {
-        let endpoint = Endpoint::of(name, &self.settings.transports);
-        let (login, hint) = self.login(name).await;
-        let login = login.as_ref();
-        let about = About {
-            name,
-            host: &endpoint.authority,
-            user: login.map(Login::authority),
-            hint: hint.as_deref(),
-            login,
-        };
-        let session = self.session(&endpoint, login);
+        let access = self.access(name).await;
+        let (session, about) = (&access.session, access.about(name));
         let inspector = Inspector {
-            session: &session,
+            session,
             cache: &self.cache,
             repository: &name.repository(),
             concurrency: self.settings.concurrency,
@@ -191,11 +180,17 @@ impl Registry for OciRegistry {
                 (tag.clone(), image.clone().map_err(|fault| about.inspect_error(tag, &fault)))
             })
             .collect();
-        Ok(Observation { value, completeness, authority: authority(login) })
+        Ok(Observation { value, completeness, authority: about.authority() })
     }
 }
 
 impl OciRegistry {
+    async fn access(&self, name: &ImageName) -> Access {
+        let endpoint = Endpoint::of(name, &self.settings.transports);
+        let (login, hint) = self.login(name).await;
+        Access { session: self.session(&endpoint, login.as_ref()), hint }
+    }
+
     /// Returns the login for an image, or why there is none although its user thinks so.
     ///
     /// Without the login of a helper that fails, public images can still be read.
@@ -212,6 +207,44 @@ impl OciRegistry {
     }
 }
 
-fn authority(login: Option<&Login>) -> String {
-    login.map_or("anonymous", Login::authority).to_owned()
+/// The way to the registry of an image.
+struct Access {
+    /// The requests, under the login that there is.
+    session: Arc<Session>,
+    /// Why there is none although its user thinks so.
+    hint: Option<String>,
+}
+
+impl Access {
+    /// Returns the subject of its faults.
+    fn about<'a>(&'a self, name: &'a ImageName) -> About<'a> {
+        let login = self.session.login.as_ref();
+        About {
+            name,
+            host: &self.session.endpoint.authority,
+            user: login.map(Login::authority),
+            hint: self.hint.as_deref(),
+            login,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logins_that_helpers_make_anew_are_not_remembered_for_ever() {
+        let registry = OciRegistry::builder().build().unwrap();
+        let endpoint = Endpoint::of(&"a.io/x".parse().unwrap(), &registry.settings.transports);
+        let login = |n: usize| Login::Token(n.to_string().into());
+        let in_use = registry.session(&endpoint, Some(&login(0)));
+        for n in 1..10 * SESSIONS {
+            registry.session(&endpoint, Some(&login(n)));
+        }
+        let hosts = registry.hosts.lock().unwrap();
+        let sessions = &hosts[&endpoint.authority].sessions;
+        assert!(sessions.len() <= SESSIONS, "{} are kept", sessions.len());
+        assert!(Arc::ptr_eq(&sessions[&Some(login(0))], &in_use));
+    }
 }
